@@ -1,0 +1,57 @@
+# `make demo`, `make test`: both set themselves up, are quick the second time, and need no network
+# once installed. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# One's own papers: make demo CORPUS=path/to/pages
+CORPUS ?= ingest/sample
+DEMO_INDEX := .footnote/demo-$(shell printf '%s' '$(abspath $(CORPUS))' | cksum | cut -d' ' -f1)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types imports tests format clean
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t12
+
+demo: $(VENV)/.installed  ## Take in CORPUS (the bundled sample by default) and serve the chat
+	$(BIN)/footnote ingest '$(CORPUS)' --index $(DEMO_INDEX)
+	$(BIN)/footnote serve --index $(DEMO_INDEX)
+
+test: $(VENV)/.installed-test lint types imports tests  ## Lint, types, import contracts, all tests
+
+check: test
+
+install: $(VENV)/.installed  ## Install Footnote into .venv
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/pyright
+
+imports: $(VENV)/.installed-test
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.installed-test
+	$(BIN)/pytest
+
+format: $(VENV)/.installed-test  ## Put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## Remove the virtual environment and the demo's indexes
+	rm -rf $(VENV) .footnote
+
+# The constraints pin what was tested. torch comes first and alone: asked for by a range, it would
+# bring several GB of libraries for GPUs.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@

@@ -1,0 +1,1 @@
+"""How papers get in: sources, cleaning, identity, the pipeline. Imports `rag`."""

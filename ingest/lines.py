@@ -1,0 +1,61 @@
+"""Read text files line by line, in bounded memory, keeping what is wrong with each line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rag.errors import SourceError
+
+MAX_LINE_BYTES = 2_000_000
+_HEAD_BYTES = 8_192
+
+
+class Line(NamedTuple):
+    """One line without its end; `fault` says why `text` is empty, if it had to be given up."""
+
+    number: int
+    text: str
+    fault: str | None = None
+
+
+def load_lines(path: Path) -> Iterator[Line]:
+    """Yield the lines of a UTF-8 file, counted from 1.
+
+    A line that is too long or not UTF-8 comes with its fault and no text; the rest goes on.
+
+    Raises:
+        SourceError: The file cannot be opened, is empty, binary or UTF-16; before any line.
+    """
+    try:
+        with path.open("rb") as file:
+            _check_head(file.peek(_HEAD_BYTES)[:_HEAD_BYTES])
+            number = 0
+            while raw := file.readline(MAX_LINE_BYTES):
+                number += 1
+                n_bytes = len(raw)
+                end = raw
+                while not end.endswith(b"\n") and (end := file.readline(MAX_LINE_BYTES)):
+                    n_bytes += len(end)
+                yield _line(number, raw, n_bytes)
+    except OSError as error:
+        raise SourceError(error.strerror or str(error)) from error
+
+
+def _check_head(head: bytes) -> None:
+    if not head.strip():
+        raise SourceError("an empty file")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SourceError("UTF-16 text; save it as UTF-8")
+    if b"\0" in head:
+        raise SourceError("a binary file")
+
+
+def _line(number: int, raw: bytes, n_bytes: int) -> Line:
+    if n_bytes > MAX_LINE_BYTES:
+        return Line(number, "", f"a line of {n_bytes:,} bytes, more than {MAX_LINE_BYTES:,}")
+    try:
+        text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        bad = raw[error.start]
+        return Line(number, "", f"not UTF-8: byte 0x{bad:02x} at column {error.start + 1}")
+    return Line(number, text.rstrip("\r\n"))

@@ -1,0 +1,214 @@
+"""Saved listing pages of trending papers, as plain text.
+
+Three layouts occur: title and abstract on lines of their own with blank lines between; the
+same without blank lines, the word `Subscribe` glued to the first title; and with the number of
+authors or an organisation, a dot, a date and the upvotes after some of the abstracts. All are
+one sequence once blank lines are gone, so one parser reads them:
+
+    page    = header, record*
+    record  = title, abstract, [authors | organisation], ["·", date [upvotes]]
+"""
+
+import datetime
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from ingest.lines import Line
+from ingest.record import Refusal, SourceRecord
+from rag.schema import Sighting
+
+_HEADER = re.compile(
+    r"new|daily papers|subscribe|by\s?ak and the research community"
+    r"|get trending papers in your email inbox.*",
+    re.IGNORECASE,
+)
+_GLUED = re.compile(r"Subscribe(?=[A-Z0-9$\"“(])")
+_AUTHORS = re.compile(r"•\s*(\d+) authors?", re.IGNORECASE)
+_DOT = "·"
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_DATE = re.compile(
+    rf"(?P<month>{'|'.join(_MONTHS)})[a-z]* (?P<day>\d{{1,2}})(?:, (?P<year>\d{{4}}))?"
+    r"(?: +(?P<upvotes>\d+))?"
+)
+# The longest title of the pages at hand has 152 characters, the shortest abstract 597.
+_PROSE_CHARS = 250
+_SENTENCE_END = re.compile(r"[.!?][\"”')\]]*$")
+
+
+class _Date(NamedTuple):
+    month: int
+    day: int
+    year: int | None
+    upvotes: int | None
+
+
+class _Entry(NamedTuple):
+    title: str
+    abstract: str
+    n_authors: int | None = None
+    organisation: str | None = None
+    date: _Date | None = None
+
+
+def detects(head: Sequence[Line]) -> bool:
+    """Whether the first lines look like a listing: its header, or a title above a paragraph."""
+    texts = [line.text.strip() for line in head if line.text.strip()]
+    if any(_HEADER.fullmatch(t) and len(t) > len("subscribe") for t in texts):
+        return True
+    return any(
+        not _is_prose(title) and (_is_prose(text) or _AUTHORS.fullmatch(text))
+        for title, text in pairwise(texts)
+    )
+
+
+def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal]:
+    """Yield the records of a page in order, then what had to be left out.
+
+    A date without a year is of the page's own year: the year after the newest one that the
+    page spells out. On a page that spells out none, such a date stays unknown.
+    """
+    page = _Page(lines, source)
+    entries = list(page.entries())
+    years = [e.date.year for e in entries if e.date and e.date.year]
+    page_year = max(years) + 1 if years else None
+    sighting = Sighting(source=source, day=_page_day(page.day, page_year))
+    for entry in entries:
+        yield _record(entry, sighting, page_year)
+    yield from page.refusals
+
+
+class _Page:
+    """Walks the lines of a page that are not blank, one record at a time."""
+
+    def __init__(self, lines: Iterable[Line], source: str):
+        self.source = source
+        self.day: _Date | None = None
+        self.refusals: list[Refusal] = []
+        self._lines = [
+            line._replace(text=line.text.strip())
+            for line in lines
+            if line.text.strip() or line.fault
+        ]
+        self._at = 0
+        self._skip_header()
+
+    def entries(self) -> Iterator[_Entry]:
+        while (title := self._peek()) is not None:
+            self._at += 1
+            abstract = self._peek()
+            if title.fault:
+                self._refuse(f"line {title.number}", title.fault)
+            elif _HEADER.fullmatch(title.text):
+                continue
+            elif _is_prose(title.text):
+                self._refuse(f"line {title.number}", "a paragraph without a title above it")
+                self._details()
+            elif abstract and abstract.fault:
+                self._at += 1
+                self._refuse(title.text[:80], f"line {abstract.number}: {abstract.fault}")
+                self._details()
+            elif abstract is None or self._is_detail() or self._is_title():
+                self._refuse(title.text[:80], "a title without an abstract")
+                self._details()
+            else:
+                self._at += 1
+                entry = _Entry(title.text, abstract.text)
+                yield entry._replace(**self._details())
+
+    def _skip_header(self) -> None:
+        seen_header = False
+        while (line := self._peek()) is not None:
+            if _HEADER.fullmatch(line.text):
+                seen_header = True
+            elif seen_header and (day := _date(line.text)):
+                self.day = day
+            else:
+                break
+            self._at += 1
+        if line and seen_header:
+            self._lines[self._at] = line._replace(text=_GLUED.sub("", line.text, count=1))
+
+    def _details(self) -> dict[str, object]:
+        """Consume what may follow an abstract."""
+        details: dict[str, object] = {}
+        line = self._peek()
+        if line and (authors := _AUTHORS.fullmatch(line.text)):
+            details["n_authors"] = int(authors.group(1)) or None
+            self._at += 1
+        elif line and not _is_prose(line.text) and self._text(1) == _DOT:
+            # `deepseek-ai DeepSeek`: the handle, then the name it displays.
+            details["organisation"] = line.text.split()[0]
+            self._at += 1
+        if self._text(0) == _DOT:
+            self._at += 1
+            if date := _date(self._text(0)):
+                details["date"] = date
+                self._at += 1
+        return details
+
+    def _is_detail(self) -> bool:
+        text = self._text(0)
+        return text == _DOT or bool(_AUTHORS.fullmatch(text)) or self._text(1) == _DOT
+
+    def _is_title(self) -> bool:
+        """Whether this short line, where an abstract should be, is the next record's title."""
+        text, after = self._text(0), self._text(1)
+        return not _is_prose(text) and (
+            _is_prose(after) or (bool(after) and not _SENTENCE_END.search(text))
+        )
+
+    def _refuse(self, record: str, reason: str) -> None:
+        self.refusals.append(Refusal(source=self.source, record=record, reason=reason))
+
+    def _peek(self) -> Line | None:
+        return self._lines[self._at] if self._at < len(self._lines) else None
+
+    def _text(self, ahead: int) -> str:
+        at = self._at + ahead
+        return self._lines[at].text if at < len(self._lines) else ""
+
+
+def _is_prose(text: str) -> bool:
+    return len(text) >= _PROSE_CHARS
+
+
+def _date(text: str) -> _Date | None:
+    match = _DATE.fullmatch(text)
+    if not match:
+        return None
+    month, day, year, upvotes = match.group("month", "day", "year", "upvotes")
+    return _Date(
+        _MONTHS.index(month) + 1,
+        int(day),
+        int(year) if year else None,
+        int(upvotes) if upvotes else None,
+    )
+
+
+def _page_day(day: _Date | None, page_year: int | None) -> str | None:
+    if day is None:
+        return None
+    year = day.year or page_year
+    return f"{year:04}-{day.month:02}-{day.day:02}" if year else f"--{day.month:02}-{day.day:02}"
+
+
+def _record(entry: _Entry, sighting: Sighting, page_year: int | None) -> SourceRecord:
+    date, inferred = None, False
+    if entry.date and (year := entry.date.year or page_year):
+        inferred = entry.date.year is None
+        try:
+            date = datetime.date(year, entry.date.month, entry.date.day)
+        except ValueError:  # Feb 30: the page is wrong, the record is not
+            inferred = False
+    return SourceRecord(
+        title=entry.title,
+        abstract=entry.abstract,
+        sighting=sighting,
+        date=date,
+        date_inferred=inferred,
+        n_authors=entry.n_authors,
+        organisation=entry.organisation,
+        upvotes=entry.date.upvotes if entry.date else None,
+    )

@@ -1,0 +1,1 @@
+"""Records, index, retrieval, answers and citations. Imports nothing of ours."""

@@ -1,0 +1,189 @@
+"""Quote-only answers: choose the sentences of the found papers that answer the question."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from llama_index.core.schema import QueryBundle
+
+from rag.chunk import chunk_id
+from rag.question import Kind, kind_of, names_in
+from rag.schema import Hit, Paper
+from rag.text import Span, words
+
+# A second sentence must come this close to the first to be said as well.
+_NEARLY_AS_GOOD = {Kind.NUMBER: 0.85, Kind.FACT: 0.85, Kind.EXPLANATION: 0.75}
+# A survey lists the papers whose best sentence has this share of the best one's score.
+_ON_TOPIC = 0.62
+# How much each signal counts in a sentence's score, and what a numeric question takes off a
+# sentence without a quantity; chosen on the tune questions (`docs/experiments.md`).
+_LIKENESS, _COVERAGE, _STANDING = 0.45, 0.28, 0.27
+_NO_QUANTITY = 0.2
+# Share of common words above which two sentences say the same.
+_REPEATS = 0.6
+# A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
+_QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
+
+
+class Lexicon(Protocol):
+    """What the words of a text are, and how rare each is in the corpus."""
+
+    def terms(self, text: str) -> list[str]:
+        """Stemmed words without stop words, in order."""
+        ...
+
+    def idf(self, term: str) -> float:
+        """Above 0; larger for a rarer term."""
+        ...
+
+    def knows(self, name: str) -> bool:
+        """Whether the corpus mentions a name, or one spelled nearly so."""
+        ...
+
+
+class SentenceVectors(Protocol):
+    """The vectors of the sentences that the index holds."""
+
+    def similarities(self, chunk_ids: Sequence[str], question: Sequence[float]) -> dict[str, float]:
+        """Cosines of chunks to a question's vector, by chunk id; absent ids are left out."""
+        ...
+
+
+class Evidence(NamedTuple):
+    """A sentence that speaks to the question, and how well."""
+
+    paper: Paper
+    span: Span
+    score: float
+    """In [0, 1]: what it was chosen by."""
+    likeness: float
+    """In [0, 1]: cosine of its vector to the question's."""
+
+    @property
+    def quote(self) -> str:
+        """The sentence itself."""
+        return self.paper.quote(self.span)
+
+
+class Draft(NamedTuple):
+    """What the answer shall say, in order, before it is bound to its sources."""
+
+    kind: Kind
+    evidence: tuple[Evidence, ...]
+    confidence: float
+    """In [0, 1]: likeness of the sentence nearest the question."""
+
+
+_Candidate = tuple[Hit, int, Span]
+
+
+class QuoteAnswerer:
+    """Answers with sentences of the papers themselves, so nothing can be said that is not there."""
+
+    def __init__(
+        self,
+        vectors: SentenceVectors,
+        lexicon: Lexicon,
+        *,
+        papers: int,
+        max_sentences: int,
+        survey_papers: int,
+    ):
+        self._vectors = vectors
+        self._lexicon = lexicon
+        self._papers = papers
+        self._max_sentences = max_sentences
+        self._survey_papers = survey_papers
+
+    def draft(self, query: QueryBundle, hits: Sequence[Hit]) -> Draft:
+        """Choose what to say from the papers found.
+
+        Args:
+            query: The question, with its embedding.
+            hits: The papers, best first.
+
+        Returns:
+            The sentences, most relevant first; none when no paper was found.
+        """
+        kind = kind_of(query.query_str)
+        considered = hits[: self._survey_papers if kind is Kind.SURVEY else self._papers]
+        ranked = self._rank(query, considered, kind)
+        if not ranked:
+            return Draft(kind, (), 0.0)
+        if kind is Kind.SURVEY:
+            chosen = self._one_a_paper(ranked, considered)
+        elif kind is Kind.COMPARISON:
+            chosen = self._two_sided(ranked)
+        else:
+            limit = self._max_sentences if kind is Kind.EXPLANATION else 2
+            floor = ranked[0].score * _NEARLY_AS_GOOD[kind]
+            chosen = _distinct([e for e in ranked if e.score >= floor], limit)
+        return Draft(kind, tuple(chosen), max(e.likeness for e in ranked))
+
+    def unknown_names(self, question: str) -> list[str]:
+        """Names that the question asks about and no paper mentions, in order."""
+        return [name for name in names_in(question) if not self._lexicon.knows(name)]
+
+    def _rank(self, query: QueryBundle, hits: Sequence[Hit], kind: Kind) -> list[Evidence]:
+        """Every sentence of the papers, best first."""
+        sentences = [(h, n, span) for h in hits for n, span in enumerate(h.paper.sentences)]
+        if not sentences:
+            return []
+        likeness = self._likeness(query, sentences)
+        coverage = self._coverage(query.query_str, sentences)
+        standing = np.array([hit.score for hit, _, _ in sentences])
+        score = _LIKENESS * likeness + _COVERAGE * coverage + _STANDING * standing
+        if kind is Kind.NUMBER:
+            bare = [not _QUANTITY.search(hit.paper.quote(span)) for hit, _, span in sentences]
+            score -= _NO_QUANTITY * np.array(bare)
+        score = np.clip(score, 0, 1)
+        return [
+            Evidence(sentences[i][0].paper, sentences[i][2], float(score[i]), float(likeness[i]))
+            for i in np.argsort(-score, kind="stable")
+        ]
+
+    def _likeness(self, query: QueryBundle, sentences: Sequence[_Candidate]) -> np.ndarray:
+        """Cosine of each sentence, under its title, to the question; shape (n,), in [0, 1]."""
+        ids = [chunk_id(hit.paper.paper_id, number) for hit, number, _ in sentences]
+        cosines = self._vectors.similarities(ids, query.embedding or ())
+        return np.clip([cosines.get(i, 0.0) for i in ids], 0, 1)
+
+    def _coverage(self, question: str, sentences: Sequence[_Candidate]) -> np.ndarray:
+        """Share of the question's words, by rarity, in each sentence; shape (n,), in [0, 1]."""
+        weights = {t: self._lexicon.idf(t) for t in set(self._lexicon.terms(question))}
+        total = sum(weights.values()) or 1.0
+        said = (set(self._lexicon.terms(hit.paper.quote(span))) for hit, _, span in sentences)
+        return np.array([sum(weights[t] for t in weights.keys() & terms) / total for terms in said])
+
+    def _one_a_paper(self, ranked: Sequence[Evidence], hits: Sequence[Hit]) -> list[Evidence]:
+        best: dict[str, Evidence] = {}
+        for evidence in ranked:
+            best.setdefault(evidence.paper.paper_id, evidence)
+        floor = ranked[0].score * _ON_TOPIC
+        in_order = (best[hit.paper.paper_id] for hit in hits)
+        return [evidence for evidence in in_order if evidence.score >= floor]
+
+    def _two_sided(self, ranked: Sequence[Evidence]) -> list[Evidence]:
+        """The best sentences of the two best papers, side by side."""
+        sides = list(dict.fromkeys(e.paper.paper_id for e in ranked))[:2]
+        chosen: list[Evidence] = []
+        for side in sides:
+            chosen += _distinct([e for e in ranked if e.paper.paper_id == side], 2)
+        return chosen
+
+
+def _distinct(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
+    """The first `limit` that do not repeat one before them."""
+    chosen: list[Evidence] = []
+    for candidate in evidence:
+        if len(chosen) == limit:
+            break
+        if not any(_repeats(candidate.quote, e.quote) for e in chosen):
+            chosen.append(candidate)
+    return chosen
+
+
+def _repeats(one: str, other: str) -> bool:
+    ones, others = set(words(one)), set(words(other))
+    return len(ones & others) > _REPEATS * min(len(ones), len(others))

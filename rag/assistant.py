@@ -1,0 +1,90 @@
+"""Ask a question of the index. Reads like the lower half of the architecture diagram."""
+
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.schema import QueryBundle
+
+from rag.answer import QuoteAnswerer
+from rag.catalogue import Catalogue
+from rag.cite import cite, refuse
+from rag.errors import QuestionError
+from rag.schema import Answer, Hit, Paper
+from rag.text import Span
+
+
+class Assistant:
+    """The same behind every door: command line, chat and evaluation."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        retriever: BaseRetriever,
+        answerer: QuoteAnswerer,
+        *,
+        keep: int,
+        min_confidence: float,
+        max_question_chars: int,
+    ):
+        self.catalogue = catalogue
+        self._retriever = retriever
+        self._answerer = answerer
+        self._keep = keep
+        self._min_confidence = min_confidence
+        self._max_question_chars = max_question_chars
+
+    def ask(self, question: str) -> Answer:
+        """Answer from the indexed abstracts, or refuse with a reason.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
+        query = self._query(question)
+        hits = self._hits(query, self._keep)
+        if unknown := self._answerer.unknown_names(query.query_str):
+            return refuse(query.query_str, self._never_mentioned(unknown))
+        draft = self._answerer.draft(query, hits)
+        if draft.confidence < self._min_confidence or not draft.evidence:
+            return refuse(query.query_str, f"Nothing in {self._the_papers()} answers this.")
+        return cite(query.query_str, draft)
+
+    def search(self, question: str, k: int = 10) -> list[Hit]:
+        """The papers that fit the question, best first, at most `k`.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
+        return self._hits(self._query(question), k)
+
+    def paper(self, paper_id: str) -> Paper | None:
+        """One paper by its id; None when it is not in the catalogue."""
+        return self.catalogue.get([paper_id]).get(paper_id)
+
+    def _never_mentioned(self, names: list[str]) -> str:
+        return f"Nothing in {self._the_papers()} mentions {' or '.join(names)}."
+
+    def _the_papers(self) -> str:
+        n_papers = len(self.catalogue)
+        return "the one paper here" if n_papers == 1 else f"the {n_papers:,} papers here"
+
+    def _query(self, question: str) -> QueryBundle:
+        question = " ".join(question.split())
+        if not any(character.isalnum() for character in question):
+            raise QuestionError("the question is empty; ask it in words")
+        if len(question) > self._max_question_chars:
+            raise QuestionError(
+                f"question of {len(question):,} characters, at most {self._max_question_chars:,}; "
+                "shorten it, or raise `answering.max_question_chars`"
+            )
+        return QueryBundle(question)
+
+    def _hits(self, query: QueryBundle, k: int) -> list[Hit]:
+        nodes = self._retriever.retrieve(query)[:k]
+        papers = self.catalogue.get([node.node.metadata["paper_id"] for node in nodes])
+        return [
+            Hit(
+                paper=papers[meta["paper_id"]],
+                score=node.get_score(),
+                passage=Span(meta["start"], meta["end"]),
+            )
+            for node in nodes
+            if (meta := node.node.metadata)["paper_id"] in papers
+        ]

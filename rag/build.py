@@ -1,0 +1,65 @@
+"""Settings to objects: the one place that knows which backend a setting means."""
+
+from functools import partial
+
+from rag.answer import QuoteAnswerer
+from rag.assistant import Assistant
+from rag.config import Config
+from rag.embed import load_embedder
+from rag.index import Card, Index
+from rag.lexical import LexicalRetriever
+from rag.retrieve import HybridRetriever
+from rag.store import DenseRetriever
+
+
+def open_index(config: Config, *, create: bool = False) -> Index:
+    """Open the index folder of the settings; the embedder is loaded when first needed.
+
+    Raises:
+        IndexMissingError: There is none, and `create` is false.
+        IndexDamagedError: It cannot be used.
+    """
+    embedder = config.embedder
+    asked = Card(embedder=embedder.name)
+    load = partial(
+        load_embedder,
+        embedder.name,
+        max_tokens=embedder.max_tokens,
+        dtype=embedder.dtype,
+        batch=embedder.batch,
+        arguments=embedder.arguments,
+    )
+    return Index(config.index, asked, load, create=create)
+
+
+def open_assistant(config: Config) -> Assistant:
+    """Open the index for questions.
+
+    Raises:
+        IndexMissingError: There is no index, or it is empty.
+        IndexMismatchError: It was built with other settings.
+        IndexDamagedError: It cannot be read.
+        EmbeddingError: The embedder cannot be loaded.
+    """
+    index = open_index(config)
+    index.check_card()
+    depth = config.retrieval.depth
+    answering = config.answering
+    return Assistant(
+        index.catalogue,
+        HybridRetriever(
+            DenseRetriever(index.vectors, index.embedder, depth=depth),
+            LexicalRetriever(index.words, depth=depth),
+            dense_weight=config.retrieval.dense_weight,
+        ),
+        QuoteAnswerer(
+            index.vectors,
+            index.words,
+            papers=answering.papers,
+            max_sentences=answering.max_sentences,
+            survey_papers=answering.survey_papers,
+        ),
+        keep=max(answering.papers, answering.survey_papers),
+        min_confidence=answering.min_confidence,
+        max_question_chars=answering.max_question_chars,
+    )

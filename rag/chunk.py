@@ -1,0 +1,39 @@
+"""Cut papers into the passages that the vector index searches: their sentences."""
+
+from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+
+from rag.schema import Paper
+
+# Named on the index card: another way of cutting needs another name, and a rebuild.
+CHUNKER = "sentences-under-title"
+
+
+def chunk_paper(paper: Paper) -> list[TextNode]:
+    """The sentences of a paper as LlamaIndex nodes, in order; the n-th has the id `chunk_id`.
+
+    Each is embedded with the title above it, since a system is often named there alone. One
+    sentence a chunk finds papers as well as windows of three (`docs/experiments.md`), and the
+    same vectors then tell which sentence answers.
+    """
+    return [
+        TextNode(
+            id_=chunk_id(paper.paper_id, number),
+            text=paper.quote(span),
+            metadata={
+                "title": paper.title,
+                "paper_id": paper.paper_id,
+                "start": span.start,
+                "end": span.end,
+            },
+            excluded_embed_metadata_keys=["paper_id", "start", "end"],
+            metadata_template="{value}",
+            text_template="{metadata_str}\n{content}",
+            relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=paper.paper_id)},
+        )
+        for number, span in enumerate(paper.sentences)
+    ]
+
+
+def chunk_id(paper_id: str, number: int) -> str:
+    """Id of the chunk that holds a paper's sentence, counted from 0."""
+    return f"{paper_id}#{number}"

@@ -1,0 +1,153 @@
+"""Settings: plain data, read once, never a live object."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from rag.errors import ConfigError
+
+DEFAULT_FILE = Path("config.yaml")
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, unknown keys refused, defaults checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Embedder(Section):
+    """What turns text into vectors."""
+
+    name: str = "bundled"
+    """`bundled`, a sentence-transformers name or folder, or `package.module:Class` of a LlamaIndex
+    embedding."""
+    max_tokens: int = Field(default=512, ge=16)
+    """Longer text is cut; the bundled model reads up to 512."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """`auto` takes bfloat16 where the processor computes in it."""
+    batch: int = Field(default=32, ge=1)
+    """Texts a batch."""
+    arguments: dict[str, Any] = {}
+    """Passed on to the class of a LlamaIndex embedding."""
+
+
+class Retrieval(Section):
+    """How papers are found."""
+
+    depth: int = Field(default=100, ge=1)
+    """Taken from each ranked list before fusion."""
+    dense_weight: float = Field(default=0.6, ge=0, le=1)
+    """Share of the vectors in the fused score; the rest is BM25's."""
+
+
+class Answering(Section):
+    """How an answer is put together."""
+
+    papers: int = Field(default=6, ge=1)
+    """Papers whose sentences are considered."""
+    max_sentences: int = Field(default=3, ge=1)
+    """Sentences at most, but for surveys."""
+    survey_papers: int = Field(default=12, ge=1)
+    """Papers, a line each, in the answer to a survey question."""
+    min_confidence: float = Field(default=0.3, ge=0, le=1)
+    """Least cosine of the nearest sentence to the question; below it the answer is a refusal."""
+    max_question_chars: int = Field(default=4_000, ge=1)
+    """Longer questions are an error."""
+
+
+class Web(Section):
+    """Where the chat is served."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=7860, ge=0, le=65_535)
+    """0 takes a free one."""
+
+
+class Config(BaseSettings):
+    """The whole of config.yaml."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="FOOTNOTE_",
+        env_nested_delimiter="__",
+        use_attribute_docstrings=True,
+    )
+
+    index: Path = Path(".footnote/index")
+    """The index folder."""
+    embedder: Embedder = Embedder()
+    retrieval: Retrieval = Retrieval()
+    answering: Answering = Answering()
+    web: Web = Web()
+
+
+def load_config(file: Path | None = None, **overrides: object) -> Config:
+    """Read and check the settings.
+
+    Args:
+        file: A YAML file; without it `FOOTNOTE_CONFIG`, then `config.yaml` in the working
+            folder, then the defaults alone.
+        overrides: Settings from the command line; None leaves one as it is.
+
+    Raises:
+        ConfigError: The file named is absent or not YAML, or a key is wrong; every wrong key is
+            listed, each by its dotted name.
+    """
+    file = file or _default_file()
+    written = _read(file) if file else {}
+
+    class Loaded(Config):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, written)
+
+    try:
+        return Loaded(**{k: v for k, v in overrides.items() if v is not None})  # pyright: ignore[reportArgumentType]
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"settings ({file or 'environment'}): {wrong}") from error
+    except SettingsError as error:
+        raise ConfigError(f"settings (environment): {error}") from error
+
+
+def _default_file() -> Path | None:
+    if named := os.environ.get("FOOTNOTE_CONFIG"):
+        return Path(named)
+    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        data: object = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"settings file {file} does not exist; name another with --config"
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"settings file {file} cannot be read: {reason}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(
+            f"settings file {file} holds a {type(data).__name__}, not keys and values"
+        )
+    return {str(key): value for key, value in data.items()}

@@ -1,0 +1,126 @@
+"""Words of papers, kept by tantivy and searched by BM25 as a LlamaIndex retriever."""
+
+import math
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+import tantivy
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from tantivy import Filter, Occur, Query
+
+from rag.errors import IndexDamagedError
+from rag.schema import Paper
+
+# Whole numbers keep their fraction: `1.91` is one word, and so is `W4A4KV4`.
+_WORD_PATTERN = r"\d+(?:[.,]\d+)+|[\p{L}\p{N}]+"
+_ANALYZER = "english"
+_WRITER_BYTES = 50_000_000
+# Shorter words are one edit away from too many others: `raft` from `draft`.
+_MIN_FUZZY = 5
+
+
+class LexicalIndex:
+    """Titles and abstracts by their stemmed words. One writer at a time, any number of readers."""
+
+    def __init__(self, folder: Path):
+        """Open the index in this folder, or make it.
+
+        Raises:
+            IndexDamagedError: tantivy cannot use the folder.
+        """
+        self._analyzer = (
+            tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_WORD_PATTERN))
+            .filter(Filter.lowercase())
+            .filter(Filter.ascii_fold())
+            .filter(Filter.stopword("english"))
+            .filter(Filter.stemmer("english"))
+            .build()
+        )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._index = tantivy.Index(_schema(), str(folder))
+        except (ValueError, OSError) as error:
+            raise IndexDamagedError(
+                f"word index {folder} cannot be used: {error}; run `footnote rebuild`"
+            ) from error
+        self._index.register_tokenizer(_ANALYZER, self._analyzer)
+
+    def __len__(self) -> int:
+        """How many papers there are."""
+        return self._index.searcher().num_docs
+
+    def replace(self, papers: Iterable[Paper]) -> None:
+        """Add papers, each in place of any older version; all are searchable on return."""
+        writer = self._index.writer(_WRITER_BYTES, 1)
+        for paper in papers:
+            writer.delete_documents_by_term("paper_id", paper.paper_id)
+            writer.add_document(
+                tantivy.Document(
+                    paper_id=paper.paper_id, text=_folded(f"{paper.title}\n{paper.abstract}")
+                )
+            )
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
+
+    def terms(self, text: str) -> list[str]:
+        """The words of a text as they are searched: stemmed, without stop words, in order."""
+        return self._analyzer.analyze(_folded(text))
+
+    def n_papers_with(self, term: str) -> int:
+        """How many papers hold this term."""
+        return self._index.searcher().doc_freq("text", term)
+
+    def idf(self, term: str) -> float:
+        """How rare a term is, as BM25 counts it; above 0, largest for one that nothing holds."""
+        n_with = self.n_papers_with(term)
+        return math.log(1 + (len(self) - n_with + 0.5) / (n_with + 0.5))
+
+    def knows(self, name: str) -> bool:
+        """Whether each word of a name, or a likely misspelling of it, is in some paper."""
+        searcher = self._index.searcher()
+        return all(searcher.search(self._query(t), 1).hits for t in self.terms(name))
+
+    def search(self, question: str, *, depth: int) -> list[tuple[str, float]]:
+        """Ids and BM25 scores of the papers that share words with the question, best first."""
+        any_of = [(Occur.Should, self._query(t)) for t in dict.fromkeys(self.terms(question))]
+        searcher = self._index.searcher()
+        found = searcher.search(Query.boolean_query(any_of), depth)
+        return [(searcher.doc(at)["paper_id"][0], score) for score, at in found.hits]
+
+    def _query(self, term: str) -> Query:
+        """Match a term, or, where no paper holds it, what it may be a misspelling of."""
+        schema = self._index.schema
+        if term.isalpha() and len(term) >= _MIN_FUZZY and not self.n_papers_with(term):
+            edits = 1 if len(term) < 2 * _MIN_FUZZY else 2
+            return Query.fuzzy_term_query(schema, "text", term, distance=edits)
+        return Query.term_query(schema, "text", term)
+
+
+class LexicalRetriever(BaseRetriever):
+    """Papers by BM25: one node a paper, its id the paper's, without text."""
+
+    def __init__(self, index: LexicalIndex, *, depth: int):
+        super().__init__()
+        self._index = index
+        self._depth = depth
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return [
+            NodeWithScore(node=TextNode(id_=paper_id, metadata={"paper_id": paper_id}), score=score)
+            for paper_id, score in self._index.search(query_bundle.query_str, depth=self._depth)
+        ]
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("paper_id", stored=True, tokenizer_name="raw")
+    builder.add_text_field("text", tokenizer_name=_ANALYZER, index_option="freq")
+    return builder.build()
+
+
+def _folded(text: str) -> str:
+    # NFKC: `M³ViT` and `M3ViT` are one word.
+    return unicodedata.normalize("NFKC", text)

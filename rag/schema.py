@@ -1,0 +1,140 @@
+"""The records that pass between the rooms: checked where data enters, trusted afterwards."""
+
+import datetime
+from hashlib import blake2b
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rag.text import Span, identity_key
+
+Text = Annotated[str, Field(min_length=1)]
+Verdict = Literal["supported", "partly", "unsupported"]
+
+
+class Record(BaseModel):
+    """Base of every record: immutable, unknown fields refused, no NaN."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Sighting(Record):
+    """One place where a paper was seen."""
+
+    source: Text
+    """Name of the file or feed, without the folders that lead to it."""
+    day: str | None = None
+    """Day of that page, `YYYY-MM-DD`, or `--MM-DD` where the page does not tell its year."""
+
+
+class Paper(Record):
+    """One work, merged from all its sightings."""
+
+    paper_id: Text
+    title: Text
+    abstract: Text
+    """Normalised for search and display; every offset counts in this text."""
+    sentences: tuple[Span, ...]
+    """Where the sentences of `abstract` are; a quote is always one of them."""
+    titles: tuple[Text, ...]
+    """Every title it was seen under, as first written, sorted."""
+    original_title: Text
+    original_abstract: Text
+    date: datetime.date | None = None
+    date_inferred: bool = False
+    """True when the page omitted the year."""
+    n_authors: int | None = Field(default=None, ge=1)
+    organisation: str | None = None
+    upvotes: int | None = Field(default=None, ge=0)
+    sightings: tuple[Sighting, ...] = ()
+
+    @model_validator(mode="after")
+    def _sentences_lie_inside(self) -> Self:
+        end = 0
+        for span in self.sentences:
+            if not end <= span.start < span.end <= len(self.abstract):
+                raise ValueError(f"sentence {tuple(span)} is outside the abstract or overlaps")
+            end = span.end
+        return self
+
+    @property
+    def version(self) -> str:
+        """Fingerprint of what the index is derived from: the title and the abstract."""
+        return fingerprint(self.title, self.abstract)
+
+    def quote(self, span: Span) -> str:
+        """The characters of the abstract between two offsets."""
+        return self.abstract[span.start : span.end]
+
+
+class Hit(Record):
+    """A paper that retrieval found, with the passage that fits best."""
+
+    paper: Paper
+    score: float = Field(ge=0, le=1)
+    """Fused score relative to this question's other hits; 1 for one that led every list."""
+    passage: Span
+
+
+class Citation(Record):
+    """Where a sentence of an answer is supported."""
+
+    marker: int = Field(ge=1)
+    paper_id: Text
+    title: Text
+    quote: Text
+    start: int = Field(ge=0)
+    end: int
+    score: float = Field(ge=0, le=1)
+
+
+class Sentence(Record):
+    """One sentence of an answer."""
+
+    text: Text
+    verdict: Verdict
+    citations: tuple[Citation, ...]
+
+
+class Source(Record):
+    """A paper that the answer cites; `marker` is what stands in brackets."""
+
+    marker: int = Field(ge=1)
+    paper_id: Text
+    title: Text
+
+
+class Answer(Record):
+    """A cited answer, or a refusal with its reason."""
+
+    question: str
+    answer: str
+    refused: bool
+    reason: str | None
+    """Why it was refused; null for an answer."""
+    sentences: tuple[Sentence, ...]
+    sources: tuple[Source, ...]
+    mode: Literal["quote"]
+
+
+def paper_id(title: str) -> str:
+    """Identifier of a paper that is known by its title alone; equal for equal spellings.
+
+    Raises:
+        ValueError: The title has neither letters nor digits.
+    """
+    key = identity_key(title)
+    if not key:
+        raise ValueError(f"title {title!r} has neither letters nor digits")
+    return f"title:{fingerprint(key)}"
+
+
+def fingerprint(*parts: str) -> str:
+    """Sixteen hexadecimal digits that depend on every part and on where each ends."""
+    digest = blake2b(digest_size=8)
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()

@@ -1,0 +1,127 @@
+"""Vectors of chunks, kept by Chroma and searched as a LlamaIndex retriever."""
+
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import chromadb
+import numpy as np
+from chromadb.api.shared_system_client import SharedSystemClient
+from chromadb.config import Settings
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.vector_stores.types import (
+    BasePydanticVectorStore,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+    VectorStoreQuery,
+    VectorStoreQueryResult,
+)
+from llama_index.vector_stores.chroma import ChromaVectorStore
+
+from rag.errors import EmbeddingError, IndexDamagedError
+
+_COLLECTION = "chunks"
+
+
+class CosineChroma(ChromaVectorStore):
+    """Chroma whose similarities are cosines: its own class returns exp(cosine - 1)."""
+
+    def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:  # noqa: ANN401
+        """Search, best first, similarities in [-1, 1]."""
+        result = super().query(query, **kwargs)
+        # exp() of a distance above 700 is 0; a cosine distance is at most 2.
+        result.similarities = [1 + math.log(s) for s in result.similarities or ()]
+        return result
+
+    def similarities(self, chunk_ids: Sequence[str], question: Sequence[float]) -> dict[str, float]:
+        """Cosines in [-1, 1] of these chunks to a question's vector; absent ids are left out."""
+        if not chunk_ids:
+            return {}
+        held = self.client.get(ids=list(chunk_ids), include=["embeddings"])
+        vectors, asked = np.asarray(held["embeddings"]), np.asarray(question)
+        norms = np.linalg.norm(vectors, axis=1) * np.linalg.norm(asked)
+        cosines = vectors @ asked / np.maximum(norms, 1e-12)
+        return dict(zip(held["ids"], cosines.tolist(), strict=True))
+
+
+def open_chroma(folder: Path) -> CosineChroma:
+    """Open the collection in this folder, or make it.
+
+    Raises:
+        IndexDamagedError: Chroma cannot use the folder.
+    """
+    try:
+        client = chromadb.PersistentClient(
+            path=str(folder), settings=Settings(anonymized_telemetry=False)
+        )
+        collection = client.get_or_create_collection(
+            _COLLECTION,
+            embedding_function=None,  # vectors come with the chunks
+            configuration={"hnsw": {"space": "cosine"}},
+        )
+        return CosineChroma(chroma_collection=collection)  # pyright: ignore[reportCallIssue]
+    except Exception as error:  # Chroma raises its own, SQLite's, and bare Rust panics as errors
+        raise IndexDamagedError(
+            f"vector store {folder} cannot be used: {_on_one_line(error)}; run `footnote rebuild`"
+        ) from error
+
+
+def remove_chroma(folder: Path) -> None:
+    """Delete the store in this folder, whatever state it is in; none there is fine."""
+    # Chroma keeps one open system a path in this process, which would go on with deleted files.
+    SharedSystemClient.clear_system_cache()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class DenseRetriever(BaseRetriever):
+    """Chunks whose vectors lie nearest the question's, from any LlamaIndex vector store."""
+
+    def __init__(self, store: BasePydanticVectorStore, embedder: BaseEmbedding, *, depth: int):
+        super().__init__()
+        self._store = store
+        self._embedder = embedder
+        self._depth = depth
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return self.search(query_bundle)
+
+    def search(
+        self, query: QueryBundle, *, paper_ids: list[str] | None = None
+    ) -> list[NodeWithScore]:
+        """Search all chunks, or only those of some papers, best first.
+
+        A question without a vector yet is given one, so that later steps need not embed it again.
+
+        Raises:
+            EmbeddingError: The question's vector is not finite.
+        """
+        if query.embedding is None:
+            query.embedding = self._embedder.get_query_embedding(query.query_str)
+        if not all(map(math.isfinite, query.embedding)):
+            raise EmbeddingError("the embedder returned a vector that is not finite")
+        result = self._store.query(
+            VectorStoreQuery(
+                query_embedding=query.embedding,
+                similarity_top_k=self._depth,
+                filters=_only(paper_ids) if paper_ids is not None else None,
+            )
+        )
+        return [
+            NodeWithScore(node=node, score=score)
+            for node, score in zip(result.nodes or (), result.similarities or (), strict=True)
+        ]
+
+
+def _only(paper_ids: list[str]) -> MetadataFilters:
+    return MetadataFilters(
+        filters=[MetadataFilter(key="paper_id", value=paper_ids, operator=FilterOperator.IN)]
+    )
+
+
+def _on_one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

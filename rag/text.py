@@ -1,0 +1,104 @@
+"""What every room needs to know about text: where sentences are, and how words compare."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from nltk.tokenize.punkt import PunktTokenizer
+
+# Seen in abstracts, and taken for a sentence end by Punkt's newswire model.
+ABBREVIATIONS = "al approx cf e.g eq eqs et fig figs i.e i.i.d incl no resp sec tab vs w.r.t"
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W\d_]+)?")
+
+
+class Span(NamedTuple):
+    """A half-open range of characters, counted as Python counts them."""
+
+    start: int
+    end: int
+
+
+def fold(text: str) -> str:
+    """Reduce to what two spellings of the same words share: NFKC, no case, no accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return unicodedata.normalize("NFKC", bare)
+
+
+def words(text: str) -> list[str]:
+    """Folded words and numbers of a text, in order; `1.91×` gives `1.91`."""
+    return _WORD.findall(fold(text))
+
+
+def identity_key(text: str) -> str:
+    """Letters and digits alone, folded: equal for two spellings of one title.
+
+    Empty for a text without letters or digits.
+    """
+    return re.sub(r"[\W_]+", "", fold(text))
+
+
+def sentence_spans(text: str) -> tuple[Span, ...]:
+    """Where the sentences of a text are, in order, without the space between them.
+
+    The spans do not overlap, none is empty, and what lies outside them is white space.
+    """
+    spans: list[Span] = []
+    for start, end in _split_after_etc(text, _punkt().span_tokenize(text)):
+        body = text[start:end]
+        start += len(body) - len(body.lstrip())
+        end -= len(body) - len(body.rstrip())
+        if start < end:
+            spans.append(Span(start, end))
+    return tuple(_rejoin(text, spans))
+
+
+def _split_after_etc(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Punkt never ends a sentence at `etc.`; before a capital it does end there."""
+    for start, end in spans:
+        for match in re.compile(r"\betc\.\.?\s+(?=[A-Z])").finditer(text, start, end):
+            yield start, match.end()
+            start = match.end()
+        yield start, end
+
+
+def _rejoin(text: str, spans: list[Span]) -> list[Span]:
+    """Undo splits that no sentence end explains.
+
+    Inside brackets, after a bare list number (`2) GPU idleness.` keeps its number), or before
+    a lower-case word that is not a name written so (`vLLM`, `semi-PD`).
+    """
+    joined: list[Span] = []
+    for span in spans:
+        if joined and _continues(text[slice(*joined[-1])], text[slice(*span)]):
+            joined[-1] = Span(joined[-1].start, span.end)
+        else:
+            joined.append(span)
+    return joined
+
+
+def _continues(before: str, after: str) -> bool:
+    if before.count("(") > before.count(")") and ")" in after:
+        return True
+    if re.fullmatch(r"\W*\w{1,3}[.)]", before):
+        return True
+    first = re.match(r"\S+", after)
+    return bool(first and re.fullmatch(r"[a-z]+[,.;:]?", first.group()))
+
+
+@cache
+def _punkt() -> "PunktTokenizer":
+    # Imported here: nltk takes a second to import, and only ingest splits sentences.
+    import nltk
+    from llama_index.core import __file__ as llama_index_core
+    from nltk.tokenize.punkt import PunktTokenizer
+
+    # llama-index-core ships Punkt's data; nltk would look for it on the network.
+    nltk.data.path.insert(0, str(Path(llama_index_core).parent / "_static" / "nltk_cache"))
+    tokenizer = PunktTokenizer("english")
+    tokenizer._params.abbrev_types |= set(ABBREVIATIONS.split())  # pyright: ignore[reportPrivateUsage]
+    return tokenizer

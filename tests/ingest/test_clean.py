@@ -1,0 +1,75 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.clean import clean_text
+
+
+@pytest.mark.parametrize(
+    ("shown", "meant"),
+    [
+        ("a 1.96times speedup", "a 1.96× speedup"),
+        (r"up to 5.18\times$ lower, 42.9%$ less", "up to 5.18× lower, 42.9% less"),
+        ("4.7 sim 71.3times faster", "4.7~71.3× faster"),
+        ("by 1.6sim14.6times", "by 1.6~14.6×"),
+        ("17.21%sim28.17% less", "17.21%~28.17% less"),
+        (r"by sim75\% in all", "by ~75% in all"),
+        ("params (sim2.6B)", "params (~2.6B)"),
+        ("loss (approx60%)", "loss (≈60%)"),
+        (r"6.25~\% of it", "6.25% of it"),
+        ("roughly 2{3} of it", "roughly 2/3 of it"),
+        ("via ell_1{ell_2} terms", "via ℓ₁/ℓ₂ terms"),
+        ("using N^2d^2{M} steps", "using N²d²/M steps"),
+        ("M$^3$ViT", "M³ViT"),
+        ("M^3ViT and M^{3}ViT", "M³ViT and M³ViT"),
+        ("3T T_{2}^*-weighted, T_1-weighted", "3T T₂*-weighted, T₁-weighted"),
+        ("HyperZcdotZcdotW", "HyperZ·Z·W"),
+        ("HyperZ{cdotZ{cdot}W}", "HyperZ·Z·W"),
+        (r"Towards $\infty$-LLMs", "Towards ∞-LLMs"),
+        (r"below -150{\deg}C", "below -150°C"),
+        (r"the factor {\gamma}.", "the factor γ."),
+        ("M geq d^2 and Tgeq 0", "M ≥ d² and T≥ 0"),
+        ("0.939 pm 0.008", "0.939 ± 0.008"),
+        ("scratchx2013even", "scratch–even"),
+        ("bottle- necks, imbal- ance", "bottlenecks, imbalance"),
+        ("compute- and memory-bound", "compute- and memory-bound"),
+        ("cross- layer", "cross-layer"),
+        ("Mixtral-8times7B", "Mixtral-8×7B"),
+        ("with 1times 1 convolution", "with 1×1 convolution"),
+        ("compression of times 64 while", "compression of ×64 while"),
+        ("{De}coupled {Mo}mentum (DeMo)", "Decoupled Momentum (DeMo)"),
+        (r"the \textit{Straggler Effect}.", "the Straggler Effect."),
+        (r"introduces \HyperRouter, which", "introduces HyperRouter, which"),
+        ("``memory wall''", "“memory wall”"),
+        (r"na\"ive T\"ulu", "naïve Tülu"),
+        ("MobileNetV4 -- Universal", "MobileNetV4 – Universal"),
+        ("R&amp;D", "R&D"),
+        ("a\u00a0b\u200bc\td", "a bc d"),
+        ("parallelism{this url}", "parallelism this url"),
+    ],
+)  # fmt: skip
+def test_residue_is_resolved(shown: str, meant: str):
+    assert clean_text(shown) == meant
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "It trains 4 times longer, several times in recent times.",
+        "The times 2010s and simple similarity of simulators.",
+        "1024x2048 images, 32x2010 pixels",
+        "It costs $3 and then $5 a day.",
+        "See github.com/a/object_detection and MPI_Send/Recv.",
+        "Cohen's kappa, PixArt-delta, alpha and beta.",
+        "~100 papers, 1.5~2.0 points",
+        "single- or multi-GPU, zero- and few-shot",
+    ],
+)
+def test_prose_stays_as_it_is(prose: str):
+    assert clean_text(prose) == prose
+
+
+@given(st.text(alphabet="ab1 .$\\{}^_~%-'`×", max_size=60) | st.text(max_size=60))
+def test_the_result_is_one_line_without_edges(text: str):
+    cleaned = clean_text(text)
+    assert cleaned == " ".join(cleaned.split())

@@ -1,0 +1,156 @@
+"""Ingest into a real index: Chroma, tantivy, SQLite and the bundled embedder."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ingest.pipeline import Report, ingest
+from rag.build import open_index
+from rag.config import Config, load_config
+from rag.errors import EmbeddingError, IndexBusyError, IndexMismatchError, SourceError
+from rag.index import Index
+from tests.conftest import PAGES, needs_shared
+
+pytestmark = pytest.mark.slow
+
+ALPHA = {
+    "title": "Alpha: A Cache on Disk",
+    "abstract": "Alpha keeps the cache on disk. It is fast.",
+}
+BRAVO = {"title": "Bravo: Routing Questions", "abstract": "Bravo routes questions. It is cheap."}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return load_config(index=tmp_path / "index")
+
+
+def opened(config: Config) -> Index:
+    return open_index(config, create=True)
+
+
+def run(config: Config, *records: dict[str, str], name: str = "papers.jsonl") -> Report:
+    file = config.index.parent / name
+    file.write_text("\n".join(map(json.dumps, records)))
+    return ingest([file], opened(config), lambda *_: None)
+
+
+def counts(report: Report) -> tuple[int, int, int, int, int]:
+    return report.records, report.papers, report.added, report.updated, report.unchanged
+
+
+def test_ingesting_twice_changes_nothing_and_loads_no_embedder(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+):
+    assert counts(run(config, ALPHA, BRAVO)) == (2, 2, 2, 0, 0)
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise AssertionError("the embedder was loaded")
+
+    monkeypatch.setattr("rag.build.load_embedder", fail)
+    assert counts(run(config, ALPHA, BRAVO)) == (2, 2, 0, 0, 2)
+    assert opened(config).problems() == []
+
+
+def test_a_longer_abstract_replaces_the_indexed_one(config: Config):
+    run(config, ALPHA, BRAVO)
+    longer = ALPHA | {"abstract": "Alpha keeps zebras. The rest is new. And there is a third one."}
+    assert counts(run(config, longer, name="again.jsonl")) == (1, 1, 0, 1, 0)
+    index = opened(config)
+    assert index.problems() == []
+    assert index.words.search("zebras", depth=5)[0][0] == index.catalogue.papers()[0].paper_id
+    assert index.words.search("fast", depth=5) == []
+
+
+def test_a_broken_record_never_stops_the_rest(config: Config):
+    report = run(config, ALPHA, {"title": "no abstract"}, BRAVO)
+    assert (report.records, report.papers, len(report.refused)) == (3, 2, 1)
+    assert report.refused[0].source == "papers.jsonl"
+
+
+def test_nothing_but_refusals_is_an_error_that_says_why(config: Config):
+    with pytest.raises(SourceError, match=r"no paper could be read: papers\.jsonl, line 1: "):
+        run(config, {"title": "no abstract"})
+
+
+def test_an_interrupted_index_is_finished_by_the_next_ingest(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+):
+    def stop(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.lexical.LexicalIndex.replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(config, ALPHA, BRAVO)
+    assert "2 of 2 papers are not indexed" in opened(config).problems()[0]
+    assert counts(run(config, ALPHA)) == (1, 1, 0, 0, 1)
+    assert opened(config).problems() == []
+
+
+def test_a_second_writer_is_told_who_is_first(config: Config):
+    index = opened(config)
+    with index.writing(), pytest.raises(IndexBusyError, match="being written by another"):
+        run(config, ALPHA)
+
+
+def test_an_index_of_another_embedder_is_refused_then_rebuilt(config: Config):
+    run(config, ALPHA)
+    card = config.index / "card.json"
+    card.write_text(card.read_text().replace("bundled", "other/model"))
+    with pytest.raises(IndexMismatchError, match=r"`other/model`.*`bundled`.*rebuild"):
+        opened(config).check_card()
+    with pytest.raises(IndexMismatchError):
+        run(config, BRAVO)
+    index = opened(config)
+    index.rebuild(lambda *_: None)
+    assert opened(config).problems() == []
+
+
+def test_an_embedder_that_cannot_be_loaded_is_named(tmp_path: Path):
+    config = load_config(index=tmp_path / "i", embedder={"name": "no.such.module:Class"})
+    with pytest.raises(
+        EmbeddingError, match=r"'no\.such\.module:Class' cannot be loaded: No module"
+    ):
+        run(config, ALPHA)
+
+
+def test_any_llama_index_embedding_plugs_in_by_import_path(tmp_path: Path):
+    mock = "llama_index.core.embeddings.mock_embed_model:MockEmbedding"
+    config = load_config(
+        index=tmp_path / "i", embedder={"name": mock, "arguments": {"embed_dim": 7}}
+    )
+    run(config, ALPHA)
+    assert json.loads((config.index / "card.json").read_text())["dimension"] == 7
+
+
+@needs_shared
+def test_the_five_pages(pages_config: Config):
+    report = ingest([PAGES], opened(pages_config), lambda *_: None)
+    assert counts(report) == (477, 408, 0, 0, 408)
+    assert report.refused == ()
+    papers = {p.title: p for p in opened(pages_config).catalogue.papers()}
+    assert len(papers) == 408
+    deepseek = next(p for title, p in papers.items() if title.startswith("Insights into DeepSeek"))
+    assert (str(deepseek.date), deepseek.organisation) == ("2025-05-14", "deepseek-ai")
+    assert len(deepseek.sightings) == 2
+    assert sum(title.startswith("M³ViT") for title in papers) == 1
+    assert {"Direct Telemetry Access", "Zero-CPU Collection with Direct Telemetry Access"} < {
+        *papers
+    }
+    assert sum(title.casefold().startswith("comet:") for title in papers) == 2
+    # Counted from the date lines: 59 records of one page, 51 of the other, 3 papers on both.
+    assert sum(p.date is not None for p in papers.values()) == 107
+
+
+@needs_shared
+def test_no_residue_is_left_in_the_five_pages(pages_config: Config):
+    import re
+
+    residue = re.compile(r"\dtimes\b|sim\d|\\|[{}$]|x201\d|approx\d|\bgeq\b|cdot")
+    left = {
+        m.group() for p in opened(pages_config).catalogue.papers()
+        for m in residue.finditer(f"{p.title}\n{p.abstract}")
+    }  # fmt: skip
+    assert left == set()

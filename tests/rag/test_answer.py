@@ -1,0 +1,150 @@
+"""Choosing sentences and binding them, over hand-made papers and a stand-in for the index."""
+
+from collections.abc import Sequence
+
+import pytest
+from llama_index.core.schema import QueryBundle
+
+from ingest.identity import to_paper
+from ingest.record import SourceRecord
+from rag.answer import Draft, Evidence, QuoteAnswerer
+from rag.cite import cite, refuse, short_name
+from rag.question import Kind
+from rag.schema import Hit, Paper, Sighting
+from rag.text import Span, words
+
+
+def paper(title: str, abstract: str) -> Paper:
+    return to_paper(SourceRecord(title=title, abstract=abstract, sighting=Sighting(source="test")))
+
+
+ALPHA = paper(
+    "Alpha: A Cache on Disk",
+    "Caches grow. Alpha keeps blocks on disk. Decoding is 2.5× faster than paging. It is open.",
+)
+BRAVO = paper("Routing Questions", "Bravo routes questions to models. The bill falls by 40%.")
+
+
+class Words:
+    """The corpus is the two papers; every word weighs the same."""
+
+    def terms(self, text: str) -> list[str]:
+        return words(text)
+
+    def idf(self, term: str) -> float:
+        return 1.0
+
+    def knows(self, name: str) -> bool:
+        corpus = {w for p in (ALPHA, BRAVO) for w in words(f"{p.title} {p.abstract}")}
+        return set(words(name)) <= corpus
+
+
+class Cosines:
+    def __init__(self, cosines: dict[str, float]):
+        self.cosines = cosines
+
+    def similarities(self, chunk_ids: Sequence[str], question: Sequence[float]) -> dict[str, float]:
+        return {i: self.cosines.get(i, 0.1) for i in chunk_ids}
+
+
+def drafted(question: str, cosines: dict[tuple[Paper, int], float], **limits: int) -> Draft:
+    answerer = QuoteAnswerer(
+        Cosines({f"{p.paper_id}#{n}": c for (p, n), c in cosines.items()}),
+        Words(),
+        **{"papers": 6, "max_sentences": 3, "survey_papers": 12} | limits,
+    )
+    hits = [Hit(paper=p, score=s, passage=p.sentences[0]) for p, s in ((ALPHA, 1.0), (BRAVO, 0.8))]
+    return answerer.draft(QueryBundle(question, embedding=[1.0]), hits)
+
+
+def test_a_numeric_question_is_answered_by_a_quantity():
+    draft = drafted("how much faster is decoding", {(ALPHA, 1): 0.7, (ALPHA, 2): 0.6})
+    assert draft.kind is Kind.NUMBER
+    assert draft.evidence[0].quote == "Decoding is 2.5× faster than paging."
+
+
+def test_a_survey_has_one_line_a_paper_in_the_order_of_the_hits():
+    draft = drafted("which papers are there", {(ALPHA, 1): 0.5, (BRAVO, 0): 0.9})
+    assert [e.paper for e in draft.evidence] == [ALPHA, BRAVO]
+
+
+def test_a_comparison_takes_evidence_from_both_sides():
+    draft = drafted("compare Alpha and Bravo", {(ALPHA, 1): 0.9, (BRAVO, 0): 0.8})
+    assert {e.paper.paper_id for e in draft.evidence} == {ALPHA.paper_id, BRAVO.paper_id}
+
+
+def test_confidence_is_the_likeness_of_the_nearest_sentence():
+    assert drafted("why", {(BRAVO, 1): 0.77}).confidence == pytest.approx(0.77)
+
+
+def test_no_papers_give_no_evidence():
+    answerer = QuoteAnswerer(Cosines({}), Words(), papers=3, max_sentences=3, survey_papers=3)
+    assert answerer.draft(QueryBundle("what", embedding=[1.0]), []).evidence == ()
+
+
+def test_a_sentence_is_not_repeated():
+    twice = paper(
+        "Twice", "Bravo routes questions to models. Bravo routes the questions to models."
+    )
+    answerer = QuoteAnswerer(Cosines({}), Words(), papers=3, max_sentences=3, survey_papers=3)
+    hit = Hit(paper=twice, score=1.0, passage=twice.sentences[0])
+    draft = answerer.draft(QueryBundle("why route", embedding=[1.0]), [hit])
+    assert len(draft.evidence) == 1
+
+
+def evidence(paper: Paper, number: int) -> Evidence:
+    return Evidence(paper, paper.sentences[number], 0.5, 0.5)
+
+
+def test_every_citation_quotes_its_abstract_and_markers_count_papers():
+    chosen = (evidence(BRAVO, 1), evidence(ALPHA, 2), evidence(BRAVO, 0))
+    answer = cite("why", Draft(Kind.EXPLANATION, chosen, 1.0))
+    papers = {p.paper_id: p for p in (ALPHA, BRAVO)}
+    for sentence in answer.sentences:
+        [citation] = sentence.citations
+        abstract = papers[citation.paper_id].abstract
+        assert abstract[citation.start : citation.end] == citation.quote
+        assert sentence.text.endswith(citation.quote)
+    assert [s.citations[0].marker for s in answer.sentences] == [1, 2, 1]
+    assert [(s.marker, s.title) for s in answer.sources] == [(1, BRAVO.title), (2, ALPHA.title)]
+    assert answer.answer == (
+        "The bill falls by 40%. [1] Alpha: Decoding is 2.5× faster than paging. [2] "
+        "Bravo routes questions to models. [1]"
+    )
+
+
+def test_the_name_is_said_only_where_the_quote_lacks_it():
+    answer = cite("what", Draft(Kind.FACT, (evidence(ALPHA, 1), evidence(ALPHA, 2)), 1.0))
+    assert [s.text[:6] for s in answer.sentences] == ["Alpha ", "Alpha:"]
+
+
+def test_a_survey_line_names_its_paper():
+    answer = cite("which papers", Draft(Kind.SURVEY, (evidence(BRAVO, 1),), 1.0))
+    assert answer.answer == "- Routing Questions: The bill falls by 40%. [1]"
+
+
+def test_a_span_outside_the_abstract_is_never_cited():
+    wrong = Evidence(ALPHA, Span(0, len(ALPHA.abstract) + 5), 0.5, 0.5)
+    empty = Evidence(ALPHA, Span(5, 5), 0.5, 0.5)
+    before = Evidence(ALPHA, Span(-9, -1), 0.5, 0.5)
+    for chosen in (wrong, empty, before):
+        with pytest.raises(ValueError, match="outside the abstract"):
+            cite("what", Draft(Kind.FACT, (chosen,), 1.0))
+
+
+def test_a_refusal_has_its_reason_and_cites_nothing():
+    answer = refuse("what", "Nothing here.")
+    assert (answer.refused, answer.reason, answer.sentences) == (True, "Nothing here.", ())
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("NanoFlow: Towards Throughput", "NanoFlow"),
+        ("No Name Here", None),
+        ("Not a Name but a Clause: Then More", None),
+        ("Nexus:Proactive", None),
+    ],
+)
+def test_short_names(title: str, name: str | None):
+    assert short_name(title) == name

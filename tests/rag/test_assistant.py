@@ -1,0 +1,71 @@
+"""Questions asked of the bundled sample, through every real part."""
+
+import pytest
+
+from rag.assistant import Assistant
+from rag.errors import QuestionError
+
+pytestmark = pytest.mark.slow
+
+
+def test_one_fact_is_said_first_with_its_quote(assistant: Assistant):
+    answer = assistant.ask("What throughput improvement does NanoFlow achieve?")
+    assert not answer.refused
+    assert answer.sources[0].title.startswith("NanoFlow")
+    assert "1.91" in " ".join(s.text for s in answer.sentences)
+    assert len(answer.sentences) <= 2
+
+
+def test_a_survey_names_several_papers_once_each(assistant: Assistant):
+    answer = assistant.ask("Which papers use concept bottleneck models?")
+    cited = [s.citations[0].paper_id for s in answer.sentences]
+    assert len(cited) == len(set(cited)) >= 3
+    assert answer.answer.count("\n- ") == len(cited) - 1
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What throughput improvement does NanoFlow achieve?",
+        "Which papers use concept bottleneck models?",
+        "Compare S-LoRA and DeltaZip",
+        "Why do pipelines have bubbles?",
+        "¿Qué es FlashAttention-2?",
+    ],
+)
+def test_every_quote_is_in_its_abstract(assistant: Assistant, question: str):
+    answer = assistant.ask(question)
+    assert answer.sentences
+    for citation in (c for s in answer.sentences for c in s.citations):
+        paper = assistant.paper(citation.paper_id)
+        assert paper
+        assert paper.abstract[citation.start : citation.end] == citation.quote
+
+
+def test_a_name_that_occurs_nowhere_is_said_to_be_absent(assistant: Assistant):
+    answer = assistant.ask("How many decoding heads does Medusa use?")
+    assert answer.refused
+    assert answer.reason == "Nothing in the 408 papers here mentions Medusa."
+
+
+def test_what_nothing_answers_is_refused(assistant: Assistant):
+    answer = assistant.ask("when was the cathedral of the town consecrated")
+    assert (answer.refused, answer.sentences) == (True, ())
+
+
+@pytest.mark.parametrize("question", ["", "  \n", "?!"])
+def test_an_empty_question(assistant: Assistant, question: str):
+    with pytest.raises(QuestionError, match="the question is empty"):
+        assistant.ask(question)
+
+
+def test_a_question_that_is_too_long(assistant: Assistant):
+    with pytest.raises(QuestionError, match=r"100,000 characters, at most 4,000"):
+        assistant.search("a" * 100_000)
+
+
+def test_search_gives_one_row_a_paper_best_first(assistant: Assistant):
+    hits = assistant.search("splitting prefill and decode", k=20)
+    assert len({h.paper.paper_id for h in hits}) == len(hits) == 20
+    assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
+    assert all(h.passage in h.paper.sentences for h in hits)

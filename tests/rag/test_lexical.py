@@ -1,0 +1,69 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from ingest.identity import to_paper
+from ingest.record import SourceRecord
+from rag.errors import IndexDamagedError
+from rag.lexical import LexicalIndex
+from rag.schema import Paper, Sighting
+
+
+def paper(title: str, abstract: str) -> Paper:
+    return to_paper(SourceRecord(title=title, abstract=abstract, sighting=Sighting(source="test")))
+
+
+CACHE = paper("M³ViT: caching", "Blocks of 1.91 MB are cached.")
+ROUTE = paper("Routing with W4A4KV4", "Questions are routed to models.")
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> LexicalIndex:
+    index = LexicalIndex(tmp_path / "words")
+    index.replace([CACHE, ROUTE])
+    return index
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        pytest.param("who caches a block", [CACHE], id="stemmed"),
+        pytest.param("m3vit", [CACHE], id="superscript"),
+        pytest.param("what is 1.91", [CACHE], id="whole-number"),
+        pytest.param("w4a4kv4?", [ROUTE], id="name-with-digits"),
+        pytest.param("routng of qestions", [ROUTE], id="misspelt"),
+        pytest.param('"unclosed (AND -field:x^2 *', [], id="no-query-syntax"),
+        pytest.param("the of and", [], id="stop-words-only"),
+    ],
+)
+def test_search(index: LexicalIndex, question: str, expected: list[Paper]):
+    assert [i for i, _ in index.search(question, depth=5)] == [p.paper_id for p in expected]
+
+
+def test_replacing_a_paper_keeps_one_copy(index: LexicalIndex):
+    index.replace([CACHE.model_copy(update={"abstract": "Zebras."})])
+    assert len(index) == 2
+    assert index.search("blocks", depth=5) == []
+    assert [i for i, _ in index.search("zebra", depth=5)] == [CACHE.paper_id]
+
+
+def test_idf_is_that_of_bm25(index: LexicalIndex):
+    [route] = index.terms("routing")
+    assert index.idf(route) == pytest.approx(math.log(1 + (2 - 1 + 0.5) / (1 + 0.5)))
+    assert index.idf("nowhere") > index.idf(route)
+
+
+def test_what_the_corpus_knows(index: LexicalIndex):
+    assert index.knows("W4A4KV4")
+    assert index.knows("Qestions")
+    assert not index.knows("Medusa")
+    assert not index.knows("W8A8")
+
+
+def test_a_damaged_folder_is_named(tmp_path: Path):
+    folder = tmp_path / "words"
+    folder.mkdir()
+    (folder / "meta.json").write_text("nonsense")
+    with pytest.raises(IndexDamagedError, match=r"word index .*words.* cannot be used"):
+        LexicalIndex(folder)

@@ -1,0 +1,257 @@
+"""The command line as a person and as a program use it, each call a process of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from rag.config import Config
+from tests.conftest import PAGES, ROOT, SAMPLE, needs_shared
+from ui import cli
+
+pytestmark = pytest.mark.slow
+GOOD = '{"title": "Alpha: A Cache", "abstract": "Alpha keeps the cache on disk. It is fast."}'
+
+Run = Callable[..., "Done"]
+
+
+class Done(NamedTuple):
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def footnote(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line in this process: the same code, without importing torch each time."""
+    monkeypatch.setattr(cli, "_quieten", lambda: None)
+
+    def run(*arguments: object, expect: int = 0) -> Done:
+        monkeypatch.setattr(sys, "argv", ["footnote", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        done = Done(*capsys.readouterr())
+        assert stopped.value.code == expect, done.stderr
+        return done
+
+    return run
+
+
+def footnote_process(
+    *arguments: object, expect: int = 0, before: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a process of its own."""
+    done = subprocess.run(
+        [*before, sys.executable, "-m", "ui.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == expect, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def one_line(done: Done | subprocess.CompletedProcess[str]) -> str:
+    """The error, which is one line, with nothing on stdout."""
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("footnote: ")
+    return line.removeprefix("footnote: ")
+
+
+def test_ingest_reports_what_it_did(footnote: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = tmp_path / "papers.jsonl"
+    file.write_text(f'{GOOD}\n{{"title": 1}}\n')
+    index = tmp_path / "index"
+    report = json.loads(footnote("ingest", file, "--index", index, "--json").stdout)
+    assert {k: report[k] for k in ("records", "papers", "added", "updated", "unchanged")} == {
+        "records": 2, "papers": 1, "added": 1, "updated": 0, "unchanged": 0,
+    }  # fmt: skip
+    assert [set(r) for r in report["refused"]] == [{"source", "record", "reason"}]
+    assert report["seconds"] > 0
+    monkeypatch.setenv("FOOTNOTE_INDEX", str(index))
+    again = footnote("ingest", file)
+    assert "1 papers: 0 added, 0 updated, 1 unchanged, 1 refused" in again.stdout
+    assert "refused papers.jsonl: line 2" in again.stderr
+    assert json.loads(footnote("doctor", "--index", index, "--json").stdout) == {
+        "ok": True,
+        "problems": [],
+    }
+
+
+def test_papers_have_the_fields_of_the_contract(footnote: Run, sample_config: Config):
+    rows = json.loads(footnote("papers", "--json", "--index", sample_config.index).stdout)
+    assert len(rows) == 408
+    assert set(rows[0]) == {
+        "paper_id", "title", "date", "n_authors", "organisation", "upvotes", "sources",
+    }  # fmt: skip
+    assert all(row["sources"] == [SAMPLE.name] for row in rows)
+
+
+def test_search_has_the_fields_of_the_contract(footnote: Run, sample_config: Config):
+    done = footnote(
+        "search", "--index", sample_config.index, "-k", 3, "--json", "prefill", "decode"
+    )
+    rows = json.loads(done.stdout)
+    assert [row["rank"] for row in rows] == [1, 2, 3]
+    assert set(rows[0]) == {"rank", "paper_id", "title", "score", "passage", "start", "end"}
+
+
+def test_ask_has_the_fields_of_the_contract(footnote: Run, sample_config: Config):
+    question = "What throughput improvement does NanoFlow achieve?"
+    done = footnote("ask", question, "--index", sample_config.index, "--json")
+    answer = json.loads(done.stdout)
+    assert done.stderr == ""
+    assert set(answer) == {
+        "question", "answer", "refused", "reason", "sentences", "sources", "mode",
+    }  # fmt: skip
+    assert (answer["question"], answer["refused"], answer["mode"]) == (question, False, "quote")
+    full = json.loads(footnote("papers", "--full", "--json", "--index", sample_config.index).stdout)
+    abstracts = {paper["paper_id"]: paper["abstract"] for paper in full}
+    for sentence in answer["sentences"]:
+        assert set(sentence) == {"text", "verdict", "citations"}
+        for cited in sentence["citations"]:
+            assert set(cited) == {
+                "marker", "paper_id", "title", "quote", "start", "end", "score",
+            }  # fmt: skip
+            assert abstracts[cited["paper_id"]][cited["start"] : cited["end"]] == cited["quote"]
+    assert [set(s) for s in answer["sources"]] == [{"marker", "paper_id", "title"}]
+
+
+def test_ask_for_a_person(footnote: Run, sample_config: Config):
+    done = footnote("ask", "what", "is", "NanoFlow?", "--index", sample_config.index)
+    assert re.search(r"\[1\].*\n\n\[1\] NanoFlow: ", done.stdout, re.DOTALL)
+
+
+@needs_shared
+def test_a_page_of_the_corpus_by_its_path(footnote: Run, tmp_path: Path):
+    page = next(PAGES.glob("004*"))
+    report = json.loads(footnote("ingest", page, "--index", tmp_path, "--json").stdout)
+    assert (report["records"], report["refused"]) == (76, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param(b"", "an empty file", id="empty"),
+        pytest.param(bytes(range(256)) * 40, "a binary file", id="binary"),
+        pytest.param(b"x" * 50_000_000, "a line of 50,000,000 bytes", id="huge-line"),
+        pytest.param(b"caf\xe9\nna\xefve\n", "not UTF-8: byte 0xe9 at column 4", id="latin-1"),
+        pytest.param(None, "No such file or directory", id="missing"),
+    ],
+)
+def test_a_file_that_gives_nothing_is_an_error_of_one_line(
+    footnote: Run, tmp_path: Path, content: bytes | None, reason: str
+):
+    file = tmp_path / "bad.txt"
+    if content is not None:
+        file.write_bytes(content)
+    done = footnote("ingest", file, "--index", tmp_path / "index", "--json", expect=1)
+    assert one_line(done).startswith(f"no paper could be read: bad.txt: {reason}")
+
+
+def test_a_bad_file_beside_a_good_one_is_only_listed(footnote: Run, tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "good.jsonl").write_text(GOOD)
+    (tmp_path / "in" / "bad.bin").write_bytes(b"\0\1\2")
+    done = footnote(
+        "ingest", tmp_path / "in", tmp_path / "gone", "--index", tmp_path / "i", "--json"
+    )
+    report = json.loads(done.stdout)
+    assert report["papers"] == 1
+    assert {r["source"] for r in report["refused"]} == {"bad.bin", "gone"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["ask", "x", "--index", "nowhere"], 1, "no index in nowhere; run `footnote ingest PATH`"),
+        (["ask", "--index", "nowhere"], 2, "Missing argument"),
+        (["answer"], 2, "No such command 'answer'"),
+        (["search", "x", "-k", "0"], 2, "Invalid value for '-k'"),
+        (["papers", "--config", "gone.yaml"], 1, "settings file gone.yaml does not exist"),
+        (["ask", "x", "--bogus"], 2, "No such option"),
+    ],
+)
+def test_errors_name_the_thing_and_the_next_step(
+    footnote: Run, arguments: list[str], code: int, message: str
+):
+    assert message in one_line(footnote(*arguments, expect=code))
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ("", "the question is empty"),
+        ("q" * 100_000, "question of 100,000 characters, at most 4,000"),
+    ],
+)
+def test_a_question_that_cannot_be_asked(
+    footnote: Run, sample_config: Config, question: str, message: str
+):
+    done = footnote("ask", question, "--index", sample_config.index, "--json", expect=1)
+    assert message in one_line(done)
+
+
+def test_an_index_of_another_embedder(
+    footnote: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file = tmp_path / "papers.jsonl"
+    file.write_text(GOOD)
+    footnote("ingest", file, "--index", tmp_path / "i")
+    monkeypatch.setenv("FOOTNOTE_EMBEDDER__NAME", "other/model")
+    done = footnote("ask", "x", "--index", tmp_path / "i", expect=1)
+    assert "was built with embedder `bundled`, the settings ask for `other/model`" in one_line(done)
+
+
+def test_a_damaged_index_is_named_and_rebuilt(tmp_path: Path):
+    # Processes of their own: within one, Chroma and SQLite go on with the files they opened.
+    file = tmp_path / "papers.jsonl"
+    file.write_text(GOOD)
+    index = tmp_path / "i"
+    ask = ("ask", "what does Alpha keep", "--index", index)
+    footnote_process("ingest", file, "--index", index)
+    (index / "words" / "meta.json").write_text("{")
+    (index / "chroma" / "chroma.sqlite3").write_bytes(b"junk" * 5000)
+    assert "cannot be used" in one_line(footnote_process(*ask, expect=1))
+    footnote_process("rebuild", "--index", index)
+    assert "on disk" in footnote_process(*ask).stdout
+    (index / "catalogue.sqlite").write_bytes(b"junk" * 5000)
+    assert "catalogue" in one_line(footnote_process("papers", "--index", index, expect=1))
+
+
+def test_a_folder_that_may_not_be_written(tmp_path: Path):
+    file = tmp_path / "papers.jsonl"
+    file.write_text(GOOD)
+    index = tmp_path / "index"
+    footnote_process("ingest", file, "--index", index)
+    for path in [index, *index.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    # Root may write everywhere, unless it gives up the capability to.
+    as_anyone = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    for arguments in (["ingest", file], ["ask", "what does Alpha keep"]):
+        done = footnote_process(*arguments, "--index", index, expect=1, before=as_anyone)
+        assert str(index) in one_line(done)
+
+
+def test_a_process_answers_without_any_chatter(sample_config: Config):
+    done = footnote_process("ask", "What is NanoFlow?", "--index", sample_config.index, "--json")
+    assert json.loads(done.stdout)["sources"][0]["title"].startswith("NanoFlow")
+    assert done.stderr == ""
+
+
+def test_importing_the_command_line_is_light():
+    heavy = "'torch', 'gradio', 'chromadb', 'llama_index.core'"
+    code = f"import sys, ui.cli; print([m for m in ({heavy}) if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,1 @@
+"""The doors: web page and command line. Imports every other room."""

@@ -1,0 +1,266 @@
+"""The command line: one door to everything, for people and, with `--json`, for programs."""
+
+import inspect
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typer.exceptions import TyperException
+
+from rag.config import Config, load_config
+from rag.errors import FootnoteError
+
+if TYPE_CHECKING:
+    from rag.index import Progress as OnProgress
+
+# What a shell expects of a program that was interrupted: 128 + SIGINT.
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="footnote",
+    help="Ask a pile of papers a question; every sentence of the answer carries its source.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Question = Annotated[list[str], typer.Argument(help="The question, quoted or not.")]
+
+
+def _shared_options(
+    config: Annotated[Path | None, typer.Option(help="Settings file.")] = None,
+    index: Annotated[Path | None, typer.Option(help="Index folder.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """The options that every command has; `command` adds them."""
+
+
+def main() -> NoReturn:
+    """Run the command line; the entry point of `footnote`."""
+    debug = "--debug" in sys.argv
+    if not debug:
+        _quieten()
+    try:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except TyperException as error:
+        _fail(f"{error.format_message()} See `footnote --help`.", code=2)
+    except FootnoteError as error:
+        if debug:
+            raise
+        _fail(str(error), code=1)
+    except BrokenPipeError:  # `footnote papers | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; the same command goes on from here", code=_INTERRUPTED)
+    except Exception as error:  # the outer edge: a fault of ours, said in one line
+        if debug:
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        _fail(f"unexpected fault: {reason[:300]}; run it again with --debug and report it", code=1)
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command that is given the settings first.
+
+    Each takes `--config`, `--index` and `--debug` in addition to options of its own.
+    """
+    own = list(inspect.signature(function).parameters.values())[1:]
+
+    @wraps(function)
+    def run(*, config: Path | None, index: Path | None, debug: bool, **options: object) -> None:
+        del debug  # `main` reads it: it has to know before any option is parsed
+        function(load_config(config, index=index), **options)
+
+    shared = inspect.signature(_shared_options).parameters.values()
+    options = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *shared]]
+    run.__signature__ = inspect.Signature(options)  # pyright: ignore[reportAttributeAccessIssue]
+    run.__annotations__ = {p.name: p.annotation for p in options}
+    return app.command()(run)
+
+
+@command
+def ingest(
+    config: Config,
+    paths: Annotated[list[Path], typer.Argument(help="Files, and folders of files.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take in papers from listing pages and JSONL; running it again changes nothing."""
+    from ingest.pipeline import ingest as run_ingest
+    from rag.build import open_index
+
+    index = open_index(config, create=True)
+    with _progress(as_json) as on_progress:
+        report = run_ingest(paths, index, on_progress)
+    if as_json:
+        _print_json(report)
+        return
+    _out.print(
+        f"{report.records:,} records, {report.papers:,} papers: {report.added:,} added, "
+        f"{report.updated:,} updated, {report.unchanged:,} unchanged, "
+        f"{len(report.refused):,} refused, in {report.seconds:.1f} s"
+    )
+    for refusal in report.refused:
+        where = f"{refusal.source}: {refusal.record}" if refusal.record else refusal.source
+        _err.print(escape(f"refused {where}: {refusal.reason}"))
+
+
+@command
+def papers(
+    config: Config,
+    as_json: AsJson = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Everything known of each paper, its abstract too.")
+    ] = False,
+) -> None:
+    """List the papers of the catalogue by title."""
+    from rag.build import open_index
+    from ui.render import paper_row
+
+    listed = open_index(config).catalogue.papers()
+    if as_json:
+        _print_json([p.model_dump(mode="json") if full else paper_row(p) for p in listed])
+        return
+    for paper in listed:
+        _out.print(escape(f"{paper.date or '          '}  {paper.title}"))
+        if full:
+            _out.print(escape(f"            {paper.abstract}\n"))
+    _err.print(f"{len(listed):,} papers")
+
+
+@command
+def search(
+    config: Config,
+    question: Question,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Papers at most.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Find papers, without answering."""
+    from rag.build import open_assistant
+    from ui.render import hit_rows
+
+    rows = hit_rows(open_assistant(config).search(" ".join(question), k))
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        _out.print(f"[bold]{row['rank']}. {escape(str(row['title']))}[/] ({row['score']:.2f})")
+        _out.print(f"   {escape(str(row['passage']))}\n")
+
+
+@command
+def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
+    """Answer a question, every sentence with its source."""
+    from rag.build import open_assistant
+
+    answer = open_assistant(config).ask(" ".join(question))
+    if as_json:
+        _print_json(answer)
+        return
+    _out.print(escape(answer.answer))
+    if answer.sources:
+        _out.print()
+    for source in answer.sources:
+        _out.print(escape(f"[{source.marker}] {source.title}"))
+
+
+@command
+def serve(
+    config: Config,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+) -> None:
+    """Serve the chat until interrupted."""
+    from rag.build import open_assistant
+    from ui.web import serve as run
+
+    with _err.status("Loading the index"):
+        assistant = open_assistant(config)
+    run(assistant, host=host or config.web.host, port=config.web.port if port is None else port)
+
+
+@command
+def doctor(config: Config, as_json: AsJson = False) -> None:
+    """Check the index against the catalogue; exit 1 when something is wrong."""
+    from rag.build import open_index
+
+    problems = open_index(config).problems()
+    if as_json:
+        _print_json({"ok": not problems, "problems": problems})
+    else:
+        _out.print(escape("\n".join(problems)) if problems else "all is well")
+    if problems:
+        raise typer.Exit(1)
+
+
+@command
+def rebuild(config: Config, as_json: AsJson = False) -> None:
+    """Derive the index anew from the catalogue, with the settings in force."""
+    from rag.build import open_index
+
+    index = open_index(config)
+    with index.writing(), _progress(as_json) as on_progress:
+        index.rebuild(on_progress)
+    problems = index.problems()
+    if as_json:
+        _print_json({"ok": not problems, "problems": problems})
+    else:
+        _out.print(f"rebuilt {len(index.catalogue):,} papers")
+
+
+@contextmanager
+def _progress(as_json: bool) -> "Generator[OnProgress]":
+    """A bar on stderr, only where a person watches."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    bar = Progress(
+        *columns, TimeRemainingColumn(), console=_err, disable=as_json or not _err.is_terminal
+    )
+    tasks: dict[str, Any] = {}
+
+    def on_progress(phase: Literal["read", "index"], done: int, total: int | None) -> None:
+        if phase not in tasks:
+            tasks[phase] = bar.add_task({"read": "Reading", "index": "Indexing"}[phase])
+        bar.update(tasks[phase], completed=done, total=total)
+
+    with bar:
+        yield on_progress
+
+
+def _print_json(value: object) -> None:
+    def plain(item: object) -> object:
+        return item.model_dump(mode="json") if isinstance(item, BaseModel) else str(item)
+
+    sys.stdout.write(json.dumps(value, default=plain, ensure_ascii=False, indent=2) + "\n")
+
+
+def _fail(message: str, *, code: int) -> NoReturn:
+    sys.stderr.write(f"footnote: {' '.join(message.split())}\n")
+    sys.exit(code)
+
+
+def _quieten() -> None:
+    """Keep the libraries' own chatter out of answers and errors."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Records as the doors show them: JSON rows for programs, HTML for the page."""
+
+from collections.abc import Sequence
+from html import escape
+from urllib.parse import quote, unquote
+
+from rag.schema import Answer, Citation, Hit, Paper, Sentence
+from rag.text import Span
+
+# A citation marker links to a fragment that the page turns into an opened paper.
+_FRAGMENT = "#cite="
+
+
+def paper_row(paper: Paper) -> dict[str, object]:
+    """A row of `footnote papers --json`; what is not known is null."""
+    return {
+        "paper_id": paper.paper_id,
+        "title": paper.title,
+        "date": paper.date and paper.date.isoformat(),
+        "n_authors": paper.n_authors,
+        "organisation": paper.organisation,
+        "upvotes": paper.upvotes,
+        "sources": list(dict.fromkeys(s.source for s in paper.sightings)),
+    }
+
+
+def hit_rows(hits: Sequence[Hit]) -> list[dict[str, object]]:
+    """The rows of `footnote search --json`, best first; offsets count in the abstract."""
+    return [
+        {
+            "rank": rank,
+            "paper_id": hit.paper.paper_id,
+            "title": hit.paper.title,
+            "score": round(hit.score, 4),
+            "passage": hit.paper.quote(hit.passage),
+            "start": hit.passage.start,
+            "end": hit.passage.end,
+        }
+        for rank, hit in enumerate(hits, start=1)
+    ]
+
+
+def answer_html(answer: Answer) -> str:
+    """An answer for the chat: its sentences with markers that open their papers, its sources.
+
+    All text is escaped. It is one block without blank lines, so that Markdown leaves it alone.
+    """
+    if answer.refused:
+        return f'<div class="footnote-answer refused">{escape(answer.answer)}</div>'
+    said = [f"{_sentence_html(s)}{_markers_html(s)}" for s in answer.sentences]
+    one_a_paper = len(answer.sources) == len(answer.sentences) > 1
+    body = "".join(f"<li>{s}</li>" for s in said) if one_a_paper else f"<p>{' '.join(said)}</p>"
+    first = {c.marker: c for s in reversed(answer.sentences) for c in s.citations}
+    sources = "".join(
+        f'<li value="{s.marker}"><a href="{_fragment(first[s.marker].paper_id, first[s.marker])}">'
+        f"{escape(s.title)}</a></li>"
+        for s in answer.sources
+    )
+    body = f"<ul>{body}</ul>" if one_a_paper else body
+    return (
+        f'<div class="footnote-answer">{body}'
+        f'<div class="sources">Sources<ol>{sources}</ol></div></div>'
+    )
+
+
+def paper_html(paper: Paper, quoted: Span | None) -> str:
+    """A paper with its abstract, the quoted characters highlighted. All text is escaped."""
+    seen = ", ".join(
+        f"{sighting.source} ({sighting.day})" if sighting.day else sighting.source
+        for sighting in paper.sightings
+    )
+    facts = [
+        str(paper.date) if paper.date else None,
+        f"{paper.n_authors} author{'s' * (paper.n_authors > 1)}" if paper.n_authors else None,
+        paper.organisation,
+        f"{paper.upvotes} upvote{'s' * (paper.upvotes > 1)}" if paper.upvotes else None,
+    ]
+    return (
+        f'<article class="footnote-paper"><h3>{escape(paper.title)}</h3>'
+        f'<p class="facts">{escape(" · ".join(filter(None, facts)))}</p>'
+        f"<p>{_highlighted(paper.abstract, quoted)}</p>"
+        f'<p class="seen">Seen in {escape(seen)}</p></article>'
+    )
+
+
+def parse_fragment(fragment: str) -> tuple[str, Span] | None:
+    """The paper id and the offsets that a marker's link names; None for any other text."""
+    paper_id, _, offsets = fragment.removeprefix(_FRAGMENT).rpartition("@")
+    start, _, end = offsets.partition("-")
+    if not (fragment.startswith(_FRAGMENT) and paper_id and start.isdecimal() and end.isdecimal()):
+        return None
+    return unquote(paper_id), Span(int(start), int(end))
+
+
+def _sentence_html(sentence: Sentence) -> str:
+    """The sentence, what stands in front of its quote in bold."""
+    quoted = sentence.citations[0].quote if sentence.citations else sentence.text
+    said_by = sentence.text.removesuffix(quoted)
+    return f"<b>{escape(said_by)}</b>{escape(sentence.text[len(said_by) :])}"
+
+
+def _markers_html(sentence: Sentence) -> str:
+    return "".join(
+        f' <a class="marker" href="{_fragment(c.paper_id, c)}" title="{escape(c.title)}">'
+        f"[{c.marker}]</a>"
+        for c in sentence.citations
+    )
+
+
+def _fragment(paper_id: str, citation: Citation) -> str:
+    return f"{_FRAGMENT}{quote(paper_id, safe='')}@{citation.start}-{citation.end}"
+
+
+def _highlighted(text: str, span: Span | None) -> str:
+    if span is None:
+        return escape(text)
+    before, within, after = text[: span.start], text[span.start : span.end], text[span.end :]
+    return f"{escape(before)}<mark>{escape(within)}</mark>{escape(after)}"

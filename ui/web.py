@@ -1,0 +1,141 @@
+"""The chat page: questions on the left, the paper behind a citation on the right."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+# Read when gradio is imported: it would report each start to its makers.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+from gradio.themes import Default
+
+from rag.assistant import Assistant
+from rag.cite import short_name
+from rag.errors import ConfigError, FootnoteError
+from ui.render import answer_html, paper_html, parse_fragment
+
+_HINT = (
+    '<article class="footnote-paper empty"><p>Click a marker such as <span class="marker">[1]'
+    "</span> to read the quoted sentence in its abstract.</p></article>"
+)
+_HERE = Path(__file__).parent
+# Fonts of the reader's own system; gradio's default theme fetches some from the network.
+_FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
+_MONO_FONTS = ["ui-monospace", "monospace"]
+
+
+def build_page(assistant: Assistant) -> gr.Blocks:
+    """The page, not yet served. The assistant is shared by all its visitors."""
+
+    def answer(question: str, _history: list[dict[str, object]]) -> str:
+        try:
+            return answer_html(assistant.ask(question))
+        except FootnoteError as error:
+            return f"{error}"
+
+    def open_citation(event: gr.EventData) -> str:
+        cited = parse_fragment(str(event.fragment))
+        paper = assistant.paper(cited[0]) if cited else None
+        if not cited or not paper:
+            return _HINT.replace("Click", "That paper is not in the index. Click", 1)
+        return paper_html(paper, cited[1])
+
+    n_papers = len(assistant.catalogue)
+    with gr.Blocks(title="Footnote", fill_height=True, analytics_enabled=False) as page:
+        gr.HTML(
+            f'<header class="footnote-header"><h1>Footnote</h1><p>Ask {n_papers:,} papers. Every '
+            "sentence of the answer is a quote: click its marker to see it in its abstract.</p>"
+            "</header>"
+        )
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=3):
+                gr.ChatInterface(
+                    answer,
+                    chatbot=gr.Chatbot(
+                        show_label=False,
+                        height="68vh",
+                        buttons=["copy"],
+                        latex_delimiters=[],  # a price in dollars is not a formula
+                        placeholder="Ask about any of the papers, or start with one of these.",
+                    ),
+                    textbox=gr.Textbox(
+                        placeholder="Ask a question",
+                        show_label=False,
+                        container=False,
+                        elem_id="question",
+                    ),
+                    examples=example_questions(assistant),
+                    cache_examples=False,
+                    api_name="ask",
+                )
+            with gr.Column(scale=2):
+                panel = gr.HTML(
+                    _HINT,
+                    elem_id="paper",
+                    js_on_load=(_HERE / "citations.js").read_text(encoding="utf-8"),
+                )
+                panel.select(
+                    open_citation, outputs=panel, show_progress="hidden", api_visibility="private"
+                )
+    return page
+
+
+def example_questions(assistant: Assistant) -> list[str]:
+    """Up to four questions that the catalogue at hand suggests; none for an empty one."""
+    papers = sorted(
+        assistant.catalogue.papers(), key=lambda p: (-(p.upvotes or 0), -len(p.sightings), p.title)
+    )
+    names = ((short_name(p.title), p.abstract) for p in papers)
+    named = [name for name, abstract in names if name and name in abstract]
+    forms = ("What is {}?", "What does {} achieve?", "How does {} work?")
+    questions = [form.format(name) for form, name in zip(forms, named, strict=False)]
+    if len(named) > len(forms) + 1:
+        questions.append(f"Compare {named[3]} and {named[4]}")
+    return questions or [f"What is “{paper.title}” about?" for paper in papers[:3]]
+
+
+def launch(page: gr.Blocks, *, host: str, port: int) -> str:
+    """Begin to serve the page from a thread; returns its address.
+
+    Raises:
+        ConfigError: The address or port cannot be listened on.
+    """
+    try:
+        page.queue(default_concurrency_limit=4)
+        _, url, _ = page.launch(
+            server_name=host,
+            server_port=port or _free_port(host),
+            theme=Default(font=_FONTS, font_mono=_MONO_FONTS),
+            css_paths=_HERE / "page.css",
+            footer_links=[],
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"cannot serve on {host}:{port}: {' '.join(str(error).split())}; "
+            "choose another with --port or `web.port`"
+        ) from error
+    return url
+
+
+def serve(assistant: Assistant, *, host: str, port: int) -> None:
+    """Serve the page until interrupted.
+
+    Raises:
+        ConfigError: The address or port cannot be listened on.
+    """
+    page = build_page(assistant)
+    url = launch(page, host=host, port=port)
+    sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {url} until Ctrl+C\n")
+    sys.stdout.flush()
+    page.block_thread()
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
