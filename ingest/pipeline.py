@@ -56,7 +56,7 @@ def ingest(paths: Sequence[Path], index: Index, on_progress: Progress) -> Report
         tally = _Tally()
         for batch in _batches(_read(paths, tally)):
             _store(batch, index.catalogue, tally)
-            on_progress("read", tally.records, None)
+            on_progress("reading", tally.records, None)
         index.update(on_progress)
     report = tally.report(time.perf_counter() - started)
     if not report.papers and report.refused:

@@ -84,6 +84,7 @@ class Assistant:
                 paper=papers[meta["paper_id"]],
                 score=node.get_score(),
                 passage=Span(meta["start"], meta["end"]),
+                signals=meta.get("signals", {}),
             )
             for node in nodes
             if (meta := node.node.metadata)["paper_id"] in papers

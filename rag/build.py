@@ -2,13 +2,23 @@
 
 from functools import partial
 
+from llama_index.core.base.base_retriever import BaseRetriever
+
 from rag.answer import QuoteAnswerer
 from rag.assistant import Assistant
 from rag.config import Config
 from rag.embed import load_embedder
 from rag.index import Card, Index
 from rag.lexical import LexicalRetriever
-from rag.retrieve import HybridRetriever
+from rag.retrieve import (
+    Fusion,
+    HybridRetriever,
+    fuse_ranks,
+    fuse_scores,
+    only_vectors,
+    only_words,
+)
+from rag.stock import STOCK_TOKENS, StockRetriever
 from rag.store import DenseRetriever
 
 
@@ -43,15 +53,10 @@ def open_assistant(config: Config) -> Assistant:
     """
     index = open_index(config)
     index.check_card()
-    depth = config.retrieval.depth
     answering = config.answering
     return Assistant(
         index.catalogue,
-        HybridRetriever(
-            DenseRetriever(index.vectors, index.embedder, depth=depth),
-            LexicalRetriever(index.words, depth=depth),
-            dense_weight=config.retrieval.dense_weight,
-        ),
+        _retriever(config, index),
         QuoteAnswerer(
             index.vectors,
             index.words,
@@ -62,4 +67,27 @@ def open_assistant(config: Config) -> Assistant:
         keep=max(answering.papers, answering.survey_papers),
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
+    )
+
+
+def _retriever(config: Config, index: Index) -> BaseRetriever:
+    system, depth = config.retrieval.system, config.retrieval.depth
+    if system == "stock":
+        embedder = load_embedder(
+            config.embedder.name,
+            max_tokens=STOCK_TOKENS,
+            dtype="float32",
+            arguments=config.embedder.arguments,
+        )
+        return StockRetriever(index.catalogue.papers(), embedder, depth=depth)
+    fusions: dict[str, Fusion] = {
+        "footnote": partial(fuse_scores, weight=config.retrieval.dense_weight),
+        "hybrid-rrf": fuse_ranks,
+        "dense": only_vectors,
+        "bm25": only_words,
+    }
+    return HybridRetriever(
+        DenseRetriever(index.vectors, index.embedder, depth=depth),
+        LexicalRetriever(index.words, depth=depth),
+        fuse=fusions[system],
     )

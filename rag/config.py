@@ -44,6 +44,8 @@ class Embedder(Section):
 class Retrieval(Section):
     """How papers are found."""
 
+    system: Literal["footnote", "hybrid-rrf", "dense", "bm25", "stock"] = "footnote"
+    """`footnote`, or a baseline to measure it against."""
     depth: int = Field(default=100, ge=1)
     """Taken from each ranked list before fusion."""
     dense_weight: float = Field(default=0.6, ge=0, le=1)

@@ -4,6 +4,7 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── ConfigError                   settings that cannot be used
 ├── QuestionError                 a question that cannot be asked
 ├── SourceError                   something to ingest that cannot be read at all
+├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
 └── IndexFolderError                   the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet
@@ -27,6 +28,10 @@ class QuestionError(FootnoteError):
 
 class SourceError(FootnoteError):
     """A source gave no usable record at all."""
+
+
+class DatasetError(FootnoteError):
+    """An evaluation set cannot be used; every fault is listed."""
 
 
 class EmbeddingError(FootnoteError):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -33,8 +33,8 @@ _BATCH = 64
 class Progress(Protocol):
     """Told how far a long job is."""
 
-    def __call__(self, phase: Literal["read", "index"], done: int, total: int | None) -> None:
-        """Note that `done` of `total` are done; None when the total is not known yet."""
+    def __call__(self, phase: str, done: int, total: int | None) -> None:
+        """Note that `done` of `total` are done in this phase; None when the total is not known."""
         ...
 
 
@@ -156,7 +156,7 @@ class Index:
             self._replace(papers)
             self.catalogue.mark_indexed(papers)
             done += len(papers)
-            on_progress("index", done, to_do)
+            on_progress("indexing", done, to_do)
 
     def rebuild(self, on_progress: Progress) -> None:
         """Derive everything anew from the catalogue, with the settings in force."""

@@ -76,6 +76,8 @@ class Hit(Record):
     score: float = Field(ge=0, le=1)
     """Fused score relative to this question's other hits; 1 for one that led every list."""
     passage: Span
+    signals: dict[str, float] = {}
+    """Score by each single signal that found it; larger is better within one question."""
 
 
 class Citation(Record):

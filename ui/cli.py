@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from pydantic import BaseModel
@@ -25,6 +25,8 @@ from rag.errors import FootnoteError
 if TYPE_CHECKING:
     from rag.index import Progress as OnProgress
 
+# `eval` is a function of Python's.
+_NAMES = {"evaluate": "eval"}
 # What a shell expects of a program that was interrupted: 128 + SIGINT.
 _INTERRUPTED = 130
 
@@ -92,7 +94,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     options = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *shared]]
     run.__signature__ = inspect.Signature(options)  # pyright: ignore[reportAttributeAccessIssue]
     run.__annotations__ = {p.name: p.annotation for p in options}
-    return app.command()(run)
+    return app.command(_NAMES.get(function.__name__))(run)
 
 
 @command
@@ -181,6 +183,40 @@ def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
 
 
 @command
+def evaluate(
+    config: Config,
+    dataset: Annotated[Path, typer.Argument(help="A BEIR folder, or a question file.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    systems: Annotated[
+        str, typer.Option(help="Systems, comma between; the first is reported.")
+    ] = "footnote",
+    baseline: Annotated[
+        Path | None, typer.Option(help="An earlier report.json; exit 1 on a significant drop.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Judgements of a BEIR folder to use.")] = "test",
+    as_json: AsJson = False,
+) -> None:
+    """Measure retrieval and answers on a set of judged questions."""
+    from eval.evaluate import evaluate_systems, gate
+    from eval.report import load_report, table
+
+    earlier = load_report(baseline) if baseline else None
+    with _progress(as_json) as on_progress:
+        reports = evaluate_systems(
+            config, dataset, out, systems.split(","), split=split, on_progress=on_progress
+        )
+    if as_json:
+        _print_json({r.system: r.means for r in reports})
+    else:
+        _out.print(escape("\n".join(table(reports))))
+        _err.print(escape(f"written to {out}"))
+    if earlier and (drops := gate(reports[0], earlier)):
+        for drop in drops:
+            _err.print(escape(drop))
+        raise typer.Exit(1)
+
+
+@command
 def serve(
     config: Config,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -233,9 +269,9 @@ def _progress(as_json: bool) -> "Generator[OnProgress]":
     )
     tasks: dict[str, Any] = {}
 
-    def on_progress(phase: Literal["read", "index"], done: int, total: int | None) -> None:
+    def on_progress(phase: str, done: int, total: int | None) -> None:
         if phase not in tasks:
-            tasks[phase] = bar.add_task({"read": "Reading", "index": "Indexing"}[phase])
+            tasks[phase] = bar.add_task(phase.capitalize())
         bar.update(tasks[phase], completed=done, total=total)
 
     with bar:

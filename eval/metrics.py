@@ -1,0 +1,123 @@
+"""Figures of a run: each question's, their means, and whether a difference is real."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import ir_measures
+import numpy as np
+from scipy import stats
+
+from rag.text import fold
+
+RETRIEVAL = ("nDCG@10", "R@5", "R@10", "R@100", "RR", "Success@1")
+# Below this a difference is called real.
+SIGNIFICANT = 0.05
+_SEED = 0
+_RESAMPLES = 9_999
+
+
+class Mean(NamedTuple):
+    """A mean over questions with its 95% interval."""
+
+    n: int
+    mean: float
+    low: float
+    high: float
+
+
+class Difference(NamedTuple):
+    """A mean difference over the same questions, and how likely chance gives as large a one."""
+
+    n: int
+    difference: float
+    p: float
+
+    @property
+    def is_drop(self) -> bool:
+        """Whether it fell, and not by chance."""
+        return self.difference < 0 and self.p < SIGNIFICANT
+
+
+def retrieval_values(
+    ranked: Mapping[str, Sequence[tuple[str, float]]], relevant: Mapping[str, Mapping[str, int]]
+) -> dict[str, dict[str, float]]:
+    """Each measure of each judged question, by measure and question id.
+
+    Args:
+        ranked: Paper ids with scores, best first, by question id. A question that is missing here
+            scores 0, as does one without results.
+        relevant: Grades by paper id, by question id; those without a grade above 0 are left out.
+    """
+    judged = {q: g for q, g in relevant.items() if any(grade > 0 for grade in g.values())}
+    qrels = {q: dict(grades) for q, grades in judged.items()}
+    # Ranks, not scores, so that ties stay in the order in which they are shown.
+    run = {
+        q: {paper_id: -float(rank) for rank, (paper_id, _) in enumerate(ranked.get(q, ()))}
+        for q in judged
+    }
+    measures = [ir_measures.parse_measure(name) for name in RETRIEVAL]
+    values: dict[str, dict[str, float]] = {name: {} for name in RETRIEVAL}
+    for metric in ir_measures.iter_calc(measures, qrels, run):
+        values[str(metric.measure)][metric.query_id] = metric.value
+    return values
+
+
+def mean_of(values: Sequence[float]) -> Mean:
+    """Mean with a 95% t interval, cut to [0, 1]; the whole of [0, 1] for fewer than two values.
+
+    Raises:
+        ValueError: There are no values.
+    """
+    if not values:
+        raise ValueError("a mean needs at least one value")
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Mean(len(values), mean, 0.0, 1.0)
+    half = float(stats.sem(values)) * float(stats.t.ppf(0.975, len(values) - 1))
+    return Mean(len(values), mean, max(0.0, mean - half), min(1.0, mean + half))
+
+
+def compare(new: Mapping[str, float], old: Mapping[str, float]) -> Difference:
+    """Mean of new minus old over the questions that both have, with a two-sided p.
+
+    By Fisher's randomisation test over paired values (Smucker, Allan and Carterette, 2007); p is 1
+    when nothing differs or fewer than two questions are shared.
+    """
+    shared = sorted(new.keys() & old.keys())
+    differences = np.array([new[q] - old[q] for q in shared])
+    if len(shared) < 2 or not differences.any():  # noqa: PLR2004 - chance alone explains one
+        return Difference(len(shared), float(differences.sum()), 1.0)
+    test = stats.permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=_RESAMPLES,
+        rng=np.random.default_rng(_SEED),
+    )
+    return Difference(len(shared), float(differences.mean()), float(test.pvalue))
+
+
+def fact_recall(must_include: Sequence[str], answer: str) -> float:
+    """Share of the facts that the answer says, numbers and units compared as `plain_facts` does.
+
+    Raises:
+        ValueError: No fact is asked for.
+    """
+    if not must_include:
+        raise ValueError("fact recall needs at least one fact")
+    said = f" {plain_facts(answer)} "
+    return sum(_says(said, plain_facts(fact)) for fact in must_include) / len(must_include)
+
+
+def plain_facts(text: str) -> str:
+    """Lower case, one sign for times, dashes and spaces, and no commas inside numbers."""
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", fold(text))
+    text = re.sub(r"[‐-―−~]", "-", text)
+    text = re.sub(r"(\d)\s*(?:×|x\b|times\b|-fold\b|fold\b)", r"\1x", text)
+    text = re.sub(r"(\d)\s*(?:%|percent\b)", r"\1%", text)
+    return " ".join(text.split())
+
+
+def _says(said: str, fact: str) -> bool:
+    return bool(re.search(rf"(?<![\w.]){re.escape(fact)}(?!\d|\.\d)", said))

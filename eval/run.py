@@ -1,0 +1,73 @@
+"""Ask every question of a set, through the same Assistant that answers everyone else."""
+
+import resource
+import time
+from collections.abc import Callable
+
+from eval.dataset import Dataset, Question
+from rag.assistant import Assistant
+from rag.errors import FootnoteError
+from rag.schema import Answer, Hit, Record
+
+# As deep as the deepest measure looks.
+DEPTH = 100
+
+
+class Outcome(Record):
+    """What came of one question."""
+
+    question: Question
+    hits: tuple[Hit, ...]
+    answer: Answer | None
+    error: str | None = None
+    """Why there are no hits and no answer: a crash counts as a wrong answer."""
+    search_ms: float
+    ask_ms: float
+
+
+class Run(Record):
+    """All outcomes, in the order of the questions."""
+
+    outcomes: tuple[Outcome, ...]
+    peak_memory_mb: float
+
+
+def run_dataset(
+    assistant: Assistant, dataset: Dataset, on_progress: Callable[[int, int], None]
+) -> Run:
+    """Search and ask each question; one that fails is an outcome too, and the rest goes on.
+
+    Args:
+        assistant: What is measured.
+        dataset: The questions.
+        on_progress: Called with the number of questions done and of all.
+    """
+    if dataset.questions:  # the first call of a process opens files and warms caches
+        assistant.ask(dataset.questions[0].question)
+    outcomes: list[Outcome] = []
+    for question in dataset.questions:
+        outcomes.append(_outcome(assistant, question))
+        on_progress(len(outcomes), len(dataset.questions))
+    # ru_maxrss counts kilobytes on Linux.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Run(outcomes=tuple(outcomes), peak_memory_mb=round(peak, 1))
+
+
+def _outcome(assistant: Assistant, question: Question) -> Outcome:
+    started = time.perf_counter()
+    try:
+        hits = assistant.search(question.question, DEPTH)
+        searched = time.perf_counter()
+        answer = assistant.ask(question.question)
+    except FootnoteError as error:
+        return Outcome(
+            question=question, hits=(), answer=None, error=str(error), search_ms=0, ask_ms=0
+        )
+    answered = time.perf_counter()
+    return Outcome(
+        question=question,
+        hits=tuple(hits),
+        answer=answer,
+        search_ms=(searched - started) * 1000,
+        ask_ms=(answered - searched) * 1000,
+    )
