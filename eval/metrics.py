@@ -86,7 +86,7 @@ def compare(new: Mapping[str, float], old: Mapping[str, float]) -> Difference:
     """
     shared = sorted(new.keys() & old.keys())
     differences = np.array([new[q] - old[q] for q in shared])
-    if len(shared) < 2 or not differences.any():  # noqa: PLR2004 - chance alone explains one
+    if len(shared) < 2 or not differences.any():
         return Difference(len(shared), float(differences.sum()), 1.0)
     test = stats.permutation_test(
         (differences,),

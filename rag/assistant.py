@@ -1,6 +1,9 @@
 """Ask a question of the index. Reads like the lower half of the architecture diagram."""
 
+from collections.abc import Callable, Sequence
+
 from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import QueryBundle
 
 from rag.answer import QuoteAnswerer
@@ -17,7 +20,9 @@ class Assistant:
     def __init__(
         self,
         catalogue: Catalogue,
+        read_question: Callable[[str], QueryBundle],
         retriever: BaseRetriever,
+        rerankers: Sequence[BaseNodePostprocessor],
         answerer: QuoteAnswerer,
         *,
         keep: int,
@@ -25,7 +30,9 @@ class Assistant:
         max_question_chars: int,
     ):
         self.catalogue = catalogue
+        self._read_question = read_question
         self._retriever = retriever
+        self._rerankers = rerankers
         self._answerer = answerer
         self._keep = keep
         self._min_confidence = min_confidence
@@ -74,10 +81,13 @@ class Assistant:
                 f"question of {len(question):,} characters, at most {self._max_question_chars:,}; "
                 "shorten it, or raise `answering.max_question_chars`"
             )
-        return QueryBundle(question)
+        return self._read_question(question)
 
     def _hits(self, query: QueryBundle, k: int) -> list[Hit]:
-        nodes = self._retriever.retrieve(query)[:k]
+        nodes = self._retriever.retrieve(query)
+        for reranker in self._rerankers:
+            nodes = reranker.postprocess_nodes(nodes, query)
+        nodes = nodes[:k]
         papers = self.catalogue.get([node.node.metadata["paper_id"] for node in nodes])
         return [
             Hit(

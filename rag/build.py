@@ -3,13 +3,15 @@
 from functools import partial
 
 from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
 from rag.answer import QuoteAnswerer
 from rag.assistant import Assistant
 from rag.config import Config
-from rag.embed import load_embedder
+from rag.embed import load_embedder, read_question
 from rag.index import Card, Index
 from rag.lexical import LexicalRetriever
+from rag.rerank import LateInteraction
 from rag.retrieve import (
     Fusion,
     HybridRetriever,
@@ -56,7 +58,9 @@ def open_assistant(config: Config) -> Assistant:
     answering = config.answering
     return Assistant(
         index.catalogue,
+        partial(read_question, index.embedder),
         _retriever(config, index),
+        _rerankers(config, index),
         QuoteAnswerer(
             index.vectors,
             index.words,
@@ -91,3 +95,10 @@ def _retriever(config: Config, index: Index) -> BaseRetriever:
         LexicalRetriever(index.words, depth=depth),
         fuse=fusions[system],
     )
+
+
+def _rerankers(config: Config, index: Index) -> list[BaseNodePostprocessor]:
+    weight = config.retrieval.late_weight
+    if config.retrieval.system != "footnote" or not weight:
+        return []
+    return [LateInteraction(index.tokens, index.words, weight=weight)]

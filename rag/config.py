@@ -48,8 +48,10 @@ class Retrieval(Section):
     """`footnote`, or a baseline to measure it against."""
     depth: int = Field(default=100, ge=1)
     """Taken from each ranked list before fusion."""
-    dense_weight: float = Field(default=0.6, ge=0, le=1)
+    dense_weight: float = Field(default=0.7, ge=0, le=1)
     """Share of the vectors in the fused score; the rest is BM25's."""
+    late_weight: float = Field(default=0.5, ge=0, le=1)
+    """Share of late interaction after that; 0 leaves it out."""
 
 
 class Answering(Section):

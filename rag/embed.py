@@ -1,15 +1,30 @@
 """Text to vectors: the bundled model, any sentence-transformers model, any LlamaIndex embedding."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
+import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import QueryBundle
 
 from rag.errors import EmbeddingError
+from rag.pieces import Pieces, unit_rows
+
+if TYPE_CHECKING:
+    from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 
 BUNDLED = "bundled"
+
+
+@dataclass
+class Question(QueryBundle):
+    """A question with its vector and, where the embedder gives them, its word pieces."""
+
+    pieces: Pieces | None = None
 
 
 def load_embedder(
@@ -49,6 +64,66 @@ def computes_in_bfloat16() -> bool:
 
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def read_question(embedder: BaseEmbedding, text: str) -> Question:
+    """Embed a question; a sentence-transformers model gives its pieces in the same pass."""
+    if not _is_local(embedder):
+        return Question(text, embedding=embedder.get_query_embedding(text))
+    [(vector, pieces)] = _encode(embedder, [text], "query")
+    return Question(text, embedding=vector.tolist(), pieces=pieces)
+
+
+def piece_vectors(embedder: BaseEmbedding, texts: Sequence[str]) -> list[Pieces] | None:
+    """The word pieces of passages, in order; None from an embedder that does not give any."""
+    if not _is_local(embedder):
+        return None
+    batch = embedder.embed_batch_size
+    # Texts of like length together: a batch is as wide as its longest.
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    found: dict[int, Pieces] = {}
+    for first in range(0, len(order), batch):
+        numbers = order[first : first + batch]
+        encoded = _encode(embedder, [texts[i] for i in numbers], "text")
+        found |= {i: pieces for i, (_, pieces) in zip(numbers, encoded, strict=True)}
+    return [found[i] for i in range(len(texts))]
+
+
+def _is_local(embedder: BaseEmbedding) -> "TypeGuard[HuggingFaceEmbedding]":
+    from llama_index.embeddings.huggingface import HuggingFaceEmbedding
+
+    return isinstance(embedder, HuggingFaceEmbedding)
+
+
+def _encode(
+    embedder: "HuggingFaceEmbedding", texts: Sequence[str], kind: Literal["query", "text"]
+) -> list[tuple[np.ndarray, Pieces]]:
+    """One pass of the model: the vector of each text (unit norm) and its pieces."""
+    import torch
+
+    model = embedder._model  # pyright: ignore[reportPrivateUsage]
+    prompt: str = (model.prompts or {}).get(kind) or ""
+    encoded = model.tokenizer(
+        [prompt + text for text in texts],
+        padding=True,
+        truncation=True,
+        max_length=model.max_seq_length,
+        return_tensors="pt",
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+    )
+    offsets = encoded.pop("offset_mapping").numpy()
+    special = encoded.pop("special_tokens_mask").numpy().astype(bool)
+    with torch.inference_mode():
+        out = model({name: tensor.to(model.device) for name, tensor in encoded.items()})
+    vectors = out["sentence_embedding"].float().cpu().numpy()
+    tokens = out["token_embeddings"].float().cpu().numpy()
+    results: list[tuple[np.ndarray, Pieces]] = []
+    for vector, rows, marks, places in zip(vectors, tokens, special, offsets, strict=True):
+        own = ~marks & (places[:, 0] >= len(prompt))
+        starts, ends = (places[own] - len(prompt)).T
+        results.append((unit_rows(vector[None])[0], Pieces(unit_rows(rows[own]), starts, ends)))
+    return results
 
 
 def _by_import_path(name: str, arguments: dict[str, Any]) -> BaseEmbedding:

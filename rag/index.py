@@ -4,6 +4,7 @@ catalogue.sqlite   the papers (the truth)
 card.json          embedder, dimension, chunker and version of what follows
 chroma/            vectors of chunks
 words/             words of papers
+tokens/            word pieces of papers, for late interaction
 lock               held by the one process that writes
 """
 
@@ -20,13 +21,15 @@ from pydantic import ValidationError
 
 from rag.catalogue import Catalogue
 from rag.chunk import CHUNKER, chunk_paper
+from rag.embed import piece_vectors
 from rag.errors import IndexBusyError, IndexDamagedError, IndexMismatchError, IndexMissingError
 from rag.lexical import LexicalIndex
 from rag.schema import Paper, Record
 from rag.store import CosineChroma, open_chroma, remove_chroma
+from rag.tokens import TokenIndex, paper_text
 
 # Raised when what is derived from the same catalogue would come out differently.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _BATCH = 64
 
 
@@ -99,6 +102,11 @@ class Index:
         return open_chroma(self.folder / "chroma")
 
     @cached_property
+    def tokens(self) -> TokenIndex:
+        """Word pieces of papers; empty when the embedder gives none."""
+        return TokenIndex(self.folder / "tokens")
+
+    @cached_property
     def words(self) -> LexicalIndex:
         """Words of papers."""
         return LexicalIndex(self.folder / "words")
@@ -163,9 +171,11 @@ class Index:
         self.catalogue.mark_all_pending()
         self.__dict__.pop("vectors", None)
         self.__dict__.pop("words", None)
+        self.__dict__.pop("tokens", None)
         (self.folder / "card.json").unlink(missing_ok=True)
         remove_chroma(self.folder / "chroma")
-        shutil.rmtree(self.folder / "words", ignore_errors=True)
+        for part in ("words", "tokens"):
+            shutil.rmtree(self.folder / part, ignore_errors=True)
         self.update(on_progress)
 
     def problems(self) -> list[str]:
@@ -186,6 +196,8 @@ class Index:
             found.append(f"vector store lacks {len(missing)} of {len(expected)} chunks")
         if surplus := held - expected:
             found.append(f"vector store holds {len(surplus)} chunks of no paper")
+        if len(self.tokens) not in (0, n_papers):
+            found.append(f"token index holds {len(self.tokens)} papers, catalogue {n_papers}")
         return found
 
     def _replace(self, papers: list[Paper]) -> None:
@@ -199,6 +211,8 @@ class Index:
         self.vectors.client.delete(where={"paper_id": {"$in": [p.paper_id for p in papers]}})
         self.vectors.add(list(chunks))
         self.words.replace(papers)
+        if pieces := piece_vectors(self.embedder, [paper_text(paper) for paper in papers]):
+            self.tokens.replace(papers, pieces)
 
     def _card(self) -> Card | None:
         file = self.folder / "card.json"

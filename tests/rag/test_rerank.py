@@ -1,0 +1,54 @@
+"""Late interaction over the bundled sample, and how pieces are weighted."""
+
+import numpy as np
+import pytest
+from llama_index.core.schema import QueryBundle
+
+from rag.build import open_index
+from rag.config import Config
+from rag.embed import piece_vectors, read_question
+from rag.index import Index
+from rag.rerank import LateInteraction, piece_weights
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def index(sample_config: Config) -> Index:
+    return open_index(sample_config)
+
+
+def test_a_rare_word_counts_more_than_a_common_one_and_none_counts_nothing(index: Index):
+    text = "What is the throughput of NanoFlow"
+    question = read_question(index.embedder, text)
+    assert question.pieces
+    weights = piece_weights(text, question.pieces, index.words)
+    by_word: dict[str, float] = {}
+    for start, end, weight in zip(
+        question.pieces.starts, question.pieces.ends, weights, strict=True
+    ):
+        by_word.setdefault(text[start:end], float(weight))
+    assert by_word["the"] < by_word["through"] < by_word["Nano"]
+    assert min(weights) > 0
+
+
+def test_a_question_is_embedded_as_the_embedder_does(index: Index):
+    text = "How are experts placed?"
+    ours = np.array(read_question(index.embedder, text).embedding)
+    theirs = np.array(index.embedder.get_query_embedding(text))
+    assert ours @ theirs / np.linalg.norm(theirs) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_pieces_lie_where_they_say(index: Index):
+    texts = ["Title\nA first sentence. And M³ViT.", "x", "Title two\n" + "word " * 900]
+    found = piece_vectors(index.embedder, texts)
+    assert found
+    for text, pieces in zip(texts, found, strict=True):
+        assert np.linalg.norm(pieces.vectors, axis=1) == pytest.approx(1.0, abs=1e-3)
+        assert all(text[s:e].strip() for s, e in zip(pieces.starts, pieces.ends, strict=True))
+    assert len(found[2].starts) == 510  # 512 less the model's two marks
+
+
+def test_a_question_without_pieces_leaves_the_order(index: Index):
+    reranker = LateInteraction(index.tokens, index.words, weight=0.5)
+    assert reranker.postprocess_nodes([], QueryBundle("what")) == []
