@@ -1,13 +1,12 @@
 """Quote-only answers: choose the sentences of the found papers that answer the question."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from llama_index.core.schema import QueryBundle
 
-from rag.chunk import chunk_id
 from rag.question import Kind, kind_of, names_in
 from rag.schema import Hit, Paper
 from rag.text import Span, words
@@ -16,14 +15,24 @@ from rag.text import Span, words
 _NEARLY_AS_GOOD = {Kind.NUMBER: 0.85, Kind.FACT: 0.85, Kind.EXPLANATION: 0.75}
 # A survey lists the papers whose best sentence has this share of the best one's score.
 _ON_TOPIC = 0.62
-# How much each signal counts in a sentence's score, and what a numeric question takes off a
-# sentence without a quantity; chosen on the tune questions (`docs/experiments.md`).
-_LIKENESS, _COVERAGE, _STANDING = 0.45, 0.28, 0.27
-_NO_QUANTITY = 0.2
+# How much each signal counts in a sentence's score, and what is added or taken off; chosen on the
+# tune questions (`docs/experiments.md`).
+_LATE, _LIKENESS, _COVERAGE, _STANDING = 0.43, 0.14, 0.14, 0.29
+# Abstracts begin with what is known and end with what was found.
+_LAST = 0.043
+_NO_QUANTITY = 0.143
+_ASIDE = 0.107
 # Share of common words above which two sentences say the same.
 _REPEATS = 0.6
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
+# Where the code is and what is hoped for answers few questions.
+_ASIDES = re.compile(
+    r"https?://|\b(?:code|models?|data|implementation)\b[^.]*\b(?:available|released)\b"
+    r"|\bopen[- ]sourced?\b|\bwe (?:believe|hope)\b|\bfuture (?:work|research)\b",
+    re.IGNORECASE,
+)
+_ASKS_FOR_ASIDES = re.compile(r"\b(?:code|open|source|available|github|url|link|future)", re.I)
 
 
 class Lexicon(Protocol):
@@ -42,11 +51,13 @@ class Lexicon(Protocol):
         ...
 
 
-class SentenceVectors(Protocol):
-    """The vectors of the sentences that the index holds."""
+class SentenceSignal(Protocol):
+    """How well each sentence of a paper speaks to a question, by one way of looking at it."""
 
-    def similarities(self, chunk_ids: Sequence[str], question: Sequence[float]) -> dict[str, float]:
-        """Cosines of chunks to a question's vector, by chunk id; absent ids are left out."""
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper]
+    ) -> Mapping[str, np.ndarray]:
+        """Scores in [-1, 1] by paper id, float, (n_sentences,); unknown papers are left out."""
         ...
 
 
@@ -83,7 +94,8 @@ class QuoteAnswerer:
 
     def __init__(
         self,
-        vectors: SentenceVectors,
+        vectors: SentenceSignal,
+        late: SentenceSignal,
         lexicon: Lexicon,
         *,
         papers: int,
@@ -91,6 +103,7 @@ class QuoteAnswerer:
         survey_papers: int,
     ):
         self._vectors = vectors
+        self._late = late
         self._lexicon = lexicon
         self._papers = papers
         self._max_sentences = max_sentences
@@ -130,24 +143,28 @@ class QuoteAnswerer:
         sentences = [(h, n, span) for h in hits for n, span in enumerate(h.paper.sentences)]
         if not sentences:
             return []
-        likeness = self._likeness(query, sentences)
-        coverage = self._coverage(query.query_str, sentences)
-        standing = np.array([hit.score for hit, _, _ in sentences])
-        score = _LIKENESS * likeness + _COVERAGE * coverage + _STANDING * standing
+        papers = [hit.paper for hit in hits]
+        by_vectors = self._vectors.sentence_scores(query, papers)
+        likeness = _laid_out(by_vectors, sentences)
+        # An embedder that gives no pieces has its vectors stand in for them.
+        late = _laid_out({**by_vectors, **self._late.sentence_scores(query, papers)}, sentences)
+        score = (
+            _LATE * late
+            + _LIKENESS * likeness
+            + _COVERAGE * self._coverage(query.query_str, sentences)
+            + _STANDING * np.array([hit.score for hit, _, _ in sentences])
+            + _LAST * np.array([n / len(hit.paper.sentences) for hit, n, _ in sentences])
+        )
+        quotes = [hit.paper.quote(span) for hit, _, span in sentences]
         if kind is Kind.NUMBER:
-            bare = [not _QUANTITY.search(hit.paper.quote(span)) for hit, _, span in sentences]
-            score -= _NO_QUANTITY * np.array(bare)
+            score -= _NO_QUANTITY * np.array([not _QUANTITY.search(quote) for quote in quotes])
+        if not _ASKS_FOR_ASIDES.search(query.query_str):
+            score -= _ASIDE * np.array([bool(_ASIDES.search(quote)) for quote in quotes])
         score = np.clip(score, 0, 1)
         return [
             Evidence(sentences[i][0].paper, sentences[i][2], float(score[i]), float(likeness[i]))
             for i in np.argsort(-score, kind="stable")
         ]
-
-    def _likeness(self, query: QueryBundle, sentences: Sequence[_Candidate]) -> np.ndarray:
-        """Cosine of each sentence, under its title, to the question; shape (n,), in [0, 1]."""
-        ids = [chunk_id(hit.paper.paper_id, number) for hit, number, _ in sentences]
-        cosines = self._vectors.similarities(ids, query.embedding or ())
-        return np.clip([cosines.get(i, 0.0) for i in ids], 0, 1)
 
     def _coverage(self, question: str, sentences: Sequence[_Candidate]) -> np.ndarray:
         """Share of the question's words, by rarity, in each sentence; shape (n,), in [0, 1]."""
@@ -171,6 +188,15 @@ class QuoteAnswerer:
         for side in sides:
             chosen += _distinct([e for e in ranked if e.paper.paper_id == side], 2)
         return chosen
+
+
+def _laid_out(scores: Mapping[str, np.ndarray], sentences: Sequence[_Candidate]) -> np.ndarray:
+    """The score of each candidate in [0, 1], 0 where there is none; float, (n,)."""
+    found = (
+        scores[hit.paper.paper_id][number] if hit.paper.paper_id in scores else 0.0
+        for hit, number, _ in sentences
+    )
+    return np.clip(np.fromiter(found, float, len(sentences)), 0, 1)
 
 
 def _distinct(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:

@@ -11,7 +11,7 @@ from rag.config import Config
 from rag.embed import load_embedder, read_question
 from rag.index import Card, Index
 from rag.lexical import LexicalRetriever
-from rag.rerank import LateInteraction
+from rag.rerank import LateInteraction, LateSentences
 from rag.retrieve import (
     Fusion,
     HybridRetriever,
@@ -63,6 +63,7 @@ def open_assistant(config: Config) -> Assistant:
         _rerankers(config, index),
         QuoteAnswerer(
             index.vectors,
+            LateSentences(index.tokens, index.words),
             index.words,
             papers=answering.papers,
             max_sentences=answering.max_sentences,

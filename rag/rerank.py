@@ -1,5 +1,6 @@
 """Put the papers found in a better order, by late interaction."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from rag.embed import Question
 from rag.lexical import LexicalIndex
 from rag.pieces import Pieces
 from rag.retrieve import fuse_scores
+from rag.schema import Paper
 from rag.tokens import TokenIndex
 
 # A word that is everywhere counts a little: `not` and `without` are such words.
@@ -52,6 +54,24 @@ class LateInteraction(BaseNodePostprocessor):
             NodeWithScore(node=by_paper[paper_id].node, score=score)
             for paper_id, score in fuse_scores(late, before, weight=self.weight)
         ]
+
+
+class LateSentences:
+    """Scores sentences by late interaction; none of them for an embedder without pieces."""
+
+    def __init__(self, tokens: TokenIndex, lexical: LexicalIndex):
+        self._tokens = tokens
+        self._lexical = lexical
+
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper]
+    ) -> Mapping[str, np.ndarray]:
+        """Weighted MaxSim in [-1, 1] by paper id; float32, (n_sentences,)."""
+        pieces = query.pieces if isinstance(query, Question) else None
+        if pieces is None or not len(pieces.starts):
+            return {}
+        weights = piece_weights(query.query_str, pieces, self._lexical)
+        return self._tokens.sentence_scores(pieces, weights, papers)
 
 
 def piece_weights(question: str, pieces: Pieces, lexical: LexicalIndex) -> np.ndarray:

@@ -23,7 +23,10 @@ from llama_index.core.vector_stores.types import (
 )
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
+from rag.chunk import chunk_id
 from rag.errors import EmbeddingError, IndexDamagedError
+from rag.pieces import unit_rows
+from rag.schema import Paper
 
 _COLLECTION = "chunks"
 
@@ -38,15 +41,28 @@ class CosineChroma(ChromaVectorStore):
         result.similarities = [1 + math.log(s) for s in result.similarities or ()]
         return result
 
-    def similarities(self, chunk_ids: Sequence[str], question: Sequence[float]) -> dict[str, float]:
-        """Cosines in [-1, 1] of these chunks to a question's vector; absent ids are left out."""
-        if not chunk_ids:
+    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+        """Cosines in [-1, 1] of sentences to a question, by paper id; float, (n_sentences,).
+
+        Papers whose sentences are not all here are left out, as all are for a question without a
+        vector.
+        """
+        ids = {
+            p.paper_id: [chunk_id(p.paper_id, n) for n in range(len(p.sentences))] for p in papers
+        }
+        if query.embedding is None or not ids:
             return {}
-        held = self.client.get(ids=list(chunk_ids), include=["embeddings"])
-        vectors, asked = np.asarray(held["embeddings"]), np.asarray(question)
-        norms = np.linalg.norm(vectors, axis=1) * np.linalg.norm(asked)
-        cosines = vectors @ asked / np.maximum(norms, 1e-12)
-        return dict(zip(held["ids"], cosines.tolist(), strict=True))
+        held = self.client.get(ids=[i for own in ids.values() for i in own], include=["embeddings"])
+        cosines = (
+            unit_rows(np.asarray(held["embeddings"]).reshape(len(held["ids"]), -1))
+            @ (unit_rows(np.array([query.embedding]))[0])
+        )
+        by_id = dict(zip(held["ids"], cosines, strict=True))
+        return {
+            paper_id: np.array([by_id[i] for i in own])
+            for paper_id, own in ids.items()
+            if by_id.keys() >= set(own)
+        }
 
 
 def open_chroma(folder: Path) -> CosineChroma:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from llama_index.core.schema import QueryBundle
 
@@ -39,17 +40,30 @@ class Words:
         return set(words(name)) <= corpus
 
 
-class Cosines:
-    def __init__(self, cosines: dict[str, float]):
-        self.cosines = cosines
+class Scores:
+    def __init__(self, scores: dict[tuple[str, int], float]):
+        self.scores = scores
 
-    def similarities(self, chunk_ids: Sequence[str], question: Sequence[float]) -> dict[str, float]:
-        return {i: self.cosines.get(i, 0.1) for i in chunk_ids}
+    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+        return {
+            p.paper_id: np.array(
+                [self.scores.get((p.paper_id, n), 0.1) for n in range(len(p.sentences))]
+            )
+            for p in papers
+        }
+
+
+class Nothing:
+    """An embedder without pieces."""
+
+    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+        return {}
 
 
 def drafted(question: str, cosines: dict[tuple[Paper, int], float], **limits: int) -> Draft:
     answerer = QuoteAnswerer(
-        Cosines({f"{p.paper_id}#{n}": c for (p, n), c in cosines.items()}),
+        Scores({(p.paper_id, n): c for (p, n), c in cosines.items()}),
+        Nothing(),
         Words(),
         **{"papers": 6, "max_sentences": 3, "survey_papers": 12} | limits,
     )
@@ -61,6 +75,25 @@ def test_a_numeric_question_is_answered_by_a_quantity():
     draft = drafted("how much faster is decoding", {(ALPHA, 1): 0.7, (ALPHA, 2): 0.6})
     assert draft.kind is Kind.NUMBER
     assert draft.evidence[0].quote == "Decoding is 2.5× faster than paging."
+
+
+def test_where_the_code_is_comes_after_what_was_found():
+    paper_ = paper("Code", "It halves the bill. The code is available at https://example.org/code.")
+    answerer = QuoteAnswerer(
+        Scores({(paper_.paper_id, 0): 0.5, (paper_.paper_id, 1): 0.55}),
+        Nothing(),
+        Words(),
+        papers=3,
+        max_sentences=1,
+        survey_papers=3,
+    )
+    hit = Hit(paper=paper_, score=1.0, passage=paper_.sentences[0])
+
+    def first(question: str) -> str:
+        return answerer.draft(QueryBundle(question, embedding=[1.0]), [hit]).evidence[0].quote
+
+    assert first("tell me about it") == "It halves the bill."
+    assert first("where is the code available").startswith("The code")
 
 
 def test_a_survey_has_one_line_a_paper_in_the_order_of_the_hits():
@@ -78,7 +111,9 @@ def test_confidence_is_the_likeness_of_the_nearest_sentence():
 
 
 def test_no_papers_give_no_evidence():
-    answerer = QuoteAnswerer(Cosines({}), Words(), papers=3, max_sentences=3, survey_papers=3)
+    answerer = QuoteAnswerer(
+        Scores({}), Nothing(), Words(), papers=3, max_sentences=3, survey_papers=3
+    )
     assert answerer.draft(QueryBundle("what", embedding=[1.0]), []).evidence == ()
 
 
@@ -86,7 +121,9 @@ def test_a_sentence_is_not_repeated():
     twice = paper(
         "Twice", "Bravo routes questions to models. Bravo routes the questions to models."
     )
-    answerer = QuoteAnswerer(Cosines({}), Words(), papers=3, max_sentences=3, survey_papers=3)
+    answerer = QuoteAnswerer(
+        Scores({}), Nothing(), Words(), papers=3, max_sentences=3, survey_papers=3
+    )
     hit = Hit(paper=twice, score=1.0, passage=twice.sentences[0])
     draft = answerer.draft(QueryBundle("why route", embedding=[1.0]), [hit])
     assert len(draft.evidence) == 1
