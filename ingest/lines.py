@@ -24,8 +24,12 @@ def load_lines(path: Path) -> Iterator[Line]:
     A line that is too long or not UTF-8 comes with its fault and no text; the rest goes on.
 
     Raises:
-        SourceError: The file cannot be opened, is empty, binary or UTF-16; before any line.
+        SourceError: The file cannot be opened, is no regular file, or is empty,
+            binary or UTF-16; before any line.
     """
+    if path.exists() and not path.is_file():
+        # A pipe without a writer would be waited for without end.
+        raise SourceError("not a regular file")
     try:
         with path.open("rb") as file:
             _check_head(file.peek(_HEAD_BYTES)[:_HEAD_BYTES])

@@ -32,8 +32,11 @@ class Refusal(Record):
     reason: str
 
 
-def fault(title: str, abstract: str) -> str | None:
+def fault(record: SourceRecord) -> str | None:
     """Why a record cannot become a paper; None when it can."""
+    title, abstract = record.title, record.abstract
+    if any(_has_half_character(text) for text in (title, abstract, record.organisation or "")):
+        return "text with half a character (a lone surrogate)"
     if not title.strip():
         return "no title"
     if not any(c.isalnum() for c in title):
@@ -47,3 +50,8 @@ def fault(title: str, abstract: str) -> str | None:
     if len(abstract) > MAX_ABSTRACT_CHARS:
         return f"abstract of {len(abstract):,} characters, more than {MAX_ABSTRACT_CHARS:,}"
     return None
+
+
+def _has_half_character(text: str) -> bool:
+    # JSON can spell one out; no encoding can write it.
+    return any("\ud800" <= character <= "\udfff" for character in text)

@@ -27,9 +27,9 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
             for file in sorted(p for p in path.rglob("*") if p.is_file()):
                 name = file.relative_to(path)
                 if not any(part.startswith(".") for part in name.parts):
-                    yield file, name.as_posix()
+                    yield file, _printable(name.as_posix())
         else:
-            yield path, path.name
+            yield path, _printable(path.name or str(path))
 
 
 def read_source(path: Path, source: str) -> Iterator[SourceRecord | Refusal]:
@@ -63,9 +63,13 @@ def _take(lines: Iterator[Line], n_texts: int) -> list[Line]:
 def _checked(item: SourceRecord | Refusal) -> SourceRecord | Refusal:
     if isinstance(item, Refusal):
         return item
-    reason = fault(item.title, item.abstract)
+    reason = fault(item)
     if reason is None:
         return item
-    return Refusal(
-        source=item.sighting.source, record=item.title.strip()[:80] or None, reason=reason
-    )
+    name = _printable(item.title.strip()[:80]) or None
+    return Refusal(source=item.sighting.source, record=name, reason=reason)
+
+
+def _printable(text: str) -> str:
+    """Text that can be written as UTF-8; a file's name may be any bytes."""
+    return text.encode(errors="replace").decode()

@@ -11,6 +11,8 @@ from ingest.lines import Line
 from ingest.record import Refusal, SourceRecord
 from rag.schema import Sighting
 
+_MAX_COUNT = 10**9
+
 
 def _day(value: object) -> object:
     # `2024-05-01T10:00:00Z` names a day too; a year alone does not.
@@ -23,12 +25,12 @@ class _Fields(BaseModel):
     date: Annotated[datetime.date | None, BeforeValidator(_day)] = Field(
         default=None, validation_alias=AliasChoices("date", "published", "published_at")
     )
-    n_authors: Annotated[int, Field(ge=1)] | None = None
+    n_authors: Annotated[int, Field(ge=1, le=_MAX_COUNT)] | None = None
     authors: list[object] | None = None
     organisation: str | None = Field(
         default=None, validation_alias=AliasChoices("organisation", "organization")
     )
-    upvotes: Annotated[int, Field(ge=0)] | None = None
+    upvotes: Annotated[int, Field(ge=0, le=_MAX_COUNT)] | None = None
 
 
 def detects(head: Sequence[Line]) -> bool:
@@ -58,6 +60,8 @@ def _record(line: Line, sighting: Sighting) -> SourceRecord | Refusal:
     except ValidationError as error:
         reasons = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         return refusal.model_copy(update={"reason": "; ".join(reasons)})
+    except ValueError as error:  # a number of thousands of digits
+        return refusal.model_copy(update={"reason": str(error)})
     return SourceRecord(
         title=fields.title,
         abstract=fields.abstract,

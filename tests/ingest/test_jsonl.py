@@ -45,6 +45,13 @@ def test_all_fields(tmp_path: Path):
         (GOOD | {"date": "soon"}, "date"),
         (GOOD | {"upvotes": -1}, "greater than or equal to 0"),
         ("[" * 100_000, "not"),
+        (json.dumps(GOOD)[:-1] + f', "upvotes": {"9" * 5_000}}}', "Exceeds the limit"),
+        (json.dumps(GOOD)[:-1] + ', "upvotes": 99999999999999999999}', "upvotes"),
+        (json.dumps(GOOD)[:-1] + ', "n_authors": NaN}', "n_authors"),
+        (
+            r'{"title": "S\ud800x", "abstract": "A sentence that is long enough to be quoted."}',
+            "half a character",
+        ),
     ],
 )
 def test_a_broken_record_is_refused_and_the_next_one_kept(

@@ -1,6 +1,7 @@
 """Listing pages in each layout, whole and damaged; the texts are our own."""
 
 import datetime
+import os
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,14 @@ def test_a_huge_line_costs_only_its_record(tmp_path: Path):
 def test_files_that_are_no_page(tmp_path: Path, content: bytes, reason: str):
     records, [refusal] = read(tmp_path, content)
     assert (records, refusal.record, refusal.reason) == ([], None, reason)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    for name, path in (("pipe", tmp_path / "pipe"), ("null", Path(os.devnull))):
+        [refusal] = read_source(path, name)
+        assert isinstance(refusal, Refusal)
+        assert refusal.reason == "not a regular file"
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path):
