@@ -9,7 +9,7 @@ CORPUS ?= ingest/sample
 DEMO_INDEX := .footnote/demo-$(shell printf '%s' '$(abspath $(CORPUS))' | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types imports tests format clean
+.PHONY: help install demo test check lint types imports tests gate format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t12
@@ -36,6 +36,11 @@ imports: $(VENV)/.installed-test
 
 tests: $(VENV)/.installed-test
 	$(BIN)/pytest
+
+gate: $(VENV)/.installed  ## Measure the test questions on the sample; fail on a significant drop
+	$(BIN)/footnote ingest ingest/sample --index .footnote/gate
+	$(BIN)/footnote eval eval/questions/test.jsonl --index .footnote/gate --out reports/gate \
+		--baseline eval/baseline.json
 
 format: $(VENV)/.installed-test  ## Put the code into shape
 	$(BIN)/ruff format .
