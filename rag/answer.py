@@ -22,6 +22,7 @@ _LATE, _LIKENESS, _COVERAGE, _STANDING = 0.43, 0.14, 0.14, 0.29
 _LAST = 0.043
 _NO_QUANTITY = 0.143
 _ASIDE = 0.107
+_DEFINES_IT = 0.107
 # Share of common words above which two sentences say the same.
 _REPEATS = 0.6
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
@@ -33,6 +34,15 @@ _ASIDES = re.compile(
     re.IGNORECASE,
 )
 _ASKS_FOR_ASIDES = re.compile(r"\b(?:code|open|source|available|github|url|link|future)", re.I)
+# `What is NanoFlow?` wants the sentence that introduces it.
+_ASKS_WHAT_IT_IS = re.compile(
+    r"^\W*(?:what(?:'s| is| are)|explain|describe)\s+(?:[\w+-]+\W*){1,4}$", re.I
+)
+_DEFINES = re.compile(
+    r"\b(?:we|paper|work|study)\b[^.]{0,40}\b(?:propose|introduce|present|develop|describe)"
+    r"|\b(?:is|are) (?:an?|the)\b",
+    re.IGNORECASE,
+)
 
 
 class Lexicon(Protocol):
@@ -158,6 +168,8 @@ class QuoteAnswerer:
         quotes = [hit.paper.quote(span) for hit, _, span in sentences]
         if kind is Kind.NUMBER:
             score -= _NO_QUANTITY * np.array([not _QUANTITY.search(quote) for quote in quotes])
+        if _ASKS_WHAT_IT_IS.search(query.query_str):
+            score += _DEFINES_IT * np.array([bool(_DEFINES.search(quote)) for quote in quotes])
         if not _ASKS_FOR_ASIDES.search(query.query_str):
             score -= _ASIDE * np.array([bool(_ASIDES.search(quote)) for quote in quotes])
         score = np.clip(score, 0, 1)

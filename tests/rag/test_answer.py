@@ -96,6 +96,20 @@ def test_where_the_code_is_comes_after_what_was_found():
     assert first("where is the code available").startswith("The code")
 
 
+def test_what_something_is_comes_from_the_sentence_that_introduces_it():
+    introduced = paper("X", "Caches grow. We propose Xerxes, a cache on disk. Xerxes saves 40%.")
+    answerer = QuoteAnswerer(
+        Scores({}), Nothing(), Words(), papers=3, max_sentences=1, survey_papers=3
+    )
+    hit = Hit(paper=introduced, score=1.0, passage=introduced.sentences[0])
+    for question, quote in (
+        ("What is Xerxes?", "We propose Xerxes, a cache on disk."),
+        ("what does Xerxes save", "Xerxes saves 40%."),
+    ):
+        draft = answerer.draft(QueryBundle(question, embedding=[1.0]), [hit])
+        assert draft.evidence[0].quote == quote
+
+
 def test_a_survey_has_one_line_a_paper_in_the_order_of_the_hits():
     draft = drafted("which papers are there", {(ALPHA, 1): 0.5, (BRAVO, 0): 0.9})
     assert [e.paper for e in draft.evidence] == [ALPHA, BRAVO]
