@@ -2,7 +2,8 @@
 
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 import tantivy
@@ -38,13 +39,10 @@ class LexicalIndex:
             .filter(Filter.stemmer("english"))
             .build()
         )
-        try:
+        self._folder = folder
+        with self._explained():
             folder.mkdir(parents=True, exist_ok=True)
             self._index = tantivy.Index(_schema(), str(folder))
-        except (ValueError, OSError) as error:
-            raise IndexDamagedError(
-                f"word index {folder} cannot be used: {error}; run `footnote rebuild`"
-            ) from error
         self._index.register_tokenizer(_ANALYZER, self._analyzer)
 
     def __len__(self) -> int:
@@ -85,10 +83,21 @@ class LexicalIndex:
 
     def search(self, question: str, *, depth: int) -> list[tuple[str, float]]:
         """Ids and BM25 scores of the papers that share words with the question, best first."""
-        any_of = [(Occur.Should, self._query(t)) for t in dict.fromkeys(self.terms(question))]
-        searcher = self._index.searcher()
-        found = searcher.search(Query.boolean_query(any_of), depth)
-        return [(searcher.doc(at)["paper_id"][0], score) for score, at in found.hits]
+        with self._explained():
+            any_of = [(Occur.Should, self._query(t)) for t in dict.fromkeys(self.terms(question))]
+            searcher = self._index.searcher()
+            found = searcher.search(Query.boolean_query(any_of), depth)
+            return [(searcher.doc(at)["paper_id"][0], score) for score, at in found.hits]
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        # tantivy raises plain ValueErrors for files that are damaged or gone.
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            raise IndexDamagedError(
+                f"word index {self._folder} cannot be used: {error}; run `footnote rebuild`"
+            ) from error
 
     def _query(self, term: str) -> Query:
         """Match a term, or, where no paper holds it, what it may be a misspelling of."""

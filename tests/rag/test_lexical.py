@@ -61,6 +61,13 @@ def test_what_the_corpus_knows(index: LexicalIndex):
     assert not index.knows("W8A8")
 
 
+def test_a_file_that_goes_missing_is_named_when_it_is_needed(index: LexicalIndex, tmp_path: Path):
+    for file in (tmp_path / "words").glob("*.pos"):
+        file.unlink()
+    with pytest.raises(IndexDamagedError, match="rebuild"):
+        LexicalIndex(tmp_path / "words").search("blocks", depth=5)
+
+
 def test_a_damaged_folder_is_named(tmp_path: Path):
     folder = tmp_path / "words"
     folder.mkdir()
