@@ -49,10 +49,13 @@ def ingest(paths: Sequence[Path], index: Index, on_progress: Progress) -> Report
         on_progress: Told how many records are read, then how many papers of all are indexed.
 
     Raises:
+        IndexMismatchError: The index was built with other settings; nothing is changed.
         SourceError: Nothing could be taken in, and something was refused.
     """
     started = time.perf_counter()
     with index.writing():
+        # Before anything is written: the catalogue must not run ahead of an index it cannot fill.
+        index.check_settings()
         tally = _Tally()
         for batch in _batches(_read(paths, tally)):
             _store(batch, index.catalogue, tally)
@@ -76,6 +79,10 @@ class _Tally:
         self.added: set[str] = set()
         self.updated: set[str] = set()
         self.seen: set[str] = set()
+
+    def refuse(self, record: SourceRecord, reason: str) -> None:
+        source, title = record.sighting.source, record.title.strip()[:80]
+        self.refused.append(Refusal(source=source, record=title, reason=reason))
 
     def count(self, paper: Paper, known: Paper | None) -> None:
         self.seen.add(paper.paper_id)
@@ -126,10 +133,14 @@ def _store(records: list[SourceRecord], catalogue: Catalogue, tally: _Tally) -> 
     ids_by_key: defaultdict[str, set[str]] = defaultdict(set)
     paper_ids: dict[str, str] = {}
     for record_id, record in new.items():
-        seen = to_paper(record)
+        try:
+            seen = to_paper(record)
+        except ValueError:
+            tally.refuse(record, "nothing is left of its title or abstract once cleaned")
+            continue
         keys = identity_keys(seen)
         # A paper changed by this batch stands for its older self in the catalogue.
-        candidates = {p.paper_id: p for p in catalogue.find(keys)}
+        candidates = {p.paper_id: changed.get(p.paper_id, p) for p in catalogue.find(keys)}
         candidates |= {i: changed[i] for key in keys for i in ids_by_key[key]}
         known = find_same_work(seen, candidates.values())
         if known:

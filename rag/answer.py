@@ -36,7 +36,9 @@ _ASIDES = re.compile(
 _ASKS_FOR_ASIDES = re.compile(r"\b(?:code|open|source|available|github|url|link|future)", re.I)
 # `What is NanoFlow?` wants the sentence that introduces it.
 _ASKS_WHAT_IT_IS = re.compile(
-    r"^\W*(?:what(?:'s| is| are)|explain|describe)\s+(?:[\w+-]+\W*){1,4}$", re.I
+    r"^\W*(?:what(?:'s| is| are)|explain|describe)\s+[^\w+-]*[\w+-]+"
+    r"(?:[^\w+-]+[\w+-]+){0,3}[^\w+-]*$",
+    re.IGNORECASE,
 )
 _DEFINES = re.compile(
     r"\b(?:we|paper|work|study)\b[^.]{0,40}\b(?:propose|introduce|present|develop|describe)"

@@ -73,7 +73,8 @@ class Assistant:
         return "the one paper here" if n_papers == 1 else f"the {n_papers:,} papers here"
 
     def _query(self, question: str) -> QueryBundle:
-        question = " ".join(question.split())
+        # A terminal may pass bytes that are no text.
+        question = " ".join(question.encode(errors="replace").decode().split())
         if not any(character.isalnum() for character in question):
             raise QuestionError("the question is empty; ask it in words")
         if len(question) > self._max_question_chars:

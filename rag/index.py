@@ -130,6 +130,16 @@ class Index:
                 "run `footnote rebuild`, or name another with --index"
             )
 
+    def check_settings(self) -> None:
+        """Make sure that an index that is already there fits the settings.
+
+        Raises:
+            IndexMismatchError: It was built with other settings.
+            IndexDamagedError: The card cannot be read.
+        """
+        if self._card() is not None:
+            self.check_card()
+
     @contextmanager
     def writing(self) -> Generator[None]:
         """Hold the index for writing.
@@ -157,8 +167,7 @@ class Index:
         to_do = self.catalogue.count_pending()
         if not to_do:
             return
-        if self._card() is not None:
-            self.check_card()
+        self.check_settings()
         done = 0
         while papers := self.catalogue.pending(_BATCH):
             self._replace(papers)
@@ -168,6 +177,7 @@ class Index:
 
     def rebuild(self, on_progress: Progress) -> None:
         """Derive everything anew from the catalogue, with the settings in force."""
+        _ = self.embedder  # one that cannot be loaded must not cost the index that works
         self.catalogue.mark_all_pending()
         self.__dict__.pop("vectors", None)
         self.__dict__.pop("words", None)

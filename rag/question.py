@@ -8,10 +8,11 @@ _WORKS = (
     r"approaches|techniques|frameworks|algorithms|solutions|benchmarks|surveys|datasets|tools|"
     r"schemes|strategies|schedules|architectures|accelerators|engines|libraries|designs|ways"
 )
+# No character fits two neighbouring parts of a pattern here: else a row of hyphens takes forever.
 _SURVEY = re.compile(
-    rf"\b(?:which|what|any|all|list|show|find|name)\b(?:\W+[\w-]+){{0,3}}?\W+(?:{_WORKS})\b"
+    rf"\b(?:which|what|any|all|list|show|find|name)\b(?:[^\w-]+[\w-]+){{0,3}}?[^\w-]+(?:{_WORKS})\b"
     r"(?!\s+(?:does|did|do|is|was)\b)"
-    rf"|^(?:\W*[\w-]+){{0,2}}?\W*(?:{_WORKS})\s+(?:for|to|of|on|about|that|which|in)\b"
+    rf"|^[^\w-]*(?:[\w-]+[^\w-]+){{0,2}}?(?:{_WORKS})\s+(?:for|to|of|on|about|that|which|in)\b"
     r"|\bpapers\b|^who\b|\b(?:overview of|survey of|state of the art in|literature on)\b",
     re.IGNORECASE,
 )

@@ -25,12 +25,12 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _GLUED = re.compile(r"Subscribe(?=[A-Z0-9$\"“(])")
-_AUTHORS = re.compile(r"•\s*(\d+) authors?", re.IGNORECASE)
+_AUTHORS = re.compile(r"•\s*(\d{1,9}) authors?", re.IGNORECASE)
 _DOT = "·"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _DATE = re.compile(
     rf"(?P<month>{'|'.join(_MONTHS)})[a-z]* (?P<day>\d{{1,2}})(?:, (?P<year>\d{{4}}))?"
-    r"(?: +(?P<upvotes>\d+))?"
+    r"(?: +(?P<upvotes>\d{1,9}))?"
 )
 # The longest title of the pages at hand has 152 characters, the shortest abstract 597.
 _PROSE_CHARS = 250
@@ -137,7 +137,7 @@ class _Page:
         if line and (authors := _AUTHORS.fullmatch(line.text)):
             details["n_authors"] = int(authors.group(1)) or None
             self._at += 1
-        elif line and not _is_prose(line.text) and self._text(1) == _DOT:
+        elif line and line.text and not _is_prose(line.text) and self._text(1) == _DOT:
             # `deepseek-ai DeepSeek`: the handle, then the name it displays.
             details["organisation"] = line.text.split()[0]
             self._at += 1
@@ -150,7 +150,9 @@ class _Page:
 
     def _is_detail(self) -> bool:
         text = self._text(0)
-        return text == _DOT or bool(_AUTHORS.fullmatch(text)) or self._text(1) == _DOT
+        if text == _DOT or _AUTHORS.fullmatch(text):
+            return True
+        return not _is_prose(text) and self._text(1) == _DOT
 
     def _is_title(self) -> bool:
         """Whether this short line, where an abstract should be, is the next record's title."""

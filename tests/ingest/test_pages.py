@@ -153,6 +153,19 @@ def test_a_title_without_abstract_is_refused_and_the_rest_goes_on(tmp_path: Path
     assert refusal.record == "Alpha: A Cache on Disk"
 
 
+def test_the_dot_may_follow_the_abstract_at_once(tmp_path: Path):
+    records, refusals = read(tmp_path, DETAILED.replace("  • 6 authors\n", ""))
+    assert (len(records), refusals) == (3, [])
+    assert records[0].date == datetime.date(2022, 9, 22)
+
+
+def test_broken_details_do_not_stop_the_page(tmp_path: Path):
+    bad = DETAILED.encode().replace(b"some-lab Some Lab", b"\xff\xfe bad")
+    assert len(read(tmp_path, bad)[0]) >= 2
+    many = DETAILED.replace("6 authors", "9" * 5_000 + " authors")
+    assert len(read(tmp_path, many)[0]) >= 2
+
+
 def test_a_date_that_does_not_exist_leaves_the_record(tmp_path: Path):
     records, refusals = read(tmp_path, DETAILED.replace("Sep 22, 2022", "Feb 30, 2022"))
     assert (records[0].date, refusals) == (None, [])

@@ -69,6 +69,36 @@ def test_a_broken_record_never_stops_the_rest(config: Config):
     assert report.refused[0].source == "papers.jsonl"
 
 
+@pytest.mark.parametrize(
+    "empty",
+    [ALPHA | {"title": "&amp;"}, ALPHA | {"abstract": "\u200b" * 40}, ALPHA | {"title": "\\times"}],
+)
+def test_a_record_of_which_cleaning_leaves_nothing_is_refused(
+    config: Config, empty: dict[str, str]
+):
+    report = run(config, empty, BRAVO)
+    assert (report.papers, len(report.refused)) == (1, 1)
+
+
+def test_an_update_is_kept_beside_a_renamed_twin_in_one_file(config: Config):
+    longer = {"title": ALPHA["title"], "abstract": "Now it is told at length what Alpha does. " * 8}
+    long_alpha = ALPHA | {"abstract": "Alpha keeps blocks on disk and predicts them well. " * 6}
+    run(config, long_alpha)
+    run(config, longer, long_alpha | {"title": "Another Name of Alpha"}, name="again.jsonl")
+    [paper] = opened(config).catalogue.papers()
+    assert paper.abstract == longer["abstract"].strip()
+
+
+def test_other_settings_change_nothing(config: Config, tmp_path: Path):
+    run(config, ALPHA)
+    other = load_config(index=config.index, embedder={"name": "other/model"})
+    with pytest.raises(IndexMismatchError):
+        run(other, ALPHA | {"abstract": "A much longer abstract than before. " * 4}, name="b.jsonl")
+    with pytest.raises(EmbeddingError):
+        open_index(other).rebuild(lambda *_: None)
+    assert opened(config).problems() == []
+
+
 def test_nothing_but_refusals_is_an_error_that_says_why(config: Config):
     with pytest.raises(SourceError, match=r"no paper could be read: papers\.jsonl, line 1: "):
         run(config, {"title": "no abstract"})

@@ -110,6 +110,10 @@ def test_what_something_is_comes_from_the_sentence_that_introduces_it():
         assert draft.evidence[0].quote == quote
 
 
+def test_no_question_takes_forever():
+    assert drafted("what is " + "a" * 3_000 + " b c d e", {}).evidence
+
+
 def test_a_survey_has_one_line_a_paper_in_the_order_of_the_hits():
     draft = drafted("which papers are there", {(ALPHA, 1): 0.5, (BRAVO, 0): 0.9})
     assert [e.paper for e in draft.evidence] == [ALPHA, BRAVO]

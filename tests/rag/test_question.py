@@ -26,6 +26,13 @@ def test_kind(question: str, kind: Kind):
     assert kind_of(question) is kind
 
 
+@pytest.mark.parametrize("filler", ["-" * 4_000, "a" * 4_000, "- " * 2_000, "a " * 2_000])
+def test_no_question_takes_forever(filler: str):
+    # Found by a row of 60 hyphens, which hung the whole page.
+    assert kind_of(f"which {filler} is best?") in Kind
+    assert kind_of(f"what is {filler} b c d e") in Kind
+
+
 @pytest.mark.parametrize(
     ("question", "names"),
     [
