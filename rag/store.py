@@ -8,8 +8,10 @@ from typing import Any
 
 import chromadb
 import numpy as np
+from chromadb.api.models.Collection import Collection
 from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
+from chromadb.errors import InternalError
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, QueryBundle
@@ -36,10 +38,21 @@ class CosineChroma(ChromaVectorStore):
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:  # noqa: ANN401
         """Search, best first, similarities in [-1, 1]."""
-        result = super().query(query, **kwargs)
+        try:
+            result = super().query(query, **kwargs)
+        except InternalError:
+            # Another process has added chunks: Chroma 1.5 sees them in its SQLite file, but goes
+            # on with the graph it loaded, and fails on the ids that this one lacks.
+            self.reopen()
+            result = super().query(query, **kwargs)
         # exp() of a distance above 700 is 0; a cosine distance is at most 2.
         result.similarities = [1 + math.log(s) for s in result.similarities or ()]
         return result
+
+    def reopen(self) -> None:
+        """See what other processes have written since this was opened."""
+        SharedSystemClient.clear_system_cache()
+        self._collection = _collection(Path(self.persist_dir or ""))
 
     def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
         """Cosines in [-1, 1] of sentences to a question, by paper id; float, (n_sentences,).
@@ -72,19 +85,23 @@ def open_chroma(folder: Path) -> CosineChroma:
         IndexDamagedError: Chroma cannot use the folder.
     """
     try:
-        client = chromadb.PersistentClient(
-            path=str(folder), settings=Settings(anonymized_telemetry=False)
-        )
-        collection = client.get_or_create_collection(
-            _COLLECTION,
-            embedding_function=None,  # vectors come with the chunks
-            configuration={"hnsw": {"space": "cosine"}},
-        )
-        return CosineChroma(chroma_collection=collection)  # pyright: ignore[reportCallIssue]
+        collection = _collection(folder)
+        return CosineChroma(chroma_collection=collection, persist_dir=str(folder))  # pyright: ignore[reportCallIssue]
     except Exception as error:  # Chroma raises its own, SQLite's, and bare Rust panics as errors
         raise IndexDamagedError(
             f"vector store {folder} cannot be used: {_on_one_line(error)}; run `footnote rebuild`"
         ) from error
+
+
+def _collection(folder: Path) -> Collection:
+    client = chromadb.PersistentClient(
+        path=str(folder), settings=Settings(anonymized_telemetry=False)
+    )
+    return client.get_or_create_collection(
+        _COLLECTION,
+        embedding_function=None,  # vectors come with the chunks
+        configuration={"hnsw": {"space": "cosine"}},
+    )
 
 
 def remove_chroma(folder: Path) -> None:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
+from rag.build import open_assistant
 from rag.config import Config
-from tests.conftest import PAGES, ROOT, SAMPLE, needs_shared
+from tests.conftest import PAGES, ROOT, SAMPLE, built_index, needs_shared
 from ui import cli
 
 pytestmark = pytest.mark.slow
@@ -240,6 +241,19 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path):
     for arguments in (["ingest", file], ["ask", "what does Alpha keep"]):
         done = footnote_process(*arguments, "--index", index, expect=1, before=as_anyone)
         assert str(index) in one_line(done)
+
+
+def test_an_open_assistant_sees_what_another_process_takes_in(tmp_path: Path):
+    """Chroma went on with its old graph, and every question that reached the new paper failed."""
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    first.write_text(GOOD)
+    second.write_text('{"title": "Zebra: Stripes", "abstract": "Zebra paints stripes on caches."}')
+    config = built_index(tmp_path / "index", first)
+    assistant = open_assistant(config)
+    assert not assistant.ask("what does Alpha keep").refused
+    footnote_process("ingest", second, "--index", tmp_path / "index")
+    assert assistant.search("zebra stripes")[0].paper.title == "Zebra: Stripes"
+    assert "stripes" in assistant.ask("what does Zebra paint").answer
 
 
 def test_a_process_answers_without_any_chatter(sample_config: Config):
