@@ -133,10 +133,6 @@ class Catalogue:
         with self._explained(), self._db:
             self._db.execute("UPDATE papers SET indexed = NULL")
 
-    def close(self) -> None:
-        """Release the file."""
-        self._db.close()
-
     def _papers(self, sql: str, values: Iterable[object]) -> list[Paper]:
         try:
             return [Paper.model_validate_json(record) for _, record in self._rows(sql, values)]
