@@ -56,9 +56,9 @@ def run_dataset(
 def _outcome(assistant: Assistant, question: Question) -> Outcome:
     started = time.perf_counter()
     try:
-        hits = assistant.search(question.question, DEPTH)
+        hits = assistant.search(question.question, DEPTH, question.history)
         searched = time.perf_counter()
-        answer = assistant.ask(question.question)
+        answer = assistant.ask(question.question, question.history)
     except FootnoteError as error:
         return Outcome(
             question=question, hits=(), answer=None, error=str(error), search_ms=0, ask_ms=0

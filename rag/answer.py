@@ -2,31 +2,46 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from llama_index.core.schema import QueryBundle
 
-from rag.question import Kind, kind_of, names_in
+from rag.confidence import Signals, confidence, is_lacking
+from rag.question import Kind, asked_for, is_english, kind_of, names_in
 from rag.schema import Hit, Paper
 from rag.text import Span, words
 
-# A second sentence must come this close to the first to be said as well.
-_NEARLY_AS_GOOD = {Kind.NUMBER: 0.85, Kind.FACT: 0.85, Kind.EXPLANATION: 0.75}
-# A survey lists the papers whose best sentence has this share of the best one's score.
-_ON_TOPIC = 0.62
+# A further sentence may score this much less than the first.
+_NEARLY_AS_GOOD = {Kind.NUMBER: 0.21, Kind.FACT: 0.32, Kind.EXPLANATION: 0.32}
+# Of each side of a comparison at least these many sentences are said.
+_A_SIDE = 2
+# A survey lists the papers that score this share of the best one.
+_ON_TOPIC = 0.77
 # How much each signal counts in a sentence's score, and what is added or taken off; chosen on the
 # tune questions (`docs/experiments.md`).
-_LATE, _LIKENESS, _COVERAGE, _STANDING = 0.43, 0.14, 0.14, 0.29
+_LATE, _LIKENESS, _COVERAGE = 0.46, 0.15, 0.3
+# A paper that is behind the best one by 0.1 costs its sentences this tenth of 1.92.
+_BEHIND = 1.92
 # Abstracts begin with what is known and end with what was found.
-_LAST = 0.043
-_NO_QUANTITY = 0.143
-_ASIDE = 0.107
-_DEFINES_IT = 0.107
+_LAST = 0.09
+_NO_QUANTITY = 0.31
+_ASIDE = 0.11
+_GAIN = 0.1
+_DEFINES_IT = 0.23
+# The best papers in which the thing asked for is looked for, and those the best one is ahead of.
+_LOOKED_IN, _BEHIND_IT = 2, 5
 # Share of common words above which two sentences say the same.
 _REPEATS = 0.6
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
+# `What speedup …` wants a factor, or a share that is more or less than another.
+_ASKS_FOR_A_GAIN = re.compile(r"\b(?:speed-?ups?|improvements?|gains?)\b", re.IGNORECASE)
+_IS_A_GAIN = re.compile(
+    r"\d\s?(?:×|[xX]\b|-?fold\b|times\b)|(?:by|up to) \d[\d.]*\s?%"
+    r"|\d\s?%\s(?:higher|lower|faster|more|less|better|improve|reduc|sav|gain)",
+)
 # Where the code is and what is hoped for answers few questions.
 _ASIDES = re.compile(
     r"https?://|\b(?:code|models?|data|implementation)\b[^.]*\b(?:available|released)\b"
@@ -73,6 +88,16 @@ class SentenceSignal(Protocol):
         ...
 
 
+class LateSignal(SentenceSignal, Protocol):
+    """A signal that looks at single words too."""
+
+    def word_scores(
+        self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
+    ) -> Mapping[str, float]:
+        """How well papers match words of the question, in [-1, 1]; unknown words are left out."""
+        ...
+
+
 class Evidence(NamedTuple):
     """A sentence that speaks to the question, and how well."""
 
@@ -95,7 +120,9 @@ class Draft(NamedTuple):
     kind: Kind
     evidence: tuple[Evidence, ...]
     confidence: float
-    """In [0, 1]: likeness of the sentence nearest the question."""
+    """In [0, 1]: how likely it is that the papers answer (`rag.confidence`)."""
+    lacking: str | None = None
+    """What the question asks for and the papers do not seem to say; None when they do."""
 
 
 _Candidate = tuple[Hit, int, Span]
@@ -107,7 +134,7 @@ class QuoteAnswerer:
     def __init__(
         self,
         vectors: SentenceSignal,
-        late: SentenceSignal,
+        late: LateSignal,
         lexicon: Lexicon,
         *,
         papers: int,
@@ -121,19 +148,21 @@ class QuoteAnswerer:
         self._max_sentences = max_sentences
         self._survey_papers = survey_papers
 
-    def draft(self, query: QueryBundle, hits: Sequence[Hit]) -> Draft:
+    def draft(self, query: QueryBundle, hits: Sequence[Hit], asked: str) -> Draft:
         """Choose what to say from the papers found.
 
         Args:
-            query: The question, with its embedding.
+            query: The question in full, with its embedding.
             hits: The papers, best first.
+            asked: The question as it was typed; in a conversation it may be shorter than the full
+                one.
 
         Returns:
             The sentences, most relevant first; none when no paper was found.
         """
-        kind = kind_of(query.query_str)
+        kind = kind_of(asked)
         considered = hits[: self._survey_papers if kind is Kind.SURVEY else self._papers]
-        ranked = self._rank(query, considered, kind)
+        ranked = self._rank(query, considered, kind, asked)
         if not ranked:
             return Draft(kind, (), 0.0)
         if kind is Kind.SURVEY:
@@ -141,16 +170,36 @@ class QuoteAnswerer:
         elif kind is Kind.COMPARISON:
             chosen = self._two_sided(ranked)
         else:
-            limit = self._max_sentences if kind is Kind.EXPLANATION else 2
-            floor = ranked[0].score * _NEARLY_AS_GOOD[kind]
-            chosen = _distinct([e for e in ranked if e.score >= floor], limit)
-        return Draft(kind, tuple(chosen), max(e.likeness for e in ranked))
+            floor = ranked[0].score - _NEARLY_AS_GOOD[kind]
+            chosen = _distinct([e for e in ranked if e.score >= floor], self._max_sentences)
+        signals = self._signals(query, hits, asked)
+        lacking = " ".join(asked_for(asked)) if is_lacking(signals) else None
+        return Draft(kind, tuple(chosen), confidence(signals), lacking)
 
     def unknown_names(self, question: str) -> list[str]:
         """Names that the question asks about and no paper mentions, in order."""
         return [name for name in names_in(question) if not self._lexicon.knows(name)]
 
-    def _rank(self, query: QueryBundle, hits: Sequence[Hit], kind: Kind) -> list[Evidence]:
+    def _signals(self, query: QueryBundle, hits: Sequence[Hit], asked: str) -> Signals:
+        """What tells whether these papers answer; at least one was found."""
+        scores = [hit.score for hit in hits[: 1 + _BEHIND_IT]]
+        best = hits[0].paper
+        names = names_in(asked)
+        named = any(_mentions(best, name) for name in names)
+        matched: Mapping[str, float] = {}
+        if named and is_english(asked):
+            papers = [hit.paper for hit in hits[:_LOOKED_IN]]
+            matched = self._late.word_scores(query, asked_for(asked), papers)
+        return Signals(
+            standing=scores[0],
+            lead=scores[0] - fmean(scores[1:]) if len(scores) > 1 else 0.0,
+            unknown_name=bool(self.unknown_names(asked)),
+            asked_for=min(matched.values(), default=None),
+        )
+
+    def _rank(
+        self, query: QueryBundle, hits: Sequence[Hit], kind: Kind, asked: str
+    ) -> list[Evidence]:
         """Every sentence of the papers, best first."""
         sentences = [(h, n, span) for h in hits for n, span in enumerate(h.paper.sentences)]
         if not sentences:
@@ -163,16 +212,18 @@ class QuoteAnswerer:
         score = (
             _LATE * late
             + _LIKENESS * likeness
-            + _COVERAGE * self._coverage(query.query_str, sentences)
-            + _STANDING * np.array([hit.score for hit, _, _ in sentences])
+            + _COVERAGE * self._coverage(asked, sentences)
+            - _BEHIND * np.array([hits[0].score - hit.score for hit, _, _ in sentences])
             + _LAST * np.array([n / len(hit.paper.sentences) for hit, n, _ in sentences])
         )
         quotes = [hit.paper.quote(span) for hit, _, span in sentences]
         if kind is Kind.NUMBER:
             score -= _NO_QUANTITY * np.array([not _QUANTITY.search(quote) for quote in quotes])
-        if _ASKS_WHAT_IT_IS.search(query.query_str):
+            if _ASKS_FOR_A_GAIN.search(asked):
+                score += _GAIN * np.array([bool(_IS_A_GAIN.search(quote)) for quote in quotes])
+        if _ASKS_WHAT_IT_IS.search(asked):
             score += _DEFINES_IT * np.array([bool(_DEFINES.search(quote)) for quote in quotes])
-        if not _ASKS_FOR_ASIDES.search(query.query_str):
+        if not _ASKS_FOR_ASIDES.search(asked):
             score -= _ASIDE * np.array([bool(_ASIDES.search(quote)) for quote in quotes])
         score = np.clip(score, 0, 1)
         return [
@@ -191,17 +242,28 @@ class QuoteAnswerer:
         best: dict[str, Evidence] = {}
         for evidence in ranked:
             best.setdefault(evidence.paper.paper_id, evidence)
-        floor = ranked[0].score * _ON_TOPIC
-        in_order = (best[hit.paper.paper_id] for hit in hits)
-        return [evidence for evidence in in_order if evidence.score >= floor]
+        floor = hits[0].score * _ON_TOPIC
+        return [best[hit.paper.paper_id] for hit in hits if hit.score >= floor]
 
     def _two_sided(self, ranked: Sequence[Evidence]) -> list[Evidence]:
         """The best sentences of the two best papers, side by side."""
         sides = list(dict.fromkeys(e.paper.paper_id for e in ranked))[:2]
-        chosen: list[Evidence] = []
-        for side in sides:
-            chosen += _distinct([e for e in ranked if e.paper.paper_id == side], 2)
-        return chosen
+        by_side = [[e for e in ranked if e.paper.paper_id == side] for side in sides]
+        kept = [_distinct(of_side, self._max_sentences) for of_side in by_side]
+        said = [of_side[:_A_SIDE] for of_side in kept]
+        more = sorted((e for of_side in kept for e in of_side[_A_SIDE:]), key=lambda e: -e.score)
+        more = more[: max(self._max_sentences - sum(map(len, said)), 0)]
+        return [
+            e
+            for of_side, own in zip(said, sides, strict=True)
+            for e in (*of_side, *(e for e in more if e.paper.paper_id == own))
+        ]
+
+
+def _mentions(paper: Paper, name: str) -> bool:
+    """Whether a paper has all words of a name in a row, in its title or abstract."""
+    said = f" {' '.join(words(f'{paper.title} {paper.abstract}'))} "
+    return f" {' '.join(words(name))} " in said
 
 
 def _laid_out(scores: Mapping[str, np.ndarray], sentences: Sequence[_Candidate]) -> np.ndarray:

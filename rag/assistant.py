@@ -6,12 +6,16 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import QueryBundle
 
-from rag.answer import QuoteAnswerer
+from rag.answer import Draft, QuoteAnswerer, SentenceSignal
 from rag.catalogue import Catalogue
 from rag.cite import cite, refuse
 from rag.errors import QuestionError
+from rag.followup import in_full, leans_back
 from rag.schema import Answer, Hit, Paper
 from rag.text import Span
+
+# Questions before the one asked that can matter to it.
+_TURNS = 4
 
 
 class Assistant:
@@ -23,6 +27,7 @@ class Assistant:
         read_question: Callable[[str], QueryBundle],
         retriever: BaseRetriever,
         rerankers: Sequence[BaseNodePostprocessor],
+        sentences: SentenceSignal,
         answerer: QuoteAnswerer,
         *,
         keep: int,
@@ -33,33 +38,58 @@ class Assistant:
         self._read_question = read_question
         self._retriever = retriever
         self._rerankers = rerankers
+        self._sentences = sentences
         self._answerer = answerer
         self._keep = keep
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
 
-    def ask(self, question: str) -> Answer:
+    def ask(self, question: str, history: Sequence[str] = ()) -> Answer:
         """Answer from the indexed abstracts, or refuse with a reason.
+
+        Args:
+            question: As a person typed it.
+            history: Earlier questions of the same conversation, oldest first; one that leans on
+                them (`and its memory use?`) is understood with them.
 
         Raises:
             QuestionError: The question is empty or too long.
         """
-        query = self._query(question)
+        asked = self._checked(question)
+        full = self.in_full(asked, history)
+        query = self._read_question(full)
         hits = self._hits(query, self._keep)
-        if unknown := self._answerer.unknown_names(query.query_str):
-            return refuse(query.query_str, self._never_mentioned(unknown))
-        draft = self._answerer.draft(query, hits)
-        if draft.confidence < self._min_confidence or not draft.evidence:
-            return refuse(query.query_str, f"Nothing in {self._the_papers()} answers this.")
-        return cite(query.query_str, draft)
+        draft = self._answerer.draft(query, hits, asked)
+        if unknown := self._answerer.unknown_names(asked):
+            answer = refuse(asked, draft, self._never_mentioned(unknown))
+        elif draft.confidence < self._min_confidence or not draft.evidence:
+            answer = refuse(asked, draft, self._not_said(draft))
+        else:
+            answer = cite(asked, draft)
+        return answer.model_copy(update={"understood_as": full if full != asked else None})
 
-    def search(self, question: str, k: int = 10) -> list[Hit]:
+    def search(self, question: str, k: int = 10, history: Sequence[str] = ()) -> list[Hit]:
         """The papers that fit the question, best first, at most `k`.
 
         Raises:
             QuestionError: The question is empty or too long.
         """
-        return self._hits(self._query(question), k)
+        return self._hits(self._read_question(self.in_full(question, history)), k)
+
+    def in_full(self, question: str, history: Sequence[str]) -> str:
+        """The question as it is understood after the questions before it.
+
+        One that leans on them is about the paper that fits the last of them best.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
+        question = self._checked(question)
+        if not history or not leans_back(question):
+            return question
+        before = self.in_full(history[-1], history[-_TURNS:-1])
+        found = self._hits(self._read_question(before), 1)
+        return in_full(question, found[0].paper.title if found else before)
 
     def paper(self, paper_id: str) -> Paper | None:
         """One paper by its id; None when it is not in the catalogue."""
@@ -68,11 +98,16 @@ class Assistant:
     def _never_mentioned(self, names: list[str]) -> str:
         return f"Nothing in {self._the_papers()} mentions {' or '.join(names)}."
 
+    def _not_said(self, draft: Draft) -> str:
+        if not draft.lacking:
+            return f"Nothing in {self._the_papers()} answers this."
+        return f"The nearest of {self._the_papers()} does not state “{draft.lacking}”."
+
     def _the_papers(self) -> str:
         n_papers = len(self.catalogue)
         return "the one paper here" if n_papers == 1 else f"the {n_papers:,} papers here"
 
-    def _query(self, question: str) -> QueryBundle:
+    def _checked(self, question: str) -> str:
         # A terminal may pass bytes that are no text.
         question = " ".join(question.encode(errors="replace").decode().split())
         if not any(character.isalnum() for character in question):
@@ -82,21 +117,30 @@ class Assistant:
                 f"question of {len(question):,} characters, at most {self._max_question_chars:,}; "
                 "shorten it, or raise `answering.max_question_chars`"
             )
-        return self._read_question(question)
+        return question
 
     def _hits(self, query: QueryBundle, k: int) -> list[Hit]:
         nodes = self._retriever.retrieve(query)
         for reranker in self._rerankers:
             nodes = reranker.postprocess_nodes(nodes, query)
-        nodes = nodes[:k]
-        papers = self.catalogue.get([node.node.metadata["paper_id"] for node in nodes])
+        best = {node.node.metadata["paper_id"]: node for node in nodes[:k]}
+        papers = self.catalogue.get(best)
+        # A paper found by its words alone has no passage yet.
+        unread = [p for p in papers.values() if "sentence" not in best[p.paper_id].node.metadata]
+        for paper_id, scores in self._sentences.sentence_scores(query, unread).items():
+            best[paper_id].node.metadata["sentence"] = int(scores.argmax())
         return [
             Hit(
-                paper=papers[meta["paper_id"]],
-                score=node.get_score(),
-                passage=Span(meta["start"], meta["end"]),
-                signals=meta.get("signals", {}),
+                paper=papers[paper_id],
+                score=min(node.get_score(), 1.0),
+                passage=_sentence(papers[paper_id], node.node.metadata.get("sentence", 0)),
+                signals=node.node.metadata.get("signals", {}),
             )
-            for node in nodes
-            if (meta := node.node.metadata)["paper_id"] in papers
+            for paper_id, node in best.items()
+            if paper_id in papers
         ]
+
+
+def _sentence(paper: Paper, number: int) -> Span:
+    # A paper may have become shorter since the index saw it.
+    return paper.sentences[min(number, len(paper.sentences) - 1)]

@@ -11,7 +11,7 @@ from rag.config import Config
 from rag.embed import load_embedder, read_question
 from rag.index import Card, Index
 from rag.lexical import LexicalRetriever
-from rag.rerank import LateInteraction, LateSentences
+from rag.rerank import LateInteraction, LateSentences, Neighbours
 from rag.retrieve import (
     Fusion,
     HybridRetriever,
@@ -56,14 +56,16 @@ def open_assistant(config: Config) -> Assistant:
     index = open_index(config)
     index.check_card()
     answering = config.answering
+    late = LateSentences(index.tokens, index.words)
     return Assistant(
         index.catalogue,
         partial(read_question, index.embedder),
         _retriever(config, index),
         _rerankers(config, index),
+        late,
         QuoteAnswerer(
             index.vectors,
-            LateSentences(index.tokens, index.words),
+            late,
             index.words,
             papers=answering.papers,
             max_sentences=answering.max_sentences,
@@ -99,7 +101,9 @@ def _retriever(config: Config, index: Index) -> BaseRetriever:
 
 
 def _rerankers(config: Config, index: Index) -> list[BaseNodePostprocessor]:
-    weight = config.retrieval.late_weight
-    if config.retrieval.system != "footnote" or not weight:
+    if config.retrieval.system != "footnote":
         return []
-    return [LateInteraction(index.tokens, index.words, weight=weight)]
+    return [
+        LateInteraction(index.tokens, index.words, weight=config.retrieval.late_weight),
+        Neighbours(index.tokens, weight=config.retrieval.neighbour_weight),
+    ]

@@ -22,10 +22,9 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
             metadata={
                 "title": paper.title,
                 "paper_id": paper.paper_id,
-                "start": span.start,
-                "end": span.end,
+                "sentence": number,
             },
-            excluded_embed_metadata_keys=["paper_id", "start", "end"],
+            excluded_embed_metadata_keys=["paper_id", "sentence"],
             metadata_template="{value}",
             text_template="{metadata_str}\n{content}",
             relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=paper.paper_id)},
@@ -37,3 +36,9 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
 def chunk_id(paper_id: str, number: int) -> str:
     """Id of the chunk that holds a paper's sentence, counted from 0."""
     return f"{paper_id}#{number}"
+
+
+def parse_chunk_id(chunk: str) -> tuple[str, int]:
+    """The paper's id and the number of the sentence that an id made by `chunk_id` names."""
+    paper_id, _, number = chunk.rpartition("#")
+    return paper_id, int(number)

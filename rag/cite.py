@@ -21,36 +21,35 @@ def cite(question: str, draft: Draft) -> Answer:
     Raises:
         ValueError: A piece of evidence lies outside its abstract; nothing of it may be shown.
     """
-    markers: dict[str, int] = {}
-    sentences: list[Sentence] = []
-    for evidence in draft.evidence:
-        marker = markers.setdefault(evidence.paper.paper_id, len(markers) + 1)
-        sentences.append(_sentence(evidence, marker, survey=draft.kind is Kind.SURVEY))
-    titles = {e.paper.paper_id: e.paper.title for e in draft.evidence}
+    sentences, sources = _bind(draft.evidence, survey=draft.kind is Kind.SURVEY)
     return Answer(
         question=question,
         answer=render_text(sentences, as_list=draft.kind is Kind.SURVEY),
         refused=False,
         reason=None,
-        sentences=tuple(sentences),
-        sources=tuple(
-            Source(marker=marker, paper_id=paper_id, title=titles[paper_id])
-            for paper_id, marker in markers.items()
-        ),
+        sentences=sentences,
+        sources=sources,
         mode="quote",
+        confidence=draft.confidence,
     )
 
 
-def refuse(question: str, reason: str) -> Answer:
-    """An answer that says why there is none."""
+def refuse(question: str, draft: Draft, reason: str) -> Answer:
+    """An answer that says why there is none.
+
+    When a paper was found that says everything but what was asked for, its best sentence is shown.
+    """
+    near_miss = draft.evidence[:1] if draft.lacking else ()
+    sentences, sources = _bind(near_miss, survey=False)
     return Answer(
         question=question,
-        answer=reason,
+        answer=" ".join(filter(None, (reason, render_text(sentences, as_list=False)))),
         refused=True,
         reason=reason,
-        sentences=(),
-        sources=(),
+        sentences=sentences,
+        sources=sources,
         mode="quote",
+        confidence=draft.confidence,
     )
 
 
@@ -66,6 +65,20 @@ def short_name(title: str) -> str | None:
     """What a paper's system is called, when its title begins with a name and a colon."""
     name, colon, _ = title.partition(": ")
     return name if colon and len(name.split()) <= _MAX_NAME_WORDS else None
+
+
+def _bind(
+    evidence: Sequence[Evidence], *, survey: bool
+) -> tuple[tuple[Sentence, ...], tuple[Source, ...]]:
+    """Sentences with their citations, and the papers these name."""
+    papers = list({e.paper.paper_id: e.paper for e in evidence}.values())
+    markers = {paper.paper_id: marker for marker, paper in enumerate(papers, start=1)}
+    sentences = (_sentence(e, markers[e.paper.paper_id], survey=survey) for e in evidence)
+    sources = (
+        Source(marker=marker, paper_id=paper.paper_id, title=paper.title)
+        for marker, paper in enumerate(papers, start=1)
+    )
+    return tuple(sentences), tuple(sources)
 
 
 def _sentence(evidence: Evidence, marker: int, *, survey: bool) -> Sentence:

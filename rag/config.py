@@ -46,12 +46,14 @@ class Retrieval(Section):
 
     system: Literal["footnote", "hybrid-rrf", "dense", "bm25", "stock"] = "footnote"
     """`footnote`, or a baseline to measure it against."""
-    depth: int = Field(default=100, ge=1)
-    """Taken from each ranked list before fusion."""
-    dense_weight: float = Field(default=0.7, ge=0, le=1)
+    depth: int = Field(default=200, ge=1)
+    """Sentences taken by their vectors, and papers by their words, before fusion."""
+    dense_weight: float = Field(default=0.55, ge=0, le=1)
     """Share of the vectors in the fused score; the rest is BM25's."""
-    late_weight: float = Field(default=0.5, ge=0, le=1)
+    late_weight: float = Field(default=0.53, ge=0, le=1)
     """Share of late interaction after that; 0 leaves it out."""
+    neighbour_weight: float = Field(default=0.25, ge=0, le=1)
+    """Share of the most alike papers' scores after that; 0 leaves it out."""
 
 
 class Answering(Section):
@@ -59,12 +61,12 @@ class Answering(Section):
 
     papers: int = Field(default=6, ge=1)
     """Papers whose sentences are considered."""
-    max_sentences: int = Field(default=3, ge=1)
-    """Sentences at most, but for surveys."""
+    max_sentences: int = Field(default=5, ge=1)
+    """Sentences at most, but for surveys; fewer when the next ones are much worse."""
     survey_papers: int = Field(default=12, ge=1)
     """Papers, a line each, in the answer to a survey question."""
-    min_confidence: float = Field(default=0.3, ge=0, le=1)
-    """Least cosine of the nearest sentence to the question; below it the answer is a refusal."""
+    min_confidence: float = Field(default=0.45, ge=0, le=1)
+    """Least probability that the papers answer; below it the answer is a refusal."""
     max_question_chars: int = Field(default=4_000, ge=1)
     """Longer questions are an error."""
 

@@ -29,7 +29,7 @@ from rag.store import CosineChroma, open_chroma, remove_chroma
 from rag.tokens import TokenIndex, paper_text
 
 # Raised when what is derived from the same catalogue would come out differently.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _BATCH = 64
 
 

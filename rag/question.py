@@ -23,7 +23,8 @@ _COMPARISON = re.compile(
 )
 _NUMBER = re.compile(
     r"\bhow (?:much|many|fast|large|big|long|small|often|close|closely|far|high|low|quickly|"
-    r"accurate|cheap|sparse|dense|\w+er)\b|\b(?:percent\w*|speed-?ups?|what factor|by what \w+|"
+    r"accurate|cheap|sparse|dense|\w+er)\b|\b(?:percent\w*|speed-?ups?|what factor|"
+    r"by what (?:factor|percentage|margin|amount|ratio|fraction|share|degree)|"
     r"what (?:fraction|share|number|ratio|score|accuracy)|accuracy|[fF]-?score|fps|runtime|"
     r"throughput (?:gain|improvement|increase)|how \w+ times)\b",
     re.IGNORECASE,
@@ -38,6 +39,28 @@ _NAME = re.compile(
 _CAPITALISED = re.compile(r"(?<=[\w,;:] )[A-Z][a-z]{2,}\b")
 # Elsewhere ordinary nouns have capitals too, as in German.
 _ENGLISH = re.compile(r"\b(?:the|what|how|which|why|does|do|is|are|of|and|for)\b", re.IGNORECASE)
+
+# What is asked for: `watts` in `how many watts does …`, `power cap` in `what power cap …`.
+_ASKED_FOR = re.compile(
+    r"\b(?:how (?:many|much)|(?:what|which)(?! (?:is|are|was|were|does|do|did|has|have|had|can|"
+    r"sorts?|kinds?|types?|takes?|made|makes?|should|would|will|could)\b))\s+"
+    r"((?:[\w-]+\s+){0,3}?[\w-]+)\s+"
+    r"(?:does|do|did|is|are|was|were|can|could|will|would|has|have|had|should|of|on|in|to|for|per|"
+    r"from|that|at|with|by|and)\b",
+    re.IGNORECASE,
+)
+_IN_UNITS = re.compile(
+    r"\b(?:in|of) ((?:US |U\.S\. )?(?:dollars|euros|watts|kilowatts|megawatts|\w*watt-hours?|"
+    r"joules|seconds|hours|days|gigabytes|bytes|parameters|tokens))\b",
+    re.IGNORECASE,
+)
+# Words of such a phrase that name nothing a paper would have to say.
+_ANYTHING = re.compile(
+    r"(?:times?|percent|fraction|share|factor|speedups?|number|kind|type|methods?|ways?|things?|"
+    r"problems?|papers?|faster|works?|systems?|approach|approaches|techniques?|one|mechanisms?|"
+    r"changes?|ideas?|effects?|key|main|differences?|more|much|many|us|of|the|an?)",
+    re.IGNORECASE,
+)
 
 
 class Kind(StrEnum):
@@ -74,3 +97,20 @@ def names_in(question: str) -> list[str]:
     if _ENGLISH.search(question):
         found += [(m.start(), m.group()) for m in _CAPITALISED.finditer(question)]
     return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def asked_for(question: str) -> list[str]:
+    """The words for what a question wants to know, in order: `watts`, `power cap`, `parameters`.
+
+    Empty for a question that does not ask so, or for something that no word names (`how many
+    times`, `which method`).
+    """
+    phrases = _ASKED_FOR.findall(question) + _IN_UNITS.findall(question)
+    names = set(names_in(question))
+    found = [word for phrase in phrases for word in re.findall(r"\w+", phrase)]
+    return list(dict.fromkeys(w for w in found if not _ANYTHING.fullmatch(w) and w not in names))
+
+
+def is_english(question: str) -> bool:
+    """Whether a question has one of the words that nearly every English one has."""
+    return bool(_ENGLISH.search(question))

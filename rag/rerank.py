@@ -11,12 +11,13 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from rag.embed import Question
 from rag.lexical import LexicalIndex
 from rag.pieces import Pieces
-from rag.retrieve import fuse_scores
 from rag.schema import Paper
 from rag.tokens import TokenIndex
 
 # A word that is everywhere counts a little: `not` and `without` are such words.
 _LEAST_WEIGHT = 0.3
+# Of 3, 5, 10 and 20 what cost SciFact least for what it gave the other two sets.
+_NEIGHBOURS = 20
 
 
 class LateInteraction(BaseNodePostprocessor):
@@ -49,11 +50,65 @@ class LateInteraction(BaseNodePostprocessor):
         for paper_id, score in late.items():
             signals = by_paper[paper_id].node.metadata.setdefault("signals", {})
             signals["late interaction"] = score
-        before = {paper_id: node.get_score() for paper_id, node in by_paper.items()}
-        return [
-            NodeWithScore(node=by_paper[paper_id].node, score=score)
-            for paper_id, score in fuse_scores(late, before, weight=self.weight)
-        ]
+        return _best_first(
+            [
+                NodeWithScore(
+                    node=node.node,
+                    score=self.weight * max(late.get(paper_id, node.get_score()), 0.0)
+                    + (1 - self.weight) * node.get_score(),
+                )
+                for paper_id, node in by_paper.items()
+            ]
+        )
+
+
+class Neighbours(BaseNodePostprocessor):
+    """Draws each score towards those of the papers most like it (Diaz, 2005).
+
+    Papers on one subject speak to the same questions: one that says so in other words is carried by
+    its neighbours, and one that only shares words with the question stands alone.
+    """
+
+    weight: float
+    """Share of the neighbours' mean in the new score."""
+    _tokens: TokenIndex = PrivateAttr()
+
+    def __init__(self, tokens: TokenIndex, **settings: Any):  # noqa: ANN401
+        super().__init__(**settings)
+        self._tokens = tokens
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name that LlamaIndex registers it by."""
+        return "Neighbours"
+
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        del query_bundle
+        likeness = self._likeness([node.node.metadata["paper_id"] for node in nodes])
+        scores = np.array([node.get_score() for node in nodes])
+        weights = likeness.sum(axis=1)
+        around = np.where(
+            weights > 0, likeness @ scores / np.where(weights > 0, weights, 1), scores
+        )
+        drawn = (1 - self.weight) * scores + self.weight * around
+        return _best_first(
+            [
+                NodeWithScore(node=node.node, score=float(score))
+                for node, score in zip(nodes, drawn, strict=True)
+            ]
+        )
+
+    def _likeness(self, paper_ids: Sequence[str]) -> np.ndarray:
+        """Of each paper to its nearest among these, 0 to the others; float32, (n, n), in [0, 1]."""
+        vectors = self._tokens.paper_vectors(paper_ids)
+        likeness = np.clip(vectors @ vectors.T, 0, 1)
+        np.fill_diagonal(likeness, 0)
+        if len(paper_ids) > _NEIGHBOURS:
+            least = np.partition(likeness, -_NEIGHBOURS, axis=1)[:, -_NEIGHBOURS]
+            likeness[likeness < least[:, None]] = 0
+        return likeness
 
 
 class LateSentences:
@@ -73,6 +128,28 @@ class LateSentences:
         weights = piece_weights(query.query_str, pieces, self._lexical)
         return self._tokens.sentence_scores(pieces, weights, papers)
 
+    def word_scores(
+        self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
+    ) -> Mapping[str, float]:
+        """How well the papers match words of the question, wherever they stand; in [-1, 1].
+
+        Args:
+            query: The question.
+            asked: Words of it; one that it does not have is left out.
+            papers: Of these, the one that matches a word best counts.
+        """
+        pieces = query.pieces if isinstance(query, Question) else None
+        if pieces is None or not len(pieces.starts):
+            return {}
+        best = self._tokens.piece_scores(pieces, [paper.paper_id for paper in papers]).values()
+        of_words = _words_of(query.query_str, pieces)
+        scores: dict[str, float] = {}
+        for word in asked:
+            own = [at for at, of_piece in enumerate(of_words) if of_piece == word]
+            if own and best:
+                scores[word] = max(float(of_paper[own].mean()) for of_paper in best)
+        return scores
+
 
 def piece_weights(question: str, pieces: Pieces, lexical: LexicalIndex) -> np.ndarray:
     """How much each piece of a question counts: the rarity of the word it is part of.
@@ -80,15 +157,20 @@ def piece_weights(question: str, pieces: Pieces, lexical: LexicalIndex) -> np.nd
     Returns:
         float32, (n,), above 0.
     """
-    words = [
-        _word_around(question, start, end)
-        for start, end in zip(pieces.starts, pieces.ends, strict=True)
-    ]
+    words = _words_of(question, pieces)
     rarity = {
         word: max((lexical.idf(term) for term in lexical.terms(word)), default=0.0)
         for word in set(words)
     }
     return np.array([rarity[word] + _LEAST_WEIGHT for word in words], np.float32)
+
+
+def _words_of(question: str, pieces: Pieces) -> list[str]:
+    """The word that each piece is part of."""
+    return [
+        _word_around(question, start, end)
+        for start, end in zip(pieces.starts, pieces.ends, strict=True)
+    ]
 
 
 def _word_around(text: str, start: int, end: int) -> str:
@@ -97,3 +179,7 @@ def _word_around(text: str, start: int, end: int) -> str:
     while end < len(text) and text[end].isalnum():
         end += 1
     return text[start:end]
+
+
+def _best_first(nodes: list[NodeWithScore]) -> list[NodeWithScore]:
+    return sorted(nodes, key=lambda n: (-n.get_score(), n.node.metadata["paper_id"]))

@@ -25,20 +25,18 @@ class HybridRetriever(BaseRetriever):
         self._fuse = fuse
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        by_words = {n.node.node_id: n.get_score() for n in self._lexical.retrieve(query_bundle)}
+        words = {n.node.node_id: n for n in self._lexical.retrieve(query_bundle)}
         passages = best_passages(self._dense.retrieve(query_bundle))
-        # Papers found by their words alone still need a passage, and their place among vectors.
-        if unplaced := [paper_id for paper_id in by_words if paper_id not in passages]:
-            passages |= best_passages(self._dense.search(query_bundle, paper_ids=unplaced))
+        by_words = {paper_id: node.get_score() for paper_id, node in words.items()}
         by_vectors = {paper_id: node.get_score() for paper_id, node in passages.items()}
-        fused = self._fuse(by_vectors, by_words)
-        for paper_id, node in passages.items():
-            signals = {"vectors": by_vectors[paper_id], "words": by_words.get(paper_id, 0.0)}
-            node.node.metadata["signals"] = signals
+        # A paper found by its words alone has no passage yet.
+        nodes = {paper_id: node.node for paper_id, node in {**words, **passages}.items()}
+        for paper_id, node in nodes.items():
+            found = {"vectors": by_vectors.get(paper_id), "words": by_words.get(paper_id)}
+            node.metadata["signals"] = {k: s for k, s in found.items() if s is not None}
         return [
-            NodeWithScore(node=passages[paper_id].node, score=score)
-            for paper_id, score in fused
-            if paper_id in passages
+            NodeWithScore(node=nodes[paper_id], score=score)
+            for paper_id, score in self._fuse(by_vectors, by_words)
         ]
 
 
@@ -50,25 +48,28 @@ def best_passages(chunks: list[NodeWithScore]) -> dict[str, NodeWithScore]:
     return best
 
 
-def fuse_scores(one: Scores, other: Scores, *, weight: float) -> list[tuple[str, float]]:
-    """Weighted sum of two sets of scores, each stretched to [0, 1] by its least and largest.
+def fuse_scores(vectors: Scores, words: Scores, *, weight: float) -> list[tuple[str, float]]:
+    """Weighted sum of two sets of scores, each on its own absolute scale.
 
-    What one set lacks counts as its least. Measured better than fusing by rank: a rank hides how
-    far ahead the first is (`docs/experiments.md`).
+    A paper that the words did not find has none of them: 0. One that the vectors did not find lies
+    below all that they found, so it is given the least of those. Scores are not stretched to what
+    was found: that would make the best of a bad lot look as good as the best of a good one, and it
+    measured worse on three data sets (`docs/experiments.md`).
 
     Args:
-        one: Scores by id, of any range; `weight` is its share.
-        other: Scores by id, of any range.
-        weight: From 0, `other` alone, to 1, `one` alone.
+        vectors: Cosines by id, in [-1, 1]; negative ones count as 0.
+        words: Scores by id, in [0, 1].
+        weight: Share of the vectors: from 0, `words` alone, to 1, `vectors` alone.
 
     Returns:
         Every id with its score in [0, 1], best first; ties go to the smaller id.
     """
-    ones, others = _stretched(one), _stretched(other)
+    least = min(vectors.values(), default=0.0)
     return _best_first(
         {
-            key: weight * ones.get(key, 0.0) + (1 - weight) * others.get(key, 0.0)
-            for key in {*one, *other}
+            key: weight * min(max(vectors.get(key, least), 0.0), 1.0)
+            + (1 - weight) * words.get(key, 0.0)
+            for key in {*vectors, *words}
         }
     )
 
@@ -96,22 +97,13 @@ def fuse_ranks(one: Scores, other: Scores, *, k: int = 60) -> list[tuple[str, fl
 
 
 def only_vectors(vectors: Scores, _words: Scores) -> list[tuple[str, float]]:
-    """The order of the vectors alone; scores stretched to [0, 1]."""
-    return _best_first(_stretched(vectors))
+    """The order of the vectors alone; negative cosines score 0."""
+    return _best_first({key: min(max(score, 0.0), 1.0) for key, score in vectors.items()})
 
 
 def only_words(_vectors: Scores, words: Scores) -> list[tuple[str, float]]:
     """The order of the words alone, over the papers that share some; scores in [0, 1]."""
-    return _best_first(_stretched(words))
-
-
-def _stretched(scores: Scores) -> dict[str, float]:
-    """Scores mapped to [0, 1]; all 1 when they are all equal."""
-    if not scores:
-        return {}
-    least, largest = min(scores.values()), max(scores.values())
-    spread = largest - least
-    return {key: (s - least) / spread if spread else 1.0 for key, s in scores.items()}
+    return _best_first(words)
 
 
 def _best_first(scores: Scores) -> list[tuple[str, float]]:

@@ -74,7 +74,7 @@ class Hit(Record):
 
     paper: Paper
     score: float = Field(ge=0, le=1)
-    """Fused score relative to this question's other hits; 1 for one that led every list."""
+    """How well it fits; scores of two questions can be compared."""
     passage: Span
     signals: dict[str, float] = {}
     """Score by each single signal that found it; larger is better within one question."""
@@ -119,6 +119,10 @@ class Answer(Record):
     sentences: tuple[Sentence, ...]
     sources: tuple[Source, ...]
     mode: Literal["quote"]
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    """How likely it is that the papers answer; below the threshold it was refused."""
+    understood_as: str | None = None
+    """A question that leans on those before it, in full; null for one that stands alone."""
 
 
 def paper_id(title: str) -> str:

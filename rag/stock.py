@@ -29,7 +29,6 @@ class StockRetriever(BaseRetriever):
         index = VectorStoreIndex.from_documents(documents, embed_model=embedder)
         self._retriever = index.as_retriever(similarity_top_k=depth)
         self._embedder = embedder
-        self._first = {paper.paper_id: paper.sentences[0] for paper in papers}
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if query_bundle.embedding is None:
@@ -37,8 +36,7 @@ class StockRetriever(BaseRetriever):
         found: dict[str, NodeWithScore] = {}
         for node in self._retriever.retrieve(query_bundle):
             paper_id = node.node.ref_doc_id or ""
-            start, end = self._first[paper_id]
-            node.node.metadata |= {"paper_id": paper_id, "start": start, "end": end}
+            node.node.metadata |= {"paper_id": paper_id}
             found.setdefault(paper_id, node)
         return [
             NodeWithScore(node=node.node, score=min(max(node.get_score(), 0.0), 1.0))

@@ -14,23 +14,23 @@ from chromadb.config import Settings
 from chromadb.errors import InternalError
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
-    FilterOperator,
-    MetadataFilter,
-    MetadataFilters,
     VectorStoreQuery,
+    VectorStoreQueryMode,
     VectorStoreQueryResult,
 )
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
-from rag.chunk import chunk_id
+from rag.chunk import chunk_id, parse_chunk_id
 from rag.errors import EmbeddingError, IndexDamagedError
 from rag.pieces import unit_rows
 from rag.schema import Paper
 
 _COLLECTION = "chunks"
+# Neighbours looked at: with Chroma's default of 100 the order of the same index moved between runs.
+_SEARCHED = 400
 
 
 class CosineChroma(ChromaVectorStore):
@@ -39,15 +39,32 @@ class CosineChroma(ChromaVectorStore):
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:  # noqa: ANN401
         """Search, best first, similarities in [-1, 1]."""
         try:
-            result = super().query(query, **kwargs)
+            return self._search(query, **kwargs)
         except InternalError:
             # Another process has added chunks: Chroma 1.5 sees them in its SQLite file, but goes
             # on with the graph it loaded, and fails on the ids that this one lacks.
             self.reopen()
+            return self._search(query, **kwargs)
+
+    def _search(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:  # noqa: ANN401
+        if query.filters is not None or kwargs or query.mode is not VectorStoreQueryMode.DEFAULT:
             result = super().query(query, **kwargs)
-        # exp() of a distance above 700 is 0; a cosine distance is at most 2.
-        result.similarities = [1 + math.log(s) for s in result.similarities or ()]
-        return result
+            # exp() of a distance above 700 is 0; a cosine distance is at most 2.
+            result.similarities = [1 + math.log(s) for s in result.similarities or ()]
+            return result
+        # What a paper says is read from the catalogue: to fetch and parse its chunks too takes
+        # several times as long as the search itself.
+        found = self.client.query(
+            query_embeddings=[query.query_embedding or []],
+            n_results=query.similarity_top_k,
+            include=["distances"],
+        )
+        [ids], distances = found["ids"], found["distances"] or [[]]
+        return VectorStoreQueryResult(
+            nodes=[_bare_node(chunk) for chunk in ids],
+            similarities=[1 - distance for distance in distances[0]],
+            ids=ids,
+        )
 
     def reopen(self) -> None:
         """See what other processes have written since this was opened."""
@@ -78,6 +95,11 @@ class CosineChroma(ChromaVectorStore):
         }
 
 
+def _bare_node(chunk: str) -> TextNode:
+    paper_id, sentence = parse_chunk_id(chunk)
+    return TextNode(id_=chunk, metadata={"paper_id": paper_id, "sentence": sentence})
+
+
 def open_chroma(folder: Path) -> CosineChroma:
     """Open the collection in this folder, or make it.
 
@@ -100,7 +122,7 @@ def _collection(folder: Path) -> Collection:
     return client.get_or_create_collection(
         _COLLECTION,
         embedding_function=None,  # vectors come with the chunks
-        configuration={"hnsw": {"space": "cosine"}},
+        configuration={"hnsw": {"space": "cosine", "ef_search": _SEARCHED}},
     )
 
 
@@ -121,39 +143,18 @@ class DenseRetriever(BaseRetriever):
         self._depth = depth
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return self.search(query_bundle)
-
-    def search(
-        self, query: QueryBundle, *, paper_ids: list[str] | None = None
-    ) -> list[NodeWithScore]:
-        """Search all chunks, or only those of some papers, best first.
-
-        A question without a vector yet is given one, so that later steps need not embed it again.
-
-        Raises:
-            EmbeddingError: The question's vector is not finite.
-        """
-        if query.embedding is None:
-            query.embedding = self._embedder.get_query_embedding(query.query_str)
-        if not all(map(math.isfinite, query.embedding)):
+        # A question without a vector yet is given one, so that later steps need not embed it again.
+        if query_bundle.embedding is None:
+            query_bundle.embedding = self._embedder.get_query_embedding(query_bundle.query_str)
+        if not all(map(math.isfinite, query_bundle.embedding)):
             raise EmbeddingError("the embedder returned a vector that is not finite")
         result = self._store.query(
-            VectorStoreQuery(
-                query_embedding=query.embedding,
-                similarity_top_k=self._depth,
-                filters=_only(paper_ids) if paper_ids is not None else None,
-            )
+            VectorStoreQuery(query_embedding=query_bundle.embedding, similarity_top_k=self._depth)
         )
         return [
             NodeWithScore(node=node, score=score)
             for node, score in zip(result.nodes or (), result.similarities or (), strict=True)
         ]
-
-
-def _only(paper_ids: list[str]) -> MetadataFilters:
-    return MetadataFilters(
-        filters=[MetadataFilter(key="paper_id", value=paper_ids, operator=FilterOperator.IN)]
-    )
 
 
 def _on_one_line(error: Exception) -> str:

@@ -8,15 +8,16 @@ first papers and stored as bytes: about 40 KB a paper.
     projection.npy     float32, (dimension of the embedder, width)
     pieces.i8          int8, (pieces of all papers, width), appended to, memory-mapped
     sentences.i16      int16, one a piece: number of its sentence, -1 for the title
-    rows.sqlite        where each paper's pieces are
+    rows.sqlite        where each paper's pieces are, and their mean
 """
 
+import json
 import os
 import sqlite3
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -30,12 +31,14 @@ WIDTH = 128
 _MIN_PIECES_A_COMPONENT = 4
 # A unit vector of 128 numbers has none above 0.5 but by accident; such a one is clipped.
 _SCALE = 254.0
+_BLOCK = 2048
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
     paper_id TEXT PRIMARY KEY,
     start    INTEGER NOT NULL,
-    n_pieces INTEGER NOT NULL
+    n_pieces INTEGER NOT NULL,
+    mean     BLOB NOT NULL       -- of its pieces: float32, (width,), unit norm
 ) WITHOUT ROWID
 """
 
@@ -43,6 +46,13 @@ CREATE TABLE IF NOT EXISTS rows (
 def paper_text(paper: Paper) -> str:
     """What is embedded of a paper: its title, a line break, its abstract."""
     return f"{paper.title}\n{paper.abstract}"
+
+
+class _Row(NamedTuple):
+    paper_id: str
+    start: int
+    n_pieces: int
+    mean: bytes
 
 
 class TokenIndex:
@@ -79,28 +89,40 @@ class TokenIndex:
             self._projection = _projection(np.concatenate([p.vectors for p in pieces]))
             np.save(self._folder / "projection.npy", self._projection)
         width = self._projection.shape[1]
-        rows: list[tuple[str, int, int]] = []
+        rows: list[tuple[str, int, int, bytes]] = []
         (end,) = self._db.execute("SELECT coalesce(max(start + n_pieces), 0) FROM rows").fetchone()
         with (
             _at(self._folder / "pieces.i8", end * width) as vectors,
             _at(self._folder / "sentences.i16", end * 2) as sentences,
         ):
             for paper, found in zip(papers, pieces, strict=True):
-                vectors.write(self._compact(found.vectors).tobytes())
+                compact = self._compact(found.vectors)
+                vectors.write(compact.tobytes())
                 sentences.write(_sentence_numbers(paper, found).tobytes())
-                rows.append((paper.paper_id, end, len(found.starts)))
+                mean = unit_rows(compact.sum(axis=0, dtype=np.float32)[None])[0]
+                rows.append((paper.paper_id, end, len(found.starts), mean.tobytes()))
                 end += len(found.starts)
         # Last, so that a row never points at what was not written; what has no row is overwritten.
         with self._db:
-            self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", rows)
+
+    def piece_scores(self, question: Pieces, paper_ids: Iterable[str]) -> Mapping[str, np.ndarray]:
+        """Best match of each piece of a question in papers, in [-1, 1]; float32, (n,)."""
+        found = self._find(paper_ids)
+        if not found or not len(question.starts):
+            return {}
+        similarities = self._similarities(question, found)
+        starts = np.cumsum([0, *(own.n_pieces for own in found[:-1])])
+        best = np.maximum.reduceat(similarities, starts, axis=1)
+        return {own.paper_id: of_paper for own, of_paper in zip(found, best.T, strict=True)}
 
     def paper_scores(
         self, question: Pieces, weights: np.ndarray, paper_ids: Iterable[str]
     ) -> dict[str, float]:
         """Weighted MaxSim of papers, in [-1, 1]; papers without pieces are left out."""
         return {
-            paper_id: float(similarities.max(axis=1) @ weights / weights.sum())
-            for paper_id, (similarities, _) in self._similarities(question, paper_ids).items()
+            paper_id: float(best @ weights / weights.sum())
+            for paper_id, best in self.piece_scores(question, paper_ids).items()
         }
 
     def sentence_scores(
@@ -112,34 +134,63 @@ class TokenIndex:
         there alone. A sentence that was cut off by the embedder's limit scores as its title does.
         """
         by_id = {paper.paper_id: paper for paper in papers}
-        return {
-            paper_id: _by_sentence(similarities, numbers, len(by_id[paper_id].sentences))
-            @ weights
-            / weights.sum()
-            for paper_id, (similarities, numbers) in self._similarities(question, by_id).items()
-        }
-
-    def _similarities(
-        self, question: Pieces, paper_ids: Iterable[str]
-    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Of each paper: float32 (question pieces, its pieces), and the sentence of each piece."""
-        if self._projection is None or not len(question.starts):
+        found = self._find(by_id)
+        if not found or not len(question.starts):
             return {}
-        places = ", ".join("?" * len(ids := list(paper_ids)))
+        similarities = self._similarities(question, found)
+        scores: dict[str, np.ndarray] = {}
+        first = 0
+        for own in found:
+            of_paper = similarities[:, first : first + own.n_pieces]
+            numbers = self._sentences[own.start : own.start + own.n_pieces]
+            best = _by_sentence(of_paper, numbers, len(by_id[own.paper_id].sentences))
+            scores[own.paper_id] = best @ weights / weights.sum()
+            first += own.n_pieces
+        return scores
+
+    def paper_vectors(self, paper_ids: Sequence[str]) -> np.ndarray:
+        """What each paper is about as a whole: the mean of its pieces.
+
+        Returns:
+            float32, (len(paper_ids), width), unit norm; a row of zeros for a paper without pieces.
+        """
+        means = {own.paper_id: np.frombuffer(own.mean, np.float32) for own in self._rows(paper_ids)}
+        if not means:
+            return np.zeros((len(paper_ids), WIDTH), np.float32)
+        nothing = np.zeros_like(next(iter(means.values())))
+        return np.stack([means.get(paper_id, nothing) for paper_id in paper_ids])
+
+    def _rows(self, paper_ids: Iterable[str]) -> list["_Row"]:
         rows = self._db.execute(
-            f"SELECT paper_id, start, n_pieces FROM rows WHERE paper_id IN ({places})",  # noqa: S608
-            ids,
-        ).fetchall()
-        self._map(max((start + n for _, start, n in rows), default=0))
-        asked = unit_rows(question.vectors @ self._projection) / _SCALE
-        return {
-            paper_id: (
-                asked @ self._pieces[start : start + n].astype(np.float32).T,
-                self._sentences[start : start + n],
-            )
-            for paper_id, start, n in rows
-            if n
-        }
+            "SELECT paper_id, start, n_pieces, mean FROM rows"
+            " WHERE paper_id IN (SELECT value FROM json_each(?))",
+            [json.dumps(list(paper_ids))],
+        )
+        return [_Row(*row) for row in rows]
+
+    def _find(self, paper_ids: Iterable[str]) -> list["_Row"]:
+        """Where the pieces of papers are, those without any left out; the files are mapped."""
+        found = [own for own in self._rows(paper_ids) if own.n_pieces]
+        self._map(max((own.start + own.n_pieces for own in found), default=0))
+        return found
+
+    def _similarities(self, question: Pieces, found: Sequence["_Row"]) -> np.ndarray:
+        """Products of the question's pieces with those of all papers, one paper after the other.
+
+        Returns:
+            float32, (pieces of the question, pieces of the papers).
+        """
+        assert self._projection is not None  # noqa: S101 - a paper was found
+        asked = (unit_rows(question.vectors @ self._projection) / _SCALE).T
+        pieces = np.concatenate(
+            [self._pieces[own.start : own.start + own.n_pieces] for own in found]
+        )
+        products = np.empty((len(pieces), asked.shape[1]), np.float32)
+        # In blocks that stay in the processor's cache as floats: three times as fast as at once.
+        for first in range(0, len(pieces), _BLOCK):
+            block = pieces[first : first + _BLOCK].astype(np.float32)
+            np.matmul(block, asked, out=products[first : first + _BLOCK])
+        return products.T
 
     def _map(self, end: int) -> None:
         """Map the files as far as `end` pieces, unless they already are."""

@@ -176,6 +176,8 @@ def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(answer)
         return
+    if answer.understood_as:
+        _err.print(escape(f"understood as: {answer.understood_as}"))
     _out.print(escape(answer.answer))
     if answer.sources:
         _out.print()

@@ -45,8 +45,11 @@ def answer_html(answer: Answer) -> str:
 
     All text is escaped. It is one block without blank lines, so that Markdown leaves it alone.
     """
-    if answer.refused:
-        return f'<div class="footnote-answer refused">{escape(answer.answer)}</div>'
+    understood = (
+        f'<p class="understood">Understood as: {escape(answer.understood_as)}</p>'
+        if answer.understood_as
+        else ""
+    )
     said = [f"{_sentence_html(s)}{_markers_html(s)}" for s in answer.sentences]
     one_a_paper = len(answer.sources) == len(answer.sentences) > 1
     body = "".join(f"<li>{s}</li>" for s in said) if one_a_paper else f"<p>{' '.join(said)}</p>"
@@ -57,9 +60,12 @@ def answer_html(answer: Answer) -> str:
         for s in answer.sources
     )
     body = f"<ul>{body}</ul>" if one_a_paper else body
+    if answer.refused:
+        body = f"<p>{escape(answer.reason or answer.answer)}</p>{body if said else ''}"
+    listed = f'<div class="sources">Sources<ol>{sources}</ol></div>' if answer.sources else ""
     return (
-        f'<div class="footnote-answer">{body}'
-        f'<div class="sources">Sources<ol>{sources}</ol></div></div>'
+        f'<div class="footnote-answer{" refused" if answer.refused else ""}">'
+        f"{understood}{body}{listed}</div>"
     )
 
 

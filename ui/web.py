@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 # Read when gradio is imported: it would report each start to its makers.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -29,9 +30,9 @@ _MONO_FONTS = ["ui-monospace", "monospace"]
 def build_page(assistant: Assistant) -> gr.Blocks:
     """The page, not yet served. The assistant is shared by all its visitors."""
 
-    def answer(question: str, _history: list[dict[str, object]]) -> str:
+    def answer(question: str, history: list[dict[str, Any]]) -> str:
         try:
-            return answer_html(assistant.ask(question))
+            return answer_html(assistant.ask(question, earlier_questions(history)))
         except FootnoteError as error:
             return f"{error}"
 
@@ -80,6 +81,13 @@ def build_page(assistant: Assistant) -> gr.Blocks:
                     open_citation, outputs=panel, show_progress="hidden", api_visibility="private"
                 )
     return page
+
+
+def earlier_questions(history: list[dict[str, Any]]) -> list[str]:
+    """What the visitor asked before, oldest first, from gradio's list of messages."""
+    contents = [turn["content"] for turn in history if turn.get("role") == "user"]
+    texts = ([c] if isinstance(c, str) else [part.get("text", "") for part in c] for c in contents)
+    return [text for parts in texts if (text := " ".join(parts).strip())]
 
 
 def example_questions(assistant: Assistant) -> list[str]:

@@ -59,16 +59,35 @@ class Nothing:
     def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
         return {}
 
+    def word_scores(
+        self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
+    ) -> dict[str, float]:
+        return {}
 
-def drafted(question: str, cosines: dict[tuple[Paper, int], float], **limits: int) -> Draft:
+
+class Lacking(Nothing):
+    """No paper has anything like the words asked for."""
+
+    def word_scores(
+        self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
+    ) -> dict[str, float]:
+        return dict.fromkeys(asked, 0.3)
+
+
+def drafted(
+    question: str,
+    cosines: dict[tuple[Paper, int], float],
+    late: Nothing | None = None,
+    **limits: int,
+) -> Draft:
     answerer = QuoteAnswerer(
         Scores({(p.paper_id, n): c for (p, n), c in cosines.items()}),
-        Nothing(),
+        late or Nothing(),
         Words(),
         **{"papers": 6, "max_sentences": 3, "survey_papers": 12} | limits,
     )
     hits = [Hit(paper=p, score=s, passage=p.sentences[0]) for p, s in ((ALPHA, 1.0), (BRAVO, 0.8))]
-    return answerer.draft(QueryBundle(question, embedding=[1.0]), hits)
+    return answerer.draft(QueryBundle(question, embedding=[1.0]), hits, question)
 
 
 def test_a_numeric_question_is_answered_by_a_quantity():
@@ -90,7 +109,11 @@ def test_where_the_code_is_comes_after_what_was_found():
     hit = Hit(paper=paper_, score=1.0, passage=paper_.sentences[0])
 
     def first(question: str) -> str:
-        return answerer.draft(QueryBundle(question, embedding=[1.0]), [hit]).evidence[0].quote
+        return (
+            answerer.draft(QueryBundle(question, embedding=[1.0]), [hit], question)
+            .evidence[0]
+            .quote
+        )
 
     assert first("tell me about it") == "It halves the bill."
     assert first("where is the code available").startswith("The code")
@@ -106,7 +129,7 @@ def test_what_something_is_comes_from_the_sentence_that_introduces_it():
         ("What is Xerxes?", "We propose Xerxes, a cache on disk."),
         ("what does Xerxes save", "Xerxes saves 40%."),
     ):
-        draft = answerer.draft(QueryBundle(question, embedding=[1.0]), [hit])
+        draft = answerer.draft(QueryBundle(question, embedding=[1.0]), [hit], question)
         assert draft.evidence[0].quote == quote
 
 
@@ -124,15 +147,29 @@ def test_a_comparison_takes_evidence_from_both_sides():
     assert {e.paper.paper_id for e in draft.evidence} == {ALPHA.paper_id, BRAVO.paper_id}
 
 
-def test_confidence_is_the_likeness_of_the_nearest_sentence():
-    assert drafted("why", {(BRAVO, 1): 0.77}).confidence == pytest.approx(0.77)
+def test_a_comparison_is_as_long_as_other_answers_but_hears_both_sides():
+    draft = drafted("compare Alpha and Bravo", {(ALPHA, n): 0.9 for n in range(4)}, max_sentences=3)
+    sides = [e.paper.paper_id for e in draft.evidence]
+    assert sides.count(ALPHA.paper_id) == sides.count(BRAVO.paper_id) == 2
+
+
+def test_what_no_paper_says_lowers_the_confidence_and_is_named():
+    asked = "How many watts does Alpha draw?"
+    said, lacked = drafted(asked, {}), drafted(asked, {}, Lacking())
+    assert said.confidence > 0.9
+    assert lacked.confidence < 0.45
+    assert (said.lacking, lacked.lacking) == (None, "watts")
+
+
+def test_a_paper_that_is_not_named_may_say_it_in_other_words():
+    assert drafted("How many watts does the cache draw?", {}, Lacking()).lacking is None
 
 
 def test_no_papers_give_no_evidence():
     answerer = QuoteAnswerer(
         Scores({}), Nothing(), Words(), papers=3, max_sentences=3, survey_papers=3
     )
-    assert answerer.draft(QueryBundle("what", embedding=[1.0]), []).evidence == ()
+    assert answerer.draft(QueryBundle("what", embedding=[1.0]), [], "what").evidence == ()
 
 
 def test_a_sentence_is_not_repeated():
@@ -143,7 +180,7 @@ def test_a_sentence_is_not_repeated():
         Scores({}), Nothing(), Words(), papers=3, max_sentences=3, survey_papers=3
     )
     hit = Hit(paper=twice, score=1.0, passage=twice.sentences[0])
-    draft = answerer.draft(QueryBundle("why route", embedding=[1.0]), [hit])
+    draft = answerer.draft(QueryBundle("why route", embedding=[1.0]), [hit], "why route")
     assert len(draft.evidence) == 1
 
 
@@ -188,8 +225,17 @@ def test_a_span_outside_the_abstract_is_never_cited():
 
 
 def test_a_refusal_has_its_reason_and_cites_nothing():
-    answer = refuse("what", "Nothing here.")
+    answer = refuse("what", Draft(Kind.FACT, (evidence(ALPHA, 1),), 0.2), "Nothing here.")
     assert (answer.refused, answer.reason, answer.sentences) == (True, "Nothing here.", ())
+    assert answer.confidence == 0.2
+
+
+def test_a_near_miss_shows_what_there_is():
+    draft = Draft(Kind.NUMBER, (evidence(ALPHA, 1), evidence(ALPHA, 2)), 0.2, lacking="watts")
+    answer = refuse("how many watts", draft, "Nothing states “watts”.")
+    assert answer.refused
+    assert [s.text for s in answer.sentences] == ["Alpha keeps blocks on disk."]
+    assert answer.answer == "Nothing states “watts”. Alpha keeps blocks on disk. [1]"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ def test_one_fact_is_said_first_with_its_quote(assistant: Assistant):
     assert not answer.refused
     assert answer.sources[0].title.startswith("NanoFlow")
     assert "1.91" in " ".join(s.text for s in answer.sentences)
-    assert len(answer.sentences) <= 2
+    assert "1.91" in answer.sentences[0].text
+    assert len(answer.sentences) <= 5
 
 
 def test_a_survey_names_several_papers_once_each(assistant: Assistant):
@@ -51,6 +52,29 @@ def test_a_name_that_occurs_nowhere_is_said_to_be_absent(assistant: Assistant):
 def test_what_nothing_answers_is_refused(assistant: Assistant):
     answer = assistant.ask("when was the cathedral of the town consecrated")
     assert (answer.refused, answer.sentences) == (True, ())
+
+
+def test_a_near_miss_says_what_the_papers_hold(assistant: Assistant):
+    answer = assistant.ask("How many parameters does SHViT-S4 have?")
+    assert answer.refused
+    assert answer.reason
+    assert "“parameters”" in answer.reason
+    assert answer.sources[0].title.startswith("SHViT")
+
+
+def test_a_question_that_leans_on_the_one_before_is_understood_with_it(assistant: Assistant):
+    history = ["What throughput does 1-bit Adam give for BERT-Large pre-training?"]
+    answer = assistant.ask("And for SQuAD fine-tuning?", history)
+    assert answer.understood_as
+    assert answer.understood_as.startswith("1-bit Adam")
+    assert answer.question == "And for SQuAD fine-tuning?"
+    assert answer.sources[0].title.startswith("1-bit Adam")
+
+
+def test_a_change_of_subject_leaves_the_old_one_behind(assistant: Assistant):
+    answer = assistant.ask("What is NanoFlow?", ["How does 1-bit Adam compress gradients?"])
+    assert answer.understood_as is None
+    assert answer.sources[0].title.startswith("NanoFlow")
 
 
 @pytest.mark.parametrize("question", ["", "  \n", "?!"])

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from llama_index.core.schema import QueryBundle
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from rag.build import open_index
 from rag.config import Config
 from rag.embed import piece_vectors, read_question
 from rag.index import Index
-from rag.rerank import LateInteraction, piece_weights
+from rag.rerank import LateInteraction, LateSentences, Neighbours, piece_weights
 
 pytestmark = pytest.mark.slow
 
@@ -52,3 +52,37 @@ def test_pieces_lie_where_they_say(index: Index):
 def test_a_question_without_pieces_leaves_the_order(index: Index):
     reranker = LateInteraction(index.tokens, index.words, weight=0.5)
     assert reranker.postprocess_nodes([], QueryBundle("what")) == []
+
+
+def nodes_of(index: Index, *begins: str) -> list[NodeWithScore]:
+    papers = index.catalogue.papers()
+    found = [next(p for p in papers if p.title.startswith(b)) for b in begins]
+    return [
+        NodeWithScore(node=TextNode(metadata={"paper_id": p.paper_id}), score=0.9 - 0.1 * n)
+        for n, p in enumerate(found)
+    ]
+
+
+def test_neighbours_draw_scores_together_and_keep_every_paper(index: Index):
+    nodes = nodes_of(index, "DistServe", "Splitwise", "NanoFlow")
+    drawn = Neighbours(index.tokens, weight=0.5).postprocess_nodes(nodes)
+    assert {n.node.node_id for n in drawn} == {n.node.node_id for n in nodes}
+    scores = [n.get_score() for n in drawn]
+    assert max(scores) - min(scores) < 0.2
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_neighbours_leave_equal_scores_a_lone_paper_and_no_papers(index: Index):
+    reranker = Neighbours(index.tokens, weight=0.5)
+    [alone] = reranker.postprocess_nodes(nodes_of(index, "DistServe"))
+    assert alone.get_score() == pytest.approx(0.9)
+    assert reranker.postprocess_nodes([]) == []
+
+
+def test_a_word_that_a_paper_says_is_matched_and_another_is_not(index: Index):
+    late = LateSentences(index.tokens, index.words)
+    question = read_question(index.embedder, "How many watts of throughput does NanoFlow have?")
+    paper = next(p for p in index.catalogue.papers() if p.title.startswith("NanoFlow"))
+    matched = late.word_scores(question, ["watts", "throughput", "absent"], [paper])
+    assert matched.keys() == {"watts", "throughput"}
+    assert matched["watts"] < 0.5 < matched["throughput"]

@@ -1,0 +1,40 @@
+"""Confidence: what raises it, what lowers it, and where it lies."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.confidence import Signals, confidence, is_lacking
+
+share = st.floats(0, 1)
+signals = st.builds(Signals, share, share, st.booleans(), st.none() | st.floats(-1, 1))
+
+
+@given(signals)
+def test_it_is_a_probability(found: Signals):
+    assert 0 <= confidence(found) <= 1
+
+
+@given(signals, share)
+def test_a_better_paper_never_lowers_it(found: Signals, more: float):
+    better = found._replace(standing=max(found.standing, more), lead=max(found.lead, more))
+    assert confidence(better) >= confidence(found)
+
+
+@given(signals)
+def test_an_unknown_name_lowers_it(found: Signals):
+    known, unknown = found._replace(unknown_name=False), found._replace(unknown_name=True)
+    assert confidence(unknown) <= confidence(known)
+
+
+@given(signals)
+def test_what_is_lacking_lowers_it_and_what_is_not_does_not(found: Signals):
+    whatever = found._replace(asked_for=None)
+    if is_lacking(found):
+        assert confidence(found) <= confidence(whatever)
+    else:
+        assert confidence(found) == confidence(whatever)
+
+
+def test_by_hand():
+    # 4.08 * 0.5 + 17.5 * 0.04 - 1.75 = 0.99, and 1 / (1 + exp(-0.99)) = 0.729
+    assert round(confidence(Signals(0.5, 0.04, False, None)), 3) == 0.729
