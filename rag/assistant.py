@@ -62,8 +62,8 @@ class Assistant:
         return self._hits(self._query(question), k)
 
     def paper(self, paper_id: str) -> Paper | None:
-        """One paper by its id; None when it is not in the catalogue."""
-        return self.catalogue.get([paper_id]).get(paper_id)
+        """One paper by its id, as it is answered from; None when it is not."""
+        return self.catalogue.served([paper_id]).get(paper_id)
 
     def _never_mentioned(self, names: list[str]) -> str:
         return f"Nothing in {self._the_papers()} mentions {' or '.join(names)}."
@@ -89,14 +89,19 @@ class Assistant:
         for reranker in self._rerankers:
             nodes = reranker.postprocess_nodes(nodes, query)
         nodes = nodes[:k]
-        papers = self.catalogue.get([node.node.metadata["paper_id"] for node in nodes])
+        papers = self.catalogue.served([node.node.metadata["paper_id"] for node in nodes])
         return [
             Hit(
                 paper=papers[meta["paper_id"]],
                 score=node.get_score(),
-                passage=Span(meta["start"], meta["end"]),
+                passage=_sentence_at(papers[meta["paper_id"]], Span(meta["start"], meta["end"])),
                 signals=meta.get("signals", {}),
             )
             for node in nodes
             if (meta := node.node.metadata)["paper_id"] in papers
         ]
+
+
+def _sentence_at(paper: Paper, span: Span) -> Span:
+    # A passage may be of a version that is being replaced, or not in force yet.
+    return span if span in paper.sentences else paper.sentences[0]

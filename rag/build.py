@@ -8,9 +8,11 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from rag.answer import QuoteAnswerer
 from rag.assistant import Assistant
 from rag.config import Config
-from rag.embed import load_embedder, read_question
-from rag.index import Card, Index
+from rag.embed import Question, load_embedder, read_question
+from rag.generation import FOLDER, Card
+from rag.index import Index
 from rag.lexical import LexicalRetriever
+from rag.live import LiveAssistant
 from rag.rerank import LateInteraction, LateSentences
 from rag.retrieve import (
     Fusion,
@@ -32,7 +34,7 @@ def open_index(config: Config, *, create: bool = False) -> Index:
         IndexDamagedError: It cannot be used.
     """
     embedder = config.embedder
-    asked = Card(embedder=embedder.name)
+    asked = Card(embedder=embedder.name, store=config.store.url or FOLDER)
     load = partial(
         load_embedder,
         embedder.name,
@@ -54,11 +56,19 @@ def open_assistant(config: Config) -> Assistant:
         EmbeddingError: The embedder cannot be loaded.
     """
     index = open_index(config)
+    index.make_whole()
+    _ = index.embedder  # once, whatever is opened anew
+    return LiveAssistant(index.catalogue, partial(_assemble, config, index))
+
+
+def _assemble(config: Config, index: Index) -> Assistant:
+    """Open every part of the index as it is now."""
+    index = index.opened_anew()
     index.check_card()
     answering = config.answering
     return Assistant(
         index.catalogue,
-        partial(read_question, index.embedder),
+        partial(_read_question, index),
         _retriever(config, index),
         _rerankers(config, index),
         QuoteAnswerer(
@@ -73,6 +83,12 @@ def open_assistant(config: Config) -> Assistant:
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
     )
+
+
+def _read_question(index: Index, text: str) -> Question:
+    question = read_question(index.embedder, text)
+    index.check_dimension(question.embedding or [])
+    return question
 
 
 def _retriever(config: Config, index: Index) -> BaseRetriever:

@@ -17,15 +17,16 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
     """
     return [
         TextNode(
-            id_=chunk_id(paper.paper_id, number),
+            id_=chunk_id(paper, number),
             text=paper.quote(span),
             metadata={
                 "title": paper.title,
                 "paper_id": paper.paper_id,
+                "version": paper.version,
                 "start": span.start,
                 "end": span.end,
             },
-            excluded_embed_metadata_keys=["paper_id", "start", "end"],
+            excluded_embed_metadata_keys=["paper_id", "version", "start", "end"],
             metadata_template="{value}",
             text_template="{metadata_str}\n{content}",
             relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=paper.paper_id)},
@@ -34,6 +35,9 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
     ]
 
 
-def chunk_id(paper_id: str, number: int) -> str:
-    """Id of the chunk that holds a paper's sentence, counted from 0."""
-    return f"{paper_id}#{number}"
+def chunk_id(paper: Paper, number: int) -> str:
+    """Id of the chunk that holds a paper's sentence, counted from 0.
+
+    It names the version too, so that a later one is added beside it before this one goes.
+    """
+    return f"{paper.paper_id}@{paper.version}#{number}"

@@ -6,7 +6,7 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── SourceError                   something to ingest that cannot be read at all
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
-└── IndexFolderError                   the index folder cannot be used as it is
+└── IndexFolderError              the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet
     ├── IndexMismatchError        it was built with other settings
     ├── IndexDamagedError         a file of it cannot be read
@@ -56,3 +56,22 @@ class IndexDamagedError(IndexFolderError):
 
 class IndexBusyError(IndexFolderError):
     """Another process holds the index for writing."""
+
+
+def is_fault(error: BaseException) -> bool:
+    """Whether this is a failure of a library, Rust's panics included, not a wish to stop."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def unusable(place: str, error: BaseException, done: str = "used") -> IndexDamagedError:
+    """What to say of a part of the index that failed: what it is, why, and what to do.
+
+    Args:
+        place: The part and where it is.
+        error: What its library raised.
+        done: What could not be done with it.
+    """
+    reason = " ".join(str(error).split()) or type(error).__name__
+    no_room = any(sign in reason for sign in ("No space", "full", "File too large"))
+    step = "free some space and run the command again" if no_room else "run `footnote rebuild`"
+    return IndexDamagedError(f"{place} cannot be {done}: {reason}; {step}")

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from rag.errors import IndexDamagedError
+from rag.errors import is_fault, unusable
 from rag.pieces import Pieces, unit_rows
 from rag.schema import Paper
 
@@ -55,26 +55,42 @@ class TokenIndex:
             IndexDamagedError: The folder cannot be used.
         """
         self._folder = folder
-        try:
+        with self._explained():
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(folder / "rows.sqlite", check_same_thread=False, timeout=30)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute(_SCHEMA)
             file = folder / "projection.npy"
             self._projection = np.load(file) if file.is_file() else None
-        except (sqlite3.Error, OSError, ValueError) as error:
-            raise IndexDamagedError(
-                f"token index {folder} cannot be used: {error}; run `footnote rebuild`"
-            ) from error
         self._pieces: np.ndarray = np.empty((0, 0), np.int8)
         self._sentences: np.ndarray = np.empty(0, np.int16)
 
     def __len__(self) -> int:
         """How many papers there are."""
-        return self._db.execute("SELECT count(*) FROM rows").fetchone()[0]
+        with self._explained():
+            return self._db.execute("SELECT count(*) FROM rows").fetchone()[0]
+
+    def paper_ids(self) -> set[str]:
+        """Ids of all papers."""
+        with self._explained():
+            return {paper_id for (paper_id,) in self._db.execute("SELECT paper_id FROM rows")}
+
+    def remove(self, paper_ids: Iterable[str]) -> None:
+        """Delete papers; those that are not here are passed over.
+
+        Their pieces stay in the files, where nothing points at them, until the next rebuild.
+        """
+        with self._explained("written"), self._db:
+            self._db.executemany(
+                "DELETE FROM rows WHERE paper_id = ?", [(paper_id,) for paper_id in paper_ids]
+            )
 
     def replace(self, papers: Sequence[Paper], pieces: Sequence[Pieces]) -> None:
         """Add papers with their pieces, each in place of any older version."""
+        with self._explained("written"):
+            self._replace(papers, pieces)
+
+    def _replace(self, papers: Sequence[Paper], pieces: Sequence[Pieces]) -> None:
         if self._projection is None:
             self._projection = _projection(np.concatenate([p.vectors for p in pieces]))
             np.save(self._folder / "projection.npy", self._projection)
@@ -119,10 +135,25 @@ class TokenIndex:
             for paper_id, (similarities, numbers) in self._similarities(question, by_id).items()
         }
 
+    @contextmanager
+    def _explained(self, done: str = "used") -> Generator[None]:
+        try:
+            yield
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            raise unusable(f"token index {self._folder}", error, done) from error
+
     def _similarities(
         self, question: Pieces, paper_ids: Iterable[str]
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Of each paper: float32 (question pieces, its pieces), and the sentence of each piece."""
+        with self._explained():
+            return self._compared(question, paper_ids)
+
+    def _compared(
+        self, question: Pieces, paper_ids: Iterable[str]
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         if self._projection is None or not len(question.starts):
             return {}
         places = ", ".join("?" * len(ids := list(paper_ids)))
@@ -130,7 +161,10 @@ class TokenIndex:
             f"SELECT paper_id, start, n_pieces FROM rows WHERE paper_id IN ({places})",  # noqa: S608
             ids,
         ).fetchall()
-        self._map(max((start + n for _, start, n in rows), default=0))
+        end = max((start + n for _, start, n in rows), default=0)
+        self._map(end)
+        if end > min(len(self._pieces), len(self._sentences)):
+            raise ValueError(f"its files end before piece {end:,}")
         asked = unit_rows(question.vectors @ self._projection) / _SCALE
         return {
             paper_id: (

@@ -220,9 +220,12 @@ def test_a_damaged_index_is_named_and_rebuilt(tmp_path: Path):
     index = tmp_path / "i"
     ask = ("ask", "what does Alpha keep", "--index", index)
     footnote_process("ingest", file, "--index", index)
-    (index / "words" / "meta.json").write_text("{")
-    (index / "chroma" / "chroma.sqlite3").write_bytes(b"junk" * 5000)
-    assert "cannot be used" in one_line(footnote_process(*ask, expect=1))
+    [generation] = (index / "generations").iterdir()
+    (generation / "words" / "meta.json").write_text("{")
+    (generation / "chroma" / "chroma.sqlite3").write_bytes(b"junk" * 5000)
+    doctor = footnote_process("doctor", "--index", index, expect=1)
+    assert "vector store" in doctor.stdout
+    assert "meta.json is not as it was written" in doctor.stdout
     footnote_process("rebuild", "--index", index)
     assert "on disk" in footnote_process(*ask).stdout
     (index / "catalogue.sqlite").write_bytes(b"junk" * 5000)
