@@ -314,14 +314,14 @@ class Catalogue:
 
 
 def _next_step(error: sqlite3.Error) -> str:
-    damaged = ("malformed", "not a database", "disk I/O", "no such table", "no such column")
+    damaged = ("malformed", "not a database", "no such table", "no such column")
     if any(sign in str(error) for sign in damaged):
         return (
             "the file is damaged: put a copy of it back and run `footnote rebuild`, or delete "
             "the folder and take the papers in again"
         )
-    if "full" in str(error):
-        return "free some space and run the same command again"
+    if "full" in str(error) or "disk I/O" in str(error):
+        return "free some space on that disk and run the same command again"
     return "check the folder's permissions and space, or name another with --index"
 
 

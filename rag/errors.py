@@ -3,6 +3,7 @@
 FootnoteError                     one line for a person: the thing, the value, the next step
 ├── ConfigError                   settings that cannot be used
 ├── QuestionError                 a question that cannot be asked
+├── UnknownPaperError             a paper was named that is not here, or not by that name alone
 ├── SourceError                   something to ingest that cannot be read at all
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
@@ -24,6 +25,10 @@ class ConfigError(FootnoteError):
 
 class QuestionError(FootnoteError):
     """The question is empty, or longer than the settings allow."""
+
+
+class UnknownPaperError(FootnoteError):
+    """A name means no paper of the catalogue, or more than one."""
 
 
 class SourceError(FootnoteError):

@@ -204,7 +204,8 @@ class Generation:
             raise unusable(f"index folder {self.folder}", error, "written") from error
 
     def _part_folders(self) -> list[str]:
-        return [part for part in _PARTS if part != "chroma" or self.card.store == FOLDER]
+        elsewhere = {"chroma": self.card.store != FOLDER, "tokens": not self.card.pieces}
+        return [part for part in _PARTS if not elsewhere.get(part)]
 
     def _files(self) -> Iterator[Path]:
         """Files that only writers change."""

@@ -9,8 +9,8 @@ import copy
 import shutil
 import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +29,7 @@ from rag.errors import (
     IndexFolderError,
     IndexMismatchError,
     IndexMissingError,
+    UnknownPaperError,
 )
 from rag.generation import Card, Generation
 from rag.lexical import LexicalIndex
@@ -36,6 +37,7 @@ from rag.pieces import Pieces
 from rag.probe import probe
 from rag.schema import Paper
 from rag.store import CosineChroma
+from rag.text import identity_key
 from rag.tokens import TokenIndex, paper_text
 
 _BATCH = 64
@@ -178,6 +180,14 @@ class Index:
                 f"`{self._asked.embedder}` gives {len(vector)}; run `footnote rebuild`"
             )
 
+    def holding(self) -> AbstractContextManager[None]:
+        """Hold the index for making it anew; as `writing`, without a word on what is unfinished.
+
+        Raises:
+            IndexBusyError: Another process holds it; the message says which and since when.
+        """
+        return lock.writing(self.folder)
+
     @contextmanager
     def writing(self) -> Generator[None]:
         """Hold the index for writing; says when an earlier command left something to be finished.
@@ -269,6 +279,29 @@ class Index:
             self.catalogue.switch(made.name)
         self._clean_up()
 
+    def named(self, names: Iterable[str]) -> list[Paper]:
+        """The papers that these ids or titles mean, in order, each once.
+
+        Raises:
+            UnknownPaperError: One means no paper, or several; all such are named.
+        """
+        found: dict[str, Paper] = {}
+        faults: list[str] = []
+        for name in names:
+            papers = list(self.catalogue.get([name]).values()) or self.catalogue.find(
+                [f"title:{identity_key(name)}"]
+            )
+            if len(papers) == 1:
+                found[papers[0].paper_id] = papers[0]
+            else:
+                ids = " and ".join(paper.paper_id for paper in papers)
+                faults.append(f"{name!r} is " + (f"the title of {ids}" if ids else "no paper here"))
+        if faults:
+            raise UnknownPaperError(
+                f"{'; '.join(faults)}; `footnote papers --json` lists ids and titles"
+            )
+        return list(found.values())
+
     def remove(self, paper_ids: list[str]) -> None:
         """Take papers out of the catalogue, and then out of everything derived from it.
 
@@ -294,7 +327,9 @@ class Index:
             found.append(f"{n_pending} of {n_papers} papers are not indexed")
         if not n_papers:
             found.append(f"index {self.folder} is empty; run `footnote ingest PATH` to fill it")
-        found += generation.faults(thorough=True)
+        found += (faults := generation.faults(thorough=True))
+        if any("is not there" in fault for fault in faults):
+            return found
         return found + probe(self.folder)
 
     def _is_whole(self) -> bool:
@@ -319,7 +354,10 @@ class Index:
         except IndexFolderError as error:
             return _first_part(error)
         if generation.is_sealed:
-            return next(iter(generation.faults()), None) or self._miscounted()
+            if faults := generation.faults():
+                return faults[0]
+            # After an interrupted removal the parts rightly hold more.
+            return None if self.catalogue.leftovers() else self._miscounted()
         if not self.catalogue.count_served():  # ended before its first papers: begin again
             self.catalogue.begin(None)
             self._clean_up()

@@ -105,6 +105,9 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Take in papers from listing pages and JSONL; running it again changes nothing."""
+    from rag.lock import check_free
+
+    check_free(config.index)  # before the libraries are loaded, which takes seconds
     from ingest.pipeline import ingest as run_ingest
     from rag.build import open_index
 
@@ -252,13 +255,37 @@ def rebuild(config: Config, as_json: AsJson = False) -> None:
     from rag.build import open_index
 
     index = open_index(config)
-    with index.writing(), _progress(as_json) as on_progress:
+    with index.holding(), _progress(as_json) as on_progress:
         index.rebuild(on_progress)
     problems = index.problems()
     if as_json:
         _print_json({"ok": not problems, "problems": problems})
+    elif problems:
+        _err.print(escape("\n".join(problems)))
     else:
         _out.print(f"rebuilt {len(index.catalogue):,} papers")
+    if problems:
+        raise typer.Exit(1)
+
+
+@command
+def remove(
+    config: Config,
+    papers: Annotated[list[str], typer.Argument(help="Ids of papers, or their titles.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take papers out of everything; taking in their source again brings them back."""
+    from rag.build import open_index
+
+    index = open_index(config)
+    with index.writing():
+        named = index.named(papers)
+        index.remove([paper.paper_id for paper in named])
+    if as_json:
+        _print_json({"removed": [{"paper_id": p.paper_id, "title": p.title} for p in named]})
+        return
+    for paper in named:
+        _out.print(escape(f"removed {paper.title}"))
 
 
 @contextmanager

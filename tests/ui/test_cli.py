@@ -232,6 +232,27 @@ def test_a_damaged_index_is_named_and_rebuilt(tmp_path: Path):
     assert "catalogue" in one_line(footnote_process("papers", "--index", index, expect=1))
 
 
+def test_remove_takes_papers_by_id_or_title(footnote: Run, tmp_path: Path):
+    file = tmp_path / "papers.jsonl"
+    bravo = '{"title": "Bravo: Routing", "abstract": "Bravo routes questions. It is cheap."}'
+    file.write_text(f"{GOOD}\n{bravo}")
+    at = ("--index", tmp_path / "i")
+    footnote("ingest", file, *at)
+    done = footnote("remove", "No Such Paper", "alpha a cache", *at, expect=1)
+    assert one_line(done).startswith("'No Such Paper' is no paper here; `footnote papers")
+    assert "2 papers" in footnote("papers", *at).stderr
+    assert footnote("remove", "alpha:  A  cache", *at).stdout == "removed Alpha: A Cache\n"
+    assert "mentions Alpha" in footnote("ask", "What does Alpha keep?", *at).stdout
+    [row] = json.loads(footnote("papers", "--json", *at).stdout)
+    removed = json.loads(footnote("remove", row["paper_id"], "--json", *at).stdout)
+    assert removed == {"removed": [{"paper_id": row["paper_id"], "title": "Bravo: Routing"}]}
+    assert "is empty" in one_line(footnote("ask", "What does Bravo route?", *at, expect=1))
+    empty = json.loads(footnote("rebuild", "--json", *at, expect=1).stdout)
+    assert not empty["ok"]
+    assert "is empty; run `footnote ingest PATH`" in empty["problems"][0]
+    assert "2 added" in footnote("ingest", file, *at).stdout
+
+
 def test_a_folder_that_may_not_be_written(tmp_path: Path):
     file = tmp_path / "papers.jsonl"
     file.write_text(GOOD)
