@@ -3,6 +3,7 @@
 from functools import partial
 
 from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
 from rag.answer import QuoteAnswerer
@@ -22,7 +23,7 @@ from rag.retrieve import (
     only_vectors,
     only_words,
 )
-from rag.stock import STOCK_TOKENS, StockRetriever
+from rag.stock import STOCK_BATCH, STOCK_TOKENS, StockRetriever
 from rag.store import DenseRetriever
 
 
@@ -94,13 +95,7 @@ def _read_question(index: Index, text: str) -> Question:
 def _retriever(config: Config, index: Index) -> BaseRetriever:
     system, depth = config.retrieval.system, config.retrieval.depth
     if system == "stock":
-        embedder = load_embedder(
-            config.embedder.name,
-            max_tokens=STOCK_TOKENS,
-            dtype="float32",
-            arguments=config.embedder.arguments,
-        )
-        return StockRetriever(index.catalogue.papers(), embedder, depth=depth)
+        return StockRetriever(index.catalogue.papers(), load_stock_embedder(config), depth=depth)
     fusions: dict[str, Fusion] = {
         "footnote": partial(fuse_scores, weight=config.retrieval.dense_weight),
         "hybrid-rrf": fuse_ranks,
@@ -111,6 +106,21 @@ def _retriever(config: Config, index: Index) -> BaseRetriever:
         DenseRetriever(index.vectors, index.embedder, depth=depth),
         LexicalRetriever(index.words, depth=depth),
         fuse=fusions[system],
+    )
+
+
+def load_stock_embedder(config: Config) -> BaseEmbedding:
+    """The embedder of the settings as LlamaIndex's starter would use it.
+
+    Raises:
+        EmbeddingError: It cannot be loaded.
+    """
+    return load_embedder(
+        config.embedder.name,
+        max_tokens=STOCK_TOKENS,
+        dtype="float32",
+        batch=STOCK_BATCH,
+        arguments=config.embedder.arguments,
     )
 
 

@@ -142,7 +142,7 @@ class Generation:
         if pieces:
             self.tokens.replace(papers, pieces)
 
-    def remove(self, versions: Iterable[Version], gone: Iterable[str]) -> None:
+    def remove(self, versions: Sequence[Version], gone: Iterable[str]) -> None:
         """Delete chunks of versions, and the words and pieces of papers that are gone."""
         self.vectors.remove(versions)
         if paper_ids := list(gone):

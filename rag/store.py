@@ -2,9 +2,9 @@
 
 import math
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -74,16 +74,18 @@ class CosineChroma(ChromaVectorStore):
                 )
         return [node.node_id for node in nodes]
 
-    def remove(self, versions: Iterable[tuple[str, str]]) -> None:
+    def remove(self, versions: Sequence[tuple[str, str]]) -> None:
         """Delete all chunks of these versions, each (paper id, version); none here is fine.
 
         Raises:
             IndexDamagedError: Chroma cannot delete them.
         """
         with self._explained("written"), self._gate():
-            for paper_id, version in versions:
-                of_it = {"$and": [{"paper_id": paper_id}, {"version": version}]}
-                self._collection.delete(where=of_it)  # pyright: ignore[reportArgumentType]
+            for first in range(0, len(versions), _BATCH):
+                paper_ids, hashes = zip(*versions[first : first + _BATCH], strict=True)
+                # A version is a fingerprint of the text: no other paper has it.
+                among = [{"paper_id": {"$in": list(paper_ids)}}, {"version": {"$in": list(hashes)}}]
+                self._collection.delete(where={"$and": among})  # pyright: ignore[reportArgumentType]
 
     def ids(self) -> set[str]:
         """Ids of all chunks."""
@@ -245,7 +247,9 @@ def drop_from_server(url: str, name: str) -> None:
         raise _unusable(f"Chroma server {url}", error) from error
 
 
+@cache
 def _connected(url: str) -> ClientAPI:
+    """One client an address: it keeps its connections."""
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     # Its client waits for ever, from its first request on; so ask first, and then set a limit.

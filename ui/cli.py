@@ -221,6 +221,39 @@ def evaluate(
 
 
 @command
+def bench(
+    config: Config,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Papers to measure with; the sample without any.")
+    ] = None,
+    n_papers: Annotated[
+        int | None, typer.Option("--papers", min=1, help="How many of them at most.")
+    ] = None,
+    n_questions: Annotated[int, typer.Option("--questions", min=1, help="Questions asked.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Measure speed and size beside LlamaIndex's starter, in one run."""
+    from eval.bench import SAMPLE
+    from eval.bench import bench as run_bench
+
+    with _progress(as_json) as on_progress:
+        result = run_bench(
+            config,
+            paths or [SAMPLE],
+            max_papers=n_papers,
+            n_questions=n_questions,
+            on_progress=on_progress,
+        )
+    if as_json:
+        _print_json(result)
+        return
+    _out.print(f"{result.n_papers:,} papers, {result.n_questions:,} questions")
+    ours, theirs = result.footnote.model_dump(), result.stock.model_dump()
+    for name, ratio in result.ratios.items():
+        _out.print(f"{name:24} {ours[name]:12,.1f} {theirs[name]:12,.1f} {ratio:8.2f}")
+
+
+@command
 def serve(
     config: Config,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
