@@ -8,7 +8,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -126,7 +126,7 @@ def _apart(measure: Callable[..., Figures], *arguments: object) -> Figures:
         return pool.submit(measure, *arguments).result()
 
 
-def _measure_footnote(settings: Mapping[str, Any], file: Path, questions: list[str]) -> Figures:
+def _measure_footnote(settings: dict[str, Any], file: Path, questions: list[str]) -> Figures:
     folder = file.parent / "footnote"
     config = Config.model_validate(settings | {"index": folder})
     index = open_index(config, create=True)
@@ -140,7 +140,7 @@ def _measure_footnote(settings: Mapping[str, Any], file: Path, questions: list[s
     return _figures(report.papers, seconds, retrieve, ask, folder)
 
 
-def _measure_stock(settings: Mapping[str, Any], file: Path, questions: list[str]) -> Figures:
+def _measure_stock(settings: dict[str, Any], file: Path, questions: list[str]) -> Figures:
     embedder = load_stock_embedder(Config.model_validate(settings))
     embedder.get_text_embedding("The first call of a process is slower.")
     papers = _papers([file], None)

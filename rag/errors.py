@@ -14,6 +14,11 @@ FootnoteError                     one line for a person: the thing, the value, t
     └── IndexBusyError            another process is writing it
 """
 
+import shutil
+from pathlib import Path
+
+_NO_ROOM_BYTES = 1_000_000
+
 
 class FootnoteError(Exception):
     """Base of all; its text is one line that a user can act on."""
@@ -68,15 +73,21 @@ def is_fault(error: BaseException) -> bool:
     return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
-def unusable(place: str, error: BaseException, done: str = "used") -> IndexDamagedError:
+def unusable(
+    place: str, folder: Path | None, error: BaseException, done: str = "used"
+) -> IndexDamagedError:
     """What to say of a part of the index that failed: what it is, why, and what to do.
 
     Args:
-        place: The part and where it is.
-        error: What its library raised.
+        place: The part.
+        folder: Where it is; None for one on a server.
+        error: What its library raised, which need not say that the disk is full.
         done: What could not be done with it.
     """
     reason = " ".join(str(error).split()) or type(error).__name__
     no_room = any(sign in reason for sign in ("No space", "full", "File too large"))
+    if done == "written" and folder and folder.is_dir() and not no_room:
+        no_room = shutil.disk_usage(folder).free < _NO_ROOM_BYTES
     step = "free some space and run the command again" if no_room else "run `footnote rebuild`"
-    return IndexDamagedError(f"{place} cannot be {done}: {reason}; {step}")
+    where = f" {folder}" if folder else ""
+    return IndexDamagedError(f"{place}{where} cannot be {done}: {reason}; {step}")

@@ -201,7 +201,7 @@ class Generation:
         try:
             yield
         except OSError as error:
-            raise unusable(f"index folder {self.folder}", error, "written") from error
+            raise unusable("index folder", self.folder, error, "written") from error
 
     def _part_folders(self) -> list[str]:
         elsewhere = {"chroma": self.card.store != FOLDER, "tokens": not self.card.pieces}

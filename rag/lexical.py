@@ -122,7 +122,7 @@ class LexicalIndex:
         except BaseException as error:
             if not is_fault(error):
                 raise
-            raise unusable(f"word index {self._folder}", error, done) from error
+            raise unusable("word index", self._folder, error, done) from error
 
     def _query(self, term: str) -> Query:
         """Match a term, or, where no paper holds it, what it may be a misspelling of."""

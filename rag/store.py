@@ -38,6 +38,7 @@ from rag.pieces import unit_rows
 from rag.schema import Paper
 
 _COLLECTION = "chunks"
+_FOLDER, _SERVER = "vector store ", "Chroma server "
 # What a retriever needs of a chunk; its text is in the catalogue.
 _KEPT = ("paper_id", "version", "start", "end")
 # Most that Chroma takes at once is some 5,000; smaller transactions are shorter waits for readers.
@@ -187,7 +188,7 @@ def open_chroma(folder: Path, *, create: bool = False) -> CosineChroma:
     Raises:
         IndexDamagedError: There is none and `create` is false, or Chroma cannot use the folder.
     """
-    place = f"vector store {folder}"
+    place = f"{_FOLDER}{folder}"
     if not create and not (folder / "chroma.sqlite3").is_file():
         raise IndexDamagedError(f"{place} is not there; run `footnote rebuild`")
 
@@ -224,7 +225,7 @@ def open_server(url: str, name: str, *, create: bool = False) -> CosineChroma:
         IndexDamagedError: The server does not answer, or lacks the collection and `create` is
             false.
     """
-    place = f"Chroma server {url}"
+    place = f"{_SERVER}{url}"
     try:
         collection = _collection(_connected(url), name, create=create)
     except Exception as error:
@@ -244,7 +245,7 @@ def drop_from_server(url: str, name: str) -> None:
         with suppress(NotFoundError):
             _connected(url).delete_collection(name)
     except Exception as error:
-        raise _unusable(f"Chroma server {url}", error) from error
+        raise _unusable(f"{_SERVER}{url}", error) from error
 
 
 @cache
@@ -288,7 +289,8 @@ def _unusable(place: str, error: BaseException, done: str = "used") -> IndexDama
         return IndexDamagedError(
             f"{place} does not answer: {reason}; start it, or change `store.url`"
         )
-    return unusable(place, error, done)
+    folder = None if place.startswith(_SERVER) else Path(place.removeprefix(_FOLDER))
+    return unusable(_FOLDER.strip() if folder else place, folder, error, done)
 
 
 class DenseRetriever(BaseRetriever):

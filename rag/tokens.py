@@ -142,7 +142,7 @@ class TokenIndex:
         except BaseException as error:
             if not is_fault(error):
                 raise
-            raise unusable(f"token index {self._folder}", error, done) from error
+            raise unusable("token index", self._folder, error, done) from error
 
     def _similarities(
         self, question: Pieces, paper_ids: Iterable[str]

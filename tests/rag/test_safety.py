@@ -5,11 +5,13 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -405,3 +407,48 @@ def test_a_full_disk_is_said_and_costs_nothing(tmp_path: Path, config: Config):
     run("ingest", SAMPLE, index=config.index)
     assert len(open_index(config).catalogue) == 410
     assert found_disagreeing(config) == []
+
+
+def test_an_index_of_an_earlier_version_is_named_and_rebuilt(config: Config):
+    take_in(config, ALPHA, BRAVO)
+    [generation] = (config.index / "generations").iterdir()
+    for part in generation.iterdir():
+        part.rename(config.index / part.name)
+    shutil.rmtree(config.index / "generations")
+    with closing(sqlite3.connect(config.index / "catalogue.sqlite")) as db:
+        db.executescript(
+            "DROP INDEX papers_by_state; DROP TABLE leftovers; DROP TABLE state;"
+            "CREATE TABLE old (paper_id TEXT PRIMARY KEY, record TEXT NOT NULL,"
+            " version TEXT NOT NULL, indexed TEXT);"
+            "INSERT INTO old SELECT paper_id, record, version, indexed FROM papers;"
+            "DROP TABLE papers; ALTER TABLE old RENAME TO papers"
+        )
+    for command in (lambda: open_assistant(config), lambda: take_in(config, LATER, name="b.jsonl")):
+        with pytest.raises(IndexMismatchError, match="earlier version; run `footnote rebuild`"):
+            command()
+    rebuild(config)
+    assert found_disagreeing(config) == []
+    assert not (config.index / "chroma").exists()
+    assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
+
+
+def test_a_paper_pending_twice_leaves_nothing_behind(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+):
+    """Killed with a second version half written, then given a third, then the first again."""
+    take_in(config, ALPHA, BRAVO)
+    third = LATER | {"abstract": f"{LATER['abstract']} And it goes on for longer than before."}
+
+    def stop(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    for number, record in enumerate((LATER, third)):
+        with monkeypatch.context() as patch:
+            patch.setattr("rag.catalogue.Catalogue.mark_indexed", stop)
+            with pytest.raises(KeyboardInterrupt):
+                take_in(config, record, name=f"{number}.jsonl")
+    take_in(config, BRAVO)
+    assert found_disagreeing(config) == []
+    assert open_index(config).catalogue.leftovers() == []
+    [alpha] = [p for p in open_index(config).catalogue.papers() if p.title == ALPHA["title"]]
+    assert alpha.abstract == third["abstract"]
