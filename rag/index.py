@@ -352,7 +352,7 @@ class Index:
         except IndexMissingError:
             return None
         except IndexFolderError as error:
-            return _first_part(error)
+            return _without_step(str(error))
         if generation.is_sealed:
             if faults := generation.faults():
                 return faults[0]
@@ -363,7 +363,7 @@ class Index:
             self._clean_up()
             return None
         found = generation.faults() or probe(self.folder, unfinished=True)
-        return found[0] if found else None
+        return _without_step(found[0]) if found else None
 
     def _miscounted(self) -> str | None:
         try:
@@ -378,7 +378,7 @@ class Index:
         except IndexFolderError as error:
             if "does not answer" in str(error):
                 raise
-            return _first_part(error)
+            return _without_step(str(error))
         return None
 
     def _catch_up(self, on_progress: Progress) -> None:
@@ -448,9 +448,9 @@ def _unwatched(phase: str, done: int, total: int | None) -> None:
     """Nobody watches a repair."""
 
 
-def _first_part(error: IndexFolderError) -> str:
+def _without_step(message: str) -> str:
     """A message without its next step, which is about to be taken."""
-    return str(error).split("; ")[0]
+    return message.split("; ")[0]
 
 
 def _make_writable(folder: Path) -> None:

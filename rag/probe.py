@@ -31,14 +31,13 @@ def probe(folder: Path, *, unfinished: bool = False) -> list[str]:
         done = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
-        found = [str(line) for line in json.loads(done.stdout.splitlines()[-1])]
     except subprocess.TimeoutExpired:
         return [f"index {folder} does not answer within {_TIMEOUT_S} s; run `footnote rebuild`"]
+    try:
+        found = [str(line) for line in json.loads(done.stdout.splitlines()[-1])]
     except (ValueError, IndexError):
-        return [f"index {folder} ends the process that reads it; run `footnote rebuild`"]
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        return [f"index {folder} ends the process that reads it ({name}); run `footnote rebuild`"]
+        ended = signal.Signals(-done.returncode).name if done.returncode < 0 else "a fault"
+        return [f"index {folder} ends the process that reads it ({ended}); run `footnote rebuild`"]
     if unfinished:
         return [line for line in found if not any(part in line for part in _UNFINISHED)]
     return found

@@ -386,6 +386,23 @@ def test_damage_is_found_and_what_asks_next_restores_it(
     assert found_disagreeing(config) == []
 
 
+def test_a_file_that_ends_whoever_reads_it_ends_the_doctors_helper_alone(
+    hashed_sample: Path, tmp_path: Path
+):
+    """As an interrupted writer may leave it: without a manifest that says what it should be."""
+    config = config_for(Path(shutil.copytree(hashed_sample, tmp_path / "index")))
+    [generation] = (config.index / "generations").iterdir()
+    (generation / "manifest.json").unlink()
+    [graph] = generation.rglob("data_level0.bin")
+    graph.write_bytes(random.Random(1).randbytes(graph.stat().st_size))  # noqa: S311
+    [problem] = open_index(config).problems()
+    assert "ends the process that reads it (SIG" in problem or "vector store" in problem
+    said = run("ask", "What is NanoFlow?", index=config.index)
+    assert "[1] NanoFlow" in said or "[2] NanoFlow" in said
+    assert "making the index anew" in said
+    assert found_disagreeing(config) == []
+
+
 def test_a_full_disk_is_said_and_costs_nothing(tmp_path: Path, config: Config):
     """A limit on the size of files stands for the disk: writes fail in the same places."""
     take_in(config, ALPHA, BRAVO)
