@@ -251,6 +251,8 @@ class Index:
             self.rebuild(on_progress)
             return
         self._catch_up(on_progress)
+        if self.catalogue.state().generation is None:
+            return  # there are no papers
         if reason := self._miscounted():
             self._say(f"{reason}; making the index anew from the catalogue")
             self.rebuild(on_progress)

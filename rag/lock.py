@@ -14,14 +14,18 @@ _WAIT_S = 0.5
 
 
 @contextmanager
-def writing(folder: Path) -> Generator[None]:
+def writing(folder: Path, *, wait_s: float = _WAIT_S) -> Generator[None]:
     """Hold an index folder for writing; it is made if it is not there.
+
+    Args:
+        folder: The index folder.
+        wait_s: How long another process may take to let go of it.
 
     Raises:
         IndexBusyError: Another process holds it; the message says which and since when.
         IndexDamagedError: The folder cannot be written.
     """
-    lock = FileLock(folder / "lock", timeout=_WAIT_S)
+    lock = FileLock(folder / "lock", timeout=wait_s)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -48,7 +52,7 @@ def check_free(folder: Path) -> None:
         IndexBusyError: Another process holds it.
     """
     if (folder / "lock").is_file():
-        with writing(folder):
+        with writing(folder, wait_s=_WAIT_S / 5):
             pass
 
 
