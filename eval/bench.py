@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -89,7 +89,7 @@ def bench(
         figures: list[Figures] = []
         for number, measure in enumerate((_measure_footnote, _measure_stock)):
             on_progress("measuring", number, 2)
-            figures.append(_apart(measure, settings, file, questions))
+            figures.append(_sized(_apart(measure, settings, file, questions)))
         on_progress("measuring", 2, 2)
     return Bench(
         n_papers=len(papers),
@@ -120,13 +120,22 @@ def _records(paths: Sequence[Path]) -> Iterator[SourceRecord]:
                 yield item
 
 
-def _apart(measure: Callable[..., Figures], *arguments: object) -> Figures:
+class _Timed(NamedTuple):
+    n_papers: int
+    ingest_s: float
+    retrieve_ms: np.ndarray
+    ask_ms: np.ndarray
+    peak_memory_mb: float
+    folder: Path
+
+
+def _apart(measure: Callable[..., _Timed], *arguments: object) -> _Timed:
     """Run in a fresh process, whose peak of memory is then its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(measure, *arguments).result()
 
 
-def _measure_footnote(settings: dict[str, Any], file: Path, questions: list[str]) -> Figures:
+def _measure_footnote(settings: dict[str, Any], file: Path, questions: list[str]) -> _Timed:
     folder = file.parent / "footnote"
     config = Config.model_validate(settings | {"index": folder})
     index = open_index(config, create=True)
@@ -137,10 +146,10 @@ def _measure_footnote(settings: dict[str, Any], file: Path, questions: list[str]
     assistant = open_assistant(config)
     retrieve = _times_ms(lambda question: assistant.search(question, _DEPTH), questions)
     ask = _times_ms(assistant.ask, questions)
-    return _figures(report.papers, seconds, retrieve, ask, folder)
+    return _Timed(report.papers, seconds, retrieve, ask, _peak_memory_mb(), folder)
 
 
-def _measure_stock(settings: dict[str, Any], file: Path, questions: list[str]) -> Figures:
+def _measure_stock(settings: dict[str, Any], file: Path, questions: list[str]) -> _Timed:
     embedder = load_stock_embedder(Config.model_validate(settings))
     embedder.get_text_embedding("The first call of a process is slower.")
     papers = _papers([file], None)
@@ -151,7 +160,7 @@ def _measure_stock(settings: dict[str, Any], file: Path, questions: list[str]) -
     seconds = time.perf_counter() - started
     retrieve = _times_ms(retriever.retrieve, questions)
     ask = _times_ms(retriever.answer, questions)
-    return _figures(len(papers), seconds, retrieve, ask, folder)
+    return _Timed(len(papers), seconds, retrieve, ask, _peak_memory_mb(), folder)
 
 
 def _times_ms(ask: Callable[[str], object], questions: Sequence[str]) -> np.ndarray:
@@ -164,20 +173,25 @@ def _times_ms(ask: Callable[[str], object], questions: Sequence[str]) -> np.ndar
     return np.array(times)
 
 
-def _figures(
-    n_papers: int, seconds: float, retrieve: np.ndarray, ask: np.ndarray, folder: Path
-) -> Figures:
-    parts = _bytes_by_part(folder)
+def _peak_memory_mb() -> float:
+    # ru_maxrss counts kilobytes on Linux.
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _sized(timed: _Timed) -> Figures:
+    """The figures, with the size of what is on disk once the process has ended."""
+    parts = _bytes_by_part(timed.folder)
     return Figures(
-        ingest_papers_per_s=round(n_papers / seconds, 2),
-        retrieve_ms_p50=round(float(np.percentile(retrieve, 50)), 2),
-        retrieve_ms_p95=round(float(np.percentile(retrieve, 95)), 2),
-        ask_ms_p50=round(float(np.percentile(ask, 50)), 2),
-        ask_ms_p95=round(float(np.percentile(ask, 95)), 2),
-        index_bytes_per_paper=round(sum(parts.values()) / n_papers, 1),
-        # ru_maxrss counts kilobytes on Linux.
-        peak_memory_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        bytes_per_paper_by_part={part: round(n / n_papers, 1) for part, n in parts.items()},
+        ingest_papers_per_s=round(timed.n_papers / timed.ingest_s, 2),
+        retrieve_ms_p50=round(float(np.percentile(timed.retrieve_ms, 50)), 2),
+        retrieve_ms_p95=round(float(np.percentile(timed.retrieve_ms, 95)), 2),
+        ask_ms_p50=round(float(np.percentile(timed.ask_ms, 50)), 2),
+        ask_ms_p95=round(float(np.percentile(timed.ask_ms, 95)), 2),
+        index_bytes_per_paper=round(sum(parts.values()) / timed.n_papers, 1),
+        peak_memory_mb=timed.peak_memory_mb,
+        bytes_per_paper_by_part={
+            part: round(size / timed.n_papers, 1) for part, size in parts.items()
+        },
     )
 
 
