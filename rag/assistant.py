@@ -1,6 +1,7 @@
 """Ask a question of the index. Reads like the lower half of the architecture diagram."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -12,7 +13,6 @@ from rag.cite import cite, refuse
 from rag.errors import QuestionError
 from rag.followup import in_full, leans_back
 from rag.schema import Answer, Hit, Paper
-from rag.text import Span
 
 # Questions before the one asked that can matter to it.
 _TURNS = 4
@@ -92,8 +92,8 @@ class Assistant:
         return in_full(question, found[0].paper.title if found else before)
 
     def paper(self, paper_id: str) -> Paper | None:
-        """One paper by its id; None when it is not in the catalogue."""
-        return self.catalogue.get([paper_id]).get(paper_id)
+        """One paper by its id, as it is answered from; None when it is not."""
+        return self.catalogue.served([paper_id]).get(paper_id)
 
     def _never_mentioned(self, names: list[str]) -> str:
         return f"Nothing in {self._the_papers()} mentions {' or '.join(names)}."
@@ -124,16 +124,20 @@ class Assistant:
         for reranker in self._rerankers:
             nodes = reranker.postprocess_nodes(nodes, query)
         best = {node.node.metadata["paper_id"]: node for node in nodes[:k]}
-        papers = self.catalogue.get(best)
+        papers = self.catalogue.served(best)
+        at = {
+            paper_id: _passage(best[paper_id].node.metadata, paper)
+            for paper_id, paper in papers.items()
+        }
         # A paper found by its words alone has no passage yet.
-        unread = [p for p in papers.values() if "sentence" not in best[p.paper_id].node.metadata]
+        unread = [paper for paper_id, paper in papers.items() if at[paper_id] is None]
         for paper_id, scores in self._sentences.sentence_scores(query, unread).items():
-            best[paper_id].node.metadata["sentence"] = int(scores.argmax())
+            at[paper_id] = int(scores.argmax())
         return [
             Hit(
                 paper=papers[paper_id],
                 score=min(node.get_score(), 1.0),
-                passage=_sentence(papers[paper_id], node.node.metadata.get("sentence", 0)),
+                passage=papers[paper_id].sentences[at[paper_id] or 0],
                 signals=node.node.metadata.get("signals", {}),
             )
             for paper_id, node in best.items()
@@ -141,6 +145,6 @@ class Assistant:
         ]
 
 
-def _sentence(paper: Paper, number: int) -> Span:
-    # A paper may have become shorter since the index saw it.
-    return paper.sentences[min(number, len(paper.sentences) - 1)]
+def _passage(found: Mapping[str, Any], paper: Paper) -> int | None:
+    # A passage may be of a version that is being replaced, or not in force yet.
+    return found.get("sentence") if found.get("version") == paper.version else None

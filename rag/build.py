@@ -3,14 +3,17 @@
 from functools import partial
 
 from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
 from rag.answer import QuoteAnswerer
 from rag.assistant import Assistant
 from rag.config import Config
-from rag.embed import load_embedder, read_question
-from rag.index import Card, Index
+from rag.embed import Question, load_embedder, read_question
+from rag.generation import FOLDER, Card
+from rag.index import Index
 from rag.lexical import LexicalRetriever
+from rag.live import LiveAssistant
 from rag.rerank import LateInteraction, LateSentences, Neighbours
 from rag.retrieve import (
     Fusion,
@@ -20,7 +23,7 @@ from rag.retrieve import (
     only_vectors,
     only_words,
 )
-from rag.stock import STOCK_TOKENS, StockRetriever
+from rag.stock import STOCK_BATCH, STOCK_TOKENS, StockRetriever
 from rag.store import DenseRetriever
 
 
@@ -32,7 +35,7 @@ def open_index(config: Config, *, create: bool = False) -> Index:
         IndexDamagedError: It cannot be used.
     """
     embedder = config.embedder
-    asked = Card(embedder=embedder.name)
+    asked = Card(embedder=embedder.name, store=config.store.url or FOLDER)
     load = partial(
         load_embedder,
         embedder.name,
@@ -54,12 +57,20 @@ def open_assistant(config: Config) -> Assistant:
         EmbeddingError: The embedder cannot be loaded.
     """
     index = open_index(config)
+    index.make_whole()
+    _ = index.embedder  # once, whatever is opened anew
+    return LiveAssistant(index.catalogue, partial(_assemble, config, index))
+
+
+def _assemble(config: Config, index: Index) -> Assistant:
+    """Open every part of the index as it is now."""
+    index = index.opened_anew()
     index.check_card()
     answering = config.answering
     late = LateSentences(index.tokens, index.words)
     return Assistant(
         index.catalogue,
-        partial(read_question, index.embedder),
+        partial(_read_question, index),
         _retriever(config, index),
         _rerankers(config, index),
         late,
@@ -77,16 +88,16 @@ def open_assistant(config: Config) -> Assistant:
     )
 
 
+def _read_question(index: Index, text: str) -> Question:
+    question = read_question(index.embedder, text)
+    index.check_dimension(question.embedding or [])
+    return question
+
+
 def _retriever(config: Config, index: Index) -> BaseRetriever:
     system, depth = config.retrieval.system, config.retrieval.depth
     if system == "stock":
-        embedder = load_embedder(
-            config.embedder.name,
-            max_tokens=STOCK_TOKENS,
-            dtype="float32",
-            arguments=config.embedder.arguments,
-        )
-        return StockRetriever(index.catalogue.papers(), embedder, depth=depth)
+        return StockRetriever(index.catalogue.papers(), load_stock_embedder(config), depth=depth)
     fusions: dict[str, Fusion] = {
         "footnote": partial(fuse_scores, weight=config.retrieval.dense_weight),
         "hybrid-rrf": fuse_ranks,
@@ -97,6 +108,21 @@ def _retriever(config: Config, index: Index) -> BaseRetriever:
         DenseRetriever(index.vectors, index.embedder, depth=depth),
         LexicalRetriever(index.words, depth=depth),
         fuse=fusions[system],
+    )
+
+
+def load_stock_embedder(config: Config) -> BaseEmbedding:
+    """The embedder of the settings as LlamaIndex's starter would use it.
+
+    Raises:
+        EmbeddingError: It cannot be loaded.
+    """
+    return load_embedder(
+        config.embedder.name,
+        max_tokens=STOCK_TOKENS,
+        dtype="float32",
+        batch=STOCK_BATCH,
+        arguments=config.embedder.arguments,
     )
 
 

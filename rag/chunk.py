@@ -17,14 +17,15 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
     """
     return [
         TextNode(
-            id_=chunk_id(paper.paper_id, number),
+            id_=chunk_id(paper, number),
             text=paper.quote(span),
             metadata={
                 "title": paper.title,
                 "paper_id": paper.paper_id,
+                "version": paper.version,
                 "sentence": number,
             },
-            excluded_embed_metadata_keys=["paper_id", "sentence"],
+            excluded_embed_metadata_keys=["paper_id", "version", "sentence"],
             metadata_template="{value}",
             text_template="{metadata_str}\n{content}",
             relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=paper.paper_id)},
@@ -33,12 +34,16 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
     ]
 
 
-def chunk_id(paper_id: str, number: int) -> str:
-    """Id of the chunk that holds a paper's sentence, counted from 0."""
-    return f"{paper_id}#{number}"
+def chunk_id(paper: Paper, number: int) -> str:
+    """Id of the chunk that holds a paper's sentence, counted from 0.
+
+    It names the version too, so that a later one is added beside it before this one goes.
+    """
+    return f"{paper.paper_id}@{paper.version}#{number}"
 
 
-def parse_chunk_id(chunk: str) -> tuple[str, int]:
-    """The paper's id and the number of the sentence that an id made by `chunk_id` names."""
-    paper_id, _, number = chunk.rpartition("#")
-    return paper_id, int(number)
+def parse_chunk_id(chunk: str) -> dict[str, str | int]:
+    """What an id of `chunk_id` says: the paper's id, its version, the sentence's number."""
+    of_version, _, number = chunk.rpartition("#")
+    paper_id, _, version = of_version.rpartition("@")
+    return {"paper_id": paper_id, "version": version, "sentence": int(number)}

@@ -41,6 +41,13 @@ class Embedder(Section):
     """Passed on to the class of a LlamaIndex embedding."""
 
 
+class Store(Section):
+    """Where the vectors are kept."""
+
+    url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+/?$")
+    """Address of a Chroma server; null keeps them in the index folder."""
+
+
 class Retrieval(Section):
     """How papers are found."""
 
@@ -93,6 +100,7 @@ class Config(BaseSettings):
     index: Path = Path(".footnote/index")
     """The index folder."""
     embedder: Embedder = Embedder()
+    store: Store = Store()
     retrieval: Retrieval = Retrieval()
     answering: Answering = Answering()
     web: Web = Web()

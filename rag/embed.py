@@ -1,6 +1,7 @@
 """Text to vectors: the bundled model, any sentence-transformers model, any LlamaIndex embedding."""
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -90,6 +91,8 @@ def piece_vectors(embedder: BaseEmbedding, texts: Sequence[str]) -> list[Pieces]
 
 
 def _is_local(embedder: BaseEmbedding) -> "TypeGuard[HuggingFaceEmbedding]":
+    if "llama_index.embeddings.huggingface" not in sys.modules:
+        return False  # so it is none of its; importing it takes seconds
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 
     return isinstance(embedder, HuggingFaceEmbedding)

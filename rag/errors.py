@@ -3,15 +3,21 @@
 FootnoteError                     one line for a person: the thing, the value, the next step
 ├── ConfigError                   settings that cannot be used
 ├── QuestionError                 a question that cannot be asked
+├── UnknownPaperError             a paper was named that is not here, or not by that name alone
 ├── SourceError                   something to ingest that cannot be read at all
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
-└── IndexFolderError                   the index folder cannot be used as it is
+└── IndexFolderError              the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet
     ├── IndexMismatchError        it was built with other settings
     ├── IndexDamagedError         a file of it cannot be read
     └── IndexBusyError            another process is writing it
 """
+
+import shutil
+from pathlib import Path
+
+_NO_ROOM_BYTES = 1_000_000
 
 
 class FootnoteError(Exception):
@@ -24,6 +30,10 @@ class ConfigError(FootnoteError):
 
 class QuestionError(FootnoteError):
     """The question is empty, or longer than the settings allow."""
+
+
+class UnknownPaperError(FootnoteError):
+    """A name means no paper of the catalogue, or more than one."""
 
 
 class SourceError(FootnoteError):
@@ -56,3 +66,28 @@ class IndexDamagedError(IndexFolderError):
 
 class IndexBusyError(IndexFolderError):
     """Another process holds the index for writing."""
+
+
+def is_fault(error: BaseException) -> bool:
+    """Whether this is a failure of a library, Rust's panics included, not a wish to stop."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def unusable(
+    place: str, folder: Path | None, error: BaseException, done: str = "used"
+) -> IndexDamagedError:
+    """What to say of a part of the index that failed: what it is, why, and what to do.
+
+    Args:
+        place: The part.
+        folder: Where it is; None for one on a server.
+        error: What its library raised, which need not say that the disk is full.
+        done: What could not be done with it.
+    """
+    reason = " ".join(str(error).split()) or type(error).__name__
+    no_room = any(sign in reason for sign in ("No space", "full", "File too large"))
+    if done == "written" and folder and folder.is_dir() and not no_room:
+        no_room = shutil.disk_usage(folder).free < _NO_ROOM_BYTES
+    step = "free some space and run the command again" if no_room else "run `footnote rebuild`"
+    where = f" {folder}" if folder else ""
+    return IndexDamagedError(f"{place}{where} cannot be {done}: {reason}; {step}")

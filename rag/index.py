@@ -1,36 +1,48 @@
-"""The index folder: a catalogue, what is derived from it, and a card that says how.
+"""The index folder: a catalogue, and what is derived from it.
 
-catalogue.sqlite   the papers (the truth)
-card.json          embedder, dimension, chunker and version of what follows
-chroma/            vectors of chunks
-words/             words of papers
-tokens/            word pieces of papers, for late interaction
-lock               held by the one process that writes
+catalogue.sqlite   the papers (the truth), and which generation is in force
+generations/       each with its card, vectors, words and word pieces; see `rag.generation`
+lock, writer       held by the one process that writes, and which that is
 """
 
+import copy
 import shutil
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+import sys
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
-from filelock import FileLock, Timeout
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from pydantic import ValidationError
+from llama_index.core.schema import TextNode
 
+from rag import lock
 from rag.catalogue import Catalogue
-from rag.chunk import CHUNKER, chunk_paper
+from rag.chunk import chunk_paper
 from rag.embed import piece_vectors
-from rag.errors import IndexBusyError, IndexDamagedError, IndexMismatchError, IndexMissingError
+from rag.errors import (
+    IndexBusyError,
+    IndexDamagedError,
+    IndexFolderError,
+    IndexMismatchError,
+    IndexMissingError,
+    UnknownPaperError,
+)
+from rag.generation import Card, Generation
 from rag.lexical import LexicalIndex
-from rag.schema import Paper, Record
-from rag.store import CosineChroma, open_chroma, remove_chroma
+from rag.pieces import Pieces
+from rag.probe import probe
+from rag.schema import Paper
+from rag.store import CosineChroma
+from rag.text import identity_key
 from rag.tokens import TokenIndex, paper_text
 
-# Raised when what is derived from the same catalogue would come out differently.
-FORMAT_VERSION = 3
 _BATCH = 64
+# What an index of format version 2 or less was made of, beside its catalogue.
+_OLD_PARTS = ("chroma", "words", "tokens")
 
 
 class Progress(Protocol):
@@ -41,24 +53,13 @@ class Progress(Protocol):
         ...
 
 
-class Card(Record):
-    """What an index was built with."""
+Say = Callable[[str], None]
+"""Told, in a line for a person, what is done that nobody asked for."""
 
-    embedder: str
-    dimension: int | None = None
-    """Numbers a vector; null until the first chunk is embedded."""
-    chunker: str = CHUNKER
-    format_version: int = FORMAT_VERSION
 
-    def difference(self, asked: "Card") -> str | None:
-        """Why an index with this card cannot serve settings that ask for another one."""
-        if self.format_version != asked.format_version:
-            return f"version {self.format_version}, this program writes {asked.format_version}"
-        if self.embedder != asked.embedder:
-            return f"embedder `{self.embedder}`, the settings ask for `{asked.embedder}`"
-        if self.chunker != asked.chunker:
-            return f"chunker `{self.chunker}`, this program cuts `{asked.chunker}`"
-        return None
+def say_on_stderr(line: str) -> None:
+    """Tell the person at the terminal."""
+    sys.stderr.write(f"footnote: {line}\n")
 
 
 class Index:
@@ -71,6 +72,7 @@ class Index:
         embedder: Callable[[], BaseEmbedding],
         *,
         create: bool = False,
+        say: Say = say_on_stderr,
     ):
         """Open the folder.
 
@@ -79,6 +81,7 @@ class Index:
             asked: What the settings ask for.
             embedder: Loads the embedder; called once, when something has to be embedded.
             create: Make what is missing.
+            say: Told of repairs.
 
         Raises:
             IndexMissingError: There is no index here, and `create` is false.
@@ -87,6 +90,8 @@ class Index:
         self.folder = folder
         self._asked = asked
         self._load_embedder = embedder
+        self._say = say
+        self._opened: tuple[str, Generation] | None = None
         if create:
             _make_writable(folder)
         self.catalogue = Catalogue(folder / "catalogue.sqlite", create=create)
@@ -96,20 +101,46 @@ class Index:
         """The embedder of the settings."""
         return self._load_embedder()
 
-    @cached_property
+    def opened_anew(self) -> "Index":
+        """The same index with its parts not yet opened, so that they are seen as they are now."""
+        other = copy.copy(self)
+        other._opened = None
+        return other
+
+    @property
     def vectors(self) -> CosineChroma:
         """Vectors of chunks."""
-        return open_chroma(self.folder / "chroma")
+        return self.generation().vectors
 
-    @cached_property
+    @property
     def tokens(self) -> TokenIndex:
         """Word pieces of papers; empty when the embedder gives none."""
-        return TokenIndex(self.folder / "tokens")
+        return self.generation().tokens
 
-    @cached_property
+    @property
     def words(self) -> LexicalIndex:
         """Words of papers."""
-        return LexicalIndex(self.folder / "words")
+        return self.generation().words
+
+    def generation(self) -> Generation:
+        """The generation in force, with its parts as they were when they were first used.
+
+        Raises:
+            IndexMissingError: Nothing was indexed yet.
+            IndexDamagedError: Its card is lost or cannot be read.
+        """
+        name = self.catalogue.state().generation
+        if name is None:
+            if any((self.folder / part).is_dir() for part in _OLD_PARTS):
+                raise IndexMismatchError(
+                    f"index {self.folder} was made by an earlier version; run `footnote rebuild`"
+                )
+            raise IndexMissingError(
+                f"index {self.folder} is empty; run `footnote ingest PATH` to fill it"
+            )
+        if self._opened is None or self._opened[0] != name:
+            self._opened = name, Generation.load(self._generations / name)
+        return self._opened[1]
 
     def check_card(self) -> None:
         """Make sure that the index fits the settings.
@@ -119,12 +150,7 @@ class Index:
             IndexMismatchError: It was built with other settings.
             IndexDamagedError: The card cannot be read.
         """
-        card = self._card()
-        if card is None:
-            raise IndexMissingError(
-                f"index {self.folder} is empty; run `footnote ingest PATH` to fill it"
-            )
-        if difference := card.difference(self._asked):
+        if difference := self.generation().card.difference(self._asked):
             raise IndexMismatchError(
                 f"index {self.folder} was built with {difference}; "
                 "run `footnote rebuild`, or name another with --index"
@@ -135,103 +161,298 @@ class Index:
 
         Raises:
             IndexMismatchError: It was built with other settings.
-            IndexDamagedError: The card cannot be read.
         """
-        if self._card() is not None:
+        try:
             self.check_card()
+        except (IndexMissingError, IndexDamagedError):
+            return  # nothing there, or nothing usable: the next update makes it
+
+    def check_dimension(self, vector: list[float]) -> None:
+        """Make sure that a vector can be compared with those of the index.
+
+        Raises:
+            IndexMismatchError: It has more or fewer numbers.
+        """
+        expected = self.generation().card.dimension
+        if expected is not None and len(vector) != expected:
+            raise IndexMismatchError(
+                f"index {self.folder} holds vectors of {expected} numbers, the embedder "
+                f"`{self._asked.embedder}` gives {len(vector)}; run `footnote rebuild`"
+            )
+
+    def holding(self) -> AbstractContextManager[None]:
+        """Hold the index for making it anew; as `writing`, without a word on what is unfinished.
+
+        Raises:
+            IndexBusyError: Another process holds it; the message says which and since when.
+        """
+        return lock.writing(self.folder)
 
     @contextmanager
     def writing(self) -> Generator[None]:
-        """Hold the index for writing.
+        """Hold the index for writing; says when an earlier command left something to be finished.
 
         Raises:
-            IndexBusyError: Another process holds it.
+            IndexBusyError: Another process holds it; the message says which and since when.
         """
-        lock = FileLock(self.folder / "lock", timeout=1)
+        with lock.writing(self.folder):
+            if n_pending := self.catalogue.count_pending():
+                self._say(
+                    f"an earlier command was interrupted: {n_pending:,} of "
+                    f"{len(self.catalogue):,} papers are not indexed; going on from there"
+                )
+            elif self.catalogue.leftovers():
+                self._say("an earlier removal was interrupted; finishing it")
+            yield
+
+    def make_whole(self) -> None:
+        """Finish what an interrupted command left and restore what is lost, before questions.
+
+        Costs next to nothing when nothing is wrong. While another process writes, what is indexed
+        can be asked.
+
+        Raises:
+            IndexMissingError: There are no papers.
+            IndexMismatchError: The index was built with other settings.
+            IndexBusyError: Something has to be done, and another process is writing.
+            IndexDamagedError: It cannot be done.
+        """
+        if not len(self.catalogue):
+            raise IndexMissingError(
+                f"index {self.folder} is empty; run `footnote ingest PATH` to fill it"
+            )
+        self.check_settings()
+        if self._is_whole():
+            return
         try:
-            with lock:
-                yield
-        except Timeout as error:
-            raise IndexBusyError(
-                f"index {self.folder} is being written by another process; wait for it to end"
-            ) from error
+            with self.writing():
+                self.update(_unwatched)
+        except IndexBusyError:
+            if not self.catalogue.count_served() or self.generation().faults():
+                raise
 
     def update(self, on_progress: Progress) -> None:
         """Bring the index up to the catalogue; what it already holds costs nothing.
 
-        May be interrupted at any point: what was not marked is done again by the next call.
+        May be interrupted at any point: what was not marked is done again by the next call. The
+        caller holds the index for writing.
 
         Args:
             on_progress: Told how many papers of all to do are done.
+
+        Raises:
+            IndexMismatchError: The index was built with other settings.
+            IndexDamagedError: It cannot be written.
         """
-        to_do = self.catalogue.count_pending()
-        if not to_do:
-            return
         self.check_settings()
-        done = 0
-        while papers := self.catalogue.pending(_BATCH):
-            self._replace(papers)
-            self.catalogue.mark_indexed(papers)
-            done += len(papers)
-            on_progress("indexing", done, to_do)
+        self._clean_up()
+        if reason := self._broken():
+            self._say(f"{reason}; making the index anew from the catalogue")
+            self.rebuild(on_progress)
+            return
+        self._catch_up(on_progress)
+        if self.catalogue.state().generation is None:
+            return  # there are no papers
+        if reason := self._miscounted():
+            self._say(f"{reason}; making the index anew from the catalogue")
+            self.rebuild(on_progress)
 
     def rebuild(self, on_progress: Progress) -> None:
-        """Derive everything anew from the catalogue, with the settings in force."""
-        _ = self.embedder  # one that cannot be loaded must not cost the index that works
-        self.catalogue.mark_all_pending()
-        self.__dict__.pop("vectors", None)
-        self.__dict__.pop("words", None)
-        self.__dict__.pop("tokens", None)
-        (self.folder / "card.json").unlink(missing_ok=True)
-        remove_chroma(self.folder / "chroma")
-        for part in ("words", "tokens"):
-            shutil.rmtree(self.folder / part, ignore_errors=True)
-        self.update(on_progress)
+        """Derive everything anew from the catalogue, with the settings in force.
+
+        It is made beside the index in force, which answers until the new one is whole. The caller
+        holds the index for writing.
+        """
+        _ = self.embedder
+        self._clean_up()
+        total, done, last = len(self.catalogue), 0, ""
+        made: Generation | None = None
+        while papers := self.catalogue.after(last, _BATCH):
+            chunks, pieces = self._embedded(papers)
+            made = made or self._make(chunks, pieces)
+            made.add(papers, chunks, pieces)
+            last = papers[-1].paper_id
+            done += len(papers)
+            on_progress("indexing", done, total)
+        if made is None:
+            self.catalogue.begin(None)
+        else:
+            made.seal()
+            self.catalogue.switch(made.name)
+        self._clean_up()
+
+    def named(self, names: Iterable[str]) -> list[Paper]:
+        """The papers that these ids or titles mean, in order, each once.
+
+        Raises:
+            UnknownPaperError: One means no paper, or several; all such are named.
+        """
+        found: dict[str, Paper] = {}
+        faults: list[str] = []
+        for name in names:
+            papers = list(self.catalogue.get([name]).values()) or self.catalogue.find(
+                [f"title:{identity_key(name)}"]
+            )
+            if len(papers) == 1:
+                found[papers[0].paper_id] = papers[0]
+            else:
+                ids = " and ".join(paper.paper_id for paper in papers)
+                faults.append(f"{name!r} is " + (f"the title of {ids}" if ids else "no paper here"))
+        if faults:
+            raise UnknownPaperError(
+                f"{'; '.join(faults)}; `footnote papers --json` lists ids and titles"
+            )
+        return list(found.values())
+
+    def remove(self, paper_ids: list[str]) -> None:
+        """Take papers out of the catalogue, and then out of everything derived from it.
+
+        From the first step on nothing cites them; should the rest be interrupted, the next command
+        does it. The caller holds the index for writing.
+        """
+        self.catalogue.remove(paper_ids)
+        self.update(_unwatched)
 
     def problems(self) -> list[str]:
-        """What does not agree with the catalogue, a line each; empty when all is well."""
+        """What does not agree with the catalogue, a line each; empty when all is well.
+
+        Real questions are asked of every part, by another process: a damaged file may end it.
+        """
         found: list[str] = []
         try:
             self.check_card()
-        except (IndexMissingError, IndexMismatchError, IndexDamagedError) as error:
+            generation = self.generation()
+        except IndexFolderError as error:
             return [str(error)]
         n_papers, n_pending = len(self.catalogue), self.catalogue.count_pending()
         if n_pending:
             found.append(f"{n_pending} of {n_papers} papers are not indexed")
-        if len(self.words) != n_papers:
-            found.append(f"word index holds {len(self.words)} papers, catalogue {n_papers}")
-        expected = {c.node_id for p in self.catalogue.papers() for c in chunk_paper(p)}
-        held = set(self.vectors.client.get(include=[])["ids"])
-        if missing := expected - held:
-            found.append(f"vector store lacks {len(missing)} of {len(expected)} chunks")
-        if surplus := held - expected:
-            found.append(f"vector store holds {len(surplus)} chunks of no paper")
-        if len(self.tokens) not in (0, n_papers):
-            found.append(f"token index holds {len(self.tokens)} papers, catalogue {n_papers}")
-        return found
+        if not n_papers:
+            found.append(f"index {self.folder} is empty; run `footnote ingest PATH` to fill it")
+        found += (faults := generation.faults(thorough=True))
+        if any("is not there" in fault for fault in faults):
+            return found
+        return found + probe(self.folder)
 
-    def _replace(self, papers: list[Paper]) -> None:
+    def _is_whole(self) -> bool:
+        try:
+            generation = self.generation()
+            return (
+                generation.is_sealed
+                and not self.catalogue.count_pending()
+                and not self.catalogue.leftovers()
+                and not generation.faults()
+                and not self._miscounted()
+            )
+        except (IndexMissingError, IndexDamagedError):
+            return False
+
+    def _broken(self) -> str | None:
+        """Why the generation in force cannot be gone on with; None where none is, or it can."""
+        try:
+            generation = self.generation()
+        except IndexMissingError:
+            return None
+        except IndexFolderError as error:
+            return _without_step(str(error))
+        if generation.is_sealed:
+            if faults := generation.faults():
+                return faults[0]
+            # After an interrupted removal the parts rightly hold more.
+            return None if self.catalogue.leftovers() else self._miscounted()
+        if not self.catalogue.count_served():  # ended before its first papers: begin again
+            self.catalogue.begin(None)
+            self._clean_up()
+            return None
+        found = generation.faults() or probe(self.folder, unfinished=True)
+        return _without_step(found[0]) if found else None
+
+    def _miscounted(self) -> str | None:
+        try:
+            generation = self.generation()
+            n_papers, n_chunks = self.catalogue.count_served(), self.catalogue.count_chunks()
+            if (held := generation.vectors.count()) != n_chunks:
+                return f"vector store holds {held} chunks, the catalogue has {n_chunks}"
+            if (held := len(generation.words)) != n_papers:
+                return f"word index holds {held} papers, the catalogue has {n_papers}"
+            if generation.card.pieces and (held := len(generation.tokens)) != n_papers:
+                return f"token index holds {held} papers, the catalogue has {n_papers}"
+        except IndexFolderError as error:
+            if "does not answer" in str(error):
+                raise
+            return _without_step(str(error))
+        return None
+
+    def _catch_up(self, on_progress: Progress) -> None:
+        to_do, done = self.catalogue.count_pending(), 0
+        if self.catalogue.state().generation is not None:
+            if not to_do and not self.catalogue.leftovers() and self.generation().is_sealed:
+                return
+            self.generation().unseal()
+            self._clear_leftovers()
+        elif not to_do:
+            return
+        while papers := self.catalogue.pending(_BATCH):
+            chunks, pieces = self._embedded(papers)
+            if self.catalogue.state().generation is None:
+                self.catalogue.begin(self._make(chunks, pieces).name)
+            if chunks:
+                self.check_dimension(chunks[0].get_embedding())
+            self.generation().add(papers, chunks, pieces)
+            self.catalogue.mark_indexed(papers)
+            done += len(papers)
+            on_progress("indexing", done, to_do)
+        self._clear_leftovers()
+        self.generation().seal()
+
+    def _clear_leftovers(self) -> None:
+        if not (versions := self.catalogue.leftovers()):
+            return
+        ids = {version.paper_id for version in versions}
+        gone = ids - self.catalogue.get(ids).keys()
+        self.generation().remove(versions, gone)
+        self.catalogue.mark_cleared(versions)
+
+    def _embedded(self, papers: list[Paper]) -> tuple[list[TextNode], list[Pieces] | None]:
         chunks = [chunk for paper in papers for chunk in chunk_paper(paper)]
         self.embedder(chunks)
-        if self._card() is None:
-            dimension = len(chunks[0].get_embedding())
-            card = self._asked.model_copy(update={"dimension": dimension})
-            (self.folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
-        # By paper, not by chunk: a shorter abstract has fewer chunks than the one it replaces.
-        self.vectors.client.delete(where={"paper_id": {"$in": [p.paper_id for p in papers]}})
-        self.vectors.add(list(chunks))
-        self.words.replace(papers)
-        if pieces := piece_vectors(self.embedder, [paper_text(paper) for paper in papers]):
-            self.tokens.replace(papers, pieces)
+        return chunks, piece_vectors(self.embedder, [paper_text(paper) for paper in papers])
 
-    def _card(self) -> Card | None:
-        file = self.folder / "card.json"
-        try:
-            return Card.model_validate_json(file.read_bytes()) if file.is_file() else None
-        except (OSError, ValidationError) as error:
-            raise IndexDamagedError(
-                f"index card {file} cannot be read; run `footnote rebuild`"
-            ) from error
+    def _make(self, chunks: list[TextNode], pieces: list[Pieces] | None) -> Generation:
+        dimension = len(chunks[0].get_embedding()) if chunks else None
+        card = self._asked.model_copy(update={"dimension": dimension, "pieces": bool(pieces)})
+        name = f"{int(time.time())}-{uuid4().hex[:8]}"
+        made = Generation.make(self._generations / name, card)
+        self._opened = name, made
+        return made
+
+    def _clean_up(self) -> None:
+        """Delete what a killed rebuild left, and what an earlier version of the program made."""
+        in_force = self.catalogue.state().generation
+        for folder in self._generations.glob("*"):
+            if folder.name != in_force:
+                try:
+                    Generation.load(folder).drop()
+                except IndexDamagedError as error:
+                    if "does not answer" not in str(error):
+                        shutil.rmtree(folder, ignore_errors=True)
+        if in_force is not None:
+            for part in _OLD_PARTS:
+                shutil.rmtree(self.folder / part, ignore_errors=True)
+            (self.folder / "card.json").unlink(missing_ok=True)
+
+    @property
+    def _generations(self) -> Path:
+        return self.folder / "generations"
+
+
+def _unwatched(phase: str, done: int, total: int | None) -> None:
+    """Nobody watches a repair."""
+
+
+def _without_step(message: str) -> str:
+    """A message without its next step, which is about to be taken."""
+    return message.split("; ")[0]
 
 
 def _make_writable(folder: Path) -> None:

@@ -11,7 +11,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from tantivy import Filter, Occur, Query
 
-from rag.errors import IndexDamagedError
+from rag.errors import IndexDamagedError, is_fault, unusable
 from rag.schema import Paper
 
 # Whole numbers keep their fraction: `1.91` is one word, and so is `W4A4KV4`.
@@ -51,21 +51,42 @@ class LexicalIndex:
 
     def __len__(self) -> int:
         """How many papers there are."""
-        return self._index.searcher().num_docs
+        with self._explained():
+            return self._index.searcher().num_docs
 
     def replace(self, papers: Iterable[Paper]) -> None:
         """Add papers, each in place of any older version; all are searchable on return."""
-        writer = self._index.writer(_WRITER_BYTES, 1)
-        for paper in papers:
-            writer.delete_documents_by_term("paper_id", paper.paper_id)
-            writer.add_document(
-                tantivy.Document(
-                    paper_id=paper.paper_id, text=_folded(f"{paper.title}\n{paper.abstract}")
+        with self._writing() as writer:
+            for paper in papers:
+                writer.delete_documents_by_term("paper_id", paper.paper_id)
+                writer.add_document(
+                    tantivy.Document(
+                        paper_id=paper.paper_id, text=_folded(f"{paper.title}\n{paper.abstract}")
+                    )
                 )
-            )
-        writer.commit()
-        writer.wait_merging_threads()
-        self._index.reload()
+
+    def remove(self, paper_ids: Iterable[str]) -> None:
+        """Delete papers; those that are not here are passed over."""
+        with self._writing() as writer:
+            for paper_id in paper_ids:
+                writer.delete_documents_by_term("paper_id", paper_id)
+
+    def paper_ids(self) -> set[str]:
+        """Ids of all papers."""
+        with self._explained():
+            searcher = self._index.searcher()
+            found = searcher.search(Query.all_query(), max(searcher.num_docs, 1))
+            return {searcher.doc(at)["paper_id"][0] for _, at in found.hits}
+
+    @contextmanager
+    def _writing(self) -> Generator[tantivy.IndexWriter]:
+        """Collect changes; all are made at once when this ends, or none."""
+        with self._explained("written"):
+            writer = self._index.writer(_WRITER_BYTES, 1)
+            yield writer
+            writer.commit()
+            writer.wait_merging_threads()
+            self._index.reload()
 
     def terms(self, text: str) -> list[str]:
         """The words of a text as they are searched: stemmed, without stop words, in order."""
@@ -73,7 +94,8 @@ class LexicalIndex:
 
     def n_papers_with(self, term: str) -> int:
         """How many papers hold this term."""
-        return self._index.searcher().doc_freq("text", term)
+        with self._explained():
+            return self._index.searcher().doc_freq("text", term)
 
     def idf(self, term: str) -> float:
         """How rare a term is, as BM25 counts it; above 0, largest for one that nothing holds."""
@@ -82,8 +104,9 @@ class LexicalIndex:
 
     def knows(self, name: str) -> bool:
         """Whether each word of a name, or a likely misspelling of it, is in some paper."""
-        searcher = self._index.searcher()
-        return all(searcher.search(self._query(t), 1).hits for t in self.terms(name))
+        with self._explained():
+            searcher = self._index.searcher()
+            return all(searcher.search(self._query(t), 1).hits for t in self.terms(name))
 
     def search(self, question: str, *, depth: int) -> list[tuple[str, float]]:
         """Ids and scores of the papers that share words with the question, best first.
@@ -104,14 +127,16 @@ class LexicalIndex:
             ]
 
     @contextmanager
-    def _explained(self) -> Generator[None]:
-        # tantivy raises plain ValueErrors for files that are damaged or gone.
+    def _explained(self, done: str = "used") -> Generator[None]:
+        # tantivy raises plain ValueErrors for files that are damaged or gone, or panics.
         try:
             yield
-        except (ValueError, OSError) as error:
-            raise IndexDamagedError(
-                f"word index {self._folder} cannot be used: {error}; run `footnote rebuild`"
-            ) from error
+        except IndexDamagedError:
+            raise
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            raise unusable("word index", self._folder, error, done) from error
 
     def _query(self, term: str) -> Query:
         """Match a term, or, where no paper holds it, what it may be a misspelling of."""

@@ -5,16 +5,20 @@ embedder as its card has it, which reads 256 tokens in float32.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from llama_index.core import Document, VectorStoreIndex
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.llms import MockLLM
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from rag.schema import Paper
 
 # What the card of all-MiniLM-L6-v2 says; the starter leaves it so.
 STOCK_TOKENS = 256
+# LlamaIndex's own default.
+STOCK_BATCH = 10
 
 
 class StockRetriever(BaseRetriever):
@@ -26,9 +30,17 @@ class StockRetriever(BaseRetriever):
             Document(text=f"{paper.title}\n{paper.abstract}", id_=paper.paper_id)
             for paper in papers
         ]
-        index = VectorStoreIndex.from_documents(documents, embed_model=embedder)
-        self._retriever = index.as_retriever(similarity_top_k=depth)
+        self._index = VectorStoreIndex.from_documents(documents, embed_model=embedder)
+        self._retriever = self._index.as_retriever(similarity_top_k=depth)
         self._embedder = embedder
+
+    def answer(self, question: str) -> str:
+        """What its query engine makes of a question, all but the language model's own time."""
+        return str(self._index.as_query_engine(llm=MockLLM()).query(question))
+
+    def save(self, folder: Path) -> None:
+        """Write the index as its starter does."""
+        self._index.storage_context.persist(str(folder))
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if query_bundle.embedding is None:

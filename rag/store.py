@@ -1,75 +1,152 @@
 """Vectors of chunks, kept by Chroma and searched as a LlamaIndex retriever."""
 
 import math
-import shutil
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import chromadb
+import httpx
 import numpy as np
+from chromadb.api import ClientAPI
 from chromadb.api.models.Collection import Collection
 from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
-from chromadb.errors import InternalError
+from chromadb.errors import NotFoundError
+from filelock import ReadWriteLock
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNode
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
     VectorStoreQuery,
-    VectorStoreQueryMode,
     VectorStoreQueryResult,
 )
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
 from rag.chunk import chunk_id, parse_chunk_id
-from rag.errors import EmbeddingError, IndexDamagedError
+from rag.errors import EmbeddingError, IndexDamagedError, is_fault, unusable
 from rag.pieces import unit_rows
 from rag.schema import Paper
 
 _COLLECTION = "chunks"
+_FOLDER, _SERVER = "vector store ", "Chroma server "
 # Neighbours looked at: with Chroma's default of 100 the order of the same index moved between runs.
 _SEARCHED = 400
+# What is kept of a chunk; its text is in the catalogue.
+_KEPT = ("paper_id", "version", "sentence")
+# Most that Chroma takes at once is some 5,000; smaller transactions are shorter waits for readers.
+_BATCH = 1_000
+_GATE_TIMEOUT_S = 60
+_SERVER_TIMEOUT_S = 30.0
+_CONNECT_TIMEOUT_S = 5.0
+# One that opens must not see the table of open systems emptied by another.
+_OPENING = threading.Lock()
 
 
 class CosineChroma(ChromaVectorStore):
-    """Chroma whose similarities are cosines: its own class returns exp(cosine - 1)."""
+    """Chroma whose similarities are cosines: its own class returns exp(cosine - 1).
 
-    def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:  # noqa: ANN401
-        """Search, best first, similarities in [-1, 1]."""
-        try:
-            return self._search(query, **kwargs)
-        except InternalError:
-            # Another process has added chunks: Chroma 1.5 sees them in its SQLite file, but goes
-            # on with the graph it loaded, and fails on the ids that this one lacks.
-            self.reopen()
-            return self._search(query, **kwargs)
+    It keeps of each chunk its vector and where it lies in which paper, neither text nor node.
+    """
 
-    def _search(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:  # noqa: ANN401
-        if query.filters is not None or kwargs or query.mode is not VectorStoreQueryMode.DEFAULT:
-            result = super().query(query, **kwargs)
-            # exp() of a distance above 700 is 0; a cosine distance is at most 2.
-            result.similarities = [1 + math.log(s) for s in result.similarities or ()]
-            return result
-        # What a paper says is read from the catalogue: to fetch and parse its chunks too takes
-        # several times as long as the search itself.
-        found = self.client.query(
-            query_embeddings=[query.query_embedding or []],
-            n_results=query.similarity_top_k,
-            include=["distances"],
-        )
-        [ids], distances = found["ids"], found["distances"] or [[]]
+    _place: str = PrivateAttr("vector store")
+    _gate: Callable[[], AbstractContextManager[object]] = PrivateAttr(nullcontext)
+
+    def add(self, nodes: Sequence[BaseNode], **_add_kwargs: Any) -> list[str]:  # noqa: ANN401
+        """Add chunks with their vectors; one that is already here is replaced.
+
+        Raises:
+            IndexDamagedError: Chroma cannot write them.
+        """
+        with self._explained("written"), self._gate():
+            for first in range(0, len(nodes), _BATCH):
+                batch = nodes[first : first + _BATCH]
+                self._collection.upsert(
+                    ids=[node.node_id for node in batch],
+                    embeddings=[node.get_embedding() for node in batch],
+                    metadatas=[{key: node.metadata[key] for key in _KEPT} for node in batch],
+                )
+        return [node.node_id for node in nodes]
+
+    def remove(self, versions: Sequence[tuple[str, str]]) -> None:
+        """Delete all chunks of these versions, each (paper id, version); none here is fine.
+
+        Raises:
+            IndexDamagedError: Chroma cannot delete them.
+        """
+        with self._explained("written"), self._gate():
+            for first in range(0, len(versions), _BATCH):
+                paper_ids, hashes = zip(*versions[first : first + _BATCH], strict=True)
+                # A version is a fingerprint of the text: no other paper has it.
+                among = [{"paper_id": {"$in": list(paper_ids)}}, {"version": {"$in": list(hashes)}}]
+                self._collection.delete(where={"$and": among})  # pyright: ignore[reportArgumentType]
+
+    def ids(self) -> set[str]:
+        """Ids of all chunks."""
+        with self._explained():
+            return set(self._collection.get(include=[])["ids"])
+
+    def unreachable(self, ids: Sequence[str], *, depths: Sequence[int]) -> list[str]:
+        """Which of these chunks a search by their own vector does not find.
+
+        Args:
+            ids: Chunks that are here.
+            depths: How many neighbours to look at; the next is tried with what one has missed.
+        """
+        with self._explained():
+            for depth in depths:
+                if not ids:
+                    break
+                held = self._collection.get(ids=list(ids), include=["embeddings"])
+                found = self._collection.query(
+                    query_embeddings=np.asarray(held["embeddings"]), n_results=depth, include=[]
+                )["ids"]
+                pairs = zip(held["ids"], found, strict=True)
+                ids = [id_ for id_, near in pairs if id_ not in near]
+        return list(ids)
+
+    def count(self) -> int:
+        """How many chunks there are."""
+        with self._explained():
+            return self._collection.count()
+
+    def _query(
+        self,
+        query_embeddings: list[float],
+        n_results: int,
+        where: dict[str, Any] | None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> VectorStoreQueryResult:
+        with self._explained():
+            found = self._collection.query(
+                query_embeddings=[query_embeddings],
+                n_results=n_results,
+                where=where or None,
+                # Its id says all that is read of a chunk; its metadata take longer than the search.
+                include=["distances"],
+                **kwargs,
+            )
+        ids, distances = found["ids"][0], (found["distances"] or [[]])[0]
         return VectorStoreQueryResult(
-            nodes=[_bare_node(chunk) for chunk in ids],
-            similarities=[1 - distance for distance in distances[0]],
+            nodes=[TextNode(id_=id_, metadata=parse_chunk_id(id_)) for id_ in ids],
+            similarities=[1 - distance for distance in distances],
             ids=ids,
         )
 
-    def reopen(self) -> None:
-        """See what other processes have written since this was opened."""
-        SharedSystemClient.clear_system_cache()
-        self._collection = _collection(Path(self.persist_dir or ""))
+    @contextmanager
+    def _explained(self, done: str = "read") -> Generator[None]:
+        try:
+            yield
+        except BaseException as error:  # Rust panics are no Exceptions
+            if not is_fault(error):
+                raise
+            raise _unusable(self._place, error, done) from error
 
     def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
         """Cosines in [-1, 1] of sentences to a question, by paper id; float, (n_sentences,).
@@ -77,12 +154,13 @@ class CosineChroma(ChromaVectorStore):
         Papers whose sentences are not all here are left out, as all are for a question without a
         vector.
         """
-        ids = {
-            p.paper_id: [chunk_id(p.paper_id, n) for n in range(len(p.sentences))] for p in papers
-        }
+        ids = {p.paper_id: [chunk_id(p, n) for n in range(len(p.sentences))] for p in papers}
         if query.embedding is None or not ids:
             return {}
-        held = self.client.get(ids=[i for own in ids.values() for i in own], include=["embeddings"])
+        with self._explained():
+            held = self._collection.get(
+                ids=[i for own in ids.values() for i in own], include=["embeddings"]
+            )
         cosines = (
             unit_rows(np.asarray(held["embeddings"]).reshape(len(held["ids"]), -1))
             @ (unit_rows(np.array([query.embedding]))[0])
@@ -95,42 +173,115 @@ class CosineChroma(ChromaVectorStore):
         }
 
 
-def _bare_node(chunk: str) -> TextNode:
-    paper_id, sentence = parse_chunk_id(chunk)
-    return TextNode(id_=chunk, metadata={"paper_id": paper_id, "sentence": sentence})
-
-
-def open_chroma(folder: Path) -> CosineChroma:
-    """Open the collection in this folder, or make it.
+def open_chroma(folder: Path, *, create: bool = False) -> CosineChroma:
+    """Open the collection in this folder, as it is now.
 
     Raises:
-        IndexDamagedError: Chroma cannot use the folder.
+        IndexDamagedError: There is none and `create` is false, or Chroma cannot use the folder.
+    """
+    place = f"{_FOLDER}{folder}"
+    if not create and not (folder / "chroma.sqlite3").is_file():
+        raise IndexDamagedError(f"{place} is not there; run `footnote rebuild`")
+
+    def gate(mode: Literal["read", "write"]) -> AbstractContextManager[object]:
+        # An instance a call: they exclude threads of this process too.
+        lock = ReadWriteLock(folder / "gate", is_singleton=False, timeout=_GATE_TIMEOUT_S)
+        return lock.read_lock() if mode == "read" else lock.write_lock()
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Chroma loads its graph from several files, which a writer replaces one by one.
+        with _OPENING, gate("write" if create else "read"):
+            # Chroma keeps one open system a path in this process, and what it has read of it.
+            SharedSystemClient.clear_system_cache()
+            client = chromadb.PersistentClient(
+                path=str(folder), settings=Settings(anonymized_telemetry=False)
+            )
+            collection = _collection(client, _COLLECTION, create=create)
+            _load(collection)
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        raise _unusable(place, error) from error
+    store = CosineChroma(chroma_collection=collection, persist_dir=str(folder))  # pyright: ignore[reportCallIssue]
+    store._place = place  # pyright: ignore[reportPrivateUsage]
+    store._gate = partial(gate, "write")  # pyright: ignore[reportPrivateUsage]
+    return store
+
+
+def open_server(url: str, name: str, *, create: bool = False) -> CosineChroma:
+    """Open a collection of a Chroma server.
+
+    Raises:
+        IndexDamagedError: The server does not answer, or lacks the collection and `create` is
+            false.
+    """
+    place = f"{_SERVER}{url}"
+    try:
+        collection = _collection(_connected(url), name, create=create)
+    except Exception as error:
+        raise _unusable(place, error) from error
+    store = CosineChroma(chroma_collection=collection)  # pyright: ignore[reportCallIssue]
+    store._place = place  # pyright: ignore[reportPrivateUsage]
+    return store
+
+
+def drop_from_server(url: str, name: str) -> None:
+    """Delete a collection of a Chroma server; none there is fine.
+
+    Raises:
+        IndexDamagedError: The server does not answer.
     """
     try:
-        collection = _collection(folder)
-        return CosineChroma(chroma_collection=collection, persist_dir=str(folder))  # pyright: ignore[reportCallIssue]
-    except Exception as error:  # Chroma raises its own, SQLite's, and bare Rust panics as errors
-        raise IndexDamagedError(
-            f"vector store {folder} cannot be used: {_on_one_line(error)}; run `footnote rebuild`"
-        ) from error
+        with suppress(NotFoundError):
+            _connected(url).delete_collection(name)
+    except Exception as error:
+        raise _unusable(f"{_SERVER}{url}", error) from error
 
 
-def _collection(folder: Path) -> Collection:
-    client = chromadb.PersistentClient(
-        path=str(folder), settings=Settings(anonymized_telemetry=False)
+@cache
+def _connected(url: str) -> ClientAPI:
+    """One client an address: it keeps its connections."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    # Its client waits for ever, from its first request on; so ask first, and then set a limit.
+    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=_CONNECT_TIMEOUT_S).raise_for_status()
+    client = chromadb.HttpClient(
+        host=parts.hostname or "",
+        port=parts.port or (443 if secure else 80),
+        ssl=secure,
+        settings=Settings(anonymized_telemetry=False),
     )
+    client._server._session.timeout = _SERVER_TIMEOUT_S  # pyright: ignore
+    return client
+
+
+def _collection(client: ClientAPI, name: str, *, create: bool) -> Collection:
+    if not create:
+        return client.get_collection(name, embedding_function=None)
     return client.get_or_create_collection(
-        _COLLECTION,
+        name,
         embedding_function=None,  # vectors come with the chunks
         configuration={"hnsw": {"space": "cosine", "ef_search": _SEARCHED}},
     )
 
 
-def remove_chroma(folder: Path) -> None:
-    """Delete the store in this folder, whatever state it is in; none there is fine."""
-    # Chroma keeps one open system a path in this process, which would go on with deleted files.
-    SharedSystemClient.clear_system_cache()
-    shutil.rmtree(folder, ignore_errors=True)
+def _load(collection: Collection) -> None:
+    """Have Chroma read its graph now: it does so at the first query."""
+    if collection.count():
+        some = collection.get(limit=1, include=["embeddings"])["embeddings"]
+        if some is not None and len(some):
+            collection.query(query_embeddings=np.asarray(some), n_results=1, include=[])
+
+
+def _unusable(place: str, error: BaseException, done: str = "used") -> IndexDamagedError:
+    if isinstance(error, httpx.HTTPError | ConnectionError) or "Could not connect" in str(error):
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return IndexDamagedError(
+            f"{place} does not answer: {reason}; start it, or change `store.url`"
+        )
+    folder = None if place.startswith(_SERVER) else Path(place.removeprefix(_FOLDER))
+    return unusable(_FOLDER.strip() if folder else place, folder, error, done)
 
 
 class DenseRetriever(BaseRetriever):
@@ -155,7 +306,3 @@ class DenseRetriever(BaseRetriever):
             NodeWithScore(node=node, score=score)
             for node, score in zip(result.nodes or (), result.similarities or (), strict=True)
         ]
-
-
-def _on_one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

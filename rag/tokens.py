@@ -21,7 +21,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from rag.errors import IndexDamagedError
+from rag.errors import is_fault, unusable
 from rag.pieces import Pieces, unit_rows
 from rag.schema import Paper
 
@@ -65,26 +65,42 @@ class TokenIndex:
             IndexDamagedError: The folder cannot be used.
         """
         self._folder = folder
-        try:
+        with self._explained():
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(folder / "rows.sqlite", check_same_thread=False, timeout=30)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute(_SCHEMA)
             file = folder / "projection.npy"
             self._projection = np.load(file) if file.is_file() else None
-        except (sqlite3.Error, OSError, ValueError) as error:
-            raise IndexDamagedError(
-                f"token index {folder} cannot be used: {error}; run `footnote rebuild`"
-            ) from error
         self._pieces: np.ndarray = np.empty((0, 0), np.int8)
         self._sentences: np.ndarray = np.empty(0, np.int16)
 
     def __len__(self) -> int:
         """How many papers there are."""
-        return self._db.execute("SELECT count(*) FROM rows").fetchone()[0]
+        with self._explained():
+            return self._db.execute("SELECT count(*) FROM rows").fetchone()[0]
+
+    def paper_ids(self) -> set[str]:
+        """Ids of all papers."""
+        with self._explained():
+            return {paper_id for (paper_id,) in self._db.execute("SELECT paper_id FROM rows")}
+
+    def remove(self, paper_ids: Iterable[str]) -> None:
+        """Delete papers; those that are not here are passed over.
+
+        Their pieces stay in the files, where nothing points at them, until the next rebuild.
+        """
+        with self._explained("written"), self._db:
+            self._db.executemany(
+                "DELETE FROM rows WHERE paper_id = ?", [(paper_id,) for paper_id in paper_ids]
+            )
 
     def replace(self, papers: Sequence[Paper], pieces: Sequence[Pieces]) -> None:
         """Add papers with their pieces, each in place of any older version."""
+        with self._explained("written"):
+            self._replace(papers, pieces)
+
+    def _replace(self, papers: Sequence[Paper], pieces: Sequence[Pieces]) -> None:
         if self._projection is None:
             self._projection = _projection(np.concatenate([p.vectors for p in pieces]))
             np.save(self._folder / "projection.npy", self._projection)
@@ -154,24 +170,41 @@ class TokenIndex:
         Returns:
             float32, (len(paper_ids), width), unit norm; a row of zeros for a paper without pieces.
         """
-        means = {own.paper_id: np.frombuffer(own.mean, np.float32) for own in self._rows(paper_ids)}
+        rows = self._rows(paper_ids)
+        means = {own.paper_id: np.frombuffer(own.mean, np.float32) for own in rows}
         if not means:
             return np.zeros((len(paper_ids), WIDTH), np.float32)
         nothing = np.zeros_like(next(iter(means.values())))
         return np.stack([means.get(paper_id, nothing) for paper_id in paper_ids])
 
+    @contextmanager
+    def _explained(self, done: str = "used") -> Generator[None]:
+        try:
+            yield
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            raise unusable("token index", self._folder, error, done) from error
+
     def _rows(self, paper_ids: Iterable[str]) -> list["_Row"]:
-        rows = self._db.execute(
-            "SELECT paper_id, start, n_pieces, mean FROM rows"
-            " WHERE paper_id IN (SELECT value FROM json_each(?))",
-            [json.dumps(list(paper_ids))],
-        )
-        return [_Row(*row) for row in rows]
+        with self._explained():
+            rows = self._db.execute(
+                "SELECT paper_id, start, n_pieces, mean FROM rows"
+                " WHERE paper_id IN (SELECT value FROM json_each(?))",
+                [json.dumps(list(paper_ids))],
+            )
+            return [_Row(*row) for row in rows]
 
     def _find(self, paper_ids: Iterable[str]) -> list["_Row"]:
         """Where the pieces of papers are, those without any left out; the files are mapped."""
+        if self._projection is None:
+            return []
         found = [own for own in self._rows(paper_ids) if own.n_pieces]
-        self._map(max((own.start + own.n_pieces for own in found), default=0))
+        end = max((own.start + own.n_pieces for own in found), default=0)
+        with self._explained():
+            self._map(end)
+            if end > min(len(self._pieces), len(self._sentences)):
+                raise ValueError(f"its files end before piece {end:,}")
         return found
 
     def _similarities(self, question: Pieces, found: Sequence["_Row"]) -> np.ndarray:

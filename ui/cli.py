@@ -105,6 +105,9 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Take in papers from listing pages and JSONL; running it again changes nothing."""
+    from rag.lock import check_free
+
+    check_free(config.index)  # before the libraries are loaded, which takes seconds
     from ingest.pipeline import ingest as run_ingest
     from rag.build import open_index
 
@@ -220,6 +223,39 @@ def evaluate(
 
 
 @command
+def bench(
+    config: Config,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Papers to measure with; the sample without any.")
+    ] = None,
+    n_papers: Annotated[
+        int | None, typer.Option("--papers", min=1, help="How many of them at most.")
+    ] = None,
+    n_questions: Annotated[int, typer.Option("--questions", min=1, help="Questions asked.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Measure speed and size beside LlamaIndex's starter, in one run."""
+    from eval.bench import SAMPLE
+    from eval.bench import bench as run_bench
+
+    with _progress(as_json) as on_progress:
+        result = run_bench(
+            config,
+            paths or [SAMPLE],
+            max_papers=n_papers,
+            n_questions=n_questions,
+            on_progress=on_progress,
+        )
+    if as_json:
+        _print_json(result)
+        return
+    _out.print(f"{result.n_papers:,} papers, {result.n_questions:,} questions")
+    ours, theirs = result.footnote.model_dump(), result.stock.model_dump()
+    for name, ratio in result.ratios.items():
+        _out.print(f"{name:24} {ours[name]:12,.1f} {theirs[name]:12,.1f} {ratio:8.2f}")
+
+
+@command
 def serve(
     config: Config,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -254,13 +290,37 @@ def rebuild(config: Config, as_json: AsJson = False) -> None:
     from rag.build import open_index
 
     index = open_index(config)
-    with index.writing(), _progress(as_json) as on_progress:
+    with index.holding(), _progress(as_json) as on_progress:
         index.rebuild(on_progress)
     problems = index.problems()
     if as_json:
         _print_json({"ok": not problems, "problems": problems})
+    elif problems:
+        _err.print(escape("\n".join(problems)))
     else:
         _out.print(f"rebuilt {len(index.catalogue):,} papers")
+    if problems:
+        raise typer.Exit(1)
+
+
+@command
+def remove(
+    config: Config,
+    papers: Annotated[list[str], typer.Argument(help="Ids of papers, or their titles.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take papers out of everything; taking in their source again brings them back."""
+    from rag.build import open_index
+
+    index = open_index(config)
+    with index.writing():
+        named = index.named(papers)
+        index.remove([paper.paper_id for paper in named])
+    if as_json:
+        _print_json({"removed": [{"paper_id": p.paper_id, "title": p.title} for p in named]})
+        return
+    for paper in named:
+        _out.print(escape(f"removed {paper.title}"))
 
 
 @contextmanager

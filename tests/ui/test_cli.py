@@ -220,13 +220,37 @@ def test_a_damaged_index_is_named_and_rebuilt(tmp_path: Path):
     index = tmp_path / "i"
     ask = ("ask", "what does Alpha keep", "--index", index)
     footnote_process("ingest", file, "--index", index)
-    (index / "words" / "meta.json").write_text("{")
-    (index / "chroma" / "chroma.sqlite3").write_bytes(b"junk" * 5000)
-    assert "cannot be used" in one_line(footnote_process(*ask, expect=1))
+    [generation] = (index / "generations").iterdir()
+    (generation / "words" / "meta.json").write_text("{")
+    (generation / "chroma" / "chroma.sqlite3").write_bytes(b"junk" * 5000)
+    doctor = footnote_process("doctor", "--index", index, expect=1)
+    assert "vector store" in doctor.stdout
+    assert "meta.json is not as it was written" in doctor.stdout
     footnote_process("rebuild", "--index", index)
     assert "on disk" in footnote_process(*ask).stdout
     (index / "catalogue.sqlite").write_bytes(b"junk" * 5000)
     assert "catalogue" in one_line(footnote_process("papers", "--index", index, expect=1))
+
+
+def test_remove_takes_papers_by_id_or_title(footnote: Run, tmp_path: Path):
+    file = tmp_path / "papers.jsonl"
+    bravo = '{"title": "Bravo: Routing", "abstract": "Bravo routes questions. It is cheap."}'
+    file.write_text(f"{GOOD}\n{bravo}")
+    at = ("--index", tmp_path / "i")
+    footnote("ingest", file, *at)
+    done = footnote("remove", "No Such Paper", "alpha a cache", *at, expect=1)
+    assert one_line(done).startswith("'No Such Paper' is no paper here; `footnote papers")
+    assert "2 papers" in footnote("papers", *at).stderr
+    assert footnote("remove", "alpha:  A  cache", *at).stdout == "removed Alpha: A Cache\n"
+    assert "mentions Alpha" in footnote("ask", "What does Alpha keep?", *at).stdout
+    [row] = json.loads(footnote("papers", "--json", *at).stdout)
+    removed = json.loads(footnote("remove", row["paper_id"], "--json", *at).stdout)
+    assert removed == {"removed": [{"paper_id": row["paper_id"], "title": "Bravo: Routing"}]}
+    assert "is empty" in one_line(footnote("ask", "What does Bravo route?", *at, expect=1))
+    empty = json.loads(footnote("rebuild", "--json", *at, expect=1).stdout)
+    assert not empty["ok"]
+    assert "is empty; run `footnote ingest PATH`" in empty["problems"][0]
+    assert "2 added" in footnote("ingest", file, *at).stdout
 
 
 def test_a_folder_that_may_not_be_written(tmp_path: Path):

@@ -1,0 +1,321 @@
+"""One generation of the index: all that is derived from the catalogue, in a folder of its own.
+
+A rebuild makes another beside it, and the catalogue then names that one; so there is always one
+that is whole.
+
+card.json       embedder, dimension, chunker, store and version of what follows
+chroma/         vectors of chunks, unless a Chroma server holds them
+words/          words of papers
+tokens/         word pieces of papers, for late interaction
+manifest.json   size and checksum of their files; absent while they are written
+"""
+
+import json
+import shutil
+import zlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from llama_index.core.schema import BaseNode
+from pydantic import ValidationError
+
+from rag.catalogue import Catalogue, Version
+from rag.chunk import CHUNKER, chunk_id
+from rag.errors import IndexDamagedError, IndexFolderError, unusable
+from rag.lexical import LexicalIndex
+from rag.pieces import Pieces
+from rag.schema import Paper, Record
+from rag.store import CosineChroma, drop_from_server, open_chroma, open_server
+from rag.tokens import TokenIndex
+
+# Raised when what is derived from the same catalogue would come out differently.
+FORMAT_VERSION = 3
+FOLDER = "folder"
+"""The store of a card whose vectors are kept in the generation's own folder."""
+_PARTS = {"chroma": "vector store", "words": "word index", "tokens": "token index"}
+# Larger files are compared by size alone when the index is opened; `doctor` reads all of them.
+_MAX_CHECKED_BYTES = 256_000_000
+_READ_BYTES = 1 << 20
+_BATCH = 200
+# A paper's own sentence, asked for by its own vector, is among so many.
+_NEAR, _FAR = 10, 200
+
+
+class Card(Record):
+    """What an index was built with."""
+
+    embedder: str
+    dimension: int | None = None
+    """Numbers a vector; null on the card that the settings ask for."""
+    chunker: str = CHUNKER
+    format_version: int = FORMAT_VERSION
+    store: str = FOLDER
+    """Address of the Chroma server that holds the vectors, or `folder`."""
+    pieces: bool = False
+    """Whether the embedder gives word pieces, so that `tokens/` holds every paper."""
+
+    def difference(self, asked: "Card") -> str | None:
+        """Why an index with this card cannot serve settings that ask for another one."""
+        if self.format_version != asked.format_version:
+            return f"version {self.format_version}, this program writes {asked.format_version}"
+        if self.embedder != asked.embedder:
+            return f"embedder `{self.embedder}`, the settings ask for `{asked.embedder}`"
+        if self.chunker != asked.chunker:
+            return f"chunker `{self.chunker}`, this program cuts `{asked.chunker}`"
+        if self.store != asked.store:
+            return f"store `{self.store}`, the settings ask for `{asked.store}`"
+        return None
+
+
+class Generation:
+    """The parts of one generation, opened when first used, as they then are."""
+
+    def __init__(self, folder: Path, card: Card, *, create: bool = False):
+        self.folder = folder
+        self.card = card
+        self._create = create
+
+    @classmethod
+    def make(cls, folder: Path, card: Card) -> "Generation":
+        """Begin an empty one.
+
+        Raises:
+            IndexDamagedError: The folder cannot be written.
+        """
+        try:
+            folder.mkdir(parents=True)
+            (folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
+        except OSError as error:
+            raise IndexDamagedError(
+                f"index folder {folder} cannot be written: {error.strerror}; "
+                "free some space or name another with --index"
+            ) from error
+        return cls(folder, card, create=True)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Generation":
+        """Find the one in this folder.
+
+        Raises:
+            IndexDamagedError: Its card is lost or cannot be read.
+        """
+        file = folder / "card.json"
+        try:
+            card = Card.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise IndexDamagedError(
+                f"index card {file} is lost or cannot be read; run `footnote rebuild`"
+            ) from error
+        return cls(folder, card)
+
+    @property
+    def name(self) -> str:
+        """What the catalogue and a Chroma server know it by."""
+        return self.folder.name
+
+    @cached_property
+    def vectors(self) -> CosineChroma:
+        """Vectors of chunks."""
+        if self.card.store == FOLDER:
+            return open_chroma(self.folder / "chroma", create=self._create)
+        return open_server(self.card.store, _collection_name(self.name), create=self._create)
+
+    @cached_property
+    def words(self) -> LexicalIndex:
+        """Words of papers."""
+        return LexicalIndex(self.folder / "words")
+
+    @cached_property
+    def tokens(self) -> TokenIndex:
+        """Word pieces of papers; empty when the embedder gives none."""
+        return TokenIndex(self.folder / "tokens")
+
+    def add(
+        self, papers: Sequence[Paper], chunks: Sequence[BaseNode], pieces: Sequence[Pieces] | None
+    ) -> None:
+        """Add papers, with their embedded chunks and word pieces, beside older versions of them."""
+        self.vectors.add(chunks)
+        self.words.replace(papers)
+        if pieces:
+            self.tokens.replace(papers, pieces)
+
+    def remove(self, versions: Sequence[Version], gone: Iterable[str]) -> None:
+        """Delete chunks of versions, and the words and pieces of papers that are gone."""
+        self.vectors.remove(versions)
+        if paper_ids := list(gone):
+            self.words.remove(paper_ids)
+            self.tokens.remove(paper_ids)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the last writer came to its end."""
+        return (self.folder / "manifest.json").is_file()
+
+    def seal(self) -> None:
+        """Note that the files are whole, and what they are."""
+        with self._explained():
+            listed = {str(file.relative_to(self.folder)): _sized(file) for file in self._files()}
+            new = self.folder / "manifest.json.new"
+            new.write_text(json.dumps(listed), encoding="utf-8")
+            new.replace(self.folder / "manifest.json")
+
+    def unseal(self) -> None:
+        """Note that the files are about to change."""
+        with self._explained():
+            (self.folder / "manifest.json").unlink(missing_ok=True)
+
+    def faults(self, *, thorough: bool = False) -> list[str]:
+        """Which parts are not there or not as they were written, a line each; reads no index."""
+        missing = [
+            f"{_PARTS[part]} {self.folder / part} is not there"
+            for part in self._part_folders()
+            if not any((self.folder / part).glob("*"))
+        ]
+        return missing or self._altered(thorough=thorough)
+
+    def _altered(self, *, thorough: bool) -> list[str]:
+        manifest = self.folder / "manifest.json"
+        if not manifest.is_file():
+            return []
+        try:
+            listed = json.loads(manifest.read_text(encoding="utf-8"))
+            return [
+                f"{_PARTS[Path(name).parts[0]]}: file {self.folder / name} is not as it was written"
+                for name, sized in listed.items()
+                if not _is_as_written(self.folder / name, *sized, thorough=thorough)
+            ]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            return [f"manifest {manifest} cannot be read: {' '.join(str(error).split())}"]
+
+    def drop(self) -> None:
+        """Delete it; what is not there is fine."""
+        if self.card.store != FOLDER:
+            drop_from_server(self.card.store, _collection_name(self.name))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise unusable("index folder", self.folder, error, "written") from error
+
+    def _part_folders(self) -> list[str]:
+        elsewhere = {"chroma": self.card.store != FOLDER, "tokens": not self.card.pieces}
+        return [part for part in _PARTS if not elsewhere.get(part)]
+
+    def _files(self) -> Iterator[Path]:
+        """Files that only writers change."""
+        for part in self._part_folders():
+            for file in sorted((self.folder / part).rglob("*")):
+                if file.is_file() and not _is_of_readers_too(file):
+                    yield file
+
+
+def _is_of_readers_too(file: Path) -> bool:
+    """Locks, what SQLite settles by itself, and graphs that Chroma has not kept on disk yet."""
+    graph = file.suffix in (".bin", ".pickle")
+    return (
+        file.name.startswith(".")
+        or file.name == "gate"
+        or ".sqlite" in file.name
+        or (graph and not (file.parent / "index_metadata.pickle").is_file())
+    )
+
+
+def disagreements(catalogue: Catalogue, generation: Generation) -> list[str]:
+    """What a generation does not hold as the catalogue says, a line each.
+
+    Every paper is asked for: its first sentence by its own vector, the paper by its title's words,
+    its pieces by their rows. A damaged part may take the process down: see `rag.probe`.
+    """
+    found: list[str] = []
+    for check in (_vector_faults, _word_faults, _token_faults):
+        try:
+            found += check(generation, catalogue)
+        except IndexFolderError as error:
+            found.append(str(error))
+    return found
+
+
+def _served(catalogue: Catalogue) -> Iterator[list[Paper]]:
+    last = ""
+    while papers := catalogue.served_after(last, _BATCH):
+        yield papers
+        last = papers[-1].paper_id
+
+
+def _vector_faults(generation: Generation, catalogue: Catalogue) -> list[str]:
+    held = generation.vectors.ids()
+    expected: set[str] = set()
+    lost: list[str] = []
+    for papers in _served(catalogue):
+        expected |= {chunk_id(p, n) for p in papers for n in range(len(p.sentences))}
+        firsts = [chunk_id(p, 0) for p in papers if p.sentences and chunk_id(p, 0) in held]
+        lost += generation.vectors.unreachable(firsts, depths=(_NEAR, _FAR))
+    return [
+        line
+        for n, line in (
+            (len(expected - held), f"vector store lacks {{}} of {len(expected)} chunks"),
+            (len(held - expected), "vector store holds {} chunks of no paper"),
+            (len(lost), "vector store does not find {} papers by their own sentences"),
+        )
+        if n
+        for line in [line.format(n)]
+    ]
+
+
+def _word_faults(generation: Generation, catalogue: Catalogue) -> list[str]:
+    lost = 0
+    for papers in _served(catalogue):
+        for paper in papers:
+            found = generation.words.search(paper.title, depth=_FAR)
+            lost += bool(generation.words.terms(paper.title)) and paper.paper_id not in dict(found)
+    found = [f"word index does not find {lost} papers by their titles"] if lost else []
+    return found + _compared("word index", generation.words.paper_ids(), catalogue)
+
+
+def _token_faults(generation: Generation, catalogue: Catalogue) -> list[str]:
+    if not generation.card.pieces:
+        return []
+    tokens, place = generation.tokens, np.zeros(1, int)
+    any_piece = np.ones((1, generation.card.dimension or 1), np.float32)
+    for papers in _served(catalogue):
+        question = Pieces(any_piece, place, place)
+        tokens.paper_scores(question, np.ones(1), [p.paper_id for p in papers])
+    return _compared("token index", tokens.paper_ids(), catalogue)
+
+
+def _compared(part: str, held: set[str], catalogue: Catalogue) -> list[str]:
+    expected = {paper.paper_id for papers in _served(catalogue) for paper in papers}
+    found: list[str] = []
+    if missing := expected - held:
+        found.append(f"{part} lacks {len(missing)} of {len(expected)} papers")
+    if surplus := held - expected:
+        found.append(f"{part} holds {len(surplus)} papers that are not in the catalogue")
+    return found
+
+
+def _collection_name(generation: str) -> str:
+    return f"footnote-{generation}"
+
+
+def _sized(file: Path) -> tuple[int, int]:
+    return file.stat().st_size, _checksum(file)
+
+
+def _is_as_written(file: Path, size: int, checksum: int, *, thorough: bool) -> bool:
+    if not file.is_file() or file.stat().st_size != size:
+        return False
+    return (size > _MAX_CHECKED_BYTES and not thorough) or _checksum(file) == checksum
+
+
+def _checksum(file: Path) -> int:
+    value = 0
+    with file.open("rb") as opened:
+        while data := opened.read(_READ_BYTES):
+            value = zlib.crc32(data, value)
+    return value
