@@ -62,8 +62,9 @@ class Assistant:
         return self._hits(self._query(question), k)
 
     def paper(self, paper_id: str) -> Paper | None:
-        """One paper by its id; None when it is not in the catalogue."""
-        return self.catalogue.get([paper_id]).get(paper_id)
+        """One paper by an id that it has or had; None when it is not in the catalogue."""
+        own_id = self.catalogue.resolve(paper_id)
+        return self.catalogue.get([own_id]).get(own_id) if own_id else None
 
     def _never_mentioned(self, names: list[str]) -> str:
         return f"Nothing in {self._the_papers()} mentions {' or '.join(names)}."

@@ -164,6 +164,9 @@ class Index:
         Args:
             on_progress: Told how many papers of all to do are done.
         """
+        if leftovers := self.catalogue.leftovers():
+            self._remove(leftovers)
+            self.catalogue.forget_leftovers(leftovers)
         to_do = self.catalogue.count_pending()
         if not to_do:
             return
@@ -223,6 +226,13 @@ class Index:
         self.words.replace(papers)
         if pieces := piece_vectors(self.embedder, [paper_text(paper) for paper in papers]):
             self.tokens.replace(papers, pieces)
+
+    def _remove(self, paper_ids: list[str]) -> None:
+        if self._card() is None:
+            return  # nothing was indexed yet
+        self.vectors.client.delete(where={"paper_id": {"$in": paper_ids}})
+        self.words.remove(paper_ids)
+        self.tokens.remove(paper_ids)
 
     def _card(self) -> Card | None:
         file = self.folder / "card.json"

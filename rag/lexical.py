@@ -63,6 +63,15 @@ class LexicalIndex:
         writer.wait_merging_threads()
         self._index.reload()
 
+    def remove(self, paper_ids: Iterable[str]) -> None:
+        """Take papers out; ids that are not there cost nothing."""
+        writer = self._index.writer(_WRITER_BYTES, 1)
+        for paper_id in paper_ids:
+            writer.delete_documents_by_term("paper_id", paper_id)
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
+
     def terms(self, text: str) -> list[str]:
         """The words of a text as they are searched: stemmed, without stop words, in order."""
         return self._analyzer.analyze(_folded(text))

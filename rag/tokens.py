@@ -94,6 +94,11 @@ class TokenIndex:
         with self._db:
             self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", rows)
 
+    def remove(self, paper_ids: Iterable[str]) -> None:
+        """Take papers out; ids that are not there cost nothing."""
+        with self._db:
+            self._db.executemany("DELETE FROM rows WHERE paper_id = ?", [(i,) for i in paper_ids])
+
     def paper_scores(
         self, question: Pieces, weights: np.ndarray, paper_ids: Iterable[str]
     ) -> dict[str, float]:
