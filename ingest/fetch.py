@@ -26,7 +26,6 @@ _RETRYABLE = frozenset([408, 425, 429, 500, 502, 503, 504])
 _MAX_REDIRECTS = 5
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
-_CHUNK_BYTES = 65_536
 
 
 class Kind(NamedTuple):
@@ -96,7 +95,14 @@ class Fetcher:
         Raises:
             FetchError: The service does not answer, or not with such a page.
         """
-        address = str(httpx.URL(url).copy_merge_params(parameters))
+        try:
+            address = str(httpx.URL(url).copy_merge_params(parameters))
+        except httpx.InvalidURL as error:
+            raise FetchError(
+                f"{self.service} cannot be asked at {url[:200]!r}: {error}; "
+                "check its `url` under `sources` in the settings",
+                retryable=False,
+            ) from error
         page = self._cache / f"{fingerprint(address)}.page"
         note = _load_note(page)
         if note and time.time() - note.fetched < self._fresh_s:
@@ -132,6 +138,11 @@ class Fetcher:
             headers["If-Modified-Since"] = note.last_modified
         try:
             response, body = self._request(address, headers, deadline)
+        except httpx.InvalidURL as error:
+            raise FetchError(
+                f"{self.service} sends to no address: {error}",
+                retryable=False,
+            ) from error
         except httpx.HTTPError as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise FetchError(
@@ -159,7 +170,8 @@ class Fetcher:
         for _ in range(_MAX_REDIRECTS + 1):
             self._wait_for_turn()
             with self._client.stream("GET", address, headers=dict(headers)) as response:
-                if not response.is_redirect:
+                # Not `is_redirect`, which counts 304 too.
+                if not response.has_redirect_location:
                     return response, self._body(response, deadline)
                 target = httpx.URL(urljoin(address, response.headers["location"]))
             secure = target.scheme == "https" or httpx.URL(address).scheme == "http"
@@ -174,7 +186,8 @@ class Fetcher:
 
     def _body(self, response: httpx.Response, deadline: float) -> bytes:
         body = bytearray()
-        for chunk in response.iter_raw(_CHUNK_BYTES):
+        # Pieces as they come: waiting for larger ones would let an answer drip past the deadline.
+        for chunk in response.iter_raw():
             body += chunk
             if len(body) > self._page_bytes:
                 raise FetchError(
