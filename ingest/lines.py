@@ -52,6 +52,8 @@ def load_lines(path: Path) -> Iterator[Line]:
 
 def open_stdin() -> io.BufferedReader:
     """The standard input, to be closed without closing it for others."""
+    if sys.stdin is None:  # a process may be started without one
+        raise SourceError("there is no standard input")
     return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
 
 

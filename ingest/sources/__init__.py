@@ -106,7 +106,8 @@ def _take(lines: Iterator[Line], n_texts: int) -> list[Line]:
 
 def _checked(item: SourceRecord | Refusal) -> SourceRecord | Refusal:
     if isinstance(item, Refusal):
-        return item
+        record = item.record and printable(item.record)
+        return item.model_copy(update={"record": record, "reason": printable(item.reason)})
     reason = fault(item)
     if reason is None:
         return item
