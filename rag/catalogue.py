@@ -37,10 +37,19 @@ CREATE TABLE IF NOT EXISTS aliases (
     alias    TEXT PRIMARY KEY,      -- an id that was or could have been this paper's
     paper_id TEXT NOT NULL REFERENCES papers
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS leftovers (
-    paper_id TEXT PRIMARY KEY       -- no paper any more, but the index may still hold it
+CREATE TABLE IF NOT EXISTS leftovers (   -- what the index may hold and nothing asks for any more
+    paper_id TEXT NOT NULL,
+    version  TEXT NOT NULL,
+    PRIMARY KEY (paper_id, version)
 ) WITHOUT ROWID;
 """
+
+
+class Version(NamedTuple):
+    """One version of a paper, as the index knows it."""
+
+    paper_id: str
+    version: str
 
 
 class Part(NamedTuple):
@@ -134,7 +143,8 @@ class Catalogue:
         """
         with self._explained(), self._db:
             for paper, keys in papers:
-                self._put(paper, keys)
+                self._save(paper)
+                self._save_keys(paper, keys)
             self._db.executemany("INSERT OR REPLACE INTO records VALUES (?, ?)", records.items())
 
     def keys_of(self, paper_ids: Iterable[str], *, shared_by: int) -> set[str]:
@@ -208,41 +218,45 @@ class Catalogue:
 
     def regroup(self, change: Regrouping) -> None:
         """Replace papers by what their parts now are, all or none."""
-        ids = [(paper.paper_id,) for paper, _ in change.papers]
-        gone = [(paper_id,) for paper_id in change.gone]
+        gone = _listed(change.gone)
+        touched = _listed([*(paper.paper_id for paper, _ in change.papers), *change.gone])
+        among = "WHERE paper_id IN (SELECT value FROM json_each(?))"
+        moved = [(new, old) for old, new in change.aliases.items() if old in change.gone]
         with self._explained(), self._db:
+            for version in ("version", "indexed"):
+                self._db.execute(
+                    f"INSERT OR IGNORE INTO leftovers SELECT paper_id, {version} FROM papers"  # noqa: S608
+                    f" {among} AND {version} IS NOT NULL",
+                    [gone],
+                )
             for table in ("keys", "aliases", "parts"):
-                # Table names are our own.
-                self._db.executemany(f"DELETE FROM {table} WHERE paper_id = ?", ids + gone)  # noqa: S608
-            self._db.executemany("DELETE FROM papers WHERE paper_id = ?", gone)
-            self._db.executemany("INSERT OR IGNORE INTO leftovers VALUES (?)", gone)
-            self._db.executemany("DELETE FROM leftovers WHERE paper_id = ?", ids)
+                self._db.execute(f"DELETE FROM {table} {among}", [touched])  # noqa: S608
+            self._db.execute(f"DELETE FROM papers {among}", [gone])  # noqa: S608
             for paper, keys in change.papers:
-                self._put(paper, keys)
+                self._save(paper)
+                self._save_keys(paper, keys)
             for paper_id, parts in change.parts.items():
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)",
-                    [(p.part_id, paper_id, p.paper.model_dump_json(), p.apart) for p in parts],
-                )
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO records VALUES (?, ?)",
-                    [(part.part_id, paper_id) for part in parts],
-                )
+                self._save_parts(paper_id, parts)
             self._db.executemany(
                 "INSERT OR IGNORE INTO aliases VALUES (?, ?)", change.aliases.items()
             )
-            moved = [(new, old) for old, new in change.aliases.items() if old in change.gone]
             self._db.executemany("UPDATE records SET paper_id = ? WHERE paper_id = ?", moved)
 
-    def leftovers(self) -> list[str]:
-        """Ids that are papers no more, and that the index may still hold."""
-        return [paper_id for (paper_id,) in self._rows("SELECT paper_id FROM leftovers")]
+    def leftovers(self) -> list[Version]:
+        """Versions that the index may hold, and that are of no paper any more."""
+        return [
+            Version(*row)
+            for row in self._rows(
+                "SELECT l.paper_id, l.version FROM leftovers l LEFT JOIN papers p"
+                " ON p.paper_id = l.paper_id WHERE p.paper_id IS NULL"
+            )
+        ]
 
-    def forget_leftovers(self, paper_ids: Iterable[str]) -> None:
-        """Note that the index holds these no more."""
+    def mark_cleared(self, versions: Iterable[Version]) -> None:
+        """Note that the index no longer holds anything of these."""
         with self._explained(), self._db:
             self._db.executemany(
-                "DELETE FROM leftovers WHERE paper_id = ?", [(i,) for i in paper_ids]
+                "DELETE FROM leftovers WHERE paper_id = ? AND version = ?", versions
             )
 
     def count_pending(self) -> int:
@@ -270,15 +284,23 @@ class Catalogue:
         with self._explained(), self._db:
             self._db.execute("UPDATE papers SET indexed = NULL")
 
-    def _put(self, paper: Paper, keys: Iterable[str]) -> None:
+    def _save(self, paper: Paper) -> None:
         self._db.execute(
             "INSERT INTO papers (paper_id, record, version) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET record = excluded.record,"
-            " version = excluded.version",
+            " ON CONFLICT DO UPDATE SET record = excluded.record, version = excluded.version",
             (paper.paper_id, paper.model_dump_json(), paper.version),
         )
+
+    def _save_keys(self, paper: Paper, keys: Iterable[str]) -> None:
         self._db.executemany(
             "INSERT OR IGNORE INTO keys VALUES (?, ?)", [(key, paper.paper_id) for key in keys]
+        )
+
+    def _save_parts(self, paper_id: str, parts: Iterable[Part]) -> None:
+        rows = [(p.part_id, paper_id, p.paper.model_dump_json(), p.apart) for p in parts]
+        self._db.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)", rows)
+        self._db.executemany(
+            "INSERT OR REPLACE INTO records VALUES (?, ?)", [row[:2] for row in rows]
         )
 
     def _papers(self, sql: str, values: Sequence[object]) -> list[Paper]:

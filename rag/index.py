@@ -165,8 +165,8 @@ class Index:
             on_progress: Told how many papers of all to do are done.
         """
         if leftovers := self.catalogue.leftovers():
-            self._remove(leftovers)
-            self.catalogue.forget_leftovers(leftovers)
+            self._remove([version.paper_id for version in leftovers])
+            self.catalogue.mark_cleared(leftovers)
         to_do = self.catalogue.count_pending()
         if not to_do:
             return

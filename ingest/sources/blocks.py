@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ingest.lines import Line
 
-MAX_BLOCK_CHARS = 1_000_000
+MAX_BLOCK_CHARS = 300_000
 
 
 class Block(NamedTuple):

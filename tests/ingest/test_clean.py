@@ -83,7 +83,7 @@ residue = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(residue | st.text(max_size=60))
 def test_cleaning_twice_changes_nothing_more(text: str):
     assert clean_text(clean_text(text)) == clean_text(text)

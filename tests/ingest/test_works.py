@@ -10,10 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.identity import CROWD, record_fingerprint, regroup, split, to_paper
+from ingest.pipeline import ingest
 from ingest.record import SourceRecord
-from ingest.works import explain
+from ingest.works import explain, split_paper
+from rag.build import open_index
 from rag.catalogue import Catalogue, Part
+from rag.config import load_config
 from rag.errors import PaperError
+from rag.index import Index
 from rag.schema import Paper, Sighting
 
 T1, T2 = "A Cache That Lives on Disk", "Blocks Predicted Before They Are Read"
@@ -84,7 +88,7 @@ def test_two_known_papers_can_turn_out_to_be_one_and_both_ids_find_it(tmp_path: 
     assert [p.paper_id for p in catalogue.papers()] == [older]
     assert catalogue.resolve(newer) == catalogue.resolve(older) == older
     # The index may still hold the other one; it is told so.
-    assert catalogue.leftovers() == [newer]
+    assert [version.paper_id for version in catalogue.leftovers()] == [newer]
 
 
 texts = st.sampled_from([A1, A2, A3, A1[:120], A1 + A2, f"{A1}This version says more."])
@@ -250,3 +254,29 @@ def _keys(paper: Paper) -> frozenset[str]:
 def test_an_id_that_nobody_has_is_an_error_that_says_what_to_do(tmp_path: Path):
     with pytest.raises(PaperError, match=r"'arxiv:1'; `footnote papers --json` lists"):
         explain(catalogue_of(tmp_path), "arxiv:1")
+
+
+@pytest.mark.slow
+def test_the_index_follows_a_merge_and_a_split(tmp_path: Path):
+    """Two papers become one and two again; nothing of either is left over in the index."""
+    config = load_config(index=tmp_path / "index")
+
+    def run(*records: SourceRecord) -> Index:
+        file = tmp_path / "papers.jsonl"
+        file.write_text(
+            "".join(r.model_dump_json(include={"title", "abstract"}) + "\n" for r in records)
+        )
+        index = open_index(config, create=True)
+        ingest([file], index, lambda *_: None)
+        assert index.problems() == []
+        return index
+
+    assert len(run(CHAIN[0], CHAIN[1]).catalogue) == 2
+    index = run(CHAIN[2])
+    [paper] = index.catalogue.papers()
+    assert len(index.words) == 1
+    apart = split_paper(index, paper.paper_id, lambda *_: None)
+    assert len(apart) == len(index.catalogue.papers()) == len(index.words) == 3
+    assert index.problems() == []
+    with pytest.raises(PaperError, match="it is one record"):
+        split_paper(index, apart[0].paper_id, lambda *_: None)
