@@ -8,7 +8,7 @@ which records come, and whatever the batches, the same records give the same pap
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -84,12 +84,12 @@ def to_paper(record: SourceRecord) -> Paper:
 
 def identity_keys(paper: Paper) -> frozenset[str]:
     """Keys that another record of the same work would share at least one of."""
-    keys = {f"title:{identity_key(clean_text(title))}" for title in paper.titles}
+    keys = {_title_key(title) for title in paper.titles}
     if paper.arxiv_id:
         keys.add(f"arxiv:{paper.arxiv_id}")
     if paper.doi:
         keys.add(f"doi:{paper.doi}")
-    abstract = identity_key(paper.abstract)
+    abstract = _spelling(paper.abstract)
     if len(abstract) >= _MIN_ABSTRACT_KEY:
         keys |= {f"abstract:{fingerprint(abstract)}", f"start:{abstract[:_START_CHARS]}"}
     return frozenset(keys)
@@ -102,7 +102,7 @@ def find_same_work(paper: Paper, candidates: Iterable[Paper]) -> Paper | None:
 
 def with_own_id(paper: Paper) -> Paper:
     """Give a work whose title another work has an id of its own, from title and abstract."""
-    own = fingerprint(identity_key(paper.title), identity_key(paper.abstract))
+    own = fingerprint(_spelling(paper.title), _spelling(paper.abstract))
     return paper.model_copy(update={"paper_id": f"title:{own}"})
 
 
@@ -285,6 +285,17 @@ class _Text:
         return len(small & large) / len(small) if small else 0.0
 
 
+# Each text of a batch is asked for several times.
+@lru_cache(maxsize=1_000)
+def _spelling(text: str) -> str:
+    return identity_key(text)
+
+
+@lru_cache(maxsize=1_000)
+def _title_key(title: str) -> str:
+    return f"title:{identity_key(clean_text(title))}"
+
+
 def _is_weak(key: str) -> bool:
     return key.startswith(("title:", "start:"))
 
@@ -318,7 +329,7 @@ def _first_authors(one: Paper, other: Paper) -> bool | None:
 
 
 def _content(paper: Paper) -> str:
-    return fingerprint(identity_key(paper.title), identity_key(paper.abstract))
+    return fingerprint(_spelling(paper.title), _spelling(paper.abstract))
 
 
 def _connected(parts: Iterable[Part], catalogue: Catalogue) -> dict[str, Paper]:
