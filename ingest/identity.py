@@ -27,7 +27,7 @@ _MIN_VERSION_LIKENESS = 0.8
 _MIN_ABSTRACT_KEY = 200
 _START_CHARS = 60
 # A title that more papers have names none of them, and comparing them all would take for ever.
-CROWD = 100
+CROWD = 50
 
 # Raised when the same record would become another paper: cleaning, splitting or merging changed.
 _VERSION = "2"

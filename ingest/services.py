@@ -23,6 +23,7 @@ _NAMES = {"arxiv": "arXiv", "hf": "Hugging Face Daily Papers"}
 _LOCATOR = re.compile(r"(arxiv|hf):(.*)", re.IGNORECASE | re.DOTALL)
 _DAYS = re.compile(r"(?:^|\s)(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?$")
 _TOTAL = re.compile(rb"<opensearch:totalResults[^<>]{0,500}>\s{0,50}(\d{1,9})\s{0,50}<")
+_START = re.compile(rb"<opensearch:startIndex[^<>]{0,500}>\s{0,50}(\d{1,9})\s{0,50}<")
 _MAX_DAYS = 366
 # The daily papers of one day are fewer; the service gives 50 unless asked for more.
 _DAILY_PAPERS = 100
@@ -184,7 +185,17 @@ def _span(name: str, days: re.Match[str]) -> tuple[datetime.date, datetime.date]
 def _feed_fault(body: bytes) -> str | None:
     if b"<feed" not in body[:20_000]:
         return "something that is no Atom feed"
-    return None if body.rstrip().endswith(b"</feed>") else "a feed that has no end"
+    if not body.rstrip().endswith(b"</feed>"):
+        return "a feed that has no end"
+    total, start = _TOTAL.search(body), _START.search(body)
+    # arXiv now and then gives a page of nothing in the middle of a list.
+    if (
+        b"<entry" not in body
+        and total
+        and int(total.group(1)) > int(start.group(1) if start else 0)
+    ):
+        return "a page without papers where there should be some"
+    return None
 
 
 def _list_fault(body: bytes) -> str | None:

@@ -70,6 +70,8 @@ def main() -> NoReturn:
         _quieten()
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        if code == _INTERRUPTED:  # typer turns an interrupt into its exit code, and says nothing
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except TyperException as error:
         _fail(f"{error.format_message()} See `footnote --help`.", code=2)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -249,6 +250,7 @@ def test_what_was_fetched_before_a_failure_is_not_fetched_again(serve: Serve, tm
         pytest.param(Reply(body=feed(ALL), cut=True), id="cut-body"),
         pytest.param(Reply(body=feed(ALL)[:-30]), id="feed-without-end"),
         pytest.param(Reply(body=b"not a feed"), id="no-feed"),
+        pytest.param(Reply(body=feed([], 7)), id="a-page-of-nothing"),
     ],
 )  # fmt: skip
 def test_a_passing_fault_is_tried_again(
@@ -417,3 +419,40 @@ def test_the_command_fetches_keeps_and_goes_on(serve: Serve, tmp_path: Path):
     report = ingest()
     assert (report["records"], report["added"], report["unchanged"]) == (7, 1, 6)
     assert len(server.requests) == 4
+
+
+@pytest.mark.slow
+def test_an_interrupted_fetch_stops_at_once_and_goes_on_later(serve: Serve, tmp_path: Path):
+    slow = True
+
+    def stalls(asked: dict[str, str], n: int) -> Reply:
+        if slow and asked["start"] == "3":
+            time.sleep(60)
+        return arxiv(asked, n)
+
+    server = serve(stalls)
+    environment = os.environ | {
+        "FOOTNOTE_SOURCES__ARXIV__URL": server.url,
+        "FOOTNOTE_SOURCES__ARXIV__INTERVAL_S": "0",
+        "FOOTNOTE_SOURCES__PAGE_PAPERS": "3",
+        "PYTHONPATH": str(ROOT),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ui.cli", "ingest", SEARCH, "--index", "i"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while len(server.requests) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert (process.returncode, stdout) == (130, "")
+    assert stderr == "footnote: interrupted; the same command goes on from here\n"
+    slow = False
+    cache = tmp_path / "i" / "fetched"
+    assert fetch(server.url, cache) == TITLES
+    # The first page was kept.
+    assert [asked["start"] for _, asked, _ in server.requests] == ["0", "3", "3", "6"]
