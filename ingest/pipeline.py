@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ingest.identity import record_fingerprint, regroup, to_paper
-from ingest.record import Refusal, SourceRecord
+from ingest.record import MAX_SENTENCES, Refusal, SourceRecord
 from ingest.services import fetch_pages, is_locator, parse_locator
 from ingest.sources import Meter, count_bytes, find_files, printable, read_source
 from rag.catalogue import Catalogue, Part, Regrouping
@@ -84,7 +84,7 @@ class _Tally:
         self.seen: set[str] = set()
 
     def refuse(self, record: SourceRecord, reason: str) -> None:
-        source, title = record.sighting.source, record.title.strip()[:80]
+        source, title = record.sighting.source, printable(" ".join(record.title.split())[:80])
         self.refused.append(Refusal(source=source, record=title, reason=reason))
 
     def count(self, change: Regrouping, known: Mapping[str, Paper]) -> None:
@@ -189,9 +189,16 @@ def _store(records: list[SourceRecord], catalogue: Catalogue, tally: _Tally) -> 
     for part_id, record in by_fingerprint.items():
         if part_id not in taken_in:
             try:
-                parts.append(Part(part_id, to_paper(record)))
+                paper = to_paper(record)
             except ValueError:
                 tally.refuse(record, "nothing is left of its title or abstract once cleaned")
+                continue
+            if (n_sentences := len(paper.sentences)) > MAX_SENTENCES:
+                tally.refuse(
+                    record, f"abstract of {n_sentences:,} sentences, more than {MAX_SENTENCES}"
+                )
+                continue
+            parts.append(Part(part_id, paper))
     change = regroup(parts, catalogue)
     known = catalogue.get(paper.paper_id for paper, _ in change.papers)
     catalogue.regroup(change)

@@ -7,6 +7,8 @@ from rag.schema import Record, Sighting
 
 MAX_TITLE_CHARS = 1_000
 MAX_ABSTRACT_CHARS = 20_000
+# The longest abstract at hand has 18; each is embedded by itself.
+MAX_SENTENCES = 500
 # Shorter than any sentence worth quoting.
 MIN_ABSTRACT_CHARS = 20
 

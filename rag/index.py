@@ -31,6 +31,8 @@ from rag.tokens import TokenIndex, paper_text
 # Raised when what is derived from the same catalogue would come out differently.
 FORMAT_VERSION = 2
 _BATCH = 64
+# Chroma takes 5,461 in one call, and papers of very many sentences have more.
+_CHUNKS_AT_ONCE = 5_000
 
 
 class Progress(Protocol):
@@ -222,7 +224,8 @@ class Index:
             (self.folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
         # By paper, not by chunk: a shorter abstract has fewer chunks than the one it replaces.
         self.vectors.client.delete(where={"paper_id": {"$in": [p.paper_id for p in papers]}})
-        self.vectors.add(list(chunks))
+        for at in range(0, len(chunks), _CHUNKS_AT_ONCE):
+            self.vectors.add(list(chunks[at : at + _CHUNKS_AT_ONCE]))
         self.words.replace(papers)
         if pieces := piece_vectors(self.embedder, [paper_text(paper) for paper in papers]):
             self.tokens.replace(papers, pieces)

@@ -80,6 +80,22 @@ def test_a_record_of_which_cleaning_leaves_nothing_is_refused(
     assert (report.papers, len(report.refused)) == (1, 1)
 
 
+def test_papers_of_very_many_sentences_are_indexed_or_refused(tmp_path: Path):
+    """Chroma takes 5,461 vectors in one call; three such papers stopped an ingest."""
+    mock = "llama_index.core.embeddings.mock_embed_model:MockEmbedding"
+    config = load_config(
+        index=tmp_path / "i", embedder={"name": mock, "arguments": {"embed_dim": 7}}
+    )
+    many = [
+        {"title": f"Paper Number {n} of Many", "abstract": f"Number {n} is said. " * 490}
+        for n in range(12)
+    ]
+    report = run(config, *many, {"title": "Dots", "abstract": ". " * 9_000})
+    assert report.papers == 12
+    assert [r.reason for r in report.refused] == ["abstract of 9,000 sentences, more than 500"]
+    assert opened(config).problems() == []
+
+
 def test_an_update_is_kept_beside_a_renamed_twin_in_one_file(config: Config):
     longer = {"title": ALPHA["title"], "abstract": "Now it is told at length what Alpha does. " * 8}
     long_alpha = ALPHA | {"abstract": "Alpha keeps blocks on disk and predicts them well. " * 6}
