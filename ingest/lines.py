@@ -48,6 +48,8 @@ def load_lines(path: Path) -> Iterator[Line]:
                 yield _line(number, raw, n_bytes)
     except OSError as error:
         raise SourceError(error.strerror or str(error)) from error
+    except ValueError as error:  # a name with a null byte
+        raise SourceError(str(error)) from error
 
 
 def open_stdin() -> io.BufferedReader:

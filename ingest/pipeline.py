@@ -139,7 +139,12 @@ class _Reader:
 
     @staticmethod
     def _is_file(path: str | Path) -> bool:
-        return Path(path).exists() or not is_locator(str(path))
+        if not is_locator(str(path)):
+            return True
+        try:
+            return Path(path).exists()
+        except (OSError, ValueError):  # a search may be longer than any name
+            return False
 
     def _fetch(self, path: str) -> Iterator[SourceRecord]:
         n_before = self._tally.records

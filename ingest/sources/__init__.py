@@ -26,11 +26,18 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     for path in paths:
         if path == STDIN:
             yield path, "standard input"
-        elif path.is_dir():
+        elif _is_folder(path):
             for file in _walk(path):
                 yield file, printable(file.relative_to(path).as_posix())
         else:
             yield path, printable(path.name or str(path))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -44,7 +51,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield folder / "corpus.jsonl"
         return
     for path in inside:
-        if path.is_dir() and not path.is_symlink():
+        if _is_folder(path) and not path.is_symlink():
             yield from _walk(path)
         else:
             yield path
@@ -69,7 +76,7 @@ def count_bytes(paths: Sequence[Path]) -> int | None:
     for file, _ in find_files(paths):
         try:
             total += file.stat().st_size
-        except OSError:
+        except (OSError, ValueError):
             return None
     return total
 

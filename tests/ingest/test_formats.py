@@ -358,3 +358,13 @@ def test_a_closed_standard_input_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     [refusal] = read_source(Path("-"), "standard input")
     assert isinstance(refusal, Refusal)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("x" * 5_000, "File name too long"), ("a\0b", "embedded null byte")]
+)
+def test_a_name_that_no_file_can_have(name: str, reason: str):
+    [(path, source)] = find_files([Path(name)])
+    [refusal] = read_source(path, source)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == reason
