@@ -119,10 +119,33 @@ _COMMANDS = _GREEK | {
     "ie": "i.e.",
     "etal": "et al.",
     "quad": " ",
+    "ss": "ß",
+    "o": "ø",
+    "O": "Ø",
+    "l": "ł",
+    "L": "Ł",
+    "ae": "æ",
+    "AE": "Æ",
+    "oe": "œ",
+    "aa": "å",
+    "AA": "Å",
 }
-# Combining marks for LaTeX accents: `na\"ive`.
-_ACCENT = {'"': "\u0308", "'": "\u0301", "`": "\u0300", "^": "\u0302", "~": "\u0303"}
-_NUMBER = r"\d+(?:[.,]\d+)*"
+# Combining marks for LaTeX accents: `na\"ive`, `Han{\v{c}}`.
+_ACCENT = {
+    '"': "\u0308",
+    "'": "\u0301",
+    "`": "\u0300",
+    "^": "\u0302",
+    "~": "\u0303",
+    "=": "\u0304",
+    ".": "\u0307",
+    "c": "\u0327",
+    "v": "\u030c",
+    "H": "\u030b",
+    "u": "\u0306",
+    "k": "\u0328",
+    "r": "\u030a",
+}
 
 
 def _command(match: re.Match[str]) -> str:
@@ -152,7 +175,8 @@ _RESIDUE = _rules(
     ),
     (r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2"),
     (r"~\\%", "%"),
-    (r"\\([\"'`^~])\{?([A-Za-z])\}?", lambda m: m.group(2) + _ACCENT[m.group(1)]),
+    (r"\\([\"'`^~=.])\{?\\?([A-Za-z])\}?", lambda m: m.group(2) + _ACCENT[m.group(1)]),
+    (r"\\([cvHukr])\s?\{\\?([A-Za-z])\}", lambda m: m.group(2) + _ACCENT[m.group(1)]),
     (r"(\w)~(?=[(\[])", r"\1 "),
     (r"\\([%$#&_{}])", r"\1"),
     # `T_{2}^*` and `M^{3}ViT`, once with braces and once without.
@@ -174,13 +198,13 @@ _RESIDUE = _rules(
     (r"[{}]", ""),
     (r"\\", ""),
     # Names of signs that lost their backslash. Prose is safe: each needs a number or a bracket.
-    (rf"({_NUMBER})times(?![a-z])(?:\s(?=\d+\b(?![.,]\d)))?", r"\1×"),
-    (rf"({_NUMBER})times(?=\d)", r"\1×"),
+    (r"(?<=\d)times(?![a-z])(?:\s(?=\d{1,9}\b(?![.,]\d)))?", "×"),
+    (r"(?<=\d)times(?=\d)", "×"),
     (r"\bof times (?=\d)", "of ×"),
-    (rf"(?<=[\d%×])\s?sim\s?(?={_NUMBER})", "~"),
-    (rf"(?<![A-Za-z])sim\s?(?={_NUMBER})", "~"),
-    (rf"(?<![A-Za-z])approx\s?(?={_NUMBER})", "≈"),
-    (r"(?<=\d) pm (?=\d+\.)", " ± "),
+    (r"(?<=[\d%×])\s?sim\s?(?=\d)", "~"),
+    (r"(?<![A-Za-z])sim\s?(?=\d)", "~"),
+    (r"(?<![A-Za-z])approx\s?(?=\d)", "≈"),
+    (r"(?<=\d) pm (?=\d{1,9}\.)", " ± "),
     (r"(?:\b|(?<=[A-Z]))geq\b", "≥"),
     (r"(?:\b|(?<=[A-Z]))leq\b", "≤"),
     (r"(?<=[A-Z])cdot(?=[A-Z])|(?<![A-Za-z])cdot(?![A-Za-z])", "·"),
@@ -193,12 +217,27 @@ _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
+# `&amp;amp;lt;`: text that was escaped again and again.
+_ESCAPED_AGAIN = re.compile(r"&(?:(?:amp|AMP|#0{0,9}38|#[xX]0{0,9}26);)+")
+# Plain text needs one pass, residue inside residue a second or third.
+_MAX_PASSES = 20
+
+
 def clean_text(text: str) -> str:
     """Resolve LaTeX residue, entities, odd spaces and invisible characters.
 
     The result is in Unicode's form C, on one line, with single spaces; empty for white space.
     """
-    text = unicodedata.normalize("NFC", html.unescape(text))
+    for _ in range(_MAX_PASSES):
+        before, text = text, _cleaned_once(text)
+        if text == before:
+            break
+    return text
+
+
+def _cleaned_once(text: str) -> str:
+    text = html.unescape(_ESCAPED_AGAIN.sub("&", text))
+    text = unicodedata.normalize("NFC", text)
     text = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
     for pattern, replacement in _RESIDUE:
         text = pattern.sub(replacement, text)

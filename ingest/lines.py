@@ -1,11 +1,14 @@
 """Read text files line by line, in bounded memory, keeping what is wrong with each line."""
 
+import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from rag.errors import SourceError
 
+STDIN = Path("-")
 MAX_LINE_BYTES = 2_000_000
 _HEAD_BYTES = 8_192
 
@@ -19,7 +22,7 @@ class Line(NamedTuple):
 
 
 def load_lines(path: Path) -> Iterator[Line]:
-    """Yield the lines of a UTF-8 file, counted from 1.
+    """Yield the lines of a UTF-8 file, or of the standard input for `-`, counted from 1.
 
     A line that is too long or not UTF-8 comes with its fault and no text; the rest goes on.
 
@@ -27,11 +30,13 @@ def load_lines(path: Path) -> Iterator[Line]:
         SourceError: The file cannot be opened, is no regular file, or is empty,
             binary or UTF-16; before any line.
     """
-    if path.exists() and not path.is_file():
-        # A pipe without a writer would be waited for without end.
-        raise SourceError("not a regular file")
     try:
-        with path.open("rb") as file:
+        if path != STDIN and path.is_dir():
+            raise SourceError(_why_not_listed(path))
+        if path != STDIN and path.exists() and not path.is_file():
+            # A pipe without a writer would be waited for without end.
+            raise SourceError("not a regular file")
+        with open_stdin() if path == STDIN else path.open("rb") as file:
             _check_head(file.peek(_HEAD_BYTES)[:_HEAD_BYTES])
             number = 0
             while raw := file.readline(MAX_LINE_BYTES):
@@ -43,6 +48,25 @@ def load_lines(path: Path) -> Iterator[Line]:
                 yield _line(number, raw, n_bytes)
     except OSError as error:
         raise SourceError(error.strerror or str(error)) from error
+    except ValueError as error:  # a name with a null byte
+        raise SourceError(str(error)) from error
+
+
+def open_stdin() -> io.BufferedReader:
+    """The standard input, to be closed without closing it for others."""
+    if sys.stdin is None:  # a process may be started without one
+        raise SourceError("there is no standard input")
+    return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
+
+
+def _why_not_listed(folder: Path) -> str:
+    if folder.is_symlink():
+        return "a link to a folder; name the folder itself to take it in"
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        return f"a folder that cannot be listed: {error.strerror}"
+    return "a folder"
 
 
 def _check_head(head: bytes) -> None:

@@ -1,22 +1,16 @@
 """From files to an index, as in the upper half of the architecture diagram."""
 
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ingest.identity import (
-    find_same_work,
-    identity_keys,
-    merge,
-    record_fingerprint,
-    to_paper,
-    with_own_id,
-)
-from ingest.record import Refusal, SourceRecord
-from ingest.sources import find_files, read_source
-from rag.catalogue import Catalogue
-from rag.errors import SourceError
+from ingest.identity import record_fingerprint, regroup, to_paper
+from ingest.record import MAX_SENTENCES, Refusal, SourceRecord
+from ingest.services import fetch_pages, is_locator, parse_locator
+from ingest.sources import Meter, count_bytes, find_files, printable, read_source
+from rag.catalogue import Catalogue, Part, Regrouping
+from rag.config import Sources
+from rag.errors import FetchError, SourceError
 from rag.index import Index, Progress
 from rag.schema import Paper, Record
 
@@ -38,15 +32,23 @@ class Report(Record):
     seconds: float
 
 
-def ingest(paths: Sequence[Path], index: Index, on_progress: Progress) -> Report:
-    """Read files and folders into the catalogue, then bring the index up to it.
+def ingest(
+    paths: Sequence[str | Path],
+    index: Index,
+    on_progress: Progress,
+    sources: Sources | None = None,
+) -> Report:
+    """Read files, folders and services into the catalogue, then bring the index up to it.
 
     A bad record or file is refused and listed; the rest goes on.
 
     Args:
-        paths: Files of any known format, or folders of them.
+        paths: Files of any known format, folders of them, `-` for the standard input, or what
+            to fetch, such as `arxiv:2309.06180`.
         index: Where the papers go.
-        on_progress: Told how many records are read, then how many papers of all are indexed.
+        on_progress: Told how many pages are fetched and how many records are read, then how many
+            papers of all are indexed.
+        sources: How papers are fetched.
 
     Raises:
         IndexMismatchError: The index was built with other settings; nothing is changed.
@@ -57,9 +59,10 @@ def ingest(paths: Sequence[Path], index: Index, on_progress: Progress) -> Report
         # Before anything is written: the catalogue must not run ahead of an index it cannot fill.
         index.check_settings()
         tally = _Tally()
-        for batch in _batches(_read(paths, tally)):
+        reader = _Reader(index.folder / "fetched", sources or Sources(), tally, on_progress)
+        for batch in _batches(reader.read(paths)):
             _store(batch, index.catalogue, tally)
-            on_progress("reading", tally.records, None)
+            on_progress("reading", tally.records, reader.estimate())
         index.update(on_progress)
     report = tally.report(time.perf_counter() - started)
     if not report.papers and report.refused:
@@ -81,15 +84,18 @@ class _Tally:
         self.seen: set[str] = set()
 
     def refuse(self, record: SourceRecord, reason: str) -> None:
-        source, title = record.sighting.source, record.title.strip()[:80]
+        source, title = record.sighting.source, printable(" ".join(record.title.split())[:80])
         self.refused.append(Refusal(source=source, record=title, reason=reason))
 
-    def count(self, paper: Paper, known: Paper | None) -> None:
-        self.seen.add(paper.paper_id)
-        if known is None:
-            self.added.add(paper.paper_id)
-        elif paper != known and paper.paper_id not in self.added:
-            self.updated.add(paper.paper_id)
+    def count(self, change: Regrouping, known: Mapping[str, Paper]) -> None:
+        for paper, _ in change.papers:
+            self.seen.add(paper.paper_id)
+            if paper.paper_id not in known:
+                self.added.add(paper.paper_id)
+            elif paper != known[paper.paper_id] and paper.paper_id not in self.added:
+                self.updated.add(paper.paper_id)
+        for ids in (self.seen, self.added, self.updated):
+            ids.difference_update(change.gone)
 
     def report(self, seconds: float) -> Report:
         return Report(
@@ -103,14 +109,70 @@ class _Tally:
         )
 
 
-def _read(paths: Sequence[Path], tally: _Tally) -> Iterator[SourceRecord]:
-    for file, source in find_files(paths):
-        for item in read_source(file, source):
-            tally.records += isinstance(item, SourceRecord) or item.record is not None
+class _Reader:
+    """Reads one path after the other; what cannot be read is refused."""
+
+    def __init__(self, cache: Path, sources: Sources, tally: _Tally, on_progress: Progress):
+        self._cache = cache
+        self._sources = sources
+        self._tally = tally
+        self._on_progress = on_progress
+        self._meter = Meter()
+        self._n_chars: int | None = 0
+
+    def read(self, paths: Sequence[str | Path]) -> Iterator[SourceRecord]:
+        files = [Path(path) for path in paths if self._is_file(path)]
+        self._n_chars = count_bytes(files)
+        for path in paths:
+            if self._is_file(path):
+                for file, source in find_files([Path(path)]):
+                    yield from self._read_file(file, source)
+            else:
+                yield from self._fetch(str(path))
+
+    def estimate(self) -> int | None:
+        """How many records there are, guessed from how much is read; None when not known."""
+        if not self._n_chars or not self._meter.n_chars:
+            return None
+        share = min(1.0, self._meter.n_chars / self._n_chars)
+        return max(self._tally.records, round(self._tally.records / share))
+
+    @staticmethod
+    def _is_file(path: str | Path) -> bool:
+        if not is_locator(str(path)):
+            return True
+        try:
+            return Path(path).exists()
+        except (OSError, ValueError):  # a search may be longer than any name
+            return False
+
+    def _fetch(self, path: str) -> Iterator[SourceRecord]:
+        n_before = self._tally.records
+        try:
+            locator = parse_locator(path)
+            if locator:
+                for page in fetch_pages(locator, self._sources, self._cache, self._on_progress):
+                    yield from self._read_file(page.file, locator.shown)
+        except FetchError as error:
+            kept = "what was fetched so far is kept; run the same command again"
+            self._refuse(path, f"{error}; {kept}")
+        except SourceError as error:
+            self._refuse(path, str(error))
+        else:
+            if self._tally.records == n_before:
+                self._refuse(path, "nothing is found there")
+
+    def _read_file(self, file: Path, source: str) -> Iterator[SourceRecord]:
+        for item in read_source(file, source, self._meter):
+            self._tally.records += isinstance(item, SourceRecord) or item.record is not None
             if isinstance(item, Refusal):
-                tally.refused.append(item)
+                self._tally.refused.append(item)
             else:
                 yield item
+
+    def _refuse(self, path: str, reason: str) -> None:
+        refusal = Refusal(source=printable(path), record=None, reason=reason)
+        self._tally.refused.append(refusal)
 
 
 def _batches(records: Iterator[SourceRecord]) -> Iterator[list[SourceRecord]]:
@@ -128,29 +190,21 @@ def _store(records: list[SourceRecord], catalogue: Catalogue, tally: _Tally) -> 
     by_fingerprint = {record_fingerprint(record): record for record in records}
     taken_in = catalogue.papers_of_records(by_fingerprint)
     tally.seen.update(taken_in.values())
-    new = {f: record for f, record in by_fingerprint.items() if f not in taken_in}
-    changed: dict[str, Paper] = {}
-    ids_by_key: defaultdict[str, set[str]] = defaultdict(set)
-    paper_ids: dict[str, str] = {}
-    for record_id, record in new.items():
-        try:
-            seen = to_paper(record)
-        except ValueError:
-            tally.refuse(record, "nothing is left of its title or abstract once cleaned")
-            continue
-        keys = identity_keys(seen)
-        # A paper changed by this batch stands for its older self in the catalogue.
-        candidates = {p.paper_id: changed.get(p.paper_id, p) for p in catalogue.find(keys)}
-        candidates |= {i: changed[i] for key in keys for i in ids_by_key[key]}
-        known = find_same_work(seen, candidates.values())
-        if known:
-            paper = merge(known, seen)
-        else:
-            paper = with_own_id(seen) if seen.paper_id in candidates else seen
-        tally.count(paper, known)
-        paper_ids[record_id] = paper.paper_id
-        if paper != known:
-            changed[paper.paper_id] = paper
-            for key in identity_keys(paper):
-                ids_by_key[key].add(paper.paper_id)
-    catalogue.save(((p, identity_keys(p)) for p in changed.values()), paper_ids)
+    parts: list[Part] = []
+    for part_id, record in by_fingerprint.items():
+        if part_id not in taken_in:
+            try:
+                paper = to_paper(record)
+            except ValueError:
+                tally.refuse(record, "nothing is left of its title or abstract once cleaned")
+                continue
+            if (n_sentences := len(paper.sentences)) > MAX_SENTENCES:
+                tally.refuse(
+                    record, f"abstract of {n_sentences:,} sentences, more than {MAX_SENTENCES}"
+                )
+                continue
+            parts.append(Part(part_id, paper))
+    change = regroup(parts, catalogue)
+    known = catalogue.get(paper.paper_id for paper, _ in change.papers)
+    catalogue.regroup(change)
+    tally.count(change, known)

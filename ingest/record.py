@@ -1,11 +1,14 @@
 """What a source yields: a record as it was written down, or a refusal with its reason."""
 
 import datetime
+import re
 
 from rag.schema import Record, Sighting
 
 MAX_TITLE_CHARS = 1_000
 MAX_ABSTRACT_CHARS = 20_000
+# The longest abstract at hand has 18; each is embedded by itself.
+MAX_SENTENCES = 500
 # Shorter than any sentence worth quoting.
 MIN_ABSTRACT_CHARS = 20
 
@@ -21,6 +24,14 @@ class SourceRecord(Record):
     n_authors: int | None = None
     organisation: str | None = None
     upvotes: int | None = None
+    authors: tuple[str, ...] = ()
+    arxiv_id: str | None = None
+    version_number: int | None = None
+    doi: str | None = None
+    url: str | None = None
+    withdrawn: bool = False
+    notice: str | None = None
+    cite_key: str | None = None
 
 
 class Refusal(Record):
@@ -55,3 +66,54 @@ def fault(record: SourceRecord) -> str | None:
 def _has_half_character(text: str) -> bool:
     # JSON can spell one out; no encoding can write it.
     return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+# `2309.06180v2`, `cs/0112017`, `math.GT/0309136v1`; what surrounds it in an address or a DOI.
+_ARXIV = re.compile(
+    r"(?:\d\d(?:0[1-9]|1[0-2])\.\d{4,5}|[a-z]{1,12}(?:-[a-z]{1,12})?(?:\.[a-z]{2})?/\d{7})(?:v(\d{1,3}))?",
+    re.IGNORECASE,
+)
+_ARXIV_PREFIX = re.compile(
+    r"(?:https?://)?(?:(?:www|export)\.)?arxiv\.org/(?:abs|pdf|html)/|(?:https?://)?(?:dx\.)?doi\.org/"
+    r"10\.48550/arxiv\.|10\.48550/arxiv\.|arxiv\s?[:.]\s?|https?://huggingface\.co/papers/",
+    re.IGNORECASE,
+)
+_DOI = re.compile(r"10\.\d{4,9}/\S{1,200}")
+_DOI_PREFIX = re.compile(r"(?:https?://)?(?:dx\.)?doi\.org/|doi:\s?", re.IGNORECASE)
+_WITHDRAWN = re.compile(
+    r"\b(?:this (?:paper|submission|article|manuscript|version|work)[^.]{0,40}?"
+    r" (?:has been|is|was) (?:withdrawn|retracted)|(?:paper|submission|article)"
+    r" (?:withdrawn|retracted))",
+    re.IGNORECASE,
+)
+
+
+def parse_arxiv_id(text: str) -> tuple[str, int | None] | None:
+    """The arXiv id that a text is, bare or as an address or DOI, and its version if it tells."""
+    text = text.strip()
+    bare = _ARXIV_PREFIX.sub("", text, count=1) if len(text) < 200 else ""
+    match = _ARXIV.fullmatch(bare.removesuffix(".pdf"))
+    if not match:
+        return None
+    number = match.group(1)
+    arxiv_id = match.group()[: -len(number) - 1] if number else match.group()
+    return arxiv_id.lower() if "/" in arxiv_id else arxiv_id, int(number) if number else None
+
+
+def parse_doi(text: str) -> str | None:
+    """The DOI that a text is, bare or as an address, in lower case."""
+    bare = _DOI_PREFIX.sub("", text.strip(), count=1) if len(text) < 300 else ""
+    match = _DOI.fullmatch(bare)
+    return match.group().lower() if match else None
+
+
+def paper_url(arxiv_id: str | None, doi: str | None) -> str | None:
+    """Where a paper with these ids is read."""
+    if arxiv_id:
+        return f"https://arxiv.org/abs/{arxiv_id}"
+    return f"https://doi.org/{doi}" if doi else None
+
+
+def says_withdrawn(text: str) -> bool:
+    """Whether a note of a source says that the paper is withdrawn or retracted."""
+    return bool(_WITHDRAWN.search(text[:2_000]))

@@ -92,8 +92,9 @@ class Assistant:
         return in_full(question, found[0].paper.title if found else before)
 
     def paper(self, paper_id: str) -> Paper | None:
-        """One paper by its id, as it is answered from; None when it is not."""
-        return self.catalogue.served([paper_id]).get(paper_id)
+        """One paper by an id that it has or had, as it is answered from; None when it is not."""
+        own_id = self.catalogue.resolve(paper_id)
+        return self.catalogue.served([own_id]).get(own_id) if own_id else None
 
     def _never_mentioned(self, names: list[str]) -> str:
         return f"Nothing in {self._the_papers()} mentions {' or '.join(names)}."

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +27,17 @@ CREATE TABLE IF NOT EXISTS keys (
     key      TEXT NOT NULL,
     paper_id TEXT NOT NULL REFERENCES papers,
     PRIMARY KEY (key, paper_id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS parts (
+    part_id  TEXT PRIMARY KEY,      -- fingerprint of one record
+    paper_id TEXT NOT NULL REFERENCES papers,
+    record   TEXT NOT NULL,         -- the paper that this record alone would be
+    apart    TEXT                   -- parts that a person told apart differ here
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS parts_of_paper ON parts (paper_id);
+CREATE TABLE IF NOT EXISTS aliases (
+    alias    TEXT PRIMARY KEY,      -- an id that was or could have been this paper's
+    paper_id TEXT NOT NULL REFERENCES papers
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS leftovers (   -- what the index may hold and nothing asks for any more
     paper_id TEXT NOT NULL,
@@ -59,6 +70,30 @@ class Version(NamedTuple):
 
     paper_id: str
     version: str
+
+
+class Part(NamedTuple):
+    """One record of a paper, kept so that merging can be explained and undone."""
+
+    part_id: str
+    """Fingerprint of the record."""
+    paper: Paper
+    """What this record alone would be."""
+    apart: str | None = None
+    """Two parts for which both have this, and differ in it, are never one paper."""
+
+
+class Regrouping(NamedTuple):
+    """Papers made anew from their parts."""
+
+    papers: Sequence[tuple[Paper, Iterable[str]]]
+    """Each with its identity keys; they replace those of the same id."""
+    parts: Mapping[str, Sequence[Part]]
+    """All parts of each of them, by paper id."""
+    aliases: Mapping[str, str]
+    """Further ids under which they are found."""
+    gone: Sequence[str]
+    """Ids that are papers no more."""
 
 
 class Catalogue:
@@ -155,10 +190,7 @@ class Catalogue:
         with self._explained(), self._db:
             for paper, keys in papers:
                 self._save(paper)
-                self._db.executemany(
-                    "INSERT OR IGNORE INTO keys VALUES (?, ?)",
-                    [(key, paper.paper_id) for key in keys],
-                )
+                self._save_keys(paper, keys)
             self._db.executemany("INSERT OR REPLACE INTO records VALUES (?, ?)", records.items())
 
     def _save(self, paper: Paper) -> None:
@@ -177,6 +209,113 @@ class Catalogue:
             (paper.paper_id, paper.model_dump_json(), paper.version),
         )
 
+    def _save_keys(self, paper: Paper, keys: Iterable[str]) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO keys VALUES (?, ?)", [(key, paper.paper_id) for key in keys]
+        )
+
+    def _save_parts(self, paper_id: str, parts: Iterable[Part]) -> None:
+        rows = [(p.part_id, paper_id, p.paper.model_dump_json(), p.apart) for p in parts]
+        self._db.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)", rows)
+        self._db.executemany(
+            "INSERT OR REPLACE INTO records VALUES (?, ?)", [row[:2] for row in rows]
+        )
+
+    def keys_of(self, paper_ids: Iterable[str], *, shared_by: int) -> set[str]:
+        """Identity keys of these papers that at most `shared_by` papers have."""
+        return {
+            key
+            for (key,) in self._rows(
+                "SELECT DISTINCT key FROM keys k"
+                " WHERE paper_id IN (SELECT value FROM json_each(?)) AND ? >="
+                " (SELECT count(*) FROM (SELECT 1 FROM keys WHERE key = k.key LIMIT ? + 1))",
+                [_listed(paper_ids), shared_by, shared_by],
+            )
+        }
+
+    def crowded(self, keys: Iterable[str], *, shared_by: int) -> set[str]:
+        """Those of the keys that more than `shared_by` papers have."""
+        return {
+            key
+            for (key,) in self._rows(
+                "SELECT value FROM json_each(?) WHERE ? <"
+                " (SELECT count(*) FROM (SELECT 1 FROM keys WHERE key = value LIMIT ? + 1))",
+                [_listed(keys), shared_by, shared_by],
+            )
+        }
+
+    def parts_of(self, papers: Iterable[Paper]) -> dict[str, list[Part]]:
+        """Parts of each paper by its id; a paper saved without any is its own only part."""
+        known = {paper.paper_id: paper for paper in papers}
+        parts: dict[str, list[Part]] = {paper_id: [] for paper_id in known}
+        rows = self._rows(
+            "SELECT paper_id, part_id, record, apart FROM parts"
+            " WHERE paper_id IN (SELECT value FROM json_each(?)) ORDER BY part_id",
+            [_listed(known)],
+        )
+        for paper_id, part_id, record, apart in rows:
+            parts[paper_id].append(Part(part_id, self._paper(record), apart))
+        for paper_id, held in parts.items():
+            if not held:
+                held.append(Part(f"paper:{paper_id}", known[paper_id]))
+        return parts
+
+    def oldest_first(self, paper_ids: Iterable[str]) -> list[str]:
+        """The papers among these ids, in the order in which they were first taken in."""
+        return [
+            paper_id
+            for (paper_id,) in self._rows(
+                "SELECT paper_id FROM papers WHERE paper_id IN (SELECT value FROM json_each(?))"
+                " ORDER BY rowid",
+                [_listed(paper_ids)],
+            )
+        ]
+
+    def resolve(self, paper_id: str) -> str | None:
+        """The id of the paper that is, was or could have been known by this one."""
+        found = self._rows(
+            "SELECT paper_id FROM papers WHERE paper_id = :id UNION ALL"
+            " SELECT a.paper_id FROM aliases a JOIN papers USING (paper_id) WHERE alias = :id",
+            {"id": paper_id},
+        )
+        return found[0][0] if found else None
+
+    def aliases_of(self, paper_id: str) -> list[str]:
+        """Further ids under which a paper is found, sorted."""
+        return [
+            alias
+            for (alias,) in self._rows(
+                "SELECT alias FROM aliases WHERE paper_id = ? AND alias <> paper_id ORDER BY alias",
+                [paper_id],
+            )
+        ]
+
+    def regroup(self, change: Regrouping) -> None:
+        """Replace papers by what their parts now are, all or none."""
+        gone = _listed(change.gone)
+        touched = _listed([*(paper.paper_id for paper, _ in change.papers), *change.gone])
+        among = "WHERE paper_id IN (SELECT value FROM json_each(?))"
+        moved = [(new, old) for old, new in change.aliases.items() if old in change.gone]
+        with self._explained(), self._db:
+            for version in ("version", "indexed"):
+                self._db.execute(
+                    f"INSERT OR IGNORE INTO leftovers SELECT paper_id, {version} FROM papers"  # noqa: S608
+                    f" {among} AND {version} IS NOT NULL",
+                    [gone],
+                )
+            for table in ("keys", "aliases", "parts"):
+                self._db.execute(f"DELETE FROM {table} {among}", [touched])  # noqa: S608
+            self._db.execute(f"DELETE FROM papers {among}", [gone])  # noqa: S608
+            for paper, keys in change.papers:
+                self._save(paper)
+                self._save_keys(paper, keys)
+            for paper_id, parts in change.parts.items():
+                self._save_parts(paper_id, parts)
+            self._db.executemany(
+                "INSERT OR IGNORE INTO aliases VALUES (?, ?)", change.aliases.items()
+            )
+            self._db.executemany("UPDATE records SET paper_id = ? WHERE paper_id = ?", moved)
+
     def remove(self, paper_ids: Iterable[str]) -> None:
         """Forget papers, all or none; nothing serves them from now on.
 
@@ -192,7 +331,7 @@ class Catalogue:
                     f" {among} AND {version} IS NOT NULL",
                     [_listed(ids)],
                 )
-            for table in ("keys", "records", "papers"):
+            for table in ("keys", "records", "parts", "aliases", "papers"):
                 self._db.execute(f"DELETE FROM {table} {among}", [_listed(ids)])  # noqa: S608
 
     def count_pending(self) -> int:
@@ -291,17 +430,22 @@ class Catalogue:
             with self._db:
                 self._db.execute("INSERT OR IGNORE INTO state VALUES (1, 0, NULL)")
 
-    def _papers(self, sql: str, values: Iterable[object]) -> list[Paper]:
+    def _papers(self, sql: str, values: Sequence[object]) -> list[Paper]:
+        return [self._paper(record) for _, record in self._rows(sql, values)]
+
+    def _paper(self, record: str) -> Paper:
         try:
-            return [Paper.model_validate_json(record) for _, record in self._rows(sql, values)]
+            return Paper.model_validate_json(record)
         except ValueError as error:
             raise IndexDamagedError(
                 f"catalogue {self.file} holds a record that is no paper: {error}"
             ) from error
 
-    def _rows(self, sql: str, values: Iterable[object] = ()) -> list[tuple[Any, ...]]:
+    def _rows(
+        self, sql: str, values: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[tuple[Any, ...]]:
         with self._explained():
-            return self._db.execute(sql, tuple(values)).fetchall()
+            return self._db.execute(sql, values).fetchall()
 
     @contextmanager
     def _explained(self) -> Generator[None]:

@@ -78,6 +78,35 @@ class Answering(Section):
     """Longer questions are an error."""
 
 
+class Service(Section):
+    """A service that papers are fetched from."""
+
+    url: str
+    interval_s: float = Field(default=1.0, ge=0)
+    """Least time between the beginnings of two requests."""
+
+
+class Sources(Section):
+    """How papers are fetched."""
+
+    arxiv: Service = Service(url="https://export.arxiv.org/api/query", interval_s=3.0)
+    huggingface: Service = Service(url="https://huggingface.co/api/daily_papers", interval_s=1.0)
+    page_papers: int = Field(default=200, ge=1, le=2_000)
+    """Papers asked for in one request to arXiv, which allows 2,000."""
+    max_papers: int = Field(default=10_000, ge=1)
+    """A search that finds more is refused."""
+    timeout_s: float = Field(default=30.0, gt=0)
+    """Longest wait for a connection, and for each piece of an answer."""
+    page_s: float = Field(default=180.0, gt=0)
+    """Longest time for one page, with all attempts and waits between them."""
+    attempts: int = Field(default=5, ge=1, le=20)
+    """Requests for one page until it is given up."""
+    page_mb: float = Field(default=20.0, gt=0)
+    """A larger answer is refused."""
+    fresh_h: float = Field(default=12.0, ge=0)
+    """A page fetched within so many hours is not asked for again."""
+
+
 class Web(Section):
     """Where the chat is served."""
 
@@ -103,6 +132,7 @@ class Config(BaseSettings):
     store: Store = Store()
     retrieval: Retrieval = Retrieval()
     answering: Answering = Answering()
+    sources: Sources = Sources()
     web: Web = Web()
 
 

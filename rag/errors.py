@@ -5,6 +5,8 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── QuestionError                 a question that cannot be asked
 ├── UnknownPaperError             a paper was named that is not here, or not by that name alone
 ├── SourceError                   something to ingest that cannot be read at all
+│   └── FetchError                a service that does not answer, or not as it should
+├── PaperError                    a paper that is not there, or cannot be changed as asked
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
 └── IndexFolderError              the index folder cannot be used as it is
@@ -38,6 +40,20 @@ class UnknownPaperError(FootnoteError):
 
 class SourceError(FootnoteError):
     """A source gave no usable record at all."""
+
+
+class FetchError(SourceError):
+    """A service could not be reached, or its answer cannot be used."""
+
+    def __init__(self, message: str, *, retryable: bool, wait_s: float | None = None):
+        super().__init__(message)
+        self.retryable = retryable
+        self.wait_s = wait_s
+        """How long the service asks to wait; None when it does not say."""
+
+
+class PaperError(FootnoteError):
+    """No paper has this id, or it cannot be changed as asked."""
 
 
 class DatasetError(FootnoteError):

@@ -49,6 +49,21 @@ class Paper(Record):
     organisation: str | None = None
     upvotes: int | None = Field(default=None, ge=0)
     sightings: tuple[Sighting, ...] = ()
+    authors: tuple[Text, ...] = ()
+    """Names as `Given Family`, in the paper's order; empty when no source tells them."""
+    arxiv_id: str | None = None
+    """Without its version, such as `2309.06180` or `cs/0112017`."""
+    version_number: int | None = Field(default=None, ge=1)
+    """The arXiv version that title and abstract are of."""
+    doi: str | None = None
+    """In lower case, without `https://doi.org/`."""
+    url: str | None = None
+    withdrawn: bool = False
+    """True when its newest version is withdrawn, or the paper is retracted."""
+    notice: str | None = None
+    """What a source says about a withdrawal or retraction."""
+    cite_keys: tuple[Text, ...] = ()
+    """Keys of the BibTeX entries it was seen under, sorted."""
 
     @model_validator(mode="after")
     def _sentences_lie_inside(self) -> Self:

@@ -16,13 +16,23 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 from typer.exceptions import TyperException
 
 from rag.config import Config, load_config
 from rag.errors import FootnoteError
 
 if TYPE_CHECKING:
+    from rag.index import Index
     from rag.index import Progress as OnProgress
 
 # `eval` is a function of Python's.
@@ -60,6 +70,8 @@ def main() -> NoReturn:
         _quieten()
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        if code == _INTERRUPTED:  # typer turns an interrupt into its exit code, and says nothing
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except TyperException as error:
         _fail(f"{error.format_message()} See `footnote --help`.", code=2)
@@ -101,10 +113,16 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 @command
 def ingest(
     config: Config,
-    paths: Annotated[list[Path], typer.Argument(help="Files, and folders of files.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders of files, - for the standard input, or what to fetch: "
+            "arxiv:2309.06180, 'arxiv:cat:cs.DC 2025-01-01..2025-01-07', hf:2025-01-01..2025-01-07."
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Take in papers from listing pages and JSONL; running it again changes nothing."""
+    """Take in papers from any place; running it again changes nothing."""
     from rag.lock import check_free
 
     check_free(config.index)  # before the libraries are loaded, which takes seconds
@@ -113,7 +131,7 @@ def ingest(
 
     index = open_index(config, create=True)
     with _progress(as_json) as on_progress:
-        report = run_ingest(paths, index, on_progress)
+        report = run_ingest(paths, index, on_progress, config.sources)
     if as_json:
         _print_json(report)
         return
@@ -134,12 +152,26 @@ def papers(
     full: Annotated[
         bool, typer.Option("--full", help="Everything known of each paper, its abstract too.")
     ] = False,
+    explain: Annotated[
+        str | None, typer.Option(metavar="ID", help="Show which records are this paper, and why.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Make the records of this paper separate papers for good."),
+    ] = None,
 ) -> None:
     """List the papers of the catalogue by title."""
     from rag.build import open_index
     from ui.render import paper_row
 
-    listed = open_index(config).catalogue.papers()
+    index = open_index(config)
+    if split:
+        _split(index, split, as_json)
+        return
+    if explain:
+        _explain(index, explain, as_json)
+        return
+    listed = index.catalogue.papers()
     if as_json:
         _print_json([p.model_dump(mode="json") if full else paper_row(p) for p in listed])
         return
@@ -148,6 +180,30 @@ def papers(
         if full:
             _out.print(escape(f"            {paper.abstract}\n"))
     _err.print(f"{len(listed):,} papers")
+
+
+def _split(index: "Index", paper_id: str, as_json: bool) -> None:
+    from ingest.works import split_paper
+    from ui.render import paper_row
+
+    with _progress(as_json) as on_progress:
+        apart = split_paper(index, paper_id, on_progress)
+    if as_json:
+        _print_json([paper_row(paper) for paper in apart])
+        return
+    for paper in apart:
+        _out.print(escape(f"{paper.paper_id}  {paper.title}"))
+
+
+def _explain(index: "Index", paper_id: str, as_json: bool) -> None:
+    from ingest.works import explain
+    from ui.render import explanation_lines
+
+    explanation = explain(index.catalogue, paper_id)
+    if as_json:
+        _print_json(explanation)
+        return
+    _out.print(escape("\n".join(explanation_lines(explanation))))
 
 
 @command
@@ -323,10 +379,20 @@ def remove(
         _out.print(escape(f"removed {paper.title}"))
 
 
+class _RateColumn(ProgressColumn):
+    """How many a second, or a minute where they are slow."""
+
+    def render(self, task: Task) -> Text:
+        rate = task.finished_speed or task.speed
+        if not rate:
+            return Text("")
+        return Text(f"{rate:,.0f}/s" if rate >= 1 else f"{rate * 60:,.0f}/min")
+
+
 @contextmanager
 def _progress(as_json: bool) -> "Generator[OnProgress]":
     """A bar on stderr, only where a person watches."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn())
     bar = Progress(
         *columns, TimeRemainingColumn(), console=_err, disable=as_json or not _err.is_terminal
     )
@@ -334,7 +400,7 @@ def _progress(as_json: bool) -> "Generator[OnProgress]":
 
     def on_progress(phase: str, done: int, total: int | None) -> None:
         if phase not in tasks:
-            tasks[phase] = bar.add_task(phase.capitalize())
+            tasks[phase] = bar.add_task(phase.capitalize(), total=None)
         bar.update(tasks[phase], completed=done, total=total)
 
     with bar:

@@ -4,11 +4,21 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote, unquote
 
+from ingest.works import Explanation
 from rag.schema import Answer, Citation, Hit, Paper, Sentence
 from rag.text import Span
 
 # A citation marker links to a fragment that the page turns into an opened paper.
 _FRAGMENT = "#cite="
+_AUTHORS_SHOWN = 8
+_KEY_NAMES = {
+    "same": "the same title and abstract",
+    "arxiv": "the arXiv id",
+    "doi": "the DOI",
+    "abstract": "the same abstract",
+    "title": "the same title",
+    "start": "abstracts that begin alike",
+}
 
 
 def paper_row(paper: Paper) -> dict[str, object]:
@@ -80,13 +90,38 @@ def paper_html(paper: Paper, quoted: Span | None) -> str:
         f"{paper.n_authors} author{'s' * (paper.n_authors > 1)}" if paper.n_authors else None,
         paper.organisation,
         f"{paper.upvotes} upvote{'s' * (paper.upvotes > 1)}" if paper.upvotes else None,
+        _arxiv_name(paper),
+        f"doi:{paper.doi}" if paper.doi else None,
     ]
     return (
-        f'<article class="footnote-paper"><h3>{escape(paper.title)}</h3>'
+        f'<article class="footnote-paper"><h3>{_linked(paper)}</h3>'
         f'<p class="facts">{escape(" · ".join(filter(None, facts)))}</p>'
+        f"{_authors_html(paper)}{_notice_html(paper)}"
         f"<p>{_highlighted(paper.abstract, quoted)}</p>"
         f'<p class="seen">Seen in {escape(seen)}</p></article>'
     )
+
+
+def explanation_lines(explanation: Explanation) -> list[str]:
+    """Why the records of a paper are one, for a terminal."""
+    lines = [f"{explanation.paper_id}  {explanation.title}"]
+    if explanation.aliases:
+        lines.append(f"also known as {', '.join(explanation.aliases)}")
+    for record in explanation.records:
+        ids = [
+            f"arXiv:{record.arxiv_id}" if record.arxiv_id else None,
+            f"v{record.version_number}" if record.version_number else None,
+            f"doi:{record.doi}" if record.doi else None,
+            f"key {record.cite_key}" if record.cite_key else None,
+        ]
+        seen = f"{record.source} ({record.day})" if record.day else record.source
+        lines.append(f"  {record.number}. {seen}: {record.title} {' '.join(filter(None, ids))}")
+    for join in explanation.joins:
+        kind, _, value = join.key.partition(":")
+        named = f"{_KEY_NAMES[kind]} {value}" if kind in ("arxiv", "doi") else _KEY_NAMES[kind]
+        alike = f" ({join.likeness:.0%} of the words of their abstracts)"
+        lines.append(f"  {join.one} and {join.other} have {named}{alike}")
+    return lines
 
 
 def parse_fragment(fragment: str) -> tuple[str, Span] | None:
@@ -96,6 +131,35 @@ def parse_fragment(fragment: str) -> tuple[str, Span] | None:
     if not (fragment.startswith(_FRAGMENT) and paper_id and start.isdecimal() and end.isdecimal()):
         return None
     return unquote(paper_id), Span(int(start), int(end))
+
+
+def _arxiv_name(paper: Paper) -> str | None:
+    version = f"v{paper.version_number}" if paper.version_number else ""
+    return f"arXiv:{paper.arxiv_id}{version}" if paper.arxiv_id else None
+
+
+def _linked(paper: Paper) -> str:
+    if not paper.url or not paper.url.startswith(("https://", "http://")):
+        return escape(paper.title)
+    return (
+        f'<a href="{escape(paper.url)}" target="_blank" rel="noopener noreferrer">'
+        f"{escape(paper.title)}</a>"
+    )
+
+
+def _authors_html(paper: Paper) -> str:
+    if not paper.authors:
+        return ""
+    more = len(paper.authors) - _AUTHORS_SHOWN
+    names = ", ".join(paper.authors[:_AUTHORS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f'<p class="authors">{escape(names)}</p>'
+
+
+def _notice_html(paper: Paper) -> str:
+    if not paper.withdrawn:
+        return ""
+    said = f": {paper.notice}" if paper.notice else ""
+    return f'<p class="notice" role="note">Withdrawn or retracted{escape(said)}</p>'
 
 
 def _sentence_html(sentence: Sentence) -> str:

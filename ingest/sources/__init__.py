@@ -1,17 +1,17 @@
 """Find what to read, and read it in whatever known format it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from ingest.lines import Line, load_lines
+from ingest.lines import STDIN, Line, load_lines
 from ingest.record import Refusal, SourceRecord, fault
-from ingest.sources import jsonl, pages
+from ingest.sources import array, atom, bibtex, jsonl, pages, ris, table
 from rag.errors import SourceError
 
 # Each has `detects(head)` and `parse(lines, source)`; the first that detects its format reads.
-FORMATS = (jsonl, pages)
-FORMAT_NAMES = "a listing page or JSONL"
+FORMATS = (jsonl, array, atom, bibtex, ris, table, pages)
+FORMAT_NAMES = "a listing page, JSONL, a JSON array, Atom, BibTeX, RIS, CSV or TSV"
 _HEAD_LINES = 40
 
 
@@ -19,23 +19,74 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Yield each file below the paths with the name that its sightings carry.
 
     A file is named by itself, a file of a folder by its path inside that folder; hidden files
-    are left out. Folders are walked in sorted order. A path that does not exist is yielded too,
-    so that it can be refused by name.
+    are left out, and of a BEIR folder everything but its corpus. Folders are walked in sorted
+    order. What cannot be read is yielded too, so that it can be refused by name: a path that does
+    not exist, a folder that may not be listed, a link to a folder. `-` is the standard input.
     """
     for path in paths:
-        if path.is_dir():
-            for file in sorted(p for p in path.rglob("*") if p.is_file()):
-                name = file.relative_to(path)
-                if not any(part.startswith(".") for part in name.parts):
-                    yield file, _printable(name.as_posix())
+        if path == STDIN:
+            yield path, "standard input"
+        elif _is_folder(path):
+            for file in _walk(path):
+                yield file, printable(file.relative_to(path).as_posix())
         else:
-            yield path, _printable(path.name or str(path))
+            yield path, printable(path.name or str(path))
 
 
-def read_source(path: Path, source: str) -> Iterator[SourceRecord | Refusal]:
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    try:
+        inside = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    except OSError:
+        yield folder
+        return
+    names = {path.name for path in inside}
+    if {"corpus.jsonl", "queries.jsonl"} <= names:
+        yield folder / "corpus.jsonl"
+        return
+    for path in inside:
+        if _is_folder(path) and not path.is_symlink():
+            yield from _walk(path)
+        else:
+            yield path
+
+
+class Meter:
+    """Counts the characters of the lines that were read."""
+
+    def __init__(self) -> None:
+        self.n_chars = 0
+
+    def count(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """The same lines, counted as they pass."""
+        for line in lines:
+            self.n_chars += len(line.text) + 1
+            yield line
+
+
+def count_bytes(paths: Sequence[Path]) -> int | None:
+    """Bytes of all files below the paths; None when they cannot be counted beforehand."""
+    total = 0
+    for file, _ in find_files(paths):
+        try:
+            total += file.stat().st_size
+        except (OSError, ValueError):
+            return None
+    return total
+
+
+def read_source(
+    path: Path, source: str, meter: Meter | None = None
+) -> Iterator[SourceRecord | Refusal]:
     """Yield the records of one file in order, and a refusal for each thing left out."""
     try:
-        lines = load_lines(path)
+        lines = (meter or Meter()).count(load_lines(path))
         head = _take(lines, _HEAD_LINES)
         form = next((f for f in FORMATS if f.detects(head)), None)
         if form is None:
@@ -62,14 +113,15 @@ def _take(lines: Iterator[Line], n_texts: int) -> list[Line]:
 
 def _checked(item: SourceRecord | Refusal) -> SourceRecord | Refusal:
     if isinstance(item, Refusal):
-        return item
+        record = item.record and printable(item.record)
+        return item.model_copy(update={"record": record, "reason": printable(item.reason)})
     reason = fault(item)
     if reason is None:
         return item
-    name = _printable(item.title.strip()[:80]) or None
+    name = printable(" ".join(item.title.split())[:80]) or None
     return Refusal(source=item.sighting.source, record=name, reason=reason)
 
 
-def _printable(text: str) -> str:
-    """Text that can be written as UTF-8; a file's name may be any bytes."""
-    return text.encode(errors="replace").decode()
+def printable(text: str) -> str:
+    """Text that can be shown as it is: what would steer a terminal is written as an escape."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

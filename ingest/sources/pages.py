@@ -30,7 +30,7 @@ _DOT = "·"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _DATE = re.compile(
     rf"(?P<month>{'|'.join(_MONTHS)})[a-z]* (?P<day>\d{{1,2}})(?:, (?P<year>\d{{4}}))?"
-    r"(?: +(?P<upvotes>\d{1,9}))?"
+    r"(?: +(?P<upvotes>\d{1,9}|\d{1,3}(?:,\d{3}){1,2}|\d{1,4}(?:\.\d{1,2})?[kK]))?"
 )
 # The longest title of the pages at hand has 152 characters, the shortest abstract 597.
 _PROSE_CHARS = 250
@@ -185,14 +185,26 @@ def _date(text: str) -> _Date | None:
         _MONTHS.index(month) + 1,
         int(day),
         int(year) if year else None,
-        int(upvotes) if upvotes else None,
+        _count(upvotes) if upvotes else None,
     )
+
+
+def _count(text: str) -> int:
+    """`1,234` and `1.2k` as numbers."""
+    if text[-1] in "kK":
+        return round(float(text[:-1]) * 1_000)
+    return int(text.replace(",", ""))
 
 
 def _page_day(day: _Date | None, page_year: int | None) -> str | None:
     if day is None:
         return None
     year = day.year or page_year
+    try:
+        # 2024 had a February 29, so a page without its year may be of that day.
+        datetime.date(year or 2024, day.month, day.day)
+    except ValueError:
+        return None
     return f"{year:04}-{day.month:02}-{day.day:02}" if year else f"--{day.month:02}-{day.day:02}"
 
 

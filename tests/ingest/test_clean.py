@@ -1,5 +1,7 @@
+import time
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.clean import clean_text
@@ -44,6 +46,9 @@ from ingest.clean import clean_text
         (r"na\"ive T\"ulu", "naïve Tülu"),
         ("MobileNetV4 -- Universal", "MobileNetV4 – Universal"),
         ("R&amp;D", "R&D"),
+        ("a &amp;lt; b", "a < b"),
+        (r"Han{\v{c}} and Mor\'{\i}n", "Hanč and Morín"),
+        (r"J{\o}rgen Stra{\ss}e", "Jørgen Straße"),
         ("a\u00a0b\u200bc\td", "a bc d"),
         ("parallelism{this url}", "parallelism this url"),
     ],
@@ -67,6 +72,47 @@ def test_residue_is_resolved(shown: str, meant: str):
 )
 def test_prose_stays_as_it_is(prose: str):
     assert clean_text(prose) == prose
+
+
+residue = st.lists(
+    st.sampled_from(
+        ["&amp;", "lt;", "&#38;", "\\", "{", "}", "$", "times", "1", "frac", "sim", "^", "_", "x2010",
+         "- ", "ab", " ", "``", "~", "\\text{", "\\times", "T_", "\\'", "{\\c", "amp;", "ell", "\u200b"]
+    ),
+    max_size=14,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(residue | st.text(max_size=60))
+def test_cleaning_twice_changes_nothing_more(text: str):
+    assert clean_text(clean_text(text)) == clean_text(text)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "1",
+        "1,",
+        "1{",
+        "{",
+        "$a",
+        "&amp;",
+        "amp;",
+        "a- ",
+        "\\",
+        "x2010",
+        "^{1",
+        "\\frac{",
+        "1 sim",
+        "a~",
+    ],
+)
+def test_no_text_takes_long(unit: str):
+    """Nineteen thousand digits took eleven seconds."""
+    started = time.perf_counter()
+    clean_text("&" + unit * (19_900 // len(unit)))
+    assert time.perf_counter() - started < 3
 
 
 @given(st.text(alphabet="ab1 .$\\{}^_~%-'`×", max_size=60) | st.text(max_size=60))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.record import Refusal, SourceRecord
-from ingest.sources import read_source
+from ingest.sources import FORMAT_NAMES, read_source
 
 ABSTRACT_A = (
     "Alpha keeps the cache of a language model on disk and fetches only what the next token needs. "
@@ -192,7 +192,7 @@ def test_a_huge_line_costs_only_its_record(tmp_path: Path):
         pytest.param(b" \n\n", "an empty file", id="blank"),
         pytest.param(b"\x89PNG\r\n\x00\x00rest", "a binary file", id="binary"),
         pytest.param("Alpha\n".encode("utf-16"), "UTF-16 text; save it as UTF-8", id="utf-16"),
-        pytest.param(b"just\na poem\nof short lines\n", "not a listing page or JSONL", id="poem"),
+        pytest.param(b"just\na poem\nof short lines\n", f"not {FORMAT_NAMES}", id="poem"),
     ],
 )
 def test_files_that_are_no_page(tmp_path: Path, content: bytes, reason: str):
@@ -212,3 +212,20 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path):
     [refusal] = read_source(tmp_path / "nowhere.txt", "nowhere.txt")
     assert isinstance(refusal, Refusal)
     assert refusal.reason == "No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("shown", "upvotes"), [("5", 5), ("1,234", 1234), ("1.2k", 1200), ("12K", 12_000)]
+)
+def test_upvotes_as_they_are_shown_keep_the_date(tmp_path: Path, shown: str, upvotes: int):
+    records, refusals = read(tmp_path, DETAILED.replace("May 14 5", f"May 3, 2023 {shown}"))
+    assert refusals == []
+    assert (records[1].date, records[1].upvotes) == (datetime.date(2023, 5, 3), upvotes)
+
+
+@pytest.mark.parametrize(
+    ("day", "kept"), [("Feb 30", None), ("Mar 77", None), ("Feb 29", "--02-29")]
+)
+def test_the_day_of_a_page_is_one_that_exists(tmp_path: Path, day: str, kept: str | None):
+    records, _ = read(tmp_path, SPACED.replace("Mar 14", day))
+    assert {r.sighting.day for r in records} == {kept}

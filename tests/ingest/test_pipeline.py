@@ -7,7 +7,7 @@ import pytest
 
 from ingest.pipeline import Report, ingest
 from rag.build import open_index
-from rag.config import Config, load_config
+from rag.config import Config, Service, Sources, load_config
 from rag.errors import EmbeddingError, IndexBusyError, IndexMismatchError, SourceError
 from rag.index import Index
 from tests.conftest import PAGES, needs_shared
@@ -78,6 +78,29 @@ def test_a_record_of_which_cleaning_leaves_nothing_is_refused(
 ):
     report = run(config, empty, BRAVO)
     assert (report.papers, len(report.refused)) == (1, 1)
+
+
+def test_papers_of_very_many_sentences_are_indexed_or_refused(tmp_path: Path):
+    """Chroma takes 5,461 vectors in one call; three such papers stopped an ingest."""
+    mock = "llama_index.core.embeddings.mock_embed_model:MockEmbedding"
+    config = load_config(
+        index=tmp_path / "i", embedder={"name": mock, "arguments": {"embed_dim": 7}}
+    )
+    many = [
+        {"title": f"Paper Number {n} of Many", "abstract": f"Number {n} is said. " * 490}
+        for n in range(12)
+    ]
+    report = run(config, *many, {"title": "Dots", "abstract": ". " * 9_000})
+    assert report.papers == 12
+    assert [r.reason for r in report.refused] == ["abstract of 9,000 sentences, more than 500"]
+    assert opened(config).problems() == []
+
+
+def test_a_search_longer_than_any_file_name_is_no_file(config: Config):
+    search = "arxiv:" + " OR ".join(f"all:word{n}" for n in range(500))
+    nowhere = Sources(arxiv=Service(url="http://127.0.0.1:9", interval_s=0), attempts=1)
+    with pytest.raises(SourceError, match="arXiv could not be reached"):
+        ingest([search], opened(config), lambda *_: None, nowhere)
 
 
 def test_an_update_is_kept_beside_a_renamed_twin_in_one_file(config: Config):

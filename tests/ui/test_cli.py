@@ -293,3 +293,53 @@ def test_importing_the_command_line_is_light():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_merge_is_explained_and_undone(footnote: Run, tmp_path: Path):
+    good = json.loads(GOOD)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jsonl").write_text(json.dumps(good | {"doi": "10.1000/a"}))
+    (tmp_path / "in" / "b.bib").write_text(
+        "@article{k, title = {Renamed: A Store}, doi = {10.1000/A},\n"
+        "abstract = {Renamed keeps what it stores on disk. It is fast as well.}}"
+    )
+    index = ("--index", tmp_path / "index")
+    footnote("ingest", tmp_path / "in", *index)
+    [row] = json.loads(footnote("papers", "--json", *index).stdout)
+    assert (row["paper_id"], row["sources"]) == ("doi:10.1000/a", ["a.jsonl", "b.bib"])
+    shown = footnote("papers", "--explain", "doi:10.1000/a", *index).stdout
+    assert "1 and 2 have the DOI 10.1000/a" in shown
+    told = json.loads(footnote("papers", "--explain", row["paper_id"], "--json", *index).stdout)
+    assert [set(r) for r in told["records"]] == 2 * [
+        {
+            "number", "source", "day", "title", "abstract", "arxiv_id", "version_number", "doi",
+            "cite_key",
+        }
+    ]  # fmt: skip
+    assert {r["source"] for r in told["records"]} == {"a.jsonl", "b.bib"}
+    assert told["joins"][0]["key"] == "doi:10.1000/a"
+    apart = json.loads(footnote("papers", "--split", "doi:10.1000/a", "--json", *index).stdout)
+    assert len(apart) == 2
+    report = json.loads(footnote("ingest", tmp_path / "in", "--json", *index).stdout)
+    assert (report["papers"], report["unchanged"]) == (2, 2)
+    assert json.loads(footnote("doctor", "--json", *index).stdout)["ok"]
+    message = one_line(footnote("papers", "--explain", "nobody", *index, expect=1))
+    assert message.startswith("no paper is called 'nobody'")
+
+
+def test_a_service_that_is_not_there_is_an_error_of_one_line(
+    footnote: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOOTNOTE_SOURCES__ARXIV__URL", "http://127.0.0.1:9/api")
+    monkeypatch.setenv("FOOTNOTE_SOURCES__ATTEMPTS", "1")
+    done = footnote("ingest", "arxiv:2309.06180", "--index", tmp_path / "i", expect=1)
+    message = one_line(done)
+    assert "arXiv could not be reached: " in message
+    assert message.endswith("what was fetched so far is kept; run the same command again")
+
+
+def test_what_names_no_papers_of_a_service_is_an_error_that_shows_how(
+    footnote: Run, tmp_path: Path
+):
+    done = footnote("ingest", "hf:trending", "--index", tmp_path / "i", expect=1)
+    assert "'hf:trending' names no days; write `hf:2025-01-01..2025-01-07`" in one_line(done)

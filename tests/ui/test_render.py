@@ -65,3 +65,32 @@ def test_a_marker_leads_back_to_its_quote(paper_id: str, start: int, end: int):
 @given(st.text(max_size=30))
 def test_any_other_text_is_no_marker(text: str):
     assert parse_fragment(text) is None or text.startswith("#cite=")
+
+
+def test_a_paper_with_ids_links_to_itself_and_names_its_version_and_authors():
+    paper = PAPER.model_copy(
+        update={
+            "url": 'https://arxiv.org/abs/2301.00001?"<',
+            "arxiv_id": "2301.00001",
+            "version_number": 2,
+            "doi": "10.1000/<a>",
+            "authors": ("Ada <b>Lovelace</b>", *(f"N. {n}" for n in range(9))),
+        }
+    )
+    html = paper_html(paper, None)
+    assert '<a href="https://arxiv.org/abs/2301.00001?&quot;&lt;"' in html
+    assert "arXiv:2301.00001v2 · doi:10.1000/&lt;a&gt;" in html
+    assert "Ada &lt;b&gt;Lovelace&lt;/b&gt;, N. 0" in html
+    assert "N. 6 and 2 more" in html
+    assert "notice" not in html
+
+
+def test_an_address_that_is_no_web_address_is_not_linked():
+    html = paper_html(PAPER.model_copy(update={"url": "javascript:alert(1)"}), None)
+    assert "href" not in html
+
+
+def test_a_withdrawn_paper_says_so():
+    paper = PAPER.model_copy(update={"withdrawn": True, "notice": "a <lemma> is wrong"})
+    html = paper_html(paper, None)
+    assert 'role="note">Withdrawn or retracted: a &lt;lemma&gt; is wrong</p>' in html

@@ -1,0 +1,292 @@
+"""Fetch pages from a service over HTTP, politely, and keep them on disk.
+
+A page that was fetched is a file. Within some hours it is taken as it is, so that an interrupted
+fetch goes on where it stopped; after that the service is asked whether it changed.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urljoin
+
+import httpx
+from pydantic import ValidationError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from rag.errors import FetchError
+from rag.schema import Record, fingerprint
+
+_USER_AGENT = "footnote/0.1 (reads abstracts)"
+_NOT_MODIFIED = 304
+_RETRYABLE = frozenset([408, 425, 429, 500, 502, 503, 504])
+_MAX_REDIRECTS = 5
+_FIRST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 60.0
+
+
+class Kind(NamedTuple):
+    """What a service answers with."""
+
+    name: str
+    """As a person calls it, such as `Atom`."""
+    content_types: tuple[str, ...]
+    fault: Callable[[bytes], str | None]
+    """Why a body is not whole or not of this kind; None when it is."""
+
+
+class _Note(Record):
+    """What is kept beside a page."""
+
+    url: str
+    fetched: float
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class Fetcher:
+    """Fetches from one service, one request at a time."""
+
+    def __init__(
+        self,
+        service: str,
+        cache: Path,
+        *,
+        interval_s: float,
+        timeout_s: float,
+        page_s: float,
+        attempts: int,
+        page_bytes: int,
+        fresh_s: float,
+    ):
+        """Prepare; nothing is asked yet.
+
+        Args:
+            service: Its name in messages, such as `arXiv`.
+            cache: Folder for the pages; made when first needed.
+            interval_s: Least time between the beginnings of two requests.
+            timeout_s: Longest wait for a connection, and for each piece of an answer.
+            page_s: Longest time for a page, with all attempts and the waits between them.
+            attempts: Requests for one page until it is given up.
+            page_bytes: A larger answer is refused.
+            fresh_s: A page fetched less long ago is not asked for again.
+        """
+        self.service = service
+        self._cache = cache
+        self._interval_s = interval_s
+        self._page_s = page_s
+        self._attempts = attempts
+        self._page_bytes = page_bytes
+        self._fresh_s = fresh_s
+        self._next_request = 0.0
+        # Bodies are asked for as they are: a compressed one may be a thousand times its size.
+        self._client = httpx.Client(
+            timeout=timeout_s,
+            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
+            follow_redirects=False,
+        )
+
+    def fetch(self, url: str, parameters: Mapping[str, str], kind: Kind) -> Path:
+        """The file that holds this page, fetched unless it is there and fresh.
+
+        Raises:
+            FetchError: The service does not answer, or not with such a page.
+        """
+        try:
+            address = str(httpx.URL(url).copy_merge_params(parameters))
+        except httpx.InvalidURL as error:
+            raise FetchError(
+                f"{self.service} cannot be asked at {url[:200]!r}: {error}; "
+                "check its `url` under `sources` in the settings",
+                retryable=False,
+            ) from error
+        page = self._cache / f"{fingerprint(address)}.page"
+        note = _load_note(page)
+        if note and time.time() - note.fetched < self._fresh_s:
+            return page
+        deadline = time.monotonic() + self._page_s
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            asked = error.wait_s if isinstance(error, FetchError) else None
+            if asked is not None:
+                return asked
+            return min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (state.attempt_number - 1))
+
+        def give_up(state: RetryCallState) -> bool:
+            # A wait that would end too late is not begun.
+            return time.monotonic() + wait(state) > deadline
+
+        retrying = Retrying(
+            retry=retry_if_exception(lambda e: isinstance(e, FetchError) and e.retryable),
+            stop=lambda state: stop_after_attempt(self._attempts)(state) or give_up(state),
+            wait=wait,
+            reraise=True,
+        )
+        return retrying(self._fetch_once, address, page, note, kind, deadline)
+
+    def _fetch_once(
+        self, address: str, page: Path, note: _Note | None, kind: Kind, deadline: float
+    ) -> Path:
+        headers: dict[str, str] = {}
+        if note and note.etag:
+            headers["If-None-Match"] = note.etag
+        if note and note.last_modified:
+            headers["If-Modified-Since"] = note.last_modified
+        try:
+            response, body = self._request(address, headers, deadline)
+        except httpx.InvalidURL as error:
+            raise FetchError(
+                f"{self.service} sends to no address: {error}",
+                retryable=False,
+            ) from error
+        except httpx.HTTPError as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise FetchError(
+                f"{self.service} could not be reached: {reason}", retryable=True
+            ) from error
+        if note and response.status_code == _NOT_MODIFIED:
+            _save_note(page, note.model_copy(update={"fetched": time.time()}))
+            return page
+        self._check(response, body, kind)
+        fresh = _Note(
+            url=address,
+            fetched=time.time(),
+            etag=response.headers.get("etag"),
+            last_modified=response.headers.get("last-modified"),
+        )
+        _save(page, body)
+        _save_note(page, fresh)
+        return page
+
+    def _request(
+        self, address: str, headers: Mapping[str, str], deadline: float
+    ) -> tuple[httpx.Response, bytes]:
+        """The last answer after redirects, and its body."""
+        host = httpx.URL(address).host
+        for _ in range(_MAX_REDIRECTS + 1):
+            self._wait_for_turn()
+            with self._client.stream("GET", address, headers=dict(headers)) as response:
+                # Not `is_redirect`, which counts 304 too.
+                if not response.has_redirect_location:
+                    return response, self._body(response, deadline)
+                target = httpx.URL(urljoin(address, response.headers["location"]))
+            secure = target.scheme == "https" or httpx.URL(address).scheme == "http"
+            if target.host != host or target.scheme not in ("http", "https") or not secure:
+                raise FetchError(
+                    f"{self.service} sends elsewhere, to {str(target)[:200]!r}, which is not "
+                    "followed; check the service's `url` under `sources` in the settings",
+                    retryable=False,
+                )
+            address = str(target)
+        raise FetchError(f"{self.service} redirects without end", retryable=False)
+
+    def _body(self, response: httpx.Response, deadline: float) -> bytes:
+        body = bytearray()
+        # Pieces as they come: waiting for larger ones would let an answer drip past the deadline.
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > self._page_bytes:
+                raise FetchError(
+                    f"{self.service} answers with more than {self._page_bytes / 1e6:g} MB; "
+                    "ask for less at once, or raise `sources.page_mb`",
+                    retryable=False,
+                )
+            if time.monotonic() > deadline:
+                raise FetchError(
+                    f"{self.service} is too slow: a page took more than {self._page_s:g} s",
+                    retryable=False,
+                )
+        return bytes(body)
+
+    def _check(self, response: httpx.Response, body: bytes, kind: Kind) -> None:
+        status = response.status_code
+        # arXiv explains a wrong query in a feed of its own, with status 400.
+        if not response.is_success:
+            said = f"{status} {response.reason_phrase}".strip()
+            if why := _explained(body):
+                said = f"{said}: {why}"
+            raise FetchError(
+                f"{self.service} answers {said}",
+                retryable=status in _RETRYABLE,
+                wait_s=_retry_after(response.headers.get("retry-after")),
+            )
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            raise FetchError(
+                f"{self.service} answers compressed ({encoding[:40]}), which was not asked for",
+                retryable=False,
+            )
+        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type not in kind.content_types:
+            raise FetchError(
+                f"{self.service} answers with {content_type[:80] or 'no content type'!r}, "
+                f"not with {kind.name}",
+                retryable=False,
+            )
+        if fault := kind.fault(body):
+            # A body without its length may have been cut on the way.
+            raise FetchError(f"{self.service} answers with {fault}", retryable=True)
+
+    def _wait_for_turn(self) -> None:
+        now = time.monotonic()
+        if self._next_request > now:
+            time.sleep(self._next_request - now)
+        self._next_request = time.monotonic() + self._interval_s
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._client.close()
+
+
+def _explained(body: bytes) -> str | None:
+    """What an answer with an error status says in one line, if it says it in an Atom feed."""
+    text = body[:20_000].decode(errors="replace")
+    _, begin, rest = text.partition("<summary>")
+    said, end, _ = rest.partition("</summary>")
+    return " ".join(said.split())[:200] if begin and end else None
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds that the header asks to wait, given as a number or as a date."""
+    if not value:
+        return None
+    value = value.strip()
+    if value.isdecimal() and len(value) < 9:
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _load_note(page: Path) -> _Note | None:
+    try:
+        note = _Note.model_validate_json(page.with_suffix(".json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return note if page.is_file() else None
+
+
+def _save_note(page: Path, note: _Note) -> None:
+    _save(page.with_suffix(".json"), note.model_dump_json().encode())
+
+
+def _save(file: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    draft = file.with_suffix(f"{file.suffix}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(data)
+        draft.replace(file)
+    except OSError as error:
+        raise FetchError(
+            f"what was fetched cannot be kept in {file.parent}: {error.strerror}; "
+            "check the folder's permissions and space, or name another with --index",
+            retryable=False,
+        ) from error

@@ -1,0 +1,109 @@
+"""Atom feeds as the arXiv API answers them, read entry by entry with defusedxml."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from ingest.lines import Line
+from ingest.record import Refusal, SourceRecord, says_withdrawn
+from ingest.sources.blocks import Block, cut_blocks
+from ingest.sources.objects import RecordError, to_record
+from rag.errors import SourceError
+from rag.schema import Sighting
+
+_ATOM = "{http://www.w3.org/2005/Atom}"
+_ARXIV = "{http://arxiv.org/schemas/atom}"
+_FEED = re.compile(r"<feed\b[^<>]{0,5000}>")
+_ENTRY = re.compile(r"(?=<entry[\s>])")
+_MAX_HEAD_CHARS = 20_000
+
+
+def detects(head: Sequence[Line]) -> bool:
+    """Whether it is XML: what is no feed is refused by that name."""
+    first = next((line.text for line in head if line.text.strip()), "")
+    return bool(re.match(r"\s*<(\?xml|!DOCTYPE|feed)\b", first))
+
+
+def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal]:
+    """Yield a record, or a refusal, for each entry.
+
+    Raises:
+        SourceError: It is no Atom feed, or begins with a document type, which no feed has.
+    """
+    blocks = cut_blocks(chain.from_iterable(map(_at_entries, lines)), _starts)
+    head = next(blocks, Block(1, ""))
+    feed = _FEED.search(head.text[:_MAX_HEAD_CHARS])
+    if head.fault or not feed:
+        raise SourceError(head.fault or "XML that is no Atom feed")
+    if "<!DOCTYPE" in head.text or "<!ENTITY" in head.text:
+        raise SourceError("XML with a document type of its own, which no feed has")
+    sighting = Sighting(source=source)
+    for block in blocks:
+        try:
+            yield _record(_entry(block, feed.group()), sighting)
+        except RecordError as error:
+            yield Refusal(source=source, record=f"line {block.number}", reason=str(error))
+
+
+def _starts(text: str) -> bool:
+    return bool(_ENTRY.match(text))
+
+
+def _at_entries(line: Line) -> Iterator[Line]:
+    """The line, cut where entries begin; a feed may be one line."""
+    if line.fault:
+        yield line
+        return
+    for text in _ENTRY.split(line.text.strip()):
+        yield line._replace(text=text)
+
+
+def _entry(block: Block, feed: str) -> Element:
+    if block.fault:
+        raise RecordError(block.fault)
+    text, end, _ = block.text.partition("</entry>")
+    try:
+        found = fromstring(f"{feed}{text}{end}</feed>").find(f"{_ATOM}entry")
+    except ParseError as error:
+        raise RecordError(f"not XML: {error.msg}") from error
+    except DefusedXmlException as error:
+        raise RecordError(f"XML that declares entities of its own: {error}"[:200]) from error
+    except ValueError as error:  # a character that XML cannot hold
+        raise RecordError(f"not XML: {error}"[:200]) from error
+    if found is None:
+        raise RecordError("no entry of an Atom feed")
+    return found
+
+
+def _record(entry: Element, sighting: Sighting) -> SourceRecord:
+    address = _text(entry, f"{_ATOM}id")
+    if "/api/errors" in address:
+        raise RecordError(f"arXiv answers: {_text(entry, f'{_ATOM}summary')}"[:300])
+    record = to_record(
+        {
+            "title": _text(entry, f"{_ATOM}title"),
+            "abstract": _text(entry, f"{_ATOM}summary") or _text(entry, f"{_ATOM}content"),
+            "authors": [_text(a, f"{_ATOM}name") for a in entry.findall(f"{_ATOM}author")],
+            "organisation": _text(entry, f"{_ATOM}author/{_ARXIV}affiliation") or None,
+            "arxiv_id": address,
+            "doi": _text(entry, f"{_ARXIV}doi") or None,
+            "date": _text(entry, f"{_ATOM}published"),
+            "url": address,
+        },
+        sighting,
+    )
+    comment = _text(entry, f"{_ARXIV}comment")
+    if re.search(r"\b(?:withdrawn|retracted)\b", comment[:1_000], re.IGNORECASE) or says_withdrawn(
+        comment
+    ):
+        return record.model_copy(update={"withdrawn": True, "notice": comment[:300]})
+    return record
+
+
+def _text(element: Element, path: str) -> str:
+    found = element.find(path)
+    return " ".join("".join(found.itertext()).split()) if found is not None else ""

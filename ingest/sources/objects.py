@@ -1,0 +1,237 @@
+"""One JSON object a paper, in any of the shapes that services and tools write.
+
+HF Daily Papers (`{"paper": {…}}`), arXiv's metadata snapshot (`authors_parsed`, `versions`),
+CSL-JSON (`DOI`, `author`, `issued`), BEIR (`_id`, `title`, `text`), and plain records under usual
+names. What is wrong with an optional field costs that field alone.
+"""
+
+import datetime
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ingest.record import (
+    SourceRecord,
+    paper_url,
+    parse_arxiv_id,
+    parse_doi,
+    says_withdrawn,
+)
+from rag.schema import Sighting
+
+MAX_COUNT = 10**9
+MAX_AUTHORS = 5_000
+_MAX_NAME_CHARS = 200
+_MAX_NOTICE_CHARS = 300
+# An abstract that begins with a withdrawal is one; further on it may speak of another paper's.
+_NOTE_CHARS = 120
+# A number longer than this is no count; Python would take long to read one of thousands of digits.
+_MAX_DIGITS = 18
+
+TITLES = ("title", "paper_title", "name")
+ABSTRACTS = ("abstract", "digest", "summary", "text", "description", "paper_abstract")
+_DATES = ("date", "published", "published_at", "publishedAt", "publication_date", "issued")
+_LATER_DATES = ("created", "update_date", "year")
+_AUTHORS = ("authors", "author", "creators")
+_ORGANISATIONS = ("organisation", "organization", "affiliation")
+_UPVOTES = ("upvotes", "votes", "likes")
+_ARXIV_IDS = ("arxiv_id", "arxivId", "arxiv", "eprint", "id", "paper_id", "url", "link")
+_DOIS = ("doi", "DOI", "id", "url")
+_URLS = ("url", "URL", "link")
+_NOTES = ("comments", "comment", "note")
+# Crossref's abstracts carry tags of its own.
+_TAG = re.compile(r"</?(?:jats:)?[a-z][a-z-]{0,20}(?:\s[^<>]{0,200})?/?>", re.IGNORECASE)
+_DAY = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?!\d)")
+
+
+class RecordError(ValueError):
+    """Why an object is no record; one line."""
+
+
+def parse_json(text: str) -> object:
+    """The value that a text spells.
+
+    Raises:
+        RecordError: It is not JSON.
+    """
+    try:
+        return json.loads(text, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise RecordError(f"not JSON: {error.msg} at {error.colno}") from error
+    except RecursionError:
+        raise RecordError("not a flat object: nested too deep") from None
+
+
+def to_record(value: object, sighting: Sighting) -> SourceRecord:
+    """The record that an object is.
+
+    Raises:
+        RecordError: It is no object, or its title or abstract is missing or no text.
+    """
+    if not isinstance(value, dict):
+        raise RecordError(f"{_shape(value)}, should be a valid dictionary with title and abstract")
+    fields: Mapping[str, Any] = value
+    paper = fields.get("paper")
+    if isinstance(paper, dict):  # what a listing says of a paper stands beside the paper
+        beside = {k: v for k, v in fields.items() if k in ("organization", "submittedOnDailyAt")}
+        fields = {**beside, **{str(k): v for k, v in paper.items()}}
+        day = find_date([fields.get("submittedOnDailyAt")])
+        sighting = sighting.model_copy(update={"day": day.isoformat()}) if day else sighting
+    title, abstract = _text(fields, TITLES, "title"), _text(fields, ABSTRACTS, "abstract")
+    if not title.strip() and "_id" in fields:  # many BEIR corpora have passages without titles
+        title = abstract[:80]
+    authors = _authors(fields)
+    arxiv_id, version = _arxiv(fields)
+    doi = next(filter(None, (parse_doi(t) for t in _texts(fields, _DOIS))), None)
+    if arxiv_id is None and doi and (found := parse_arxiv_id(doi)):
+        arxiv_id, version = found
+    notes = [*_texts(fields, _NOTES), abstract[:_NOTE_CHARS]]
+    note = next(filter(says_withdrawn, notes), None)
+    url = next((t for t in _texts(fields, _URLS) if t.startswith(("https://", "http://"))), None)
+    return SourceRecord(
+        title=title,
+        abstract=_TAG.sub(" ", abstract) if "<" in abstract else abstract,
+        sighting=sighting,
+        date=find_date(fields.get(n) for n in (*_DATES, *_LATER_DATES)),
+        n_authors=_count(fields, ("n_authors",), least=1) or len(_listed(fields)) or None,
+        organisation=_organisation(fields),
+        upvotes=_count(fields, _UPVOTES, least=0),
+        authors=authors,
+        arxiv_id=arxiv_id,
+        version_number=version or _newest(fields.get("versions")),
+        doi=None if doi and parse_arxiv_id(doi) else doi,
+        url=paper_url(arxiv_id, doi) or (url if url and len(url) < 2_000 else None),
+        withdrawn=bool(note),
+        notice=note and " ".join(note[:_MAX_NOTICE_CHARS].split()),
+    )
+
+
+def find_date(values: Iterable[object]) -> datetime.date | None:
+    """The first of the values that names a day, as a text or as CSL's `date-parts`."""
+    for value in values:
+        if isinstance(value, dict):
+            parts = value.get("date-parts")
+            first = parts[0] if isinstance(parts, list) and parts else None
+            value = "-".join(map(str, first)) if isinstance(first, list) else value.get("raw")
+        if isinstance(value, str) and (match := _DAY.match(value.strip()[:40])):
+            try:
+                return datetime.date(*map(int, match.groups()))
+            except ValueError:  # February 30
+                continue
+    return None
+
+
+def split_names(text: str) -> list[str]:
+    """The names of a text that lists them, as `Given Family`."""
+    by = " and " if " and " in text else ";" if ";" in text else None
+    if by is None:
+        # `Ada Lovelace, Charles Babbage` lists two, `Lovelace, Ada` is one.
+        names = text.split(",") if all(" " in n.strip() for n in text.split(",")) else [text]
+    else:
+        names = text.split(by)
+    return [turned for name in names if (turned := turn_name(name))]
+
+
+def turn_name(name: str) -> str:
+    """`Given Family`, for a name that may be written `Family, Given`."""
+    family, comma, given = name.partition(",")
+    return " ".join((f"{given} {family}" if comma else name).split())[:_MAX_NAME_CHARS]
+
+
+def _text(fields: Mapping[str, Any], names: tuple[str, ...], what: str) -> str:
+    """The first text under the names; null and empty ones are passed over."""
+    wrong = None
+    for name in names:
+        value = fields.get(name)
+        if isinstance(value, list) and value and isinstance(value[0], str):
+            value = value[0]  # Crossref lists titles
+        if isinstance(value, str):
+            if value.strip():
+                return value
+        elif value is not None:
+            wrong = wrong or f"{name}: {_shape(value)}, should be a valid string"
+    if wrong:
+        raise RecordError(wrong)
+    if not any(name in fields for name in names):
+        raise RecordError(f"{what}: Field required")
+    return ""
+
+
+def _texts(fields: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    return [value for name in names if isinstance(value := fields.get(name), str)]
+
+
+def _listed(fields: Mapping[str, Any]) -> list[object]:
+    return next((v for name in _AUTHORS if isinstance(v := fields.get(name), list)), [])
+
+
+def _authors(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    parsed = fields.get("authors_parsed")
+    listed = parsed if isinstance(parsed, list) else _listed(fields)
+    names = [_name(item) for item in listed[:MAX_AUTHORS]]
+    if not names:
+        text = next(iter(_texts(fields, _AUTHORS)), "")
+        names = split_names(text[:100_000])[:MAX_AUTHORS]
+    return tuple(name for name in names if name and any(c.isalpha() for c in name))
+
+
+def _name(item: object) -> str:
+    if isinstance(item, str):
+        return turn_name(item)
+    if isinstance(item, dict):
+        name = item.get("name") or item.get("literal") or item.get("fullname")
+        if isinstance(name, str):
+            return turn_name(name)
+        pieces = [item.get(k) for k in ("given", "non-dropping-particle", "family")]
+    elif isinstance(item, list):
+        pieces = [item[1] if len(item) > 1 else None, *item[:1], *item[2:3]]
+    else:
+        return ""
+    return " ".join(" ".join(p for p in pieces if isinstance(p, str)).split())[:_MAX_NAME_CHARS]
+
+
+def _arxiv(fields: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    for text in _texts(fields, _ARXIV_IDS):
+        if found := parse_arxiv_id(text):
+            return found
+    return None, None
+
+
+def _newest(versions: object) -> int | None:
+    """The last version of the snapshot's `[{"version": "v1", …}, …]`."""
+    if not isinstance(versions, list):
+        return None
+    names = [v.get("version") for v in versions if isinstance(v, dict)]
+    numbers = [n[1:] for n in names if isinstance(n, str) and re.fullmatch(r"v[1-9]\d{0,2}", n)]
+    return max(map(int, numbers), default=None)
+
+
+def _organisation(fields: Mapping[str, Any]) -> str | None:
+    for name in _ORGANISATIONS:
+        value = fields.get(name)
+        if isinstance(value, dict):
+            value = value.get("name") or value.get("fullname")
+        if isinstance(value, str) and value.strip():
+            return " ".join(value.split())[:_MAX_NAME_CHARS]
+    return None
+
+
+def _count(fields: Mapping[str, Any], names: Iterable[str], *, least: int) -> int | None:
+    for name in names:
+        value = fields.get(name)
+        if isinstance(value, str) and value.strip().isdecimal() and len(value) < _MAX_DIGITS:
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= MAX_COUNT:
+            return value
+    return None
+
+
+def _integer(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
+
+
+def _shape(value: object) -> str:
+    kinds: dict[type, str] = {list: "an array", str: "a string", bool: "true or false"}
+    kinds |= {int: "a number", float: "a number", dict: "an object"}
+    return kinds.get(type(value), "null")

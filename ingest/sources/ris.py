@@ -1,0 +1,89 @@
+"""RIS, as reference managers export it, read record by record with rispy."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import rispy
+
+from ingest.lines import Line
+from ingest.record import Refusal, SourceRecord
+from ingest.sources.blocks import Block, cut_blocks
+from ingest.sources.objects import RecordError, to_record
+from rag.schema import Sighting
+
+_START = re.compile(r"TY  -")
+_TAG = re.compile(r"[A-Z][A-Z0-9]  -")
+
+
+def detects(head: Sequence[Line]) -> bool:
+    """Whether the first line that is not blank says of what type a record is."""
+    first = next((line.text for line in head if line.text.strip()), "")
+    return bool(_START.match(first))
+
+
+def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal]:
+    """Yield a record, or a refusal, for each `TY`."""
+    sighting = Sighting(source=source)
+    for block in cut_blocks(lines, lambda text: bool(_START.match(text))):
+        try:
+            yield _record(block, sighting)
+        except RecordError as error:
+            yield Refusal(source=source, record=f"line {block.number}", reason=str(error))
+
+
+def _record(block: Block, sighting: Sighting) -> SourceRecord:
+    if block.fault:
+        raise RecordError(block.fault)
+    lines = _joined(block.text.split("\n"))
+    if len(lines) < 2:
+        raise RecordError("not RIS: a record without fields")
+    try:
+        found = rispy.loads("\n".join([*lines, "ER  - "]))
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise RecordError(f"not RIS: {' '.join(str(error).split())[:200]}") from error
+    fields = found[0]
+    notes = fields.get("notes")
+    return to_record(
+        {
+            "title": _first(fields, "title", "primary_title", "short_title"),
+            "abstract": _first(fields, "abstract", "notes_abstract"),
+            "authors": fields.get("authors") or fields.get("first_authors") or [],
+            "doi": fields.get("doi"),
+            "arxiv_id": _arxiv(fields),
+            "url": _url(fields),
+            "note": " ".join(map(str, notes)) if isinstance(notes, list) else notes,
+            "date": _first(fields, "date", "publication_year", "year"),
+        },
+        sighting,
+    )
+
+
+def _joined(lines: Iterable[str]) -> list[str]:
+    """One line a field, up to the record's end: rispy takes long over a field of many lines."""
+    fields: list[list[str]] = []
+    for line in lines:
+        if line.startswith("ER  -"):
+            break
+        if _TAG.match(line) or not fields:
+            fields.append([line.rstrip()])
+        elif line.strip():
+            fields[-1].append(line.strip())
+    return [" ".join(pieces) for pieces in fields]
+
+
+def _first(fields: dict[str, object], *names: str) -> object:
+    return next((value for name in names if (value := fields.get(name))), None)
+
+
+def _url(fields: dict[str, object]) -> object:
+    urls = fields.get("urls") or fields.get("url")
+    return urls[0] if isinstance(urls, list) and urls else urls
+
+
+def _arxiv(fields: dict[str, object]) -> str | None:
+    """From `AN`, `M1`, `UR` and the like, where managers put it."""
+    names = ("accession_number", "number", "custom1", "journal_name", "secondary_title")
+    for text in (*map(fields.get, names), _url(fields)):
+        if isinstance(text, str) and (found := re.search(r"arxiv[:/.]\S{1,60}", text[:500], re.I)):
+            return found.group().replace("arXiv.org", "arxiv.org")
+    return None

@@ -1,0 +1,370 @@
+"""Each format as its specification shows it, whole and damaged; the texts are our own."""
+
+import datetime
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingest.record import Refusal, SourceRecord
+from ingest.sources import find_files, read_source
+
+TEXT = "It keeps the cache on disk, and says so at a length that can be quoted."
+
+BIBTEX = r"""% exported by a reference manager
+@comment{ nothing here is a paper }
+@string{ml = "Machine Learning"}
+@preamble{ "\newcommand{\noop}[1]{}" }
+
+@article{lovelace2023alpha,
+  title     = {{Alpha}: A Cache on Disk},
+  author    = {Lovelace, Ada and {The Engine Team} and Charles Babbage},
+  abstract  = {TEXT It is 5% faster.},
+  journal   = {arXiv preprint arXiv:2309.06180},
+  year      = 2023,
+  month     = sep,
+  day       = {12},
+}
+
+@inproceedings(bravo,
+  title = "Bravo: \"{U}ber Routing",
+  author = "G{\"o}del, Kurt",
+  abstract = "TEXT" # ml,
+  eprint = {2305.01234v3}, archivePrefix = {arXiv}, primaryClass = {cs.DC},
+  doi = {https://doi.org/10.1000/ABC.1}
+)
+"""
+RIS = """TY  - JOUR
+T1  - Alpha: A Cache on Disk
+AU  - Lovelace, Ada
+AU  - Babbage, Charles
+AB  - TEXT It goes
+on over two lines.
+PY  - 2023/09/12/
+DO  - 10.1000/alpha
+UR  - https://example.org/alpha
+ER  -
+
+TY  - RPRT
+TI  - Bravo: Über Routing
+A1  - Gödel, Kurt
+N2  - TEXT
+UR  - https://arxiv.org/abs/2305.01234v3
+ER  -
+"""
+CSL = json.dumps(
+    [
+        {
+            "id": "alpha",
+            "type": "article-journal",
+            "title": "Alpha: A Cache on Disk",
+            "abstract": f"<jats:title>Abstract</jats:title><jats:p>{TEXT}</jats:p>",
+            "author": [{"family": "Lovelace", "given": "Ada"}, {"literal": "The Engine Team"}],
+            "issued": {"date-parts": [[2023, 9, 12]]},
+            "DOI": "10.1000/Alpha",
+            "URL": "https://example.org/alpha",
+        },
+        {
+            "id": "bravo",
+            "title": "Bravo: Über Routing",
+            "abstract": TEXT,
+            "issued": {"raw": "2022"},
+        },
+    ],
+    indent=2,
+)
+ATOM = f"""<?xml version="1.0" encoding="UTF-8"?>
+<feed xmlns="http://www.w3.org/2005/Atom">
+  <title type="html">ArXiv Query</title>
+  <entry>
+    <id>http://arxiv.org/abs/2309.06180v2</id>
+    <updated>2023-10-01T00:00:00Z</updated>
+    <published>2023-09-12T12:50:04Z</published>
+    <title>Alpha: A Cache
+  on Disk</title>
+    <summary>  {TEXT}
+</summary>
+    <author><name>Ada Lovelace</name></author>
+    <author><name>Charles Babbage</name></author>
+    <arxiv:doi xmlns:arxiv="http://arxiv.org/schemas/atom">10.1000/Alpha</arxiv:doi>
+    <arxiv:comment xmlns:arxiv="http://arxiv.org/schemas/atom">Withdrawn: a lemma is wrong</arxiv:comment>
+    <category term="cs.DC" scheme="http://arxiv.org/schemas/atom"/>
+  </entry>
+  <entry>
+    <id>http://arxiv.org/abs/cs/0112017v1</id>
+    <title>Bravo: Über Routing</title>
+    <summary>{TEXT} R&amp;D &lt; 5%</summary>
+    <author><name>Kurt Gödel</name></author>
+  </entry>
+</feed>
+"""
+CSV = f"""Title,Authors,Abstract,Date,Arxiv ID
+Alpha: A Cache on Disk,"Ada Lovelace; Charles Babbage","{TEXT} It says ""so"",
+and goes on.",2023-09-12,2309.06180
+Bravo: Über Routing,"Gödel, Kurt",{TEXT.replace(",", "")},,
+"""
+TSV = f"title\tabstract\nAlpha: A Cache on Disk\t{TEXT}\nBravo: Über Routing\t{TEXT}\n"
+JSONL = "".join(
+    json.dumps({"title": title, "abstract": TEXT}) + "\n"
+    for title in ("Alpha: A Cache on Disk", "Bravo: Über Routing")
+)
+PAGE = "Daily Papers\n" + "".join(
+    f"{title}\n{TEXT} {TEXT} {TEXT} {TEXT}\n"
+    for title in ("Alpha: A Cache on Disk", "Bravo: Über Routing")
+)
+FORMATS = {
+    "refs.bib": BIBTEX.replace("TEXT", TEXT),
+    "refs.ris": RIS.replace("TEXT", TEXT),
+    "csl.json": CSL,
+    "feed.xml": ATOM,
+    "papers.csv": CSV,
+    "papers.tsv": TSV,
+    "papers.jsonl": JSONL,
+    "page.txt": PAGE,
+}
+each_format = pytest.mark.parametrize("name", FORMATS)
+
+
+def read(tmp_path: Path, content: str | bytes) -> tuple[list[SourceRecord], list[Refusal]]:
+    # The name tells nothing: formats are known by their content.
+    file = tmp_path / "download"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    items = list(read_source(file, file.name))
+    return (
+        [i for i in items if isinstance(i, SourceRecord)],
+        [i for i in items if isinstance(i, Refusal)],
+    )
+
+
+def plain(title: str) -> str:
+    return title.replace("{", "").replace("}", "").replace('\\"U', "Ü")
+
+
+@each_format
+def test_both_papers_are_read(tmp_path: Path, name: str):
+    records, refusals = read(tmp_path, FORMATS[name])
+    assert refusals == []
+    assert [plain(r.title) for r in records] == ["Alpha: A Cache on Disk", "Bravo: Über Routing"]
+    assert all(TEXT[:25] in r.abstract for r in records)
+
+
+@each_format
+@pytest.mark.parametrize("way", ["bom", "crlf", "both"])
+def test_a_byte_order_mark_and_windows_line_ends_change_nothing(
+    tmp_path: Path, name: str, way: str
+):
+    text = FORMATS[name]
+    text = text.replace("\n", "\r\n") if way != "bom" else text
+    records, refusals = read(tmp_path, text.encode("utf-8-sig" if way != "crlf" else "utf-8"))
+    assert (len(records), refusals) == (2, [])
+    assert not any("\r" in r.title for r in records)
+
+
+@each_format
+def test_utf_16_is_refused_by_name(tmp_path: Path, name: str):
+    records, [refusal] = read(tmp_path, FORMATS[name].encode("utf-16"))
+    assert (records, refusal.reason) == ([], "UTF-16 text; save it as UTF-8")
+
+
+@each_format
+def test_latin_1_costs_the_records_that_have_its_letters(tmp_path: Path, name: str):
+    text = FORMATS[name].replace('\\"{U}', "Ü").replace("\\u00dc", "Ü")
+    records, refusals = read(tmp_path, text.encode("latin-1"))
+    assert [plain(r.title)[:5] for r in records] == ["Alpha"]
+    assert any("not UTF-8" in r.reason for r in refusals)
+
+
+def test_bibtex(tmp_path: Path):
+    (alpha, bravo), _ = read(tmp_path, FORMATS["refs.bib"])
+    assert alpha.authors == ("Ada Lovelace", "{The Engine Team}", "Charles Babbage")
+    assert (alpha.arxiv_id, alpha.cite_key) == ("2309.06180", "lovelace2023alpha")
+    assert alpha.date == datetime.date(2023, 9, 12)
+    assert alpha.abstract.endswith("It is 5% faster.")
+    assert (bravo.arxiv_id, bravo.version_number, bravo.doi) == ("2305.01234", 3, "10.1000/abc.1")
+    assert bravo.abstract == TEXT
+
+
+def test_ris(tmp_path: Path):
+    (alpha, bravo), _ = read(tmp_path, FORMATS["refs.ris"])
+    assert alpha.authors == ("Ada Lovelace", "Charles Babbage")
+    assert (alpha.doi, alpha.date) == ("10.1000/alpha", datetime.date(2023, 9, 12))
+    assert alpha.abstract.endswith("It goes on over two lines.")
+    assert (bravo.arxiv_id, bravo.version_number) == ("2305.01234", 3)
+
+
+def test_csl_json(tmp_path: Path):
+    (alpha, bravo), _ = read(tmp_path, CSL)
+    assert alpha.authors == ("Ada Lovelace", "The Engine Team")
+    assert (alpha.doi, alpha.date) == ("10.1000/alpha", datetime.date(2023, 9, 12))
+    assert "jats" not in alpha.abstract
+    assert bravo.date is None  # a year names no day
+
+
+def test_atom(tmp_path: Path):
+    (alpha, bravo), _ = read(tmp_path, ATOM)
+    assert (alpha.arxiv_id, alpha.version_number, alpha.doi) == ("2309.06180", 2, "10.1000/alpha")
+    assert (alpha.authors, alpha.date) == (
+        ("Ada Lovelace", "Charles Babbage"),
+        datetime.date(2023, 9, 12),
+    )
+    assert (alpha.withdrawn, alpha.notice) == (True, "Withdrawn: a lemma is wrong")
+    assert (bravo.arxiv_id, bravo.withdrawn) == ("cs/0112017", False)
+    assert bravo.abstract.endswith("R&D < 5%")
+
+
+def test_a_feed_on_one_line(tmp_path: Path):
+    records, refusals = read(tmp_path, " ".join(ATOM.split()))
+    assert (len(records), refusals) == (2, [])
+
+
+def test_csv(tmp_path: Path):
+    (alpha, bravo), _ = read(tmp_path, CSV)
+    assert alpha.abstract == f'{TEXT} It says "so",\nand goes on.'
+    assert (alpha.arxiv_id, alpha.authors) == ("2309.06180", ("Ada Lovelace", "Charles Babbage"))
+    assert (bravo.authors, bravo.date) == (("Kurt Gödel",), None)
+
+
+def test_a_quote_without_its_end_costs_one_row(tmp_path: Path):
+    table = f'title;abstract\n"Broken;{TEXT}\n' + "".join(f"Good {n};{TEXT}\n" for n in range(300))
+    records, [refusal] = read(tmp_path, table)
+    assert [r.title for r in records] == [f"Good {n}" for n in range(300)]
+    assert (refusal.record, "quotes that do not fit" in refusal.reason) == ("line 2", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "reason"),
+    [
+        ("refs.bib", "  year      = 2023,", '  year = "2023,', "not BibTeX"),
+        ("refs.ris", "T1  - Alpha: A Cache on Disk", "T9  - Alpha", "title"),
+        ("csl.json", '"type": "article-journal",', '"type" "article-journal",', "not JSON"),
+        ("csl.json", '"family": "Lovelace",', '"family": {{[', "not JSON"),
+        ("feed.xml", "<name>Ada Lovelace</name>", "<name>Ada & Lovelace</nam>", "not XML"),
+        ("feed.xml", "Ada Lovelace", "&bomb;", "not XML"),
+        ("papers.csv", '"Ada Lovelace; Charles Babbage",', '"Ada" Lovelace,', "quotes that do not"),
+        ("papers.tsv", f"Disk\t{TEXT}\n", "Disk\t\n", "no abstract"),
+        ("papers.tsv", f"Disk\t{TEXT}\n", f"Disk\t{TEXT}\tmore\n", "3 fields, the header names 2"),
+        ("papers.jsonl", '"title": "Alpha', '"title" "Alpha', "not JSON"),
+    ],
+)
+def test_a_broken_record_costs_itself_alone(
+    tmp_path: Path, name: str, good: str, bad: str, reason: str
+):
+    assert good in FORMATS[name]
+    records, refusals = read(tmp_path, FORMATS[name].replace(good, bad, 1))
+    assert [plain(r.title)[:5] for r in records] == ["Bravo"]
+    assert reason in refusals[0].reason
+    # A row of two lines is two refusals when its quotes do not fit.
+    assert len(refusals) == (2 if name == "papers.csv" else 1)
+
+
+def test_entities_of_a_feed_are_not_expanded(tmp_path: Path):
+    bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    feed = ATOM.replace("<feed", f'<!DOCTYPE feed [<!ENTITY e0 "lol">{bomb}]>\n<feed')
+    records, [refusal] = read(tmp_path, feed.replace("Ada Lovelace", "&e9;"))
+    assert (records, "document type" in refusal.reason) == ([], True)
+
+
+def test_an_array_says_what_is_no_object(tmp_path: Path):
+    good = json.dumps({"title": "Alpha", "abstract": TEXT})
+    records, refusals = read(tmp_path, f'[{good}, 5, "text", null\n, [1], {good}]')
+    assert len(records) == 2
+    assert len(refusals) == 2  # a line of bare values is one refusal
+
+
+def test_an_empty_array_is_no_fault(tmp_path: Path):
+    assert read(tmp_path, "[]") == ([], [])
+
+
+def test_a_folder_of_any_of_these(tmp_path: Path):
+    for name, text in FORMATS.items():
+        (tmp_path / name).write_text(text)
+    items = [i for f, s in find_files([tmp_path]) for i in read_source(f, s)]
+    assert len(items) == 2 * len(FORMATS)
+    assert all(isinstance(i, SourceRecord) for i in items)
+
+
+def test_of_a_beir_folder_only_the_corpus(tmp_path: Path):
+    (tmp_path / "set" / "qrels").mkdir(parents=True)
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+        (tmp_path / "set" / name).write_text("{}")
+    (tmp_path / "other.jsonl").write_text("{}")
+    assert [s for _, s in find_files([tmp_path])] == ["other.jsonl", "set/corpus.jsonl"]
+    assert [s for _, s in find_files([tmp_path / "set"])] == ["corpus.jsonl"]
+
+
+def test_what_a_folder_holds_and_cannot_be_read_is_named(tmp_path: Path):
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "papers.jsonl").write_text(JSONL)
+    folder.mkdir()
+    (folder / "good.jsonl").write_text(JSONL)
+    (folder / "link").symlink_to(elsewhere)
+    (folder / "gone").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(folder / "pipe")
+    items = [i for f, s in find_files([folder]) for i in read_source(f, s)]
+    refused = {i.source: i.reason for i in items if isinstance(i, Refusal)}
+    assert len(items) - len(refused) == 2
+    assert refused == {
+        "link": "a link to a folder; name the folder itself to take it in",
+        "gone": "No such file or directory",
+        "pipe": "not a regular file",
+    }
+
+
+def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    (tmp_path / "good.jsonl").write_text(JSONL)
+    iterdir = Path.iterdir
+
+    def denied(self: Path) -> object:
+        # Root, which tests may run as, is denied nothing.
+        if self == closed:
+            raise PermissionError(13, "Permission denied")
+        return iterdir(self)
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    items = [i for f, s in find_files([tmp_path]) for i in read_source(f, s)]
+    refused = [(i.source, i.reason) for i in items if isinstance(i, Refusal)]
+    assert refused == [("closed", "a folder that cannot be listed: Permission denied")]
+    assert len(items) == 3
+
+
+def test_a_file_name_cannot_steer_a_terminal(tmp_path: Path):
+    (tmp_path / "a\x1b[2Jb\n.bin").write_bytes(b"\0")
+    [(file, source)] = find_files([tmp_path])
+    assert source == "a\\x1b[2Jb\\n.bin"
+    [refusal] = read_source(file, source)
+    assert isinstance(refusal, Refusal)
+
+
+@each_format
+def test_standard_input(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "wb") as pipe:
+        pipe.write(FORMATS[name].encode())
+    with os.fdopen(read_end) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        [(path, source)] = find_files([Path("-")])
+        items = list(read_source(path, source))
+    assert [type(i) for i in items] == [SourceRecord, SourceRecord]
+    assert {i.sighting.source for i in items if isinstance(i, SourceRecord)} == {"standard input"}
+
+
+def test_a_closed_standard_input_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    [refusal] = read_source(Path("-"), "standard input")
+    assert isinstance(refusal, Refusal)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("x" * 5_000, "File name too long"), ("a\0b", "embedded null byte")]
+)
+def test_a_name_that_no_file_can_have(name: str, reason: str):
+    [(path, source)] = find_files([Path(name)])
+    [refusal] = read_source(path, source)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == reason
