@@ -1,0 +1,780 @@
+"""What is wrong with a claim, held against the sentences that should support it."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from rag.quantity import Agreement, Quantity, agreement, derivable
+from rag.reading import Token
+from rag.wording import (
+    COSTS,
+    FILLER,
+    GAINS,
+    HEDGES,
+    LIMITS,
+    NEGATORS,
+    OF_TIME,
+    OTHERS,
+    SELF,
+    SWAPS,
+    UNSETTLED,
+)
+
+# A word is said of what stands this near to it.
+_REACH = 6
+# How far a `may` reaches.
+_HEDGED = 8
+# A count up to this, said as a word, may be the reader's own: `three steps: a, b and c`.
+_COUNTABLE = 10
+# Where this much of a claim is in the quote, the quote is about the same thing.
+_SAME_MATTER = 0.5
+_COMPARED = frozenset("than over against versus vs compared".split())
+_VERBS_OF_RANK = frozenset("outperform surpass beat exceed underperform".split())
+_SPEEDS = frozenset({"speed", "amount", "extent", "size", "quality"})
+_SET_ASIDE = frozenset("while whereas but although though unlike".split())
+_BE = frozenset("is are was were be been being gets got".split())
+
+
+class Fault(NamedTuple):
+    """One thing that keeps a claim from being supported."""
+
+    contradicts: bool
+    """True when the source says otherwise or holds no ground for it; False when in doubt."""
+    reason: str
+    """One line for a person."""
+
+
+class Match(NamedTuple):
+    """Where the source says what a token of the claim says."""
+
+    claim: int
+    source: int | None
+    """Index of the source's token; None for what only its surroundings say."""
+    agreement: Agreement = Agreement.SAME
+
+
+class Comparison(NamedTuple):
+    """A claim beside the passage that may support it, token by token."""
+
+    claim: Sequence[Token]
+    source: Sequence[Token]
+    matches: Mapping[int, Match]
+    elsewhere: Collection[str]
+    """Keys of words and names that the paper holds outside the passage."""
+    numbers: Sequence[Quantity]
+    """All the paper's quantities."""
+
+    @property
+    def said(self) -> list[int]:
+        """Indices of the claim's tokens that a source must hold."""
+        return [i for i, token in enumerate(self.claim) if token.tells]
+
+    @property
+    def coverage(self) -> float:
+        """Share of the claim, by weight, that the passage says."""
+        total = sum(self.claim[i].weight for i in self.said)
+        return sum(self.claim[i].weight for i in self.said if i in self.matches) / (total or 1.0)
+
+    def source_of(self, at: int) -> int | None:
+        """Index of the source's token for one of the claim."""
+        match = self.matches.get(at)
+        return match.source if match else None
+
+
+def faults(comparison: Comparison) -> list[Fault]:
+    """All faults of a claim against a passage; none when the passage supports it."""
+    found: list[Fault] = []
+    for check in (
+        _missing, _numbers, _moved_numbers, _polarity, _directions, _sides, _order, _strength,
+        _subjects, _contrasts, _ranges, _left_out_directions, _two_sentences,
+    ):  # fmt: skip
+        found.extend(check(comparison))
+    return found
+
+
+def _missing(c: Comparison) -> Iterator[Fault]:
+    """Words and names of the claim that the passage lacks."""
+    source_stems = {key for t in c.source for key in t.meaning.keys}
+    for at in c.said:
+        token = c.claim[at]
+        if at in c.matches or token.quantity:
+            continue
+        if token.kind == "name":
+            if token.meaning.keys & set(c.elsewhere):
+                yield Fault(False, f"the quote does not mention {token.text}")
+            else:
+                yield Fault(True, f"{token.text} is not in this paper")
+        elif (
+            token.meaning.opposed & source_stems
+            and c.coverage >= _SAME_MATTER
+            and not _reverses(c, token)
+        ):
+            yield Fault(True, f"says “{token.text}”, the quote says the opposite")
+        else:
+            yield Fault(False, f"the quote does not say “{token.text}”")
+
+
+def _reverses(c: Comparison, token: Token) -> bool:
+    """Whether a denial or a comparison turned round may make up for an opposite."""
+    opposed = [t for t in c.source if t.meaning.keys & token.meaning.opposed]
+    return any(t.negated != token.negated for t in opposed) or token.meaning.sign != 0
+
+
+def _numbers(c: Comparison) -> Iterator[Fault]:
+    """Numbers of the claim that the passage lacks, or says otherwise."""
+    here = [t.quantity for t in c.source if t.quantity]
+    for at in c.said:
+        token = c.claim[at]
+        match = c.matches.get(at)
+        if token.quantity is None:
+            continue
+        if match is None:
+            yield _unfounded(c, token, token.quantity, here)
+        elif match.agreement is Agreement.DOUBTFUL and match.source is not None:
+            stated = _in_full(c.source, match.source)
+            yield Fault(False, f"says {_in_full(c.claim, at)}, the quote says {stated}")
+
+
+def _in_full(tokens: Sequence[Token], at: int) -> str:
+    quantity = tokens[at].quantity
+    bound = {"most": "at most ", "peak": "up to ", "least": "over ", "about": "about ", "": ""}
+    return f"{bound[quantity.bound] if quantity else ''}{tokens[at].text}"
+
+
+def _unfounded(
+    c: Comparison, token: Token, claimed: Quantity, here: Sequence[Quantity]
+) -> Fault:
+    for t in c.source:
+        if t.quantity and agreement(claimed, t.quantity) is Agreement.CLASH:
+            return Fault(True, f"says {token.text}, the quote says {t.text}")
+    if any(agreement(claimed, q) >= Agreement.DOUBTFUL for q in c.numbers):
+        return Fault(False, f"{token.text} is not in the quote, but elsewhere in the abstract")
+    if derivable(claimed, list(here)):
+        return Fault(False, f"{token.text} follows only by reckoning")
+    rivals = [
+        t.text for t in c.source if t.quantity and t.quantity.measures == claimed.measures
+    ]
+    small = claimed.in_words and (
+        not claimed.measures or claimed.measures == "share" or claimed.turn == 0
+    )
+    if small and claimed.value <= _COUNTABLE and not (rivals and _same_thing_counted(c, token)):
+        return Fault(False, f"the quote does not say {token.text}")
+    if rivals:
+        return Fault(True, f"says {token.text}, the quote says {', '.join(rivals[:3])}")
+    return Fault(True, f"{token.text} is not in this abstract")
+
+
+def _same_thing_counted(c: Comparison, token: Token) -> bool:
+    """Whether the quote gives another number of what the claim counts."""
+    after = next((t for t in c.claim if t.start >= token.end and t.tells), None)
+    if after is None:
+        return True
+    for i, t in enumerate(c.source):
+        if t.quantity:
+            following = [s for s in c.source[i + 1 : i + 4] if s.tells]
+            if any(s.meaning.keys & after.meaning.keys for s in following):
+                return True
+    return False
+
+
+def _moved_numbers(c: Comparison) -> Iterator[Fault]:
+    """Numbers that the passage says of something else than the claim does."""
+    steps: dict[tuple[int, int], list[int]] = {}
+    sentence = 0
+    for i, token in enumerate(c.source):
+        if i and token.clause < c.source[i - 1].clause:
+            sentence += 1
+        steps.setdefault((sentence, token.step), []).append(i)
+    numbered = {
+        step: members
+        for step, members in steps.items()
+        if any(c.source[i].quantity for i in members)
+    }
+    if len(numbered) < 2:
+        return
+    where = {i: step for step, members in numbered.items() for i in members}
+    own = {
+        step: _only_here(c, members, [m for s, m in numbered.items() if s != step])
+        for step, members in numbered.items()
+    }
+    for part in _claim_parts(c):
+        sources = {at: c.source_of(at) for at in part}
+        steps_of_numbers = {
+            where[s]
+            for at, s in sources.items()
+            if s is not None and s in where and c.claim[at].quantity
+        }
+        if not steps_of_numbers:
+            continue
+        said = [s for at, s in sources.items() if s is not None and not c.claim[at].quantity]
+        foreign = [
+            s
+            for s in said
+            if s in where
+            and where[s] not in steps_of_numbers
+            and s in own[where[s]]
+            and not _shared_head(c, s, numbered[where[s]], steps_of_numbers, numbered)
+        ]
+        if not foreign:
+            continue
+        at_home = [s for s in said if where.get(s) in steps_of_numbers and s in own[where[s]]]
+        expected = [i for step in steps_of_numbers for i in own[step]]
+        number = next(c.claim[at].text for at in part if c.claim[at].quantity)
+        reason = f"the quote says {number} of something else than “{c.source[foreign[0]].text}”"
+        yield Fault(bool(expected) and not at_home, reason)
+
+
+def _only_here(
+    c: Comparison, members: Sequence[int], others: Sequence[Sequence[int]]
+) -> frozenset[int]:
+    elsewhere = {key for other in others for i in other for key in c.source[i].meaning.keys}
+    return frozenset(
+        i
+        for i in members
+        if (c.source[i].tells or (c.source[i].negated and c.source[i].folded in {"it", "them"}))
+        and not c.source[i].quantity
+        and not c.source[i].meaning.keys & elsewhere
+    )
+
+
+def _shared_head(
+    c: Comparison,
+    at: int,
+    members: Sequence[int],
+    homes: Collection[tuple[int, int]],
+    numbered: Mapping[tuple[int, int], Sequence[int]],
+) -> bool:
+    """`X raises A by 2× and B by 3×`: what stands before 2× may go for 3× as well."""
+    first_number = next(i for i in members if c.source[i].quantity)
+    if at > first_number:
+        return False
+    matched = {m.source for m in c.matches.values()}
+    for home in homes:
+        opening = next(i for i in numbered[home] if c.source[i].tells)
+        if opening not in matched:
+            return False
+        # `Trained on 40 million sessions, Lynx…`: the subject follows what is said of it.
+        if opening < at and c.source[at].kind != "name":
+            return False
+    return True
+
+
+def _claim_parts(c: Comparison) -> Iterator[list[int]]:
+    """The claim's telling tokens, by its parts that hold a number; the rest goes with them."""
+    parts: dict[int, list[int]] = {}
+    for i in c.said:
+        parts.setdefault(c.claim[i].step, []).append(i)
+    with_numbers = [p for p in parts.values() if any(c.claim[i].quantity for i in p)]
+    if len(with_numbers) <= 1:
+        yield c.said
+    else:
+        yield from with_numbers
+
+
+def _polarity(c: Comparison) -> Iterator[Fault]:
+    """Words that one side denies and the other does not."""
+    both = _denies(c.claim) and _denies(c.source)
+    for at in c.said:
+        source = c.source_of(at)
+        if source is None:
+            continue
+        token, stated = c.claim[at], c.source[source]
+        twins = [t for t in c.source if t.meaning.keys & token.meaning.keys] or [stated]
+        if any(t.negated == token.negated for t in twins):
+            continue
+        if both:
+            yield Fault(False, f"the quote denies something else than “{token.text}”")
+        elif token.negated:
+            yield Fault(True, f"denies “{token.text}”, the quote does not")
+        else:
+            yield Fault(True, f"the quote denies “{stated.text}”")
+    yield from _denials(c)
+
+
+def _denies(tokens: Sequence[Token]) -> bool:
+    return any(t.folded in NEGATORS for t in tokens)
+
+
+def _denials(c: Comparison) -> Iterator[Fault]:
+    """A denial on one side that the other has no counterpart for."""
+    matched = {m.source for m in c.matches.values() if m.source is not None}
+    mine = [t for t in c.claim if t.folded in _ALL_DENIERS]
+    theirs = [t for t in c.source if t.folded in _ALL_DENIERS]
+    if len(mine) > len(theirs):
+        yield Fault(False, f"the quote does not say “{mine[-1].text}”")
+    elif len(mine) < len(theirs):
+        for i, token in enumerate(c.source):
+            if token.folded not in _DENIERS:
+                continue
+            reach = range(i + 1, min(i + 1 + _HEDGED, len(c.source)))
+            near = [j for j in reach if c.source[j].clause == token.clause and j in matched]
+            before = [j for j in matched if j < i and c.source[j].clause == token.clause]
+            if near or (before and _verb_denied(c, i)):
+                yield Fault(False, f"leaves out that the quote says “{token.text}”")
+                return
+
+
+def _verb_denied(c: Comparison, at: int) -> bool:
+    """Whether `not` follows an auxiliary, and so denies the clause rather than a part of it."""
+    return at > 0 and c.source[at - 1].folded in _AUXILIARIES or c.source[at].folded == "cannot"
+
+
+_AUXILIARIES = _BE | frozenset("do does did has have had can could will would may might".split())
+_DENIERS = frozenset(
+    "not no never neither nor cannot none nothing fail fails failed failing unable hardly barely"
+    .split()
+)
+_WEAK_DENIERS = frozenset(
+    "without lack lacks lacked unaffected unchanged absence absent unlike unsupported".split()
+)
+_ALL_DENIERS = _DENIERS | _WEAK_DENIERS
+
+
+class _Direction(NamedTuple):
+    at: int
+    axis: str
+    sign: int
+    metric: frozenset[str]
+    goodness: int
+    of_time: bool
+    adjacent: frozenset[str]
+
+
+def _directions(c: Comparison) -> Iterator[Fault]:
+    """Things that the claim says go up and the quote says go down."""
+    claimed, stated = direction_words(c.claim), direction_words(c.source)
+    if not stated:
+        return
+    turned = is_turned(c.claim, c.source)
+    taken = {m.source: at for at, m in c.matches.items()}
+    for one in claimed:
+        token = c.claim[one.at]
+        rivals = [
+            s for s in stated if _comparable(one, s) and taken.get(s.at, one.at) == one.at
+        ]
+        on_same = [s for s in rivals if one.metric & s.metric]
+        verdicts = [_agrees(one, s, turned=turned) for s in on_same]
+        if any(v is True for v in verdicts):
+            continue
+        if any(v is False for v in verdicts):
+            if not any(c.source[s.at].negated != token.negated for s in on_same):
+                other = next(s for s in on_same if _agrees(one, s, turned=turned) is False)
+                yield Fault(True, f"says “{token.text}”, the quote says “{c.source[other.at].text}”")
+        elif one.at not in c.matches and rivals and c.coverage >= _SAME_MATTER:
+            verdicts = [_agrees(one, s, turned=turned) for s in rivals]
+            if verdicts and all(v is False for v in verdicts):
+                word = c.source[rivals[0].at].text
+                yield Fault(not turned, f"says “{token.text}”, the quote says “{word}”")
+
+
+def _comparable(one: _Direction, other: _Direction) -> bool:
+    if one.axis == other.axis:
+        return True
+    pair = {one.axis, other.axis}
+    if pair <= {"amount", "effect", "size"}:
+        return True
+    return pair <= {"speed", "amount", "quality", "size"} and bool(one.goodness and other.goodness)
+
+
+def _agrees(one: _Direction, other: _Direction, *, turned: bool) -> bool | None:
+    if one.axis == other.axis or {one.axis, other.axis} <= {"amount", "effect", "size"}:
+        same = one.sign == other.sign
+    elif one.goodness and other.goodness:
+        same = one.goodness == other.goodness
+    else:
+        return None
+    return same != turned
+
+
+def direction_words(tokens: Sequence[Token]) -> list[_Direction]:
+    """The words that tell a direction, and what each is said of."""
+    found: list[_Direction] = []
+    for i, token in enumerate(tokens):
+        sign = token.meaning.sign
+        if not sign or token.folded in {"up", "over", "most", "least"}:
+            continue
+        near = [*_until(tokens[i + 1 : i + 1 + _REACH])]
+        adjacent = near or [*_until(tokens[max(0, i - _REACH) : i][::-1])]
+        around = adjacent if near else adjacent
+        folded = {t.folded for t in around}
+        cost, gain = folded & COSTS, folded & GAINS
+        if token.meaning.axis in {"speed", "quality"}:
+            goodness = sign
+        else:
+            goodness = -sign if cost and not gain else sign if gain and not cost else 0
+        found.append(
+            _Direction(
+                i,
+                token.meaning.axis,
+                sign,
+                frozenset(key for t in around for key in t.meaning.keys),
+                goodness,
+                bool(folded & OF_TIME),
+                frozenset(folded),
+            )
+        )
+    return found
+
+
+def _until(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Telling tokens up to the end of a phrase."""
+    for token in tokens:
+        if token.text in {",", ";", ":", "."} or token.folded in _PHRASE_ENDS:
+            return
+        if token.tells and not token.quantity and not token.meaning.sign:
+            yield token
+
+
+_PHRASE_ENDS = frozenset(
+    "by from to than when while whereas where if but over on with without and at for".split()
+)
+
+
+def is_turned(claim: Sequence[Token], source: Sequence[Token]) -> bool:
+    """Whether they compare the same two things, the other way round."""
+    mine, theirs = _ranked(claim), _ranked(source)
+    if mine is None or theirs is None:
+        return False
+    straight, crossed = _crossing(mine, theirs)
+    return crossed > straight
+
+
+class _Ranking(NamedTuple):
+    first: frozenset[str]
+    second: frozenset[str]
+    sign: int
+    at: int
+
+
+def _ranked(tokens: Sequence[Token]) -> _Ranking | None:
+    """`A is faster than B`, `A outperforms B`: what is put before what."""
+    for i, token in enumerate(tokens):
+        if token.meaning.sign and token.meaning.keys & _VERBS_OF_RANK:
+            first, second = _keys_before(tokens[:i]), _keys_until(tokens[i + 1 :])
+            if i and tokens[i - 1].folded in _BE:
+                first, second = _keys_until(tokens[i + 2 :]), first
+            if first and second:
+                return _Ranking(first - second, second - first, token.meaning.sign, i)
+        if token.folded in _COMPARED:
+            signed = [j for j in range(i) if tokens[j].meaning.sign]
+            first, second = _keys_before(tokens[:i]), _keys_until(tokens[i + 1 :])
+            if signed and first and second:
+                at = signed[-1]
+                return _Ranking(first - second, second - first, tokens[at].meaning.sign, at)
+    return None
+
+
+def _keys_until(tokens: Sequence[Token]) -> frozenset[str]:
+    keys: set[str] = set()
+    for token in tokens:
+        if token.text in {",", ";", ":"} or token.folded in _SET_ASIDE | {"on", "at", "by", "in"}:
+            break
+        if token.tells and not token.quantity and not token.meaning.sign:
+            keys |= token.meaning.keys
+    return frozenset(keys)
+
+
+def _keys_before(tokens: Sequence[Token]) -> frozenset[str]:
+    keys: set[str] = set()
+    for token in reversed(tokens):
+        if token.text in {",", ";", ":"} or token.folded in _SET_ASIDE:
+            break
+        if token.folded in SELF or (
+            token.tells and not token.quantity and not token.meaning.sign
+        ):
+            keys |= token.meaning.keys
+    return frozenset(keys)
+
+
+def _crossing(mine: _Ranking, theirs: _Ranking) -> tuple[int, int]:
+    straight = len(mine.first & theirs.first) + len(mine.second & theirs.second)
+    crossed = len(mine.first & theirs.second) + len(mine.second & theirs.first)
+    return straight, crossed
+
+
+def _sides(c: Comparison) -> Iterator[Fault]:
+    """`A beats B` told as `B beats A`."""
+    mine, theirs = _ranked(c.claim), _ranked(c.source)
+    if mine is None or theirs is None:
+        return
+    straight, crossed = _crossing(mine, theirs)
+    if crossed > straight and mine.sign == theirs.sign:
+        yield Fault(True, "the quote has the two sides the other way round")
+
+
+def _order(c: Comparison) -> Iterator[Fault]:
+    """The same words in an order that no passive or fronted phrase explains."""
+    if is_turned(c.claim, c.source):
+        return
+    anchored = {**{at: m.source for at, m in c.matches.items()}, **_anchors(c)}
+    places = [place for at in sorted(anchored) if (place := anchored[at]) is not None]
+    runs = _runs(places)
+    passive = _passive(c.claim) is not None, _passive(c.source) is not None
+    if passive[0] != passive[1]:
+        yield from _voices(c, claim_is_passive=passive[0])
+        if len(runs) <= 3:
+            return
+    if len(runs) <= 1:
+        return
+    if len(runs) == 2 and _block_moved(*runs) and _movable(c, anchored, len(runs[0])):
+        return
+    yield Fault(_across_a_verb(c), "has the words of the quote in another order")
+
+
+def _movable(c: Comparison, anchored: Mapping[int, int | None], first: int) -> bool:
+    """Whether the two blocks that changed places are phrases: no two bare words next to another."""
+    ats = [at for at in sorted(anchored) if anchored[at] is not None]
+    left, right = ats[first - 1], ats[first]
+    one, other = anchored[right], anchored[left]
+    if one is None or other is None:
+        return True
+    if c.claim[left].kind == c.claim[right].kind == "name":
+        # Two names change places freely only in a list.
+        return any(t.text in {"and", "or", ","} for t in c.claim[left + 1 : right])
+    between = [
+        *c.claim[left + 1 : right],
+        *c.source[min(one, other) + 1 : max(one, other)],
+    ]
+    return any(t.kind in {"grammar", "mark"} for t in between)
+
+
+def _anchors(c: Comparison) -> dict[int, int]:
+    """Small words on whose sides things stand (`than`, `is`, `reaches`), where both have one."""
+    found: dict[int, int] = {}
+    for i, token in enumerate(c.claim):
+        if token.tells or not (token.folded in SWAPS | _BE or token.folded in FILLER):
+            continue
+        mine = [t for t in c.claim if t.meaning.keys == token.meaning.keys]
+        theirs = [j for j, t in enumerate(c.source) if t.meaning.keys == token.meaning.keys]
+        if len(mine) == 1 and len(theirs) == 1:
+            found[i] = theirs[0]
+    return found
+
+
+def _runs(places: Sequence[int]) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place >= runs[-1][-1]:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return runs
+
+
+def _block_moved(first: Sequence[int], second: Sequence[int]) -> bool:
+    """Whether two rising runs are one rising sequence with a block of it moved."""
+    moved = [place for place in first if place > second[0]]
+    passed = [place for place in second if place < first[-1]]
+    return max(passed) < min(moved)
+
+
+def _ranges(c: Comparison) -> Iterator[Fault]:
+    """`from 4 to 2` told as `from 2 to 4`."""
+    for one, other in pairwise(c.said):
+        places = c.source_of(one), c.source_of(other)
+        if not (c.claim[one].quantity and c.claim[other].quantity) or None in places:
+            continue
+        first, second = places
+        if first is not None and second is not None and first > second:
+            led = any(t.folded == "from" for t in c.claim[max(0, one - 1) : one])
+            yield Fault(led, f"has {c.claim[one].text} and {c.claim[other].text} the other way round")
+
+
+def _left_out_directions(c: Comparison) -> Iterator[Fault]:
+    """A `less` of the quote that the claim leaves out between two words it takes over."""
+    matched = {m.source for m in c.matches.values() if m.source is not None}
+    telling = [i for i, t in enumerate(c.source) if t.tells]
+    for before, at, after in zip(telling, telling[1:], telling[2:], strict=False):
+        token = c.source[at]
+        if token.meaning.axis in _LOST and at not in matched and {before, after} <= matched:
+            yield Fault(False, f"leaves out that the quote says “{token.text}”")
+
+
+_LOST = frozenset({"amount", "speed", "quality", "effect", "keep"})
+
+
+def _two_sentences(c: Comparison) -> Iterator[Fault]:
+    """Half a sentence joined to half of the next, without a word that joins them."""
+    numbers = _sentence_numbers(c.source)
+    drawn = [(at, numbers[m.source]) for at, m in sorted(c.matches.items()) if m.source is not None]
+    for (one, before), (other, after) in pairwise(drawn):
+        if before != after and not any(
+            t.text in {";", ":", "—"} or t.folded in _JOINS for t in c.claim[one + 1 : other]
+        ):
+            yield Fault(False, "puts together words of two sentences")
+            return
+
+
+_JOINS = frozenset("and but while whereas which that where when who although though or so".split())
+
+
+def _sentence_numbers(tokens: Sequence[Token]) -> list[int]:
+    numbers: list[int] = []
+    for i, token in enumerate(tokens):
+        last = numbers[-1] if numbers else 0
+        numbers.append(last + (i > 0 and token.clause < tokens[i - 1].clause))
+    return numbers
+
+
+def _across_a_verb(c: Comparison) -> bool:
+    """Whether all that stood left of a shared verb of effect now stands right, and the reverse."""
+    for at, match in c.matches.items():
+        if match.source is None or c.claim[at].meaning.axis not in {"effect", "amount", "quality"}:
+            continue
+        left = {m.source for i, m in c.matches.items() if i < at and m.source is not None}
+        right = {m.source for i, m in c.matches.items() if i > at and m.source is not None}
+        if left and right and min(left) > match.source > max(right):
+            return True
+    return False
+
+
+def _passive(tokens: Sequence[Token]) -> tuple[int, int] | None:
+    """Index of the verb and of `by`, where a clause is passive with its agent."""
+    for i, token in enumerate(tokens):
+        if token.folded not in _BE:
+            continue
+        for j in range(i + 1, min(i + 4, len(tokens))):
+            if not re.search(r"(?:ed|en|wn|ught|ound|ade|old|lt|pt|id)$", tokens[j].folded):
+                continue
+            for k in range(j + 1, min(j + 10, len(tokens))):
+                if tokens[k].folded == "by" and not tokens[min(k + 1, len(tokens) - 1)].quantity:
+                    return j, k
+    return None
+
+
+def _voices(c: Comparison, *, claim_is_passive: bool) -> Iterator[Fault]:
+    """A passive must name as its agent what the active has as its subject."""
+    found = _passive(c.claim if claim_is_passive else c.source)
+    if found is None:
+        return
+    verb, by = found
+    if claim_is_passive:
+        done = c.source_of(verb)
+        agents = [s for at in range(by, len(c.claim)) if (s := c.source_of(at)) is not None]
+        patients = [s for at in range(verb) if (s := c.source_of(at)) is not None]
+        if done is None or any(t.folded in {"by", "with", "through"} for t in c.source):
+            return
+        if agents and patients and min(agents) > done > max(patients):
+            yield Fault(True, "the quote has the two sides the other way round")
+        return
+    back = {m.source: at for at, m in c.matches.items() if m.source is not None}
+    said = back.get(verb)
+    agents = [back[s] for s in range(by, len(c.source)) if s in back]
+    patients = [back[s] for s in range(verb) if s in back]
+    if said is not None and agents and patients and min(agents) > said > max(patients):
+        if not any(t.folded in {"by", "with", "through"} for t in c.claim):
+            yield Fault(True, "the quote has the two sides the other way round")
+
+
+def _strength(c: Comparison) -> Iterator[Fault]:
+    """Doubts and limits of the quote that the claim leaves out, and words it adds."""
+    matched = {m.source for m in c.matches.values() if m.source is not None}
+    clauses = {c.source[i].clause for i in matched}
+    claimed = {t.folded for t in c.claim}
+    keys = {key for t in c.claim for key in t.meaning.keys}
+    hedged = bool(claimed & HEDGES)
+    for i, token in enumerate(c.source):
+        if token.clause not in clauses:
+            continue
+        unsettled = token.folded in UNSETTLED and not any(t.negated for t in c.claim)
+        reach = range(i + 1, min(i + 1 + _HEDGED, len(c.source)))
+        if (
+            token.folded in HEDGES
+            and not hedged
+            and not token.meaning.keys & keys
+            and (unsettled or any(j in matched for j in reach))
+        ):
+            yield Fault(unsettled, f"leaves out that the quote says “{token.text}”")
+        if token.folded in LIMITS and not token.meaning.keys & keys and _limits(c, i, matched):
+            yield Fault(False, f"leaves out that the quote says “{token.text}”")
+        if token.folded in OTHERS and not token.meaning.keys & keys and i + 1 in matched:
+            yield Fault(False, f"leaves out that the quote says “{token.text}”")
+    for token in c.claim:
+        if token.folded in _ADDS and not token.meaning.keys & {
+            key for t in c.source for key in t.meaning.keys
+        }:
+            yield Fault(False, f"the quote does not say “{token.text}”")
+
+
+_ADDS = frozenset("only because due therefore hence thus over".split()) - {"over"}
+
+
+def _limits(c: Comparison, at: int, matched: Collection[int | None]) -> bool:
+    """Whether a limiting word bears on what the claim says; `only 0.2` does not limit 0.2."""
+    following = [j for j in range(at + 1, min(at + 4, len(c.source))) if c.source[j].tells]
+    if c.source[at].folded == "only" and following and c.source[following[0]].quantity:
+        return False
+    return any(j in matched for j in following)
+
+
+def _subjects(c: Comparison) -> Iterator[Fault]:
+    """What the quote says of a subject that the claim has dropped or replaced."""
+    matched = {m.source for m in c.matches.values() if m.source is not None}
+    clauses: dict[tuple[int, int], list[int]] = {}
+    sentence = 0
+    for i, token in enumerate(c.source):
+        if i and token.clause < c.source[i - 1].clause:
+            sentence += 1
+        clauses.setdefault((sentence, token.clause), []).append(i)
+    drawn = [m for m in clauses.values() if matched & set(m)]
+    outside = any(m.source is None and c.claim[at].tells for at, m in c.matches.items())
+    if len(drawn) < 2 and not outside:
+        return
+    for n, members in enumerate(drawn):
+        if n == 0 and not outside:
+            continue
+        start = next((i for i in members if c.source[i].tells), None)
+        if start is None or start in matched:
+            continue
+        lead = {c.source[i].folded for i in members if i < start}
+        if lead & _LEAD_INS or c.source[start].quantity:
+            continue
+        if c.source[start].meaning.sign and not lead & {"the", "a", "an", "its", "their"}:
+            continue
+        if lead & SELF or c.source[start].folded in SELF:
+            continue
+        yield Fault(False, f"the quote says it of “{c.source[start].text}”")
+
+
+def _contrasts(c: Comparison) -> Iterator[Fault]:
+    """A claim put together from both sides of a `but` that it leaves out."""
+    if any(t.folded in _CONTRAST for t in c.claim):
+        return
+    keys_of: dict[int, set[str]] = {}
+    for token in c.source:
+        keys_of.setdefault(token.clause, set()).update(token.meaning.keys)
+    for i, token in enumerate(c.source):
+        if token.folded not in _CONTRAST:
+            continue
+        # The clause that `but` opens, or, for `while`, that comes before or after it.
+        side = {j for j, t in enumerate(c.source) if t.clause == token.clause and j >= i}
+        drawn = {m.source for m in c.matches.values() if m.source is not None}
+        own = {
+            j
+            for j in drawn & side
+            if not any(
+                c.source[j].meaning.keys & t.meaning.keys
+                for k, t in enumerate(c.source)
+                if k not in side
+            )
+        }
+        if own and drawn - side:
+            others = [
+                j
+                for j in drawn - side
+                if not any(c.source[j].meaning.keys & c.source[k].meaning.keys for k in side)
+                and c.source[j].tells
+            ]
+            if others:
+                yield Fault(False, f"joins what the quote sets apart by “{token.text}”")
+                return
+
+
+_CONTRAST = frozenset("but whereas while although though however yet where".split())
+
+
+_LEAD_INS = frozenset(
+    "in on at for with by when if after before during under from of to as using than while through"
+    " without within across over is are was were".split()
+) - {"while", "than"}
