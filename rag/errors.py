@@ -6,6 +6,7 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── SourceError                   something to ingest that cannot be read at all
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
+├── VerifierError                 the entailment model cannot be loaded, or is of another kind
 └── IndexFolderError                   the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet
     ├── IndexMismatchError        it was built with other settings
@@ -36,6 +37,10 @@ class DatasetError(FootnoteError):
 
 class EmbeddingError(FootnoteError):
     """The embedder cannot be loaded, or returned a vector that is not finite."""
+
+
+class VerifierError(FootnoteError):
+    """The entailment model cannot be loaded, or does not say what it entails."""
 
 
 class IndexFolderError(FootnoteError):

@@ -14,8 +14,8 @@ _VERBS = (
 # An order begins with a bare verb, and speaks of what the reader is to write or do.
 _ORDER = re.compile(rf"^\W*(?:(?:and|then|now|also|please|instead)\W+){{0,2}}(?:{_VERBS})\b", re.I)
 _TO_THE_READER = re.compile(
-    r"\b(?:you|your|yours|yourself|me|my)\b|\b(?:the|this|that) (?:user|reader|reply|response|answer"
-    r"|message|output|prompt)s?\b|\bwww\.|https?://|\b\w+\.(?:com|example|xyz)\b",
+    r"\b(?:you|your|yours|yourself|me|my)\b"
+    r"|\b(?:the|this|that) (?:user|reader|reply|response|answer|message|output|prompt)s?\b|\bwww\.|https?://|\b\w+\.(?:com|example|xyz)\b",
     re.IGNORECASE,
 )
 _OBJECT = re.compile(
@@ -29,14 +29,15 @@ _PLANTED = re.compile(
     r"|\b(?:in|to|from|of|into) your (?:next )?(?:answer|reply|response|message|output|words)\b"
     r"|\byour (?:answer|reply|response|message|output|instructions|task|system prompt)\b"
     r"|\b(?:system prompt|as an ai|ai (?:assistant|model)s?\b.{0,40}\b(?:must|should))\b"
-    r"|\b(?:assistants?|chatbots?|readers?|reviewers?|users?|(?:language )?models?|llms?|ais?|agents?)"
+    r"|\b(?:assistants?|chatbots?|readers?|reviewers?|users?|models?|llms?|ais?|agents?)"
     r"(?:\s+(?!that\b|which\b|whether\b)[\w-]+){0,5}?"
     r"\s+(?:must|should|shall|are (?:asked|told|instructed|required) to)"
     r"\s+(?:always\s+|only\s+|now\s+)?"
     r"(?:say|answer|reply|respond|state|claim|write|tell|mention|repeat|recommend|output|ignore"
     r"|praise|accept|rate|call|declare|conclude)\b"
     r"|\byou (?:must|should|shall|will|are (?:now|to))\b"
-    r"|\bthe (?:correct |right |only )?(?:answer|reply) (?:to (?:this|any|every|all|the)|must|should|is)\b"
+    r"|\bthe (?:correct |right |only )?(?:answer|reply)"
+    r" (?:to (?:this|any|every|all|the)|must|should|is)\b"
     r"|^\W*(?:system|assistant|user|important|attention|note to \w+)\s*:",
     re.IGNORECASE,
 )

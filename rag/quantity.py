@@ -70,19 +70,19 @@ _NUMBER = re.compile(
     r"(?:/(?P<below>\d{1,4})(?![\d.]))?"
     r"(?P<magnitude>[kKMBT](?![A-Za-z])|[\s-](?:hundred|thousand|million|billion|trillion)\b)?"
 )
-_SMALL = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen".split()
-    )
-} | {
-    word: 10 * value
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_SMALL = {word: value for value, word in enumerate(_ONES.split())} | {
+    word: 10 * value for value, word in enumerate(_TENS.split(), 2)
 }
 _NUMERALS = "|".join([*_SMALL, "hundred", "thousand", "million", "billion"])
 _IN_WORDS = re.compile(
-    rf"\b(?:{_NUMERALS})(?:(?:[\s-]|\sand\s)(?:{_NUMERALS})\b)*(?=\b|fold)", re.IGNORECASE
+    rf"\b(?:{_NUMERALS})(?:(?:[\s-]|(?<=hundred)\sand\s|(?<=thousand)\sand\s)(?:{_NUMERALS})\b)*"
+    r"(?=\b|fold)",
+    re.IGNORECASE,
 )
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "tenth": 10}
 _FRACTION = re.compile(
@@ -98,22 +98,23 @@ _TURNS = re.compile(
     re.IGNORECASE,
 )
 _TURN_VALUES = {"two": 2.0, "three": 3.0, "four": 4.0, "half": 2.0, "ten": 10.0, "twelve": 12.0}
+# What may stand between a bound and its number.
+_TO_NUMBER = r"\s*(?:(?:an?|about|a factor of)\s|[~≈∼]\s?)?$"
 _BOUNDS: tuple[tuple[Bound, re.Pattern[str]], ...] = (
     (
         "least",
         re.compile(
             r"(?:at least|no (?:less|fewer) than|not less than|more than|over|above|exceed\w*"
-            r"|beyond|greater than|higher than|longer than|minimum of|[>≥])\s*(?:an?\s)?$",
+            r"|beyond|greater than|higher than|longer than|minimum of|[>≥])" + _TO_NUMBER,
             re.IGNORECASE,
         ),
     ),
-    ("peak", re.compile(r"(?:up to|as (?:much|many|high|long) as)\s*(?:an?\s)?$", re.IGNORECASE)),
+    ("peak", re.compile(r"(?:up to|as (?:much|many|high|long) as)" + _TO_NUMBER, re.IGNORECASE)),
     (
         "most",
         re.compile(
             r"(?:at (?:the )?most|no more than|not more than|less than|fewer than|lower than|under"
-            r"|below|within|maximum of|[<≤])\s*"
-            r"(?:an?\s|about\s)?$",
+            r"|below|within|maximum of|[<≤])" + _TO_NUMBER,
             re.IGNORECASE,
         ),
     ),
@@ -121,12 +122,12 @@ _BOUNDS: tuple[tuple[Bound, re.Pattern[str]], ...] = (
         "about",
         re.compile(
             r"(?:about|around|roughly|approximately|approx\.?|nearly|almost|close to|circa|some"
-            r"|an estimated|[~≈∼])\s*(?:an?\s)?$",
+            r"|an estimated|[~≈∼])" + _TO_NUMBER,
             re.IGNORECASE,
         ),
     ),
 )
-_LONGEST_BOUND = 24
+_LONGEST_BOUND = 32
 _OR_LONGER = re.compile(r"\s*(?:\w+\s)?or (?:more|longer|higher|greater|above)\b", re.IGNORECASE)
 # What stands between the members of a list or range that share the unit of the last.
 _LISTED = re.compile(r"\s*(?:,|,?\s?(?:and|or|to)\s|[-–—~]|×)\s*(?:(?:by|about|up to)\s)?")
@@ -201,18 +202,21 @@ def agreement(claimed: Quantity, stated: Quantity) -> Agreement:
         if claimed.per and stated.per and claimed.per[0] != stated.per[0]:
             return Agreement.CLASH if _equal(claimed, stated) else Agreement.NONE
         return _same_measure(claimed, stated)
-    if {claimed.measures, stated.measures} == {"share", _FACTOR}:
+    if {claimed.measures, stated.measures} == {_SHARE, _FACTOR}:
         converted = _share_as_factor(claimed, stated)
         if converted is not Agreement.NONE:
             return converted
-    if not claimed.measures and _same_digits(claimed, stated):
+    unit_left_out = not claimed.measures or (
+        not stated.measures and claimed.measures not in {_SHARE, _FACTOR}
+    )
+    if unit_left_out and _same_digits(claimed, stated):
         return Agreement.DOUBTFUL
     return Agreement.CLASH if _same_digits(claimed, stated) else Agreement.NONE
 
 
 def derivable(claimed: Quantity, stated: list[Quantity]) -> bool:
     """Whether a factor or share is the ratio or the change between two stated quantities."""
-    if claimed.measures not in {"share", _FACTOR}:
+    if claimed.measures not in {_SHARE, _FACTOR}:
         return False
     for i, one in enumerate(stated):
         for other in stated[i + 1 :]:
@@ -264,24 +268,22 @@ def _by_bound(claimed: Bound, stated: Bound) -> Agreement:
 
 
 def _share_as_factor(claimed: Quantity, stated: Quantity) -> Agreement:
-    share, factor = (
-        (claimed.value, stated.value)
-        if claimed.measures == "share"
-        else (stated.value, claimed.value)
-    )
-    if factor <= 1:
+    """Whether `half` is `2×`, or `+140%` is `2.4×`; only the first is plain without the words."""
+    share, factor = (claimed, stated) if claimed.measures == _SHARE else (stated, claimed)
+    if factor.value <= 1:
         return Agreement.NONE
-    if math.isclose(share, 1 / factor, abs_tol=0.005):
-        return Agreement.SAME if stated.bound == claimed.bound else Agreement.DOUBTFUL
-    changes = (factor - 1, 1 - 1 / factor)
-    near = any(math.isclose(share, change, rel_tol=0.02) for change in changes)
+    if share.in_words and math.isclose(share.value, 1 / factor.value, abs_tol=0.005):
+        half = factor.value == 2 and claimed.bound == stated.bound
+        return Agreement.SAME if half else Agreement.DOUBTFUL
+    changes = (factor.value - 1, 1 - 1 / factor.value)
+    near = any(math.isclose(share.value, change, rel_tol=0.02) for change in changes)
     return Agreement.DOUBTFUL if near else Agreement.NONE
 
 
 def _equal(one: Quantity, other: Quantity) -> bool:
     if math.isclose(one.value, other.value, rel_tol=1e-6):
         return True
-    if one.measures == "share" and (one.in_words or other.in_words):
+    if one.measures == _SHARE and (one.in_words or other.in_words):
         return math.isclose(one.value, other.value, abs_tol=0.007)
     # 1 GB is 1,000 or 1,024 MB.
     if one.measures == _BYTE and other.value and one.scale != other.scale:
@@ -316,7 +318,7 @@ def _in_digits(text: str) -> list[Quantity]:
         places = len(digits.partition(".")[2])
         measures, scale = _UNITS[unit[1].lower()] if unit else (currency, 1.0)
         if match["below"] and not unit:
-            measures = "share"
+            measures = _SHARE
         found.append(
             _bounded(
                 text,
@@ -336,9 +338,7 @@ def _in_words(text: str) -> list[Quantity]:
             continue
         measures, scale = _UNITS[unit[1].lower()] if unit else ("", 1.0)
         end = unit.end() if unit else match.end()
-        quantity = Quantity(
-            match.start(), end, value * scale, measures, scale=scale, in_words=True
-        )
+        quantity = Quantity(match.start(), end, value * scale, measures, scale=scale, in_words=True)
         found.append(_bounded(text, quantity))
     return found
 
@@ -364,7 +364,7 @@ def _as_fractions(text: str) -> list[Quantity]:
         if not above and part != "half":
             continue
         value = _SMALL.get(above, 1) / _PARTS[part if part in _PARTS else part.rstrip("s")]
-        quantity = Quantity(match.start(), match.end(), value, "share", in_words=True)
+        quantity = Quantity(match.start(), match.end(), value, _SHARE, in_words=True)
         found.append(_bounded(text, quantity))
     return found
 

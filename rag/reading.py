@@ -7,7 +7,18 @@ from typing import Literal, NamedTuple, Protocol
 
 from rag.quantity import Quantity, quantities
 from rag.text import fold
-from rag.wording import FILLER, FUNCTION, NEGATORS, PASSED, Meaning, base, groups, opposites, root
+from rag.wording import (
+    FILLER,
+    FUNCTION,
+    NEGATORS,
+    PASSED,
+    Meaning,
+    base,
+    groups,
+    listed,
+    opposites,
+    root,
+)
 
 Kind = Literal["word", "name", "number", "grammar", "mark"]
 
@@ -20,17 +31,18 @@ _TOKEN = re.compile(
 _PIECE = re.compile(r"[^\W_]+")
 # Capitals or digits inside a word.
 _NAME_SHAPE = re.compile(r"[^\W\d_]\d|\d[^\W\d_]|[^\W_][A-Z]|\d:\d")
-_CLAUSE_WORDS = frozenset("while whereas but although though where which yet because".split())
-_AFTER_COMMA = frozenset("and or so with compared against versus unlike".split())
-_STEP_WORDS = frozenset("and or against compared versus vs".split())
+_CLAUSE_WORDS = listed("while whereas but although though where which yet because")
+_AFTER_COMMA = listed("and or so with compared against versus unlike")
+_STEP_WORDS = listed("and or against compared versus vs")
 _NEGATION_REACH = 5
 # These deny what stands before them.
-_AFTERTHOUGHTS = frozenset("free unaffected unchanged untouched absent".split())
-_PRONOUNS = frozenset("it them".split())
+_AFTERTHOUGHTS = listed("free unaffected unchanged untouched absent")
+_PRONOUNS = listed("it them")
 # Words that end what `not` denies.
-_NEGATION_ENDS = frozenset("but and while whereas because when if so that".split()) | {","}
+_NEGATION_ENDS = listed("but and while whereas because when if so that") | {","}
 
 
+_WORD_LETTERS = 4
 # Words that are everywhere still count for something.
 _LEAST_WEIGHT = 0.1
 
@@ -100,7 +112,9 @@ class Reader:
                 tokens.append(self._number(text, quantity))
                 skip_to = quantity.end
             elif start >= skip_to:
-                tokens.append(self._token(start, end, word, first=not any(t.kind != "mark" for t in tokens)))
+                tokens.append(
+                    self._token(start, end, word, first=not any(t.kind != "mark" for t in tokens))
+                )
         tokens = _with_clauses(_with_negation(_joined_names(tokens)))
         return tuple(t._replace(start=t.start + offset, end=t.end + offset) for t in tokens)
 
@@ -168,9 +182,11 @@ def _pieces(text: str) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     for match in _TOKEN.finditer(text):
         word = match.group()
-        if not re.search(r"[-–_]", word) or word.startswith(("http", "www.")):
-            found.append((match.start(), match.end(), word))
-        elif _is_compound_name(word):
+        if (
+            not re.search(r"[-–_]", word)
+            or word.startswith(("http", "www."))
+            or _is_compound_name(word)
+        ):
             found.append((match.start(), match.end(), word))
         else:
             found += [
@@ -184,9 +200,12 @@ def _is_compound_name(word: str) -> bool:
     if word[0].isdigit():
         return False
     pieces = _PIECE.findall(word)
+    # `RAS-driven` is RAS and a word.
+    if any(p.isalpha() and p.islower() and len(p) >= _WORD_LETTERS for p in pieces):
+        return False
     inner = any(_NAME_SHAPE.search(piece) for piece in pieces)
-    return inner or any(p[0].isdigit() for p in pieces[1:]) or any(
-        p[0].isupper() for p in pieces[1:]
+    return (
+        inner or any(p[0].isdigit() for p in pieces[1:]) or any(p[0].isupper() for p in pieces[1:])
     )
 
 
@@ -222,6 +241,9 @@ def _with_negation(tokens: Sequence[Token]) -> list[Token]:
             continue
         if token.folded in _AFTERTHOUGHTS or _ends_its_clause(tokens, i):
             reach = range(i - 1, max(-1, i - 1 - _NEGATION_REACH), -1)
+        elif i + 1 < len(tokens) and tokens[i + 1].meaning.sign and _than_follows(tokens, i):
+            # `no faster than` is neither faster nor a denial of what is compared.
+            continue
         else:
             reach = range(i + 1, min(len(tokens), i + 1 + _NEGATION_REACH))
         for j in reach:
@@ -235,6 +257,10 @@ def _with_negation(tokens: Sequence[Token]) -> list[Token]:
             if tokens[j].tells and tokens[j].folded not in PASSED:
                 break
     return [t._replace(negated=True) if i in denied else t for i, t in enumerate(tokens)]
+
+
+def _than_follows(tokens: Sequence[Token], at: int) -> bool:
+    return any(t.folded == "than" for t in tokens[at + 1 : at + 1 + 2 * _NEGATION_REACH])
 
 
 def _ends_its_clause(tokens: Sequence[Token], at: int) -> bool:

@@ -9,6 +9,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+
+def listed(text: str) -> frozenset[str]:
+    """The words of a list that white space separates."""
+    return frozenset(text.split())
+
+
 # Words with the same meaning, as far as a claim about a paper goes. A sign in front tells a
 # direction: what is compared is the axis and the sign of the group.
 _ALIKE = """
@@ -160,120 +166,101 @@ maternal/paternal acute/chronic agonist/antagonist gain/loss hot/cold warm/cool 
 male/female man/woman local/global public/private dense/sparse everything/nothing
 sometimes/always sometimes/never never/always rare/usual stop/start
 """
+# `fell/fallen:fall`: forms of a word, and the word.
+_FORMS = """
+fell/fallen:fall rose/risen/arise:rise grew/grown:grow shrank/shrunk:shrink took/taken:take
+gave/given:give kept:keep held:hold found:find shown/shows/showed:show slept:sleep led:lead
+went/gone:go made:make ran:run lost/lose/losing:loss got/gotten:get met:meet sent:send
+spent:spend wrote/written:write drew/drawn:draw chose/chosen:choose began/begun:begin
+built:build brought:bring thought:think taught:teach learnt:learn left:leave men:man
+women:woman children:child mice:mouse rats:rat did/done:do won:win beaten:beat better:better
+worse:worse analyses:analysis criteria:criterion phenomena:phenomenon data:data said:say
+told:tell knew/known:know saw/seen:see dried/drying/dry:dry died/dying/dies:die
+forgot/forgotten:forget became:become paid:pay froze/frozen:freeze hid/hidden:hide
+wore/worn:wear bound:bind fewer:few sped:speed spread:spread overcame:overcome
+withstood:withstand outdid/outdone:outdo
+"""
 _IRREGULAR = {
-    form: base
-    for line in """
-fell fallen:fall rose risen arise:rise grew grown:grow shrank shrunk:shrink took taken:take
-gave given:give kept:keep held:hold found:find shown shows showed:show slept:sleep led:lead
-went gone:go made:make ran:run lost lose losing:loss got gotten:get met:meet sent:send
-spent:spend wrote written:write drew drawn:draw chose chosen:choose began begun:begin built:build
-brought:bring thought:think taught:teach learnt:learn left:leave men:man women:woman
-children:child mice:mouse rats:rat did done:do won:win beaten:beat better:better worse:worse
-analyses:analysis criteria:criterion phenomena:phenomenon data:data said:say told:tell
-knew known:know saw seen:see dried drying dry:dry died dying dies:die forgot forgotten:forget
-became:become paid:pay froze frozen:freeze hid hidden:hide wore worn:wear bound:bind fewer:few
-sped:speed spread:spread overcame:overcome withstood:withstand outdid outdone:outdo
-""".split("\n")
-    for entry in re.findall(r"[^:]+:\w+", line)
-    for forms, _, base in [entry.partition(":")]
-    for form in forms.split()
+    form: word
+    for entry in _FORMS.split()
+    for forms, _, word in [entry.partition(":")]
+    for form in forms.split("/")
 }
 # Words that say nothing a source must hold: grammar, and how a report leads in.
-FUNCTION = frozenset(
-    """
+FUNCTION = listed("""
 a an the this that these those it its they them their he she his her we our us i you your my me
-one ones is are was were be been being am do does did done has have had having using of in on at to for
-from by with within into onto as than then so and or nor but if when while whereas where which who
-whom whose what that there here over under between among through during per also both such via
-about against upon across along toward towards around up out off will would shall can could should
-may might must very too just even still yet already however moreover further furthermore
-additionally thus hence therefore although though because since until whether not no never neither
-without cannot nothing none unlike like rather instead else other another its itself themselves
-how why once again each ie eg etc vs versus respectively namely overall
-compared compare comparison relative according due respect terms case
-well much quite own same thereby therein s t re ve ll d
-""".split()
-) - {"each", "same"}
-FILLER = frozenset(
-    """
+one ones is are was were be been being am do does did done has have had having using of in on
+at to for from by with within into onto as than then so and or nor but if when while whereas
+where which who whom whose what that there here over under between among through during per
+also both such via about against upon across along toward towards around up out off will would
+shall can could should may might must very too just even still yet already however moreover
+further furthermore additionally thus hence therefore although though because since until
+whether not no never neither without cannot nothing none unlike like rather instead else other
+another its itself themselves how why once again each ie eg etc vs versus respectively namely
+overall compared compare comparison relative according due respect terms case well much quite
+own same thereby therein s t re ve ll d
+""") - {"each", "same"}
+FILLER = listed("""
 paper study work article abstract author authors researcher researchers source sources report
 reports reported show shows showed shown find finds found finding findings say says said state
 states stated note notes noted describe describes described suggest suggests suggested
 investigate investigated argue argues argued demonstrate demonstrates demonstrated observe
 observed present presents presented propose proposes proposed introduce introduces introduced
 result results conclude concludes concluded make makes made take takes took taken give gives
-given get gets got achieve achieves achieved reach reaches reached attain attained obtain obtained
-yield yields yielded provide provides provided offer offers offered deliver delivers delivered
-perform performs performed be become occur occurs occurred happen happened seen see sees come
-comes came go goes went system method approach technique called named
-respectively namely figure table exactly specifically particular particularly
-evidence experiment experiments
-""".split()
-)
+given get gets got achieve achieves achieved reach reaches reached attain attained obtain
+obtained yield yields yielded provide provides provided offer offers offered deliver delivers
+delivered perform performs performed be become occur occurs occurred happen happened seen see
+sees come comes came system method approach technique called named respectively namely figure
+table exactly specifically particular particularly evidence experiment experiments
+""")
 # Nouns by which a paper calls what it is about.
-SELF = frozenset(
-    """
+SELF = listed("""
 we our it its they their this these here method approach system technique framework tool
 algorithm proposed
-""".split()
-)
-NEGATORS = frozenset(
-    """
+""")
+NEGATORS = listed("""
 not no never neither nor without cannot cant nothing none fail fails failed failing unable lack
-lacks lacked lacking absence absent hardly barely isnt arent wasnt werent doesnt dont didnt wont
-wouldnt couldnt shouldnt hasnt havent hadnt unaffected unchanged untouched free unsupported
-""".split()
-)
+lacks lacked lacking absence absent hardly barely isnt arent wasnt werent doesnt dont didnt
+wont wouldnt couldnt shouldnt rather instead hasnt havent hadnt unaffected unchanged untouched
+free unsupported
+""")
 # `not` reaches through these to the word it denies.
-PASSED = frozenset(
-    """
+PASSED = listed("""
 significant significantly any additional further substantial substantially notable clear direct
 directly extra more of the a an to be been have has had do does did statistically detectable
-measurable measurably markedly much in its their this that evidence effect effects change changes
-difference differences with from by yet also longer and or for on such
-""".split()
-)
-HEDGES = frozenset(
-    """
-may might could possibly perhaps potentially potential likely unlikely suggest suggests suggested
-suggesting appear appears appeared seem seems seemed presumably hypothesise hypothesize hypothesis
-speculate believed believe think thought assumed assume expected expect preliminary tentative
-uncertain unclear unknown whether should would hope plan aim aims aimed intend future ought
-estimated recommend recommended argue argues argued if conjecture conjectured
-""".split()
-)
-UNSETTLED = frozenset("uncertain unclear unknown whether untested unresolved hypothesis".split())
+measurable measurably markedly much in its their this that evidence effect effects change
+changes difference differences with from by yet also longer and or for on such
+""")
+HEDGES = listed("""
+may might could possibly perhaps potentially potential likely unlikely suggest suggests
+suggested suggesting appear appears appeared seem seems seemed presumably hypothesise
+hypothesize hypothesis speculate believed believe think thought assumed assume expected expect
+preliminary tentative uncertain unclear unknown whether should would hope plan aim aims aimed
+intend future ought estimated recommend recommended argue argues argued if conjecture
+conjectured
+""")
+UNSETTLED = listed("uncertain unclear unknown whether untested unresolved hypothesis")
 # Left out of a claim, these make it say more than the source.
-LIMITS = frozenset(
-    """
+LIMITS = listed("""
 only some several most partly partially sometimes occasionally often usually typically mostly
-largely certain few rarely mainly nearly almost roughly unless except provided limited initially
-temporarily briefly preliminary barely short-term
-""".split()
-)
+largely certain few rarely mainly nearly almost roughly unless except provided limited
+initially temporarily briefly preliminary barely short-term
+""")
 # Left out next to a claimed figure, these make it the figure of something else.
-OTHERS = frozenset(
-    """
+OTHERS = listed("""
 baseline control placebo prior previous existing traditional conventional competitor rival
 other others random without excluding half
-""".split()
-)
+""")
 # How well a thing is: less of these is better, more of those.
-COSTS = frozenset(
-    """
+COSTS = listed("""
 latency time delay duration memory cost costs energy overhead error loss perplexity mortality
 death risk footprint power runtime price expense bandwidth traffic consumption failure failures
-""".split()
-)
-GAINS = frozenset(
-    "throughput accuracy speed performance survival quality precision recall bandwidth".split()
-)
-SWAPS = frozenset(
-    """
+""")
+GAINS = listed("throughput accuracy speed performance survival quality precision recall bandwidth")
+SWAPS = listed("""
 than over into from against instead rather before after because without not above below
-""".split()
-)
-OF_TIME = frozenset("latency time delay duration runtime request requests".split())
+""")
+OF_TIME = listed("latency time delay duration runtime request requests")
 
 
 class Meaning(NamedTuple):
@@ -288,11 +275,12 @@ class Meaning(NamedTuple):
     """Stems of what would contradict it."""
 
 
-_SUFFIXES = (
+_SUFFIXES = re.findall(
+    r"\w+",
     "isation ization ational ations ation ating ative ated ates ator ating ition ities ility "
     "ments ment ances ance ences ence ancy ency aci ency ness ible able ions ion ings ing ers er "
-    "ors or ally ical ious ives ive ies ied ity ed es ly ate ise ize iti e i s y"
-).split()
+    "ors or ally ical ious ives ive ies ied ity ed es ly ate ise ize iti e i s y",
+)
 _KEPT = 4
 
 
