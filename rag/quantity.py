@@ -222,7 +222,8 @@ def derivable(claimed: Quantity, stated: list[Quantity]) -> bool:
         for other in stated[i + 1 :]:
             if one.measures == other.measures and one.value > 0 and other.value > 0:
                 ratio = max(one.value, other.value) / min(one.value, other.value)
-                forms = (ratio, 1 / ratio, ratio - 1, 1 - 1 / ratio)
+                shares = (1 / ratio, ratio - 1, 1 - 1 / ratio)
+                forms = (ratio,) if claimed.measures == _FACTOR else shares
                 if any(_roughly(claimed, form) for form in forms):
                     return True
     return False
@@ -255,7 +256,7 @@ def _same_measure(claimed: Quantity, stated: Quantity) -> Agreement:
         round(written, claimed.places), claimed.value / claimed.scale
     ):
         return Agreement.DOUBTFUL
-    return Agreement.NONE
+    return Agreement.CLASH if _same_digits(claimed, stated) else Agreement.NONE
 
 
 def _by_bound(claimed: Bound, stated: Bound) -> Agreement:

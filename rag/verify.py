@@ -118,8 +118,8 @@ class Verifier:
             context: The sentence before, for what `it` stands for.
 
         Returns:
-            The verdict, with the sentence that supports the claim best. The same for the same
-            arguments, whatever was checked before.
+            The verdict, with the sentence that supports the claim best; never an error, whatever
+            the claim holds.
         """
         readings = [self._read(paper) for paper in dict.fromkeys(papers)]
         verbatim = _verbatim(claim, readings)
