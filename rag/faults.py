@@ -24,12 +24,16 @@ from rag.wording import (
 
 # A word is said of what stands this near to it.
 _REACH = 6
+# A preposition stands this near to the first word of its phrase.
+_LED = 4
 # How far a `may` reaches.
 _HEDGED = 8
 # A count up to this, said as a word, may be the reader's own: `three steps: a, b and c`.
 _COUNTABLE = 10
 # Where this much of a claim is in the quote, what differs is the point.
 _NEARLY_ALL = 0.7
+# How much of a claim the title may say for the quote.
+_FROM_TITLE = 0.34
 _COMPARED = listed("than over against versus vs compared")
 _VERBS_OF_RANK = listed("outperform surpass beat exceed underperform")
 _SET_ASIDE = listed("while whereas but although though unlike")
@@ -91,7 +95,7 @@ def faults(comparison: Comparison) -> list[Fault]:
     found: list[Fault] = []
     for check in (
         _missing, _numbers, _moved_numbers, _polarity, _directions, _sides, _order, _strength,
-        _subjects, _contrasts, _ranges, _left_out_directions, _two_sentences,
+        _subjects, _contrasts, _ranges, _left_out_directions, _two_sentences, _only_in_title,
     ):  # fmt: skip
         found.extend(check(comparison))
     return found
@@ -102,7 +106,7 @@ def _missing(c: Comparison) -> Iterator[Fault]:
     source_stems = {key for t in c.source for key in t.meaning.keys}
     for at in c.said:
         token = c.claim[at]
-        if at in c.matches or token.quantity:
+        if at in c.matches or token.quantity or _before_number(c.claim, at):
             continue
         if token.kind == "name":
             if token.meaning.keys & set(c.elsewhere):
@@ -117,6 +121,14 @@ def _missing(c: Comparison) -> Iterator[Fault]:
             yield Fault(True, f"says “{token.text}”, the quote says the opposite")
         else:
             yield Fault(False, f"the quote does not say “{token.text}”")
+
+
+def _only_in_title(c: Comparison) -> Iterator[Fault]:
+    """A claim of which the title says more than the quote."""
+    around = [c.claim[at].weight for at, m in c.matches.items() if m.source is None]
+    total = sum(c.claim[at].weight for at in c.said)
+    if sum(around) > _FROM_TITLE * total:
+        yield Fault(False, "the quote says only part of it, the title the rest")
 
 
 def _may_be_known(c: Comparison, at: int) -> bool:
@@ -342,11 +354,10 @@ def _verb_denied(c: Comparison, at: int) -> bool:
 
 _AUXILIARIES = _BE | listed("do does did has have had can could will would may might")
 _DENIERS = listed(
-    "not no never neither nor cannot none nothing fail fails failed failing unable hardly barely"
+    "not no never neither nor cannot none nothing fail fails failed failing unable hardly barely "
+    "lack lacks lacked lacking absence absent missing"
 )
-_WEAK_DENIERS = listed(
-    "without lack lacks lacked unaffected unchanged absence absent unlike unsupported"
-)
+_WEAK_DENIERS = listed("without rather instead unaffected unchanged unlike unsupported")
 _ALL_DENIERS = _DENIERS | _WEAK_DENIERS
 
 
@@ -380,6 +391,11 @@ def _directions(c: Comparison) -> Iterator[Fault]:
                 word = c.source[other.at].text
                 sure = c.coverage >= _NEARLY_ALL
                 yield Fault(sure, f"says “{token.text}”, the quote says “{word}”")
+        elif one.at in c.matches and not on_same:
+            against = [s for s in rivals if _agrees(one, s, turned=turned) is False]
+            if against:
+                word = c.source[against[0].at].text
+                yield Fault(False, f"says “{token.text}”, the quote also says “{word}”")
         elif one.at not in c.matches and rivals and c.coverage >= _NEARLY_ALL:
             verdicts = [_agrees(one, s, turned=turned) for s in rivals]
             if verdicts and all(v is False for v in verdicts):
@@ -548,8 +564,20 @@ def _order(c: Comparison) -> Iterator[Fault]:
     if is_turned(c.claim, c.source):
         return
     anchored = {**{at: m.source for at, m in c.matches.items()}, **_anchors(c)}
-    places = [place for at in sorted(anchored) if (place := anchored[at]) is not None]
-    runs = _runs(places)
+    for verb in _agentless(c):
+        place = anchored.pop(verb, None)
+        done = next(
+            (s for at in range(verb - 1, -1, -1) if (s := c.source_of(at)) is not None), None
+        )
+        if place is not None and done is not None and done < place:
+            yield Fault(False, f"the quote does not say so of “{c.source[done].text}”")
+    fronted = _fronted(c.claim)
+    front = [place for at, place in anchored.items() if at < fronted and place is not None]
+    rest = [place for at, place in anchored.items() if at >= fronted and place is not None]
+    together = front == sorted(front) and not any(front[0] < p < front[-1] for p in rest if front)
+    if together and front and _led_alike(c, front[0]):
+        anchored = {at: place for at, place in anchored.items() if at >= fronted}
+    runs = _runs(_with_phrases_turned(c, anchored))
     passive = _passive(c.claim) is not None, _passive(c.source) is not None
     if passive[0] != passive[1]:
         yield from _voices(c, claim_is_passive=passive[0])
@@ -560,6 +588,56 @@ def _order(c: Comparison) -> Iterator[Fault]:
     if len(runs) == 2 and _block_moved(*runs) and _movable(c, anchored, len(runs[0])):
         return
     yield Fault(_across_a_verb(c), "has the words of the quote in another order")
+
+
+def _agentless(c: Comparison) -> list[int]:
+    """Verbs of the claim in a passive without agent, which the source has in the active."""
+    if _passive(c.claim) is not None:
+        return []
+    found: list[int] = []
+    for i in range(1, len(c.claim)):
+        source = c.source_of(i)
+        if source is None or c.claim[i - 1].folded not in _BE or not _is_participle(c.claim[i]):
+            continue
+        if not any(t.folded in _BE for t in c.source[max(0, source - 2) : source]):
+            found.append(i)
+    return found
+
+
+def _is_participle(token: Token) -> bool:
+    return bool(re.search(r"(?:ed|en|wn|ught|ound|ade|old|lt|pt|id|ost)$", token.folded))
+
+
+def _fronted(tokens: Sequence[Token]) -> int:
+    """Where the claim goes on after a phrase in front, as `On eight GPUs,`; else 0."""
+    if not tokens or tokens[0].folded not in _LEAD_INS | {"compared", "relative", "between"}:
+        return 0
+    return next((i + 1 for i, t in enumerate(tokens) if t.text == ","), 0)
+
+
+def _led_alike(c: Comparison, at: int) -> bool:
+    """Whether the source leads in to a phrase by the preposition that begins the claim."""
+    return any(t.folded == c.claim[0].folded for t in c.source[max(0, at - _LED) : at])
+
+
+def _with_phrases_turned(c: Comparison, anchored: Mapping[int, int | None]) -> list[int]:
+    """Places in the source, in the claim's order, with `cost of training` as `training cost`."""
+    ats = [at for at in sorted(anchored) if anchored[at] is not None]
+    places = [place for at in ats if (place := anchored[at]) is not None]
+    for i in range(len(places) - 1):
+        one, other = places[i], places[i + 1]
+        if one <= other:
+            continue
+        here = [t.folded for t in c.claim[ats[i] + 1 : ats[i + 1]]]
+        there = [t.folded for t in c.source[other + 1 : one]]
+        if (not here and _is_of(there)) or (not there and _is_of(here)):
+            places[i], places[i + 1] = other, one
+    return places
+
+
+def _is_of(between: Sequence[str]) -> bool:
+    small = {"of", "the", "a", "an", "in", "for", "its", "their"}
+    return bool({"of", "in", "for"} & set(between)) and set(between) <= small
 
 
 def _movable(c: Comparison, anchored: Mapping[int, int | None], first: int) -> bool:
@@ -625,6 +703,8 @@ def _ranges(c: Comparison) -> Iterator[Fault]:
 
 def _left_out_directions(c: Comparison) -> Iterator[Fault]:
     """A `less` of the quote that the claim leaves out between two words it takes over."""
+    if is_turned(c.claim, c.source):
+        return
     matched = {m.source for m in c.matches.values() if m.source is not None}
     telling = [i for i, t in enumerate(c.source) if t.tells]
     for before, at, after in zip(telling, telling[1:], telling[2:], strict=False):
@@ -677,7 +757,7 @@ def _passive(tokens: Sequence[Token]) -> tuple[int, int] | None:
         if token.folded not in _BE:
             continue
         for j in range(i + 1, min(i + 4, len(tokens))):
-            if not re.search(r"(?:ed|en|wn|ught|ound|ade|old|lt|pt|id)$", tokens[j].folded):
+            if not _is_participle(tokens[j]):
                 continue
             for k in range(j + 1, min(j + 10, len(tokens))):
                 if tokens[k].folded == "by" and not tokens[min(k + 1, len(tokens) - 1)].quantity:
@@ -733,11 +813,19 @@ def _strength(c: Comparison) -> Iterator[Fault]:
             yield Fault(False, f"leaves out that the quote says “{token.text}”")
         if token.folded in OTHERS and not token.meaning.keys & keys and i + 1 in matched:
             yield Fault(False, f"leaves out that the quote says “{token.text}”")
-    for token in c.claim:
+    for i, token in enumerate(c.claim):
+        if _before_number(c.claim, i):
+            continue
         if token.folded in _ADDS and not token.meaning.keys & {
             key for t in c.source for key in t.meaning.keys
         }:
             yield Fault(False, f"the quote does not say “{token.text}”")
+
+
+def _before_number(tokens: Sequence[Token], at: int) -> bool:
+    """`only 4%` says 4%."""
+    after = tokens[at + 1] if at + 1 < len(tokens) else None
+    return tokens[at].folded in {"only", "just"} and after is not None and bool(after.quantity)
 
 
 _ADDS = listed("only because due therefore hence thus")
@@ -746,7 +834,9 @@ _ADDS = listed("only because due therefore hence thus")
 def _limits(c: Comparison, at: int, matched: Collection[int | None]) -> bool:
     """Whether a limiting word bears on what the claim says; `only 0.2` does not limit 0.2."""
     following = [j for j in range(at + 1, min(at + 4, len(c.source))) if c.source[j].tells]
-    if c.source[at].folded == "only" and following and c.source[following[0]].quantity:
+    after = c.source[at + 1].folded if at + 1 < len(c.source) else ""
+    counted = after in {"a", "one"} or (following and c.source[following[0]].quantity)
+    if c.source[at].folded == "only" and counted:
         return False
     return any(j in matched for j in following)
 
@@ -782,7 +872,7 @@ def _subjects(c: Comparison) -> Iterator[Fault]:
 
 def _contrasts(c: Comparison) -> Iterator[Fault]:
     """A claim put together from both sides of a `but` that it leaves out."""
-    if any(t.folded in _CONTRAST for t in c.claim):
+    if any(t.folded in _CONTRAST or t.folded in {"without", "rather"} for t in c.claim):
         return
     keys_of: dict[int, set[str]] = {}
     for token in c.source:

@@ -26,7 +26,7 @@ def load_nli(name: str) -> Callable[[str, str], tuple[float, float, float]]:
         from torch.nn import Identity
 
         model = CrossEncoder(name, max_length=_MAX_TOKENS, activation_fn=Identity())
-        names = model.model.config.id2label or {}
+        names: dict[int, str] = getattr(model[0], "model").config.id2label  # noqa: B009
         labels = {str(label).lower(): int(n) for n, label in names.items()}
     except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__

@@ -94,7 +94,9 @@ _FRACTION = re.compile(
 _TURNS = re.compile(
     r"\b(?:(?P<two>doubl(?:e|es|ed|ing)|twice)|(?P<three>tripl(?:e|es|ed|ing)|thrice)"
     r"|(?P<four>quadrupl(?:e|es|ed|ing))|(?P<half>halv(?:e|es|ed|ing))"
-    r"|(?P<ten>an? order of magnitude)|(?P<decade>a decade)|(?P<twelve>a dozen))\b(?!-\w)",
+    r"|(?P<ten>an? order of magnitude)|(?P<decade>a decade)|(?P<twelve>a dozen)"
+    r"|(?<=within )(?P<one>an? (?:second|minute|hour|day|week|month|year))"
+    r")\b(?!-\w)",
     re.IGNORECASE,
 )
 _TURN_VALUES = {"two": 2.0, "three": 3.0, "four": 4.0, "half": 2.0, "ten": 10.0, "twelve": 12.0}
@@ -104,8 +106,9 @@ _BOUNDS: tuple[tuple[Bound, re.Pattern[str]], ...] = (
     (
         "least",
         re.compile(
-            r"(?:at least|no (?:less|fewer) than|not less than|more than|over|above|exceed\w*"
-            r"|beyond|greater than|higher than|longer than|minimum of|[>≥])" + _TO_NUMBER,
+            r"(?:at least|no (?:less|fewer) than|not less than|(?<!no )(?<!not )more than|over"
+            r"|above|exceed\w*|beyond|(?:great|high|long|old|larg|heavi|fast)er than|minimum of|[>≥])"
+            + _TO_NUMBER,
             re.IGNORECASE,
         ),
     ),
@@ -113,8 +116,8 @@ _BOUNDS: tuple[tuple[Bound, re.Pattern[str]], ...] = (
     (
         "most",
         re.compile(
-            r"(?:at (?:the )?most|no more than|not more than|less than|fewer than|lower than|under"
-            r"|below|within|maximum of|[<≤])" + _TO_NUMBER,
+            r"(?:at (?:the )?most|no more than|not more than|less than|fewer than|under"
+            r"|(?:low|short|young|small|light)er than|below|within|maximum of|[<≤])" + _TO_NUMBER,
             re.IGNORECASE,
         ),
     ),
@@ -374,6 +377,11 @@ def _as_turns(text: str) -> list[Quantity]:
     found: list[Quantity] = []
     for match in _TURNS.finditer(text):
         name = match.lastgroup or ""
+        if name == "one":
+            measures, scale = _UNITS[match.group().split()[1].lower()]
+            one = Quantity(match.start(), match.end(), scale, measures, scale=scale, in_words=True)
+            found.append(_bounded(text, one))
+            continue
         if name == "decade":
             found.append(Quantity(match.start(), match.end(), 120, "month", in_words=True))
             continue

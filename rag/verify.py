@@ -78,6 +78,8 @@ class _PaperReading(NamedTuple):
     single: tuple[_Passage, ...]
     pairs: tuple[_Passage, ...]
     title: frozenset[str]
+    own_name: frozenset[str]
+    """Keys of what the paper calls its system: the title up to the colon."""
     keys: frozenset[str]
     """What the title and the abstract say, instructions apart."""
     names: frozenset[str]
@@ -322,6 +324,7 @@ def _read_paper(paper: Paper, reader: Reader) -> _PaperReading:
         tuple(single),
         tuple(pairs),
         _keys(title),
+        _keys(reader.read(paper.title.partition(":")[0])) if ":" in paper.title else frozenset(),
         _keys([*title, *kept]) | _run_together([*title, *kept]) | _initials([title, *tokens]),
         frozenset(t.folded for t in kept if t.kind == "name")
         | {fold(paper.title.partition(":")[0]) if ":" in paper.title else ""},
@@ -440,7 +443,9 @@ def _from_surroundings(
             ours = stated.folded in {"we", "our", "here"}
             if token.meaning.keys & (reading.title if ours else reading.title | passage.before):
                 return Match(at, j)
-    if token.kind != "name" and at != first and token.meaning.keys & reading.title:
+    nameless = not any(t.kind == "name" for t in passage.tokens)
+    own = token.kind == "name" and nameless and token.meaning.keys & reading.own_name
+    if own or (token.kind != "name" and at != first and token.meaning.keys & reading.title):
         return Match(at, None)
     return None
 

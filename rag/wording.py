@@ -73,7 +73,7 @@ method: method approach technique procedure
 device: device
 quick: instant immediate
 whole: whole entire full complete
-every: all every each any
+every: all every any
 usual: often frequently usual usually typically common commonly
 rare: rare rarely seldom
 some: some certain
@@ -90,7 +90,8 @@ present: current existing
 work: job employment
 child: child pupil
 school: school
-people: people person individual
+people: people person individual participant
+partly: partly partial partially
 woman: woman female girl
 man: man male boy
 adult: adult
@@ -99,7 +100,6 @@ death: death die mortality
 doctor: doctor physician
 drug: drug medication
 trial: trial
-participant: participant subject
 pace: speed
 rate: rate
 answer: answer respond response
@@ -143,7 +143,7 @@ measure: measure
 estimate: estimate
 transfer: transfer
 rest: rest remainder
-sole: only solely exclusively
+sole: only solely exclusively just merely
 main: main mainly primarily chiefly
 copy: copy reuse
 check: verify check validate
@@ -177,7 +177,8 @@ women:woman children:child mice:mouse rats:rat did/done:do won:win beaten:beat b
 worse:worse analyses:analysis criteria:criterion phenomena:phenomenon data:data said:say
 told:tell knew/known:know saw/seen:see dried/drying/dry:dry died/dying/dies:die
 forgot/forgotten:forget became:become paid:pay froze/frozen:freeze hid/hidden:hide
-wore/worn:wear bound:bind fewer:few sped:speed spread:spread overcame:overcome
+wore/worn:wear bound:bind fewer:few rebuilt:rebuild rewritten:rewrite sped:speed spread:spread
+overcame:overcome
 withstood:withstand outdid/outdone:outdo
 """
 _IRREGULAR = {
@@ -190,16 +191,16 @@ _IRREGULAR = {
 FUNCTION = listed("""
 a an the this that these those it its they them their he she his her we our us i you your my me
 one ones is are was were be been being am do does did done has have had having using of in on
-at to for from by with within into onto as than then so and or nor but if when while whereas
-where which who whom whose what that there here over under between among through during per
-also both such via about against upon across along toward towards around up out off will would
-shall can could should may might must very too just even still yet already however moreover
-further furthermore additionally thus hence therefore although though because since until
-whether not no never neither without cannot nothing none unlike like rather instead else other
-another its itself themselves how why once again each ie eg etc vs versus respectively namely
-overall compared compare comparison relative according due respect terms case well much quite
-own same thereby therein s t re ve ll d
-""") - {"each", "same"}
+at to for from by with within into onto per as than then so and or nor but if when while
+whereas where which who whom whose what that there here over under between among through during
+per also both such via about against upon across along toward towards around up out off will
+would shall can could should may might must very too just even still yet already however
+moreover further furthermore additionally thus hence therefore although though because since
+until whether not no never neither without cannot nothing none unlike like rather instead else
+other another its itself themselves how why once again each ie eg etc vs versus respectively
+namely overall compared compare comparison relative according due respect terms case well much
+quite own same thereby therein s t re ve ll d
+""") - {"same"}
 FILLER = listed("""
 paper study work article abstract author authors researcher researchers source sources report
 reports reported show shows showed shown find finds found finding findings say says said state
@@ -211,7 +212,8 @@ given get gets got achieve achieves achieved reach reaches reached attain attain
 obtained yield yields yielded provide provides provided offer offers offered deliver delivers
 delivered perform performs performed be become occur occurs occurred happen happened seen see
 sees come comes came system method approach technique called named respectively namely figure
-table exactly specifically particular particularly evidence experiment experiments
+table exactly specifically particular particularly evidence experiment experiments trial trials
+anymore
 """)
 # Nouns by which a paper calls what it is about.
 SELF = listed("""
@@ -277,7 +279,8 @@ class Meaning(NamedTuple):
 
 _SUFFIXES = re.findall(
     r"\w+",
-    "isation ization ational ations ation ating ative ated ates ator ating ition ities ility "
+    "isation ization ational ary en "
+    "ations ation ating ative ated ates ator ating ition ities ility "
     "ments ment ances ance ences ence ancy ency aci ency ness ible able ions ion ings ing ers er "
     "ors or ally ical ious ives ive ies ied ity ed es ly ate ise ize iti e i s y",
 )
