@@ -96,6 +96,7 @@ def faults(comparison: Comparison) -> list[Fault]:
     for check in (
         _missing, _numbers, _moved_numbers, _polarity, _directions, _sides, _order, _strength,
         _subjects, _contrasts, _ranges, _left_out_directions, _two_sentences, _only_in_title,
+        _degrees,
     ):  # fmt: skip
         found.extend(check(comparison))
     return found
@@ -218,9 +219,7 @@ def _moved_numbers(c: Comparison) -> Iterator[Fault]:
             sentence += 1
         steps.setdefault((sentence, token.step), []).append(i)
     numbered = {
-        step: members
-        for step, members in steps.items()
-        if any(c.source[i].quantity for i in members)
+        step: members for step, members in steps.items() if any(c.source[i].figure for i in members)
     }
     if len(numbered) < 2:
         return
@@ -234,11 +233,12 @@ def _moved_numbers(c: Comparison) -> Iterator[Fault]:
         steps_of_numbers = {
             where[s]
             for at, s in sources.items()
-            if s is not None and s in where and c.claim[at].quantity
+            if s is not None and s in where and c.claim[at].figure
         }
         if not steps_of_numbers:
             continue
-        said = [s for at, s in sources.items() if s is not None and not c.claim[at].quantity]
+        yield from _from_two_steps(c, part, where, numbered)
+        said = [s for at, s in sources.items() if s is not None and not c.claim[at].figure]
         foreign = [
             s
             for s in said
@@ -251,9 +251,31 @@ def _moved_numbers(c: Comparison) -> Iterator[Fault]:
             continue
         at_home = [s for s in said if where.get(s) in steps_of_numbers and s in own[where[s]]]
         expected = [i for step in steps_of_numbers for i in own[step]]
-        number = next(c.claim[at].text for at in part if c.claim[at].quantity)
+        number = next(c.claim[at].text for at in part if c.claim[at].figure)
         reason = f"the quote says {number} of something else than “{c.source[foreign[0]].text}”"
         yield Fault(bool(expected) and not at_home and c.coverage >= _NEARLY_ALL, reason)
+
+
+def _from_two_steps(
+    c: Comparison,
+    part: Sequence[int],
+    where: Mapping[int, tuple[int, int]],
+    numbered: Mapping[tuple[int, int], Sequence[int]],
+) -> Iterator[Fault]:
+    """`A takes 3 s on 8 cores and B 5 s on 4` told as `A takes 5 s on 8 cores`."""
+    homes = {
+        at: where[s] for at in part if c.claim[at].figure and (s := c.source_of(at)) in where and s
+    }
+    for one, home in homes.items():
+        for other, elsewhere in homes.items():
+            if home == elsewhere:
+                continue
+            rivals = [c.source[i].quantity for i in numbered[home] if c.source[i].figure]
+            claimed = c.claim[other].quantity
+            if claimed and any(r and r.measures == claimed.measures for r in rivals[1:]):
+                reason = f"the quote says {c.claim[one].text} apart from {c.claim[other].text}"
+                yield Fault(False, reason)
+                return
 
 
 def _only_here(
@@ -264,7 +286,7 @@ def _only_here(
         i
         for i in members
         if (c.source[i].tells or (c.source[i].negated and c.source[i].folded in {"it", "them"}))
-        and not c.source[i].quantity
+        and not c.source[i].figure
         and not c.source[i].meaning.keys & elsewhere
     )
 
@@ -277,7 +299,7 @@ def _shared_head(
     numbered: Mapping[tuple[int, int], Sequence[int]],
 ) -> bool:
     """`X raises A by 2× and B by 3×`: what stands before 2× may go for 3× as well."""
-    first_number = next(i for i in members if c.source[i].quantity)
+    first_number = next(i for i in members if c.source[i].figure)
     if at > first_number:
         return False
     matched = {m.source for m in c.matches.values()}
@@ -296,7 +318,7 @@ def _claim_parts(c: Comparison) -> Iterator[list[int]]:
     parts: dict[int, list[int]] = {}
     for i in c.said:
         parts.setdefault(c.claim[i].step, []).append(i)
-    with_numbers = [p for p in parts.values() if any(c.claim[i].quantity for i in p)]
+    with_numbers = [p for p in parts.values() if any(c.claim[i].figure for i in p)]
     if len(with_numbers) <= 1:
         yield c.said
     else:
@@ -306,6 +328,8 @@ def _claim_parts(c: Comparison) -> Iterator[list[int]]:
 def _polarity(c: Comparison) -> Iterator[Fault]:
     """Words that one side denies and the other does not."""
     both = _denies(c.claim) and _denies(c.source)
+    # `without transcribing first` may be said of the method where the quote speaks of others.
+    mild = not any(t.folded in _DENIERS for t in (*c.claim, *c.source))
     for at in c.said:
         source = c.source_of(at)
         if source is None:
@@ -314,8 +338,8 @@ def _polarity(c: Comparison) -> Iterator[Fault]:
         twins = [t for t in c.source if t.meaning.keys & token.meaning.keys] or [stated]
         if any(t.negated == token.negated for t in twins):
             continue
-        if both or c.coverage < _NEARLY_ALL:
-            yield Fault(False, f"the quote denies something else than “{token.text}”")
+        if both or mild or c.coverage < _NEARLY_ALL:
+            yield Fault(False, f"does not deny the same as the quote: “{token.text}”")
         elif token.negated:
             yield Fault(True, f"denies “{token.text}”, the quote does not")
         else:
@@ -905,6 +929,39 @@ def _contrasts(c: Comparison) -> Iterator[Fault]:
 
 
 _CONTRAST = listed("but whereas while although though however yet where")
+
+
+def _degrees(c: Comparison) -> Iterator[Fault]:
+    """`as fast as` told as `faster than`, or `fast` as `faster`."""
+    compares = any(t.folded == "than" for t in c.claim)
+    if compares and not any(
+        t.folded in _COMPARED | {"relative", "twice"} or t.meaning.keys & _VERBS_OF_RANK
+        for t in c.source
+    ):
+        yield Fault(False, "the quote does not compare the two so")
+    mine, theirs = _equals(c.claim), _equals(c.source)
+    if mine is not None and theirs is None:
+        yield Fault(False, f"the quote does not say “as {c.claim[mine].text} as”")
+    elif (
+        theirs is not None and mine is None and any(m.source == theirs for m in c.matches.values())
+    ):
+        yield Fault(False, f"the quote says “as {c.source[theirs].text} as”")
+    for at, match in c.matches.items():
+        if match.source is not None:
+            said, stated = sorted((c.claim[at].folded, c.source[match.source].folded), key=len)
+            if stated in {f"{said}er", f"{said}r", f"{said}est", f"{said}st"}:
+                yield Fault(False, f"says “{c.claim[at].text}”, the quote says it otherwise")
+
+
+def _equals(tokens: Sequence[Token]) -> int | None:
+    """Index of the word of `as fast as`, unless a factor stands before it."""
+    for i, token in enumerate(tokens):
+        if token.folded != "as" or (i and tokens[i - 1].quantity):
+            continue
+        for j in range(i + 2, min(i + 4, len(tokens))):
+            if tokens[j].folded == "as" and tokens[j - 1].meaning.sign:
+                return j - 1
+    return None
 
 
 _LEAD_INS = listed(

@@ -107,8 +107,8 @@ _BOUNDS: tuple[tuple[Bound, re.Pattern[str]], ...] = (
         "least",
         re.compile(
             r"(?:at least|no (?:less|fewer) than|not less than|(?<!no )(?<!not )more than|over"
-            r"|above|exceed\w*|beyond|(?:great|high|long|old|larg|heavi|fast)er than|minimum of|[>≥])"
-            + _TO_NUMBER,
+            r"|above|exceed\w*|beyond|(?:great|high|long|old|larg|heavi|fast)er than"
+            r"|minimum of|[>≥])" + _TO_NUMBER,
             re.IGNORECASE,
         ),
     ),

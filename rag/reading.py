@@ -78,6 +78,11 @@ class Token(NamedTuple):
     """Which part between commas and conjunctions."""
 
     @property
+    def figure(self) -> bool:
+        """Whether it is a number that is said of something; `1-bit` only qualifies a name."""
+        return self.quantity is not None and not re.fullmatch(r"\w+-(?!fold)\D+", self.text)
+
+    @property
     def tells(self) -> bool:
         """Whether it says something that a source must hold."""
         return self.weight > 0

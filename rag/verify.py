@@ -247,7 +247,7 @@ class Verifier:
             if sum(t.tells for t in tokens) < 2:
                 return whole
             judged.append(self._best(part, tokens, readings, ""))
-        if _RANK[whole.verdict] or any(s.verdict != "supported" for s in judged):
+        if _RANK[whole.verdict] or not all(_RANK[s.verdict] for s in judged):
             return whole
         best = max(judged, key=lambda s: s.score)
         return _lowered(best, "partly", "the quote supports one half; the other is said elsewhere")

@@ -26,7 +26,7 @@ speed+: fast faster quick quicker quickly accelerate acceleration speedup rapid 
 speed-: slow slower slowly slowdown
 quality+: improve improvement better enhance enhancement ameliorate superior outperform surpass
     beat exceed
-quality-: worsen worse degrade degradation deteriorate impair inferior underperform hurt harm lag
+quality-: worsen worse degrade degradation deteriorate impair underperform hurt harm lag
 effect+: promote induce stimulate trigger facilitate
 effect-: inhibit suppress attenuate hinder
 effect-: abolish eliminate erase
