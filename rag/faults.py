@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from rag.quantity import Agreement, Quantity, agreement, derivable
-from rag.reading import Token
+from rag.reading import NEXT_SENTENCE, Token
 from rag.wording import (
     COSTS,
     FILLER,
@@ -96,7 +96,7 @@ def faults(comparison: Comparison) -> list[Fault]:
     for check in (
         _missing, _numbers, _moved_numbers, _polarity, _directions, _sides, _order, _strength,
         _subjects, _contrasts, _ranges, _left_out_directions, _two_sentences, _only_in_title,
-        _degrees,
+        _degrees, _conditions, _amounts,
     ):  # fmt: skip
         found.extend(check(comparison))
     return found
@@ -172,6 +172,31 @@ def _numbers(c: Comparison) -> Iterator[Fault]:
             yield Fault(False, f"says {_in_full(c.claim, at)}, the quote says {stated}")
 
 
+def _amounts(c: Comparison) -> Iterator[Fault]:
+    """`by 160 ms` for `to 160 ms`."""
+    for at in c.said:
+        source = c.source_of(at)
+        if source is None or not c.claim[at].quantity:
+            continue
+        mine, theirs = _led_by(c.claim, at), _led_by(c.source, source)
+        if mine and theirs and mine != theirs:
+            text = c.claim[at].text
+            yield Fault(True, f"says {mine} {text}, the quote says {theirs} {text}")
+
+
+def _led_by(tokens: Sequence[Token], at: int) -> str:
+    """`from`, `to` or `by` before a number, whatever bound stands between."""
+    for token in reversed(tokens[max(0, at - _LED) : at]):
+        if token.folded in {"from", "by"}:
+            return token.folded
+        if token.folded == "to":
+            before = tokens[max(0, at - _LED) : at]
+            return "" if any(t.folded in {"up", "close"} for t in before) else "to"
+        if token.kind != "grammar":
+            return ""
+    return ""
+
+
 def _in_full(tokens: Sequence[Token], at: int) -> str:
     quantity = tokens[at].quantity
     bound = {"most": "at most ", "peak": "up to ", "least": "over ", "about": "about ", "": ""}
@@ -212,12 +237,9 @@ def _same_thing_counted(c: Comparison, token: Token) -> bool:
 
 def _moved_numbers(c: Comparison) -> Iterator[Fault]:
     """Numbers that the passage says of something else than the claim does."""
-    steps: dict[tuple[int, int], list[int]] = {}
-    sentence = 0
+    steps: dict[int, list[int]] = {}
     for i, token in enumerate(c.source):
-        if i and token.clause < c.source[i - 1].clause:
-            sentence += 1
-        steps.setdefault((sentence, token.step), []).append(i)
+        steps.setdefault(token.step, []).append(i)
     numbered = {
         step: members for step, members in steps.items() if any(c.source[i].figure for i in members)
     }
@@ -259,8 +281,8 @@ def _moved_numbers(c: Comparison) -> Iterator[Fault]:
 def _from_two_steps(
     c: Comparison,
     part: Sequence[int],
-    where: Mapping[int, tuple[int, int]],
-    numbered: Mapping[tuple[int, int], Sequence[int]],
+    where: Mapping[int, int],
+    numbered: Mapping[int, Sequence[int]],
 ) -> Iterator[Fault]:
     """`A takes 3 s on 8 cores and B 5 s on 4` told as `A takes 5 s on 8 cores`."""
     homes = {
@@ -272,7 +294,7 @@ def _from_two_steps(
                 continue
             rivals = [c.source[i].quantity for i in numbered[home] if c.source[i].figure]
             claimed = c.claim[other].quantity
-            if claimed and any(r and r.measures == claimed.measures for r in rivals[1:]):
+            if claimed and any(r and r.measures == claimed.measures for r in rivals):
                 reason = f"the quote says {c.claim[one].text} apart from {c.claim[other].text}"
                 yield Fault(False, reason)
                 return
@@ -295,8 +317,8 @@ def _shared_head(
     c: Comparison,
     at: int,
     members: Sequence[int],
-    homes: Collection[tuple[int, int]],
-    numbered: Mapping[tuple[int, int], Sequence[int]],
+    homes: Collection[int],
+    numbered: Mapping[int, Sequence[int]],
 ) -> bool:
     """`X raises A by 2× and B by 3×`: what stands before 2× may go for 3× as well."""
     first_number = next(i for i in members if c.source[i].figure)
@@ -416,6 +438,10 @@ def _directions(c: Comparison) -> Iterator[Fault]:
                 sure = c.coverage >= _NEARLY_ALL
                 yield Fault(sure, f"says “{token.text}”, the quote says “{word}”")
         elif one.at in c.matches and not on_same:
+            taken_for = next((s for s in stated if s.at == c.source_of(one.at)), None)
+            if taken_for and one.metric and taken_for.metric and not one.metric & taken_for.metric:
+                yield Fault(False, f"the quote says “{token.text}” of something else")
+                continue
             against = [s for s in rivals if _agrees(one, s, turned=turned) is False]
             if against:
                 word = c.source[against[0].at].text
@@ -756,11 +782,7 @@ _JOINS = listed("and but while whereas which that where when who although though
 
 
 def _sentence_numbers(tokens: Sequence[Token]) -> list[int]:
-    numbers: list[int] = []
-    for i, token in enumerate(tokens):
-        last = numbers[-1] if numbers else 0
-        numbers.append(last + (i > 0 and token.clause < tokens[i - 1].clause))
-    return numbers
+    return [token.clause // NEXT_SENTENCE for token in tokens]
 
 
 def _across_a_verb(c: Comparison) -> bool:
@@ -868,19 +890,14 @@ def _limits(c: Comparison, at: int, matched: Collection[int | None]) -> bool:
 def _subjects(c: Comparison) -> Iterator[Fault]:
     """What the quote says of a subject that the claim has dropped or replaced."""
     matched = {m.source for m in c.matches.values() if m.source is not None}
-    clauses: dict[tuple[int, int], list[int]] = {}
-    sentence = 0
+    clauses: dict[int, list[int]] = {}
     for i, token in enumerate(c.source):
-        if i and token.clause < c.source[i - 1].clause:
-            sentence += 1
-        clauses.setdefault((sentence, token.clause), []).append(i)
+        clauses.setdefault(token.clause, []).append(i)
     drawn = [m for m in clauses.values() if matched & set(m)]
     outside = any(m.source is None and c.claim[at].tells for at, m in c.matches.items())
     if len(drawn) < 2 and not outside:
         return
-    for n, members in enumerate(drawn):
-        if n == 0 and not outside:
-            continue
+    for members in drawn:
         start = next((i for i in members if c.source[i].tells), None)
         if start is None or start in matched:
             continue
@@ -896,7 +913,7 @@ def _subjects(c: Comparison) -> Iterator[Fault]:
 
 def _contrasts(c: Comparison) -> Iterator[Fault]:
     """A claim put together from both sides of a `but` that it leaves out."""
-    if any(t.folded in _CONTRAST or t.folded in {"without", "rather"} for t in c.claim):
+    if any(t.folded in _CONTRAST | {"without", "rather", "and"} for t in c.claim):
         return
     keys_of: dict[int, set[str]] = {}
     for token in c.source:
@@ -928,7 +945,27 @@ def _contrasts(c: Comparison) -> Iterator[Fault]:
                 return
 
 
-_CONTRAST = listed("but whereas while although though however yet where")
+_CONTRAST = listed("; but whereas while although though however yet where")
+
+
+def _conditions(c: Comparison) -> Iterator[Fault]:
+    """A condition, or the kind of subject it was tried on, that the claim leaves out."""
+    matched = {m.source for m in c.matches.values() if m.source is not None}
+    sentences = _sentence_numbers(c.source)
+    drawn = {sentences[i] for i in matched}
+    keys = {key for t in c.claim for key in t.meaning.keys}
+    for i, token in enumerate(c.source):
+        if sentences[i] not in drawn or token.meaning.keys & keys:
+            continue
+        members = [j for j, t in enumerate(c.source) if t.step == token.step and j > i]
+        of_its_part = [j for j in members if sentences[j] == sentences[i] and c.source[j].tells]
+        bare = bool(of_its_part) and not matched & set(of_its_part)
+        if token.folded in _TRIED_ON or (token.folded in _IFS and bare):
+            yield Fault(False, f"leaves out that the quote says “{token.text}”")
+
+
+_IFS = listed("when whenever if unless provided once until")
+_TRIED_ON = listed("mice mouse rats animals vitro simulation simulations simulated")
 
 
 def _degrees(c: Comparison) -> Iterator[Fault]:

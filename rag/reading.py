@@ -47,6 +47,10 @@ _WORD_LETTERS = 4
 _LEAST_WEIGHT = 0.1
 
 
+# Clauses and steps of a passage's second sentence count from here.
+NEXT_SENTENCE = 1_000
+
+
 class Lexicon(Protocol):
     """What the words of a text are, and how rare each is in the corpus."""
 
@@ -170,6 +174,14 @@ class Reader:
             sign={"+": 1, "-": -1}.get(group[-1:], 0),
             opposed=frozenset(self._opposed.get(stem, ())),
         )
+
+
+def joined(first: Sequence[Token], second: Sequence[Token]) -> tuple[Token, ...]:
+    """Two neighbouring sentences as one passage."""
+    moved = (
+        t._replace(clause=t.clause + NEXT_SENTENCE, step=t.step + NEXT_SENTENCE) for t in second
+    )
+    return (*first, *moved)
 
 
 def is_name(word: str, *, first: bool) -> bool:

@@ -16,7 +16,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from rag.faults import Comparison, Fault, Match, direction_words, faults, initials, is_turned
 from rag.instructions import asks, instructs, says_nothing
 from rag.quantity import Agreement, Quantity, agreement, quantities
-from rag.reading import Lexicon, Reader, Token
+from rag.reading import Lexicon, Reader, Token, joined
 from rag.schema import Paper, Verdict
 from rag.text import Span, fold
 from rag.wording import SELF
@@ -314,7 +314,7 @@ def _read_paper(paper: Paper, reader: Reader) -> _PaperReading:
         single.append(_Passage(paper, span, tokens[n], before, tainted))
         if n and not barred[n - 1]:
             last = paper.sentences[n - 1]
-            both = (*tokens[n - 1], *tokens[n])
+            both = joined(tokens[n - 1], tokens[n])
             earlier = _keys(tokens[n - 2]) if n > 1 and not barred[n - 2] else frozenset[str]()
             tainted = n > 1 and barred[n - 2]
             pairs.append(_Passage(paper, Span(last.start, span.end), both, earlier, tainted))
@@ -445,7 +445,9 @@ def _from_surroundings(
                 return Match(at, j)
     nameless = not any(t.kind == "name" for t in passage.tokens)
     own = token.kind == "name" and nameless and token.meaning.keys & reading.own_name
-    if own or (token.kind != "name" and at != first and token.meaning.keys & reading.title):
+    # A title names what the abstract is about; what it did must stand in the quote.
+    about = token.kind != "name" and at != first and not token.meaning.sign and not token.negated
+    if own or (about and token.meaning.keys & reading.title):
         return Match(at, None)
     return None
 
