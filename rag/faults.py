@@ -547,7 +547,8 @@ def _ranked(tokens: Sequence[Token]) -> _Ranking | None:
                 first, second = _side_after(tokens[i + 2 :]), first
             if first and second:
                 return _Ranking(first, second, token.meaning.axis, token.meaning.sign)
-        if token.folded not in _COMPARED:
+        counts = i + 1 < len(tokens) and tokens[i + 1].quantity
+        if token.folded not in _COMPARED or counts:
             continue
         second = _side_after(tokens[i + 1 :])
         if i <= 1:
@@ -593,9 +594,19 @@ def _crossing(mine: _Ranking, theirs: _Ranking) -> tuple[int, int]:
     Words of the first side that stay tell nothing: `A cuts time more than B` and `B cuts time more
     than A` share `cuts time`.
     """
-    straight = _shared(mine.second, theirs.second)
-    crossed = _shared(mine.second, theirs.first) + _shared(mine.first, theirs.second)
+    (first, second), (stated_first, stated_second) = _told_apart(mine), _told_apart(theirs)
+    straight = _shared(second, stated_second)
+    crossed = _shared(second, stated_first) + _shared(first, stated_second)
     return straight, crossed
+
+
+def _told_apart(ranking: _Ranking) -> tuple[_Side, _Side]:
+    """The two sides without what both say: `less a day than day workers`."""
+    ones, others = frozenset().union(*ranking.first), frozenset().union(*ranking.second)
+    return (
+        tuple(keys for keys in ranking.first if not keys & others),
+        tuple(keys for keys in ranking.second if not keys & ones),
+    )
 
 
 def _sides(c: Comparison) -> Iterator[Fault]:

@@ -272,13 +272,13 @@ def _by_bound(claimed: Bound, stated: Bound) -> Agreement:
 
 
 def _share_as_factor(claimed: Quantity, stated: Quantity) -> Agreement:
-    """Whether `half` is `2×`, or `+140%` is `2.4×`; only the first is plain without the words."""
+    """Whether `half` is `halved`, and `140% more` is `2.4×`; only the first is sure."""
     share, factor = (claimed, stated) if claimed.measures == _SHARE else (stated, claimed)
     if factor.value <= 1:
         return Agreement.NONE
     if share.in_words and math.isclose(share.value, 1 / factor.value, abs_tol=0.005):
-        half = factor.value == 2 and claimed.bound == stated.bound
-        return Agreement.SAME if half else Agreement.DOUBTFUL
+        halved = factor.turn < 0 and claimed.bound == stated.bound
+        return Agreement.SAME if halved else Agreement.DOUBTFUL
     changes = (factor.value - 1, 1 - 1 / factor.value)
     near = any(math.isclose(share.value, change, rel_tol=0.02) for change in changes)
     return Agreement.DOUBTFUL if near else Agreement.NONE

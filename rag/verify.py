@@ -446,7 +446,8 @@ def _from_surroundings(
     nameless = not any(t.kind == "name" for t in passage.tokens)
     own = token.kind == "name" and nameless and token.meaning.keys & reading.own_name
     # A title names what the abstract is about; what it did must stand in the quote.
-    about = token.kind != "name" and at != first and not token.meaning.sign and not token.negated
+    turn = next((i for i, t in enumerate(claim) if t.meaning.sign or t.quantity), _EARLY)
+    about = token.kind != "name" and first < at < turn and not token.negated
     if own or (about and token.meaning.keys & reading.title):
         return Match(at, None)
     return None
