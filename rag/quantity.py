@@ -67,7 +67,7 @@ _MAGNITUDES = {
 _NUMBER = re.compile(
     r"(?<![\w.,:/])(?P<currency>[$€£]\s?)?"
     r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?|\.\d+)(?!:\d)"
-    r"(?:/(?P<below>\d{1,4})(?![\d.]))?"
+    r"(?:/(?P<below>\d{1,4})(?![\d.]))?(?P<plus>\+(?!\d))?"
     r"(?P<magnitude>[kKMBT](?![A-Za-z])|[\s-](?:hundred|thousand|million|billion|trillion)\b)?"
 )
 _ONES = (
@@ -134,6 +134,9 @@ _LONGEST_BOUND = 32
 _OR_LONGER = re.compile(r"\s*(?:\w+\s)?or (?:more|longer|higher|greater|above)\b", re.IGNORECASE)
 # What stands between the members of a list or range that share the unit of the last.
 _LISTED = re.compile(r"\s*(?:,|,?\s?(?:and|or|to)\s|[-–—~]|×)\s*(?:(?:by|about|up to)\s)?")
+# A factor may come without a sign: `multiplied throughput by 13`.
+_MULTIPLIED = re.compile(r"(?:\bmultipl\w+ (?:[\w-]+ ){0,4}by|\bfactors? of)\s*$", re.IGNORECASE)
+_LONGEST_LEAD = 60
 # `RTX 4090` is a name.
 _NUMBERED_NAME = re.compile(r"\b[A-Z]{2,}\w* $")
 # A rate names what it is per.
@@ -323,11 +326,11 @@ def _in_digits(text: str) -> list[Quantity]:
         measures, scale = _UNITS[unit[1].lower()] if unit else (currency, 1.0)
         if match["below"] and not unit:
             measures = _SHARE
+        if not measures and _MULTIPLIED.search(text[: match.start()][-_LONGEST_LEAD:]):
+            measures = _FACTOR
+        quantity = Quantity(match.start(), end, value * scale, measures, places=places, scale=scale)
         found.append(
-            _bounded(
-                text,
-                Quantity(match.start(), end, value * scale, measures, places=places, scale=scale),
-            )
+            quantity._replace(bound="least") if match["plus"] else _bounded(text, quantity)
         )
     return found
 

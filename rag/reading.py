@@ -31,6 +31,8 @@ _TOKEN = re.compile(
 _PIECE = re.compile(r"[^\W_]+")
 # Capitals or digits inside a word.
 _NAME_SHAPE = re.compile(r"[^\W\d_]\d|\d[^\W\d_]|[^\W_][A-Z]|\d:\d")
+# `GPUs`, `LLMs`
+_PLURAL = re.compile(r".*[A-Z]s")
 _CLAUSE_WORDS = listed("while whereas but although though where which yet because")
 _AFTER_COMMA = listed("and or so with compared against versus unlike")
 _STEP_WORDS = listed("and or against compared versus vs")
@@ -146,6 +148,8 @@ class Reader:
             key = re.sub(r"[\W_]+", "", bare)
             meaning = self._meaning(bare) if bare.isalpha() else Meaning(frozenset())
             keys = meaning.keys | {key}
+            if _PLURAL.fullmatch(word):
+                keys |= {key[:-1]}
             return Token(start, end, word, bare, "name", meaning._replace(keys=keys), 1.0)
         if bare in FUNCTION or bare in NEGATORS or (len(bare) == 1 and not bare.isdigit()):
             return Token(start, end, word, bare, "grammar", self._meaning(bare), 0.0)
@@ -291,7 +295,7 @@ def _with_clauses(tokens: Sequence[Token]) -> list[Token]:
     clause = step = 0
     for i, token in enumerate(tokens):
         after = tokens[i + 1].folded if i + 1 < len(tokens) else ""
-        if token.text in {";", ":", "(", ")", "—"} or token.folded in _CLAUSE_WORDS:
+        if token.text in {";", ":", "—"} or token.folded in _CLAUSE_WORDS:
             clause, step = clause + 1, step + 1
         elif token.text == ",":
             step += 1

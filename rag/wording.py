@@ -200,7 +200,7 @@ until whether not no never neither without cannot nothing none unlike like rathe
 other another its itself themselves how why once again each ie eg etc vs versus respectively
 namely overall compared compare comparison relative according due respect terms case well much
 quite own same thereby therein s t re ve ll d
-""") - {"same"}
+""") - {"each", "same"}
 FILLER = listed("""
 paper study work article abstract author authors researcher researchers source sources report
 reports reported show shows showed shown find finds found finding findings say says said state
@@ -246,7 +246,7 @@ UNSETTLED = listed("uncertain unclear unknown whether untested unresolved hypoth
 LIMITS = listed("""
 only some several most partly partially sometimes occasionally often usually typically mostly
 largely certain few rarely mainly nearly almost roughly unless except provided limited
-initially temporarily briefly preliminary barely short-term
+initially temporarily briefly preliminary barely near quasi semi
 """)
 # Left out next to a claimed figure, these make it the figure of something else.
 OTHERS = listed("""

@@ -24,6 +24,8 @@ NONE, CLASH, DOUBTFUL, SAME = Agreement
         ("it halved", [(2, "x")]),
         ("an order of magnitude", [(10, "x")]),
         ("threefold", [(3, "x")]),
+        ("multiplied the throughput by 13", [(13, "x")]),
+        ("10+% more", [(0.1, "share")]),
         ("a decade", [(120, "month")]),
         ("$14 per pupil", [(14, "$")]),
         ("0.31 standard deviations", [(0.31, "")]),
