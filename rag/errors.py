@@ -3,12 +3,12 @@
 FootnoteError                     one line for a person: the thing, the value, the next step
 ├── ConfigError                   settings that cannot be used
 ├── QuestionError                 a question that cannot be asked
-├── UnknownPaperError             a paper was named that is not here, or not by that name alone
 ├── SourceError                   something to ingest that cannot be read at all
 │   └── FetchError                a service that does not answer, or not as it should
 ├── PaperError                    a paper that is not there, or cannot be changed as asked
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
+├── VerifierError                 the entailment model cannot be loaded, or is of another kind
 └── IndexFolderError              the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet
     ├── IndexMismatchError        it was built with other settings
@@ -34,10 +34,6 @@ class QuestionError(FootnoteError):
     """The question is empty, or longer than the settings allow."""
 
 
-class UnknownPaperError(FootnoteError):
-    """A name means no paper of the catalogue, or more than one."""
-
-
 class SourceError(FootnoteError):
     """A source gave no usable record at all."""
 
@@ -53,7 +49,7 @@ class FetchError(SourceError):
 
 
 class PaperError(FootnoteError):
-    """No paper has this id, or it cannot be changed as asked."""
+    """A name or id means no paper of the catalogue or several, or it cannot be changed as asked."""
 
 
 class DatasetError(FootnoteError):
@@ -62,6 +58,10 @@ class DatasetError(FootnoteError):
 
 class EmbeddingError(FootnoteError):
     """The embedder cannot be loaded, or returned a vector that is not finite."""
+
+
+class VerifierError(FootnoteError):
+    """The entailment model cannot be loaded, or does not say what it entails."""
 
 
 class IndexFolderError(FootnoteError):

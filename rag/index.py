@@ -29,7 +29,7 @@ from rag.errors import (
     IndexFolderError,
     IndexMismatchError,
     IndexMissingError,
-    UnknownPaperError,
+    PaperError,
 )
 from rag.generation import Card, Generation
 from rag.lexical import LexicalIndex
@@ -285,7 +285,7 @@ class Index:
         """The papers that these ids or titles mean, in order, each once.
 
         Raises:
-            UnknownPaperError: One means no paper, or several; all such are named.
+            PaperError: One means no paper, or several; all such are named.
         """
         found: dict[str, Paper] = {}
         faults: list[str] = []
@@ -299,9 +299,7 @@ class Index:
                 ids = " and ".join(paper.paper_id for paper in papers)
                 faults.append(f"{name!r} is " + (f"the title of {ids}" if ids else "no paper here"))
         if faults:
-            raise UnknownPaperError(
-                f"{'; '.join(faults)}; `footnote papers --json` lists ids and titles"
-            )
+            raise PaperError(f"{'; '.join(faults)}; `footnote papers --json` lists ids and titles")
         return list(found.values())
 
     def remove(self, paper_ids: list[str]) -> None:

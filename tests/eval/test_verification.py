@@ -1,0 +1,80 @@
+"""Measuring the verifier: counted by hand, and on SciFact where it is at hand."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from eval.verification import measure_verifier, read_scifact
+from rag.lexical import LexicalIndex
+from rag.verify import Verifier
+from tests.conftest import SHARED
+
+SCIFACT = SHARED / "benchmarks" / "scifact"
+needs_scifact = pytest.mark.skipif(
+    not SCIFACT.is_dir(), reason="../shared/benchmarks/scifact is not on this machine"
+)
+
+SENTENCES = {
+    "1": ["Vitamin K shortens bleeding.", "It was given to 40 rabbits."],
+    "2": ["Warblers sing at dawn.", "They were heard in 12 woods."],
+}
+CLAIMS = [
+    ("Vitamin K shortens bleeding.", "1", "SUPPORT"),
+    ("Vitamin K was given to 60 rabbits.", "1", "CONTRADICT"),
+    ("Warblers sing at dawn.", "2", "SUPPORT"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    def write(name: str, rows: list[dict]) -> None:
+        (tmp_path / name).write_text("\n".join(json.dumps(row) for row in rows))
+
+    write("corpus.jsonl", [{"_id": key, "title": f"Title {key}"} for key in SENTENCES])
+    write("sentences.jsonl", [{"_id": k, "sentences": s} for k, s in SENTENCES.items()])
+    judged = [
+        {
+            "split": "train",
+            "claim": claim,
+            "evidence": {paper: [{"label": label, "sentences": [0]}]},
+        }
+        for claim, paper, label in CLAIMS
+    ]
+    silent = {"split": "train", "claim": "Rabbits sing.", "evidence": {}}
+    other = {"split": "dev", "claim": "Warblers sing.", "evidence": {}}
+    write("claims.jsonl", [*judged, silent, other])
+    return tmp_path
+
+
+def test_verdicts_are_counted_by_label(folder: Path):
+    claims = read_scifact(folder, "train")
+    assert [c.label for c in claims] == ["SUPPORT", "CONTRADICT", "SUPPORT", *["UNRELATED"] * 2]
+    assert all(
+        c.paper.quote(c.paper.sentences[0]) == SENTENCES[c.paper.paper_id][0] for c in claims
+    )
+    lexicon = LexicalIndex(folder / "words")
+    lexicon.replace({c.paper.paper_id: c.paper for c in claims}.values())
+    figures = measure_verifier(Verifier(lexicon), claims)
+    assert figures.counts == {
+        "SUPPORT": {"supported": 2},
+        "CONTRADICT": {"unsupported": 1},
+        "UNRELATED": {"unsupported": 2},
+    }
+    assert figures.share("SUPPORT", "supported") == 1
+    assert figures.precision("supported", "SUPPORT") == 1
+    assert figures.precision("unsupported", "CONTRADICT") == pytest.approx(1 / 3)
+    assert "| CONTRADICT | 0 | 0 | 1 |" in figures.table()
+
+
+@needs_scifact
+@pytest.mark.slow
+def test_scifact_keeps_its_precision(tmp_path: Path):
+    claims = read_scifact(SCIFACT, "dev")
+    lexicon = LexicalIndex(tmp_path)
+    lexicon.replace({claim.paper.paper_id: claim.paper for claim in claims}.values())
+    figures = measure_verifier(Verifier(lexicon), claims)
+    assert figures.share("UNRELATED", "supported") == 0
+    assert figures.share("UNRELATED", "unsupported") > 0.9
+    assert figures.share("CONTRADICT", "supported") < 0.02
+    assert figures.share("SUPPORT", "unsupported") < 0.35
