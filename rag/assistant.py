@@ -1,15 +1,16 @@
 """Ask a question of the index. Reads like the lower half of the architecture diagram."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import QueryBundle
 
-from rag.answer import QuoteAnswerer
+from rag.answer import Draft, QuoteAnswerer
 from rag.catalogue import Catalogue
 from rag.cite import cite, refuse
 from rag.errors import QuestionError
+from rag.generate import Event, Writer
 from rag.schema import Answer, Hit, Paper
 from rag.text import Span
 
@@ -28,6 +29,7 @@ class Assistant:
         keep: int,
         min_confidence: float,
         max_question_chars: int,
+        writer: Writer | None = None,
     ):
         self.catalogue = catalogue
         self._read_question = read_question
@@ -37,6 +39,7 @@ class Assistant:
         self._keep = keep
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
+        self.writer = writer
 
     def ask(self, question: str) -> Answer:
         """Answer from the indexed abstracts, or refuse with a reason.
@@ -44,14 +47,33 @@ class Assistant:
         Raises:
             QuestionError: The question is empty or too long.
         """
+        [answer] = [event for event in self.ask_stream(question) if isinstance(event, Answer)]
+        return answer
+
+    def ask_stream(self, question: str) -> Generator[Event]:
+        """Answer as `ask` does, telling what goes on.
+
+        Yields:
+            What goes on, each sentence of a model that stood the check, and at last the answer,
+            which takes the place of all sentences before it. Close it to stop.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
         query = self._query(question)
         hits = self._hits(query, self._keep)
         if unknown := self._answerer.unknown_names(query.query_str):
-            return refuse(query.query_str, self._never_mentioned(unknown))
+            yield refuse(query.query_str, self._never_mentioned(unknown))
+            return
         draft = self._answerer.draft(query, hits)
         if draft.confidence < self._min_confidence or not draft.evidence:
-            return refuse(query.query_str, f"Nothing in {self._the_papers()} answers this.")
-        return cite(query.query_str, draft)
+            yield refuse(query.query_str, f"Nothing in {self._the_papers()} answers this.")
+            return
+        quotes = cite(query.query_str, draft)
+        if self.writer:
+            yield from self.writer.write(quotes, _sources(draft, hits))
+        else:
+            yield quotes
 
     def search(self, question: str, k: int = 10) -> list[Hit]:
         """The papers that fit the question, best first, at most `k`.
@@ -100,3 +122,9 @@ class Assistant:
             for node in nodes
             if (meta := node.node.metadata)["paper_id"] in papers
         ]
+
+
+def _sources(draft: Draft, hits: Sequence[Hit]) -> list[Paper]:
+    """The papers that the quotes are from, then the others found."""
+    papers = [e.paper for e in draft.evidence] + [hit.paper for hit in hits]
+    return list({paper.paper_id: paper for paper in papers}.values())

@@ -9,8 +9,11 @@ from rag.answer import QuoteAnswerer
 from rag.assistant import Assistant
 from rag.config import Config
 from rag.embed import load_embedder, read_question
+from rag.generate import Writer
 from rag.index import Card, Index
 from rag.lexical import LexicalRetriever
+from rag.llm import load_model
+from rag.prompts import load_prompts
 from rag.rerank import LateInteraction, LateSentences
 from rag.retrieve import (
     Fusion,
@@ -22,6 +25,7 @@ from rag.retrieve import (
 )
 from rag.stock import STOCK_TOKENS, StockRetriever
 from rag.store import DenseRetriever
+from rag.verify import Verifier
 
 
 def open_index(config: Config, *, create: bool = False) -> Index:
@@ -72,6 +76,39 @@ def open_assistant(config: Config) -> Assistant:
         keep=max(answering.papers, answering.survey_papers),
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
+        writer=open_writer(config, index),
+    )
+
+
+def open_writer(config: Config, index: Index) -> Writer | None:
+    """What has the configured model write answers; None when there is no model.
+
+    Raises:
+        ConfigError: The model cannot be loaded, or a prompt is wrong.
+        EmbeddingError: The embedder cannot be loaded.
+    """
+    llm = config.llm
+    if llm.backend == "none":
+        return None
+    prompts = load_prompts(llm.prompts)
+    return Writer(
+        load_model(
+            llm.backend,
+            model=llm.model,
+            base_url=llm.base_url,
+            api_key=llm.api_key,
+            context_window=llm.context_window,
+            max_tokens=llm.max_tokens,
+            temperature=llm.temperature,
+            timeout_s=llm.timeout_s,
+            arguments=llm.arguments,
+        ),
+        Verifier(index.words, index.embedder),
+        prompts,
+        papers=config.answering.papers,
+        timeout_s=llm.timeout_s,
+        max_tokens=llm.max_tokens,
+        unsupported=llm.unsupported,
     )
 
 

@@ -6,6 +6,7 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── SourceError                   something to ingest that cannot be read at all
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
+├── GenerationError               the language model did not answer; quotes take its place
 └── IndexFolderError                   the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet
     ├── IndexMismatchError        it was built with other settings
@@ -36,6 +37,10 @@ class DatasetError(FootnoteError):
 
 class EmbeddingError(FootnoteError):
     """The embedder cannot be loaded, or returned a vector that is not finite."""
+
+
+class GenerationError(FootnoteError):
+    """A language model gave no answer; the text goes on after its name: `was too slow`."""
 
 
 class IndexFolderError(FootnoteError):

@@ -98,6 +98,8 @@ class Sentence(Record):
     text: Text
     verdict: Verdict
     citations: tuple[Citation, ...]
+    reason: str | None = None
+    """What of it is not supported; null for what is."""
 
 
 class Source(Record):
@@ -106,6 +108,22 @@ class Source(Record):
     marker: int = Field(ge=1)
     paper_id: Text
     title: Text
+
+
+class Writing(Record):
+    """How a language model wrote an answer, or why it did not."""
+
+    model: Text
+    left_out: int = Field(ge=0)
+    """Sentences of its draft that no source supports."""
+    sources_left_out: int = Field(ge=0)
+    """Papers found that did not fit into what the model reads at once."""
+    fault: str | None
+    """Why quotes stand in its place, or why it ends early; goes on after the model's name."""
+    first_token_s: float | None
+    tokens_per_s: float | None
+    """After the first; a piece of the stream counts as one."""
+    seconds: float
 
 
 class Answer(Record):
@@ -118,7 +136,10 @@ class Answer(Record):
     """Why it was refused; null for an answer."""
     sentences: tuple[Sentence, ...]
     sources: tuple[Source, ...]
-    mode: Literal["quote"]
+    mode: Literal["quote", "llm"]
+    """Made of quotes alone, or written by a model and checked sentence by sentence."""
+    writing: Writing | None = None
+    """Null when no model was asked."""
 
 
 def paper_id(title: str) -> str:

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -23,7 +23,9 @@ from rag.config import Config, load_config
 from rag.errors import FootnoteError
 
 if TYPE_CHECKING:
+    from rag.generate import Event
     from rag.index import Progress as OnProgress
+    from rag.schema import Answer
 
 # `eval` is a function of Python's.
 _NAMES = {"evaluate": "eval"}
@@ -171,12 +173,17 @@ def search(
 def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
     """Answer a question, every sentence with its source."""
     from rag.build import open_assistant
+    from ui.render import writing_note
 
-    answer = open_assistant(config).ask(" ".join(question))
+    assistant = open_assistant(config)
     if as_json:
-        _print_json(answer)
+        _print_json(assistant.ask(" ".join(question)))
         return
-    _out.print(escape(answer.answer))
+    answer = _told(assistant.ask_stream(" ".join(question)))
+    if note := writing_note(answer):
+        _err.print(escape(note))
+    if answer.mode == "quote":
+        _out.print(escape(answer.answer))
     if answer.sources:
         _out.print()
     for source in answer.sources:
@@ -234,10 +241,14 @@ def serve(
 
 @command
 def doctor(config: Config, as_json: AsJson = False) -> None:
-    """Check the index against the catalogue; exit 1 when something is wrong."""
-    from rag.build import open_index
+    """Check the index against the catalogue, and call the model; exit 1 when something is wrong."""
+    from rag.build import open_index, open_writer
 
-    problems = open_index(config).problems()
+    index = open_index(config)
+    problems = index.problems()
+    writer = open_writer(config, index)
+    if writer and (problem := writer.problem()):
+        problems.append(problem)
     if as_json:
         _print_json({"ok": not problems, "problems": problems})
     else:
@@ -259,6 +270,30 @@ def rebuild(config: Config, as_json: AsJson = False) -> None:
         _print_json({"ok": not problems, "problems": problems})
     else:
         _out.print(f"rebuilt {len(index.catalogue):,} papers")
+
+
+def _told(events: "Generator[Event]") -> "Answer":
+    """Print each sentence when it has stood the check; returns the answer."""
+    from rag.schema import Answer, Sentence
+
+    answer: Answer | None = None
+    told = False
+    with closing(events), _err.status("Reading") as status:
+        for event in events:
+            if isinstance(event, Answer):
+                answer = event
+            elif isinstance(event, Sentence):
+                told = True
+                markers = "".join(f"[{c.marker}]" for c in event.citations)
+                style = "strike" if event.verdict == "unsupported" else None
+                _out.print(f"{event.text} {markers}".rstrip(), end=" ", markup=False, style=style)
+            else:
+                status.update(escape(event.text))
+    if told:
+        _out.print()
+    if answer is None:
+        raise RuntimeError("a question without an answer")
+    return answer
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 # Read when gradio is imported: it would report each start to its makers.
@@ -14,7 +16,8 @@ from gradio.themes import Default
 from rag.assistant import Assistant
 from rag.cite import short_name
 from rag.errors import ConfigError, FootnoteError
-from ui.render import answer_html, paper_html, parse_fragment
+from rag.schema import Answer, Sentence
+from ui.render import answer_html, draft_html, paper_html, parse_fragment
 
 _HINT = (
     '<article class="footnote-paper empty"><p>Click a marker such as <span class="marker">[1]'
@@ -29,11 +32,23 @@ _MONO_FONTS = ["ui-monospace", "monospace"]
 def build_page(assistant: Assistant) -> gr.Blocks:
     """The page, not yet served. The assistant is shared by all its visitors."""
 
-    def answer(question: str, _history: list[dict[str, object]]) -> str:
+    def answer(question: str, _history: list[dict[str, object]]) -> Iterator[str]:
+        said: list[Sentence] = []
+        status = ""
         try:
-            return answer_html(assistant.ask(question))
+            # Closed by the stop button, which closes this generator.
+            with closing(assistant.ask_stream(question)) as events:
+                for event in events:
+                    if isinstance(event, Answer):
+                        yield answer_html(event)
+                        return
+                    if isinstance(event, Sentence):
+                        said.append(event)
+                    else:
+                        status = event.text
+                    yield draft_html(said, status)
         except FootnoteError as error:
-            return f"{error}"
+            yield f"{error}"
 
     def open_citation(event: gr.EventData) -> str:
         cited = parse_fragment(str(event.fragment))
