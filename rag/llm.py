@@ -1,5 +1,6 @@
 """Settings to a language model: llama.cpp, a server, Ollama, any LlamaIndex LLM."""
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from importlib import import_module
@@ -34,6 +35,8 @@ class Model(NamedTuple):
     count_tokens: Callable[[str], int]
     """How many tokens a text takes; never too few, where the model's tokenizer is not at hand."""
     secret: SecretStr | None = None
+    hang_up: Callable[[], None] = lambda: None
+    """Closes the connection of the calling thread's last call; else it stays open for a while."""
 
     @property
     def in_process(self) -> bool:
@@ -136,6 +139,7 @@ def _openai_compatible(
 ) -> Model:
     from llama_index.llms.openai_like import OpenAILike
 
+    client, hang_up = _http_client(url, key, timeout_s)
     llm = OpenAILike(
         model=model,
         api_base=url,
@@ -145,10 +149,10 @@ def _openai_compatible(
         context_window=context_window,
         max_retries=0,  # `rag/talk` tries again, within its deadline
         timeout=timeout_s,
-        http_client=_http_client(url, key, timeout_s),  # pyright: ignore[reportCallIssue]
+        http_client=client,  # pyright: ignore[reportCallIssue]
         **arguments,
     )
-    return Model(llm, model, url, context_window, estimate_tokens, key)
+    return Model(llm, model, url, context_window, estimate_tokens, key, hang_up)
 
 
 def _ollama(
@@ -164,9 +168,9 @@ def _ollama(
 
     made = Client(host=url)
     # Its constructor takes no client; the one it makes has no bound and trusts every proxy.
-    made._client = _http_client(url, key, timeout_s)  # pyright: ignore[reportPrivateUsage]
+    made._client, hang_up = _http_client(url, key, timeout_s)  # pyright: ignore[reportPrivateUsage]
     llm = Ollama(model=model, base_url=url, context_window=context_window, client=made, **arguments)
-    return Model(llm, model, url, context_window, estimate_tokens, key)
+    return Model(llm, model, url, context_window, estimate_tokens, key, hang_up)
 
 
 def _for_ollama(arguments: dict[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,20 +203,38 @@ def _by_import_path(
     return Model(made, model or made.metadata.model_name, module, window, estimate_tokens, key)
 
 
-def _http_client(url: str, key: SecretStr | None, timeout_s: float) -> httpx.Client:
-    """A client that sends the key to this server, and waits for nothing longer than told."""
+def _http_client(
+    url: str, key: SecretStr | None, timeout_s: float
+) -> tuple[httpx.Client, Callable[[], None]]:
+    """A client that sends the key to this server and waits no longer than told; its `hang_up`."""
+    calls = _Calls()
 
     def bound(response: httpx.Response) -> None:
         response.stream = _Bounded(cast(httpx.SyncByteStream, response.stream), timeout_s)
+        calls.response = response
 
-    return httpx.Client(
+    client = httpx.Client(
         base_url=url,
         auth=_Key(key) if key else None,
         timeout=timeout_s,
         trust_env=not _is_loopback(url),  # no proxy leads to this machine itself
         follow_redirects=False,  # one would carry the key to wherever it points
         event_hooks={"response": [bound]},
+        # Nothing is left open behind an answer that was broken off.
+        limits=httpx.Limits(max_keepalive_connections=0),
     )
+    return client, calls.hang_up
+
+
+class _Calls(threading.local):
+    """What each thread has open: the vendors' streams close nothing when they are left."""
+
+    response: httpx.Response | None = None
+
+    def hang_up(self) -> None:
+        """Close it."""
+        if self.response:
+            self.response.close()
 
 
 class _Key(httpx.Auth):

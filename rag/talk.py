@@ -176,6 +176,7 @@ class _Worker:
                     return _End(complete=reason == "stop")
         finally:
             stream.close()
+            self._model.hang_up()
         if reason == "cut":
             raise ConnectionResetError
         return _End(complete=reason != "length")

@@ -283,6 +283,7 @@ def _told(events: "Generator[Event]") -> "Answer":
             if isinstance(event, Answer):
                 answer = event
             elif isinstance(event, Sentence):
+                status.stop()  # it draws over the line that the sentence stands on
                 told = True
                 markers = "".join(f"[{c.marker}]" for c in event.citations)
                 style = "strike" if event.verdict == "unsupported" else None

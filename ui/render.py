@@ -72,7 +72,7 @@ def draft_html(sentences: Sequence[Sentence], status: str) -> str:
 
 
 def writing_note(answer: Answer) -> str | None:
-    """In a line, who wrote the answer, what was left out, and why; None where no model was asked."""
+    """In a line, who wrote the answer and what was left out; None where no model was asked."""
     writing = answer.writing
     if writing is None:
         return None

@@ -60,9 +60,9 @@ def build_page(assistant: Assistant) -> gr.Blocks:
     n_papers = len(assistant.catalogue)
     with gr.Blocks(title="Footnote", fill_height=True, analytics_enabled=False) as page:
         gr.HTML(
-            f'<header class="footnote-header"><h1>Footnote</h1><p>Ask {n_papers:,} papers. Every '
-            "sentence of the answer is a quote: click its marker to see it in its abstract.</p>"
-            "</header>"
+            f'<header class="footnote-header"><h1>Footnote</h1><p>Ask {n_papers:,} papers. Each '
+            "sentence of the answer rests on a quote: click its marker to see it in its abstract."
+            "</p></header>"
         )
         with gr.Row(equal_height=False):
             with gr.Column(scale=3):
