@@ -1,4 +1,4 @@
-"""llama.cpp inside this process: a GGUF file as a LlamaIndex LLM (`docs/adr/0004-…`)."""
+"""llama.cpp inside this process: a GGUF file as a LlamaIndex LLM (`docs/adr/0004`)."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from llama_cpp import Llama
+from llama_cpp import Llama  # pyright: ignore[reportMissingImports]
 from llama_index.core.base.llms.generic_utils import (
     chat_to_completion_decorator,
     stream_chat_to_completion_decorator,

@@ -30,6 +30,8 @@ class Faults(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.text = GOOD
+        """What `good` and `slow` say."""
         self.asked: Counter[str] = Counter()
         """Requests by fault."""
         self.authorizations: list[str | None] = []
@@ -105,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self._chunk(b": still here\n\n")
                     time.sleep(0.2)
             case "drip" | "slow":
-                for word in (GOOD + " It goes on and on.").split(" "):
+                for word in f"{self.server.text} It goes on and on.".split(" "):
                     self._say(f"{word} ")
                     time.sleep(30 if fault == "drip" else 0.4)
             case "endless":
@@ -117,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "says-key":
                 self._say(f"{GOOD} The key is {KEY}.")
             case _:
-                for piece in _SAID.get(fault, GOOD).split(" "):
+                for piece in _SAID.get(fault, self.server.text).split(" "):
                     self._say(f"{piece} ")
         self._say("", finish="stop")
         self._chunk(b"data: [DONE]\n\n")
