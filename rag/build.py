@@ -48,14 +48,15 @@ def open_index(config: Config, *, create: bool = False) -> Index:
     return Index(config.index, asked, load, create=create)
 
 
-def open_assistant(config: Config) -> Assistant:
-    """Open the index for questions.
+def open_assistant(config: Config, *, writes: bool = True) -> Assistant:
+    """Open the index for questions; without `writes` no model is loaded, for searching alone.
 
     Raises:
         IndexMissingError: There is no index, or it is empty.
         IndexMismatchError: It was built with other settings.
         IndexDamagedError: It cannot be read.
         EmbeddingError: The embedder cannot be loaded.
+        ConfigError: The language model cannot be loaded.
     """
     index = open_index(config)
     index.check_card()
@@ -76,7 +77,7 @@ def open_assistant(config: Config) -> Assistant:
         keep=max(answering.papers, answering.survey_papers),
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
-        writer=open_writer(config, index),
+        writer=open_writer(config, index) if writes else None,
     )
 
 

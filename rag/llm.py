@@ -259,8 +259,10 @@ class _Bounded(httpx.SyncByteStream):
         n_bytes = 0
         for chunk in self._stream:
             n_bytes += len(chunk)
-            if time.monotonic() > self._end or n_bytes > _MAX_ANSWER_BYTES:
+            if time.monotonic() > self._end:
                 raise httpx.ReadTimeout("the answer does not end")
+            if n_bytes > _MAX_ANSWER_BYTES:
+                raise httpx.DecodingError("the answer is too long for one")
             yield chunk
 
     def close(self) -> None:

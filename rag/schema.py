@@ -92,14 +92,18 @@ class Citation(Record):
     score: float = Field(ge=0, le=1)
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Sentence(Record):
     """One sentence of an answer."""
 
     text: Text
     verdict: Verdict
     citations: tuple[Citation, ...]
-    reason: str | None = None
-    """What of it is not supported; null for what is."""
+    reason: str | None = Field(default=None, exclude_if=_is_none)
+    """What of it is not supported; absent for what is."""
 
 
 class Source(Record):
@@ -138,8 +142,8 @@ class Answer(Record):
     sources: tuple[Source, ...]
     mode: Literal["quote", "llm"]
     """Made of quotes alone, or written by a model and checked sentence by sentence."""
-    writing: Writing | None = None
-    """Null when no model was asked."""
+    writing: Writing | None = Field(default=None, exclude_if=_is_none)
+    """Absent when no model was asked."""
 
 
 def paper_id(title: str) -> str:

@@ -16,8 +16,6 @@ from rag.llm import Model
 _ATTEMPTS = 3
 _FIRST_WAIT_S = 0.5
 _TICK_S = 1.0
-# A worker inside llama.cpp is waited for: ending the process under it would crash.
-_GRACE_S = 2.0
 # A token is hardly longer; servers may send several at once.
 _CHARS_A_TOKEN = 16
 
@@ -138,7 +136,8 @@ class _Worker:
         self._max_tokens = max_tokens
         self._items: queue.Queue[str | Fault | _End] = queue.Queue()
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
+        # A process that ends waits for llama.cpp, which would crash without it, and for no server.
+        self._thread = threading.Thread(target=self._run, name="model", daemon=not model.in_process)
         self._thread.start()
 
     def take(self, timeout_s: float) -> str | Fault | _End | None:
@@ -151,8 +150,6 @@ class _Worker:
     def stop(self) -> None:
         """Let the model stop at its next token."""
         self._stopped.set()
-        if self._model.in_process:
-            self._thread.join(_GRACE_S)
 
     def _run(self) -> None:
         try:
@@ -210,10 +207,12 @@ def diagnose(error: BaseException, model: Model) -> Fault:
         return Fault(f"was not found: the host of {at} is unknown", passing=True)
     if "ConnectError" in names or "ConnectionRefusedError" in names or "refused" in said:
         return Fault(f"could not be reached: nothing answers at {at}", passing=True)
+    if "DecodingError" in names or names & {"JSONDecodeError", "UnicodeDecodeError"}:
+        return Fault(f"sent what is no answer; is {at} the address of its API?")
     if names & {"APIConnectionError", "NetworkError", "ProtocolError", "ConnectionError"}:
         return Fault("was cut off in the middle of its answer", passing=True)
-    if names & {"JSONDecodeError", "UnicodeDecodeError", "ValidationError", "APIError"}:
-        return Fault(f"sent what is no answer; is {at} the address of its API?")
+    if "APIError" in names:
+        return Fault("failed in the middle of its answer")
     reason = " ".join(model.redact(f"{type(error).__name__}: {error}").split())
     return Fault(f"failed: {reason[:200]}")
 

@@ -160,7 +160,7 @@ def search(
     from rag.build import open_assistant
     from ui.render import hit_rows
 
-    rows = hit_rows(open_assistant(config).search(" ".join(question), k))
+    rows = hit_rows(open_assistant(config, writes=False).search(" ".join(question), k))
     if as_json:
         _print_json(rows)
         return
@@ -275,6 +275,7 @@ def rebuild(config: Config, as_json: AsJson = False) -> None:
 def _told(events: "Generator[Event]") -> "Answer":
     """Print each sentence when it has stood the check; returns the answer."""
     from rag.schema import Answer, Sentence
+    from ui.render import sentence_text
 
     answer: Answer | None = None
     told = False
@@ -285,9 +286,7 @@ def _told(events: "Generator[Event]") -> "Answer":
             elif isinstance(event, Sentence):
                 status.stop()  # it draws over the line that the sentence stands on
                 told = True
-                markers = "".join(f"[{c.marker}]" for c in event.citations)
-                style = "strike" if event.verdict == "unsupported" else None
-                _out.print(f"{event.text} {markers}".rstrip(), end=" ", markup=False, style=style)
+                _out.print(sentence_text(event), end=" ", markup=False)
             else:
                 status.update(escape(event.text))
     if told:

@@ -79,9 +79,9 @@ def writing_note(answer: Answer) -> str | None:
     if answer.mode == "llm":
         parts = [f"Written by {writing.model}, checked sentence by sentence."]
         if writing.fault:
-            parts.append(f"It ends early: the model {writing.fault}.")
+            parts.append(_ended(f"It ends early: the model {writing.fault}"))
     else:
-        parts = [f"Quotes only: the model {writing.model} {writing.fault}."]
+        parts = [_ended(f"Quotes only: the model {writing.model} {writing.fault}")]
     if n := writing.left_out:
         was = "sentence of the draft was" if n == 1 else "sentences of the draft were"
         parts.append(f"{n} {was} left out: not supported.")
@@ -89,6 +89,18 @@ def writing_note(answer: Answer) -> str | None:
         papers = "paper that was found does" if n == 1 else "papers that were found do"
         parts.append(f"{n} {papers} not fit into what the model reads at once.")
     return " ".join(parts)
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
+
+
+def sentence_text(sentence: Sentence) -> str:
+    """A sentence with its markers for a terminal; what is not supported as it stands is marked."""
+    if sentence.verdict == "unsupported":
+        return f"~~{sentence.text}~~"
+    marked = f"{sentence.text} {''.join(f'[{c.marker}]' for c in sentence.citations)}"
+    return f"{marked} (only partly: {sentence.reason})" if sentence.verdict == "partly" else marked
 
 
 def paper_html(paper: Paper, quoted: Span | None) -> str:

@@ -110,6 +110,15 @@ class _Handler(BaseHTTPRequestHandler):
                 for word in f"{self.server.text} It goes on and on.".split(" "):
                     self._say(f"{word} ")
                     time.sleep(30 if fault == "drip" else 0.4)
+            case "ollama" | "ollama-cut":
+                for word in self.server.text.split(" "):
+                    said = {"role": "assistant", "content": f"{word} "}
+                    self._chunk(json.dumps({"message": said, "done": False}).encode() + b"\n")
+                    if fault == "ollama-cut" and word == "on":
+                        return self._chunk(b"")
+                end = {"message": {"role": "assistant", "content": ""}, "done": True}
+                self._chunk(json.dumps(end | {"done_reason": "stop"}).encode() + b"\n")
+                return self._chunk(b"")
             case "endless":
                 for n in range(100_000):
                     self._say(f"Word{n} is said about thing{n * 7}. ")
