@@ -128,7 +128,7 @@ class Writer:
                         yield Status(f"{self.model.name} is writing")
                         continue
                     if text.strip(" .!") == NO_ANSWER:
-                        return "found no answer in the sources"
+                        return None if draft.n_kept else "found no answer in the sources"
                     claim = _Claim(*take_markers(self.model.redact(text), n_sources))
                     if draft.repeats(claim.text):
                         if draft.n_repeats >= _REPEATS:
@@ -141,6 +141,8 @@ class Writer:
             return str(error)
         except _LoopError:
             return None if draft.n_kept else "repeated itself"
+        if reply.n_tokens >= self._max_tokens and draft.n_kept:
+            return "came to the end of its `llm.max_tokens`"
         return None
 
     def _support(self, claim: _Claim, draft: "_Draft") -> list[Support]:
@@ -308,7 +310,8 @@ def _spoken(pieces: Iterable[str]) -> Iterator[str]:
         text += piece
         # A tag may have arrived in part.
         settled = _THINKING.sub("", re.sub(r"<[^<>\s]{0,10}$", "", text))
-        yield settled[said:]
+        if len(settled) > said or not piece:
+            yield settled[said:]
         said = max(said, len(settled))
     yield _THINKING.sub("", text)[said:]
 

@@ -244,6 +244,22 @@ def test_a_stream_cut_after_whole_sentences_keeps_those(server: Faults, verifier
     assert "It ends early: the model was cut off in the middle" in done.note
 
 
+def test_an_answer_without_end_is_cut_and_that_is_said(server: Faults, verifier: Verifier):
+    done = told(verifier, server.url("good"), max_tokens=12)
+    assert [s.text for s in done.answer.sentences] == ["Alpha keeps blocks on disk."]
+    assert "It ends early: the model came to the end of its `llm.max_tokens`." in done.note
+
+
+def test_what_points_to_a_sentence_left_out_names_its_paper(server: Faults, verifier: Verifier):
+    said = server.text
+    server.text = "Alpha was made in Paris by ninety engineers [1]. It keeps blocks on disk [1]."
+    try:
+        done = told(verifier, server.url("good"))
+    finally:
+        server.text = said
+    assert [s.text for s in done.answer.sentences] == ["Alpha: It keeps blocks on disk."]
+
+
 def test_a_sentence_said_again_is_told_once(server: Faults, verifier: Verifier):
     done = told(verifier, server.url("same-sentence"))
     assert [s.text for s in done.answer.sentences] == ["Alpha keeps blocks on disk."]
