@@ -68,7 +68,9 @@ def answer_html(answer: Answer) -> str:
 def draft_html(sentences: Sequence[Sentence], status: str) -> str:
     """What has stood the check of an answer that is being written. All text is escaped."""
     body = _running_html(sentences) if sentences else ""
-    return f'<div class="footnote-draft">{body}<div class="mode">{escape(status)} …</div></div>'
+    # It stays on the page when the reader stops the model.
+    note = "Checked so far; the answer is not complete." if sentences else f"{escape(status)} …"
+    return f'<div class="footnote-draft">{body}<div class="mode">{note}</div></div>'
 
 
 def writing_note(answer: Answer) -> str | None:

@@ -139,9 +139,10 @@ def test_a_verdict_is_shown_in_the_terminal():
 
 
 def test_a_draft_is_escaped_too():
-    html = draft_html([sentence(ATTACK, "supported")], "<b>small</b> is writing")
-    assert "<b>small" not in html
+    html = draft_html([sentence(ATTACK, "supported")], "small is writing")
     assert "<img" not in html
+    assert "not complete" in html
+    assert "<b>small" not in draft_html([], "<b>small</b> is writing")
 
 
 def test_the_note_of_an_answer():
