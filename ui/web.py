@@ -80,6 +80,8 @@ def build_page(assistant: Assistant) -> gr.Blocks:
                         show_label=False,
                         container=False,
                         elem_id="question",
+                        submit_btn=True,
+                        stop_btn=True,
                     ),
                     examples=example_questions(assistant),
                     cache_examples=False,

@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from rag.config import Config
-from tests.browser.test_chat import CHROMIUM, FLAGS, ask, sync_api
+from tests.browser.test_chat import CHROMIUM, FLAGS, sync_api
 from tests.conftest import ROOT
 from tests.llm.servers import KEY, Faults, fault_server
 
+pytest.importorskip("llama_index.llms.openai_like", reason="footnote[hosted] is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 QUESTION = "What throughput improvement does NanoFlow achieve?"
@@ -80,7 +81,7 @@ def test_the_terminal_prints_sentences_as_they_pass_and_stops_at_ctrl_c(
     assert first.startswith("NanoFlow delivers 1.91x")
     assert "59%" not in rest
     assert asked.returncode == 130
-    assert errors.startswith("footnote: interrupted")
+    assert "Traceback" not in errors
     assert left_soon(server, before)
 
 
@@ -106,11 +107,17 @@ def page(footnote: Start, request: pytest.FixtureRequest) -> Iterator["sync_api.
             served.terminate()
 
 
+def ask(page: "sync_api.Page", wait_for: str = ".footnote-answer") -> None:
+    page.fill("#question textarea", QUESTION)
+    page.press("#question textarea", "Enter")
+    page.locator(wait_for).wait_for()
+
+
 @in_chromium
 @pytest.mark.browser
 @pytest.mark.parametrize("page", ["good"], indirect=True)
 def test_the_page_says_who_wrote_it_and_what_was_left_out(page: "sync_api.Page"):
-    ask(page, QUESTION)
+    ask(page)
     said = page.locator(".footnote-answer").inner_text()
     assert "Written by small, checked sentence by sentence." in said
     assert "1 sentence of the draft was left out: not supported." in said
@@ -124,7 +131,7 @@ def test_the_page_says_who_wrote_it_and_what_was_left_out(page: "sync_api.Page")
 @pytest.mark.browser
 @pytest.mark.parametrize("page", ["500"], indirect=True)
 def test_the_page_says_why_there_are_quotes(page: "sync_api.Page"):
-    ask(page, QUESTION)
+    ask(page)
     said = page.locator(".footnote-answer").inner_text()
     assert "1.91" in said
     assert "Quotes only: the model small failed (500)." in said
@@ -137,9 +144,7 @@ def test_sentences_appear_as_they_pass_and_stop_stops_the_model(
     page: "sync_api.Page", server: Faults
 ):
     before = server.hung_up["slow"]
-    page.fill("#question textarea", QUESTION)
-    page.press("#question textarea", "Enter")
-    page.locator(".footnote-draft p").wait_for()
+    ask(page, wait_for=".footnote-draft p")
     assert "1.91" in page.locator(".footnote-draft").inner_text()
     assert page.locator(".footnote-answer").count() == 0
     page.locator("button.stop-button").click()
