@@ -118,7 +118,7 @@ class Writer:
             return f"model {self.model.name} {error}"
         return None
 
-    def _checked(self, reply: Reply, draft: "_Draft") -> Generator[Sentence, None, str | None]:
+    def _checked(self, reply: Reply, draft: "_Draft") -> Generator[Event, None, str | None]:
         """The sentences that stand the check, as they come; returns what the model died of."""
         n_sources = len(draft.papers)
         try:

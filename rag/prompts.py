@@ -37,10 +37,10 @@ The next question: {question}
 Rewrite the next question so that it can be understood without the earlier ones: put the names in \
 the place of words such as "it" or "they". Write that one question and nothing else."""
 _PLACEHOLDERS = {
-    "system": frozenset[str](),
-    "answer": frozenset({"sources", "question"}),
-    "source": frozenset({"marker", "title", "text"}),
-    "standalone": frozenset({"history", "question"}),
+    "system": set[str](),
+    "answer": {"sources", "question"},
+    "source": {"marker", "title", "text"},
+    "standalone": {"history", "question"},
 }
 # What a chat format wraps around each message, at most; none is known to take more.
 _TOKENS_A_MESSAGE = 12
