@@ -17,7 +17,9 @@ from rag.text import identity_key, words
 from rag.verify import Support, Verifier
 
 # When less of a draft than this stands the check, the quotes say more.
-_LEAST_SHARE = 1 / 3
+_LEAST_SHARE = 0.5
+# Fewer letters are a number of a list.
+_LEAST_LETTERS = 4
 # So often the same words in a row, and so many of them, are no sentence.
 _LOOP_TIMES, _LOOP_WORDS = 3, 12
 _MAX_LOOP = 40
@@ -181,8 +183,9 @@ class _Draft:
         return len(self.sentences) - sum(s.verdict == "unsupported" for s in self.sentences)
 
     def says_something(self, text: str) -> bool:
-        """Whether a sentence claims anything: a title or a label alone does not."""
-        return len(words(text)) > 1 and identity_key(text) not in self._titles
+        """Whether a sentence claims anything: a title or a number alone does not."""
+        n_letters = sum(character.isalpha() for character in text)
+        return n_letters >= _LEAST_LETTERS and identity_key(text) not in self._titles
 
     def repeats(self, text: str) -> bool:
         """Whether this was said before; how often is counted."""

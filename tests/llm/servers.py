@@ -164,6 +164,7 @@ _SAID = {
     "loop": LOOP,
     "same-sentence": "Alpha keeps blocks on disk [1]. " * 60,
     "no-answer": "NO ANSWER",
+    "counts": "\n".join(f"{n}. {n}. [1]" for n in range(1, 9)),
     "half": "Alpha keeps blocks on disk [1]. Alpha was made in Paris by ninety engineers [1].",
     "think": f"<think>Alpha is 9 times faster. So I say so.</think>{GOOD}",
 }

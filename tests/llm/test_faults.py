@@ -161,6 +161,7 @@ def test_a_good_answer_is_told_sentence_by_sentence(server: Faults, verifier: Ve
         pytest.param("empty", 1, "gave an empty answer", id="empty"),
         pytest.param("language", 1, "wrote what the sources do not say", id="wrong-language"),
         pytest.param("off-topic", 1, "wrote what the sources do not say", id="ignores-the-prompt"),
+        pytest.param("counts", 1, "wrote what the sources do not say", id="only-counts"),
         pytest.param("endless", 1, "wrote what the sources do not say", id="endless"),
         pytest.param("loop", 1, "repeated itself", id="loop"),
         pytest.param("no-answer", 1, "found no answer in the sources", id="no-answer"),
