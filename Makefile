@@ -9,7 +9,7 @@ CORPUS ?= ingest/sample
 DEMO_INDEX := .footnote/demo-$(shell printf '%s' '$(abspath $(CORPUS))' | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types imports tests gate format clean
+.PHONY: help install models demo test check lint types imports tests gate format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t12
@@ -23,6 +23,8 @@ test: $(VENV)/.installed-test lint types imports tests  ## Lint, types, import c
 check: test
 
 install: $(VENV)/.installed  ## Install Footnote into .venv
+
+models: $(VENV)/.installed-models  ## Install what runs a language model here (4 minutes)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
@@ -59,4 +61,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+# Compiles llama.cpp. Without it the tests that need a model are skipped by name.
+$(VENV)/.installed-models: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e '.[local]'
 	touch $@

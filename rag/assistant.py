@@ -1,6 +1,6 @@
 """Ask a question of the index. Reads like the lower half of the architecture diagram."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -12,6 +12,7 @@ from rag.catalogue import Catalogue
 from rag.cite import cite, refuse
 from rag.errors import QuestionError
 from rag.followup import in_full, leans_back
+from rag.generate import Event, Writer, standalone_with_model
 from rag.schema import Answer, Hit, Paper
 
 # Questions before the one asked that can matter to it.
@@ -33,6 +34,7 @@ class Assistant:
         keep: int,
         min_confidence: float,
         max_question_chars: int,
+        writer: Writer | None = None,
     ):
         self.catalogue = catalogue
         self._read_question = read_question
@@ -43,6 +45,7 @@ class Assistant:
         self._keep = keep
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
+        self.writer = writer
 
     def ask(self, question: str, history: Sequence[str] = ()) -> Answer:
         """Answer from the indexed abstracts, or refuse with a reason.
@@ -55,18 +58,37 @@ class Assistant:
         Raises:
             QuestionError: The question is empty or too long.
         """
+        events = self.ask_stream(question, history)
+        [answer] = [event for event in events if isinstance(event, Answer)]
+        return answer
+
+    def ask_stream(self, question: str, history: Sequence[str] = ()) -> Generator[Event]:
+        """Answer as `ask` does, telling what goes on.
+
+        Yields:
+            What goes on, each sentence of a model that stood the check, and at last the answer,
+            which takes the place of all sentences before it. Close it to stop.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
         asked = self._checked(question)
         full = self.in_full(asked, history)
         query = self._read_question(full)
         hits = self._hits(query, self._keep)
         draft = self._answerer.draft(query, hits, asked)
+        events: Iterable[Event]
         if unknown := self._answerer.unknown_names(asked):
-            answer = refuse(asked, draft, self._never_mentioned(unknown))
+            events = [refuse(full, draft, self._never_mentioned(unknown))]
         elif draft.confidence < self._min_confidence or not draft.evidence:
-            answer = refuse(asked, draft, self._not_said(draft))
+            events = [refuse(full, draft, self._not_said(draft))]
+        elif self.writer:
+            events = self.writer.write(cite(full, draft), _sources(draft, hits))
         else:
-            answer = cite(asked, draft)
-        return answer.model_copy(update={"understood_as": full if full != asked else None})
+            events = [cite(full, draft)]
+        said = {"question": asked, "understood_as": full if full != asked else None}
+        for event in events:
+            yield event.model_copy(update=said) if isinstance(event, Answer) else event
 
     def search(self, question: str, k: int = 10, history: Sequence[str] = ()) -> list[Hit]:
         """The papers that fit the question, best first, at most `k`.
@@ -87,6 +109,8 @@ class Assistant:
         question = self._checked(question)
         if not history or not leans_back(question):
             return question
+        if self.writer and (said := standalone_with_model(self.writer.model, question, history)):
+            return said
         before = self.in_full(history[-1], history[-_TURNS:-1])
         found = self._hits(self._read_question(before), 1)
         return in_full(question, found[0].paper.title if found else before)
@@ -149,3 +173,9 @@ class Assistant:
 def _passage(found: Mapping[str, Any], paper: Paper) -> int | None:
     # A passage may be of a version that is being replaced, or not in force yet.
     return found.get("sentence") if found.get("version") == paper.version else None
+
+
+def _sources(draft: Draft, hits: Sequence[Hit]) -> list[Paper]:
+    """The papers that the quotes are from, then the others found."""
+    papers = [e.paper for e in draft.evidence] + [hit.paper for hit in hits]
+    return list({paper.paper_id: paper for paper in papers}.values())

@@ -10,10 +10,14 @@ from rag.answer import QuoteAnswerer
 from rag.assistant import Assistant
 from rag.config import Config
 from rag.embed import Question, load_embedder, read_question
+from rag.generate import Writer
 from rag.generation import FOLDER, Card
 from rag.index import Index
 from rag.lexical import LexicalRetriever
 from rag.live import LiveAssistant
+from rag.llm import Model, load_model
+from rag.nli import load_nli
+from rag.prompts import load_prompts
 from rag.rerank import LateInteraction, LateSentences, Neighbours
 from rag.retrieve import (
     Fusion,
@@ -25,6 +29,7 @@ from rag.retrieve import (
 )
 from rag.stock import STOCK_BATCH, STOCK_TOKENS, StockRetriever
 from rag.store import DenseRetriever
+from rag.verify import Verifier
 
 
 def open_index(config: Config, *, create: bool = False) -> Index:
@@ -47,22 +52,24 @@ def open_index(config: Config, *, create: bool = False) -> Index:
     return Index(config.index, asked, load, create=create)
 
 
-def open_assistant(config: Config) -> Assistant:
-    """Open the index for questions.
+def open_assistant(config: Config, *, writes: bool = True) -> Assistant:
+    """Open the index for questions; without `writes` no model is loaded, for searching alone.
 
     Raises:
         IndexMissingError: There is no index, or it is empty.
         IndexMismatchError: It was built with other settings.
         IndexDamagedError: It cannot be read.
         EmbeddingError: The embedder cannot be loaded.
+        ConfigError: The language model cannot be loaded.
     """
     index = open_index(config)
     index.make_whole()
-    _ = index.embedder  # once, whatever is opened anew
-    return LiveAssistant(index.catalogue, partial(_assemble, config, index))
+    # Once, whatever is opened anew.
+    _, model = index.embedder, load_writing_model(config) if writes else None
+    return LiveAssistant(index.catalogue, partial(_assemble, config, index, model))
 
 
-def _assemble(config: Config, index: Index) -> Assistant:
+def _assemble(config: Config, index: Index, model: Model | None) -> Assistant:
     """Open every part of the index as it is now."""
     index = index.opened_anew()
     index.check_card()
@@ -85,6 +92,49 @@ def _assemble(config: Config, index: Index) -> Assistant:
         keep=max(answering.papers, answering.survey_papers),
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
+        writer=open_writer(config, index, model) if model else None,
+    )
+
+
+def load_writing_model(config: Config) -> Model | None:
+    """The language model of the settings; None when there is none.
+
+    Raises:
+        ConfigError: It cannot be loaded.
+    """
+    llm = config.llm
+    if llm.backend == "none":
+        return None
+    return load_model(
+        llm.backend,
+        model=llm.model,
+        base_url=llm.base_url,
+        api_key=llm.api_key,
+        context_window=llm.context_window,
+        max_tokens=llm.max_tokens,
+        temperature=llm.temperature,
+        timeout_s=llm.timeout_s,
+        arguments=llm.arguments,
+    )
+
+
+def open_writer(config: Config, index: Index, model: Model) -> Writer:
+    """What has a model write answers, and checks them.
+
+    Raises:
+        ConfigError: A prompt is wrong.
+        EmbeddingError: The embedder cannot be loaded.
+        VerifierError: The entailment model cannot be loaded.
+    """
+    llm = config.llm
+    return Writer(
+        model,
+        Verifier(index.words, index.embedder, load_nli(llm.nli) if llm.nli else None),
+        load_prompts(llm.prompts),
+        papers=config.answering.papers,
+        timeout_s=llm.timeout_s,
+        max_tokens=llm.max_tokens,
+        unsupported=llm.unsupported,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -107,6 +107,36 @@ class Sources(Section):
     """A page fetched within so many hours is not asked for again."""
 
 
+class LanguageModel(Section):
+    """What writes answers; without one they are made of quotes alone."""
+
+    backend: str = "none"
+    """`none`, `llama.cpp`, `openai-compatible`, `ollama`, or `package.module:Class` of a LlamaIndex
+    LLM."""
+    model: str = ""
+    """A GGUF file for llama.cpp, empty for the small one that comes with `footnote[local]`; for the
+    others the name their server knows."""
+    base_url: str | None = None
+    """Address of the server's API."""
+    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    """From the environment alone: FOOTNOTE_LLM__API_KEY."""
+    context_window: int = Field(default=4096, ge=256)
+    """Tokens that the model reads at once; sources that do not fit are left out."""
+    max_tokens: int = Field(default=400, ge=16)
+    """Tokens of an answer at most."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    timeout_s: float = Field(default=60.0, gt=0)
+    """For the whole answer, further attempts included; then quotes take its place."""
+    nli: str = ""
+    """A sentence-transformers cross-encoder that is asked as well, by its name or folder."""
+    unsupported: Literal["drop", "strike"] = "drop"
+    """What becomes of a sentence that no source supports."""
+    arguments: dict[str, Any] = Field(default={}, repr=False)
+    """Passed on to the class of the model."""
+    prompts: dict[str, str] = {}
+    """Texts in place of those in `rag/prompts.py`, by their names there."""
+
+
 class Web(Section):
     """Where the chat is served."""
 
@@ -133,6 +163,7 @@ class Config(BaseSettings):
     retrieval: Retrieval = Retrieval()
     answering: Answering = Answering()
     sources: Sources = Sources()
+    llm: LanguageModel = LanguageModel()
     web: Web = Web()
 
 
@@ -193,5 +224,10 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(
             f"settings file {file} holds a {type(data).__name__}, not keys and values"
+        )
+    if isinstance(model := data.get("llm"), dict) and "api_key" in model:
+        raise ConfigError(
+            f"settings file {file} holds `llm.api_key`; "
+            "give the key in the environment, as FOOTNOTE_LLM__API_KEY"
         )
     return {str(key): value for key, value in data.items()}

@@ -9,6 +9,7 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
 ├── VerifierError                 the entailment model cannot be loaded, or is of another kind
+├── GenerationError               the language model did not answer; quotes take its place
 └── IndexFolderError              the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet
     ├── IndexMismatchError        it was built with other settings
@@ -62,6 +63,10 @@ class EmbeddingError(FootnoteError):
 
 class VerifierError(FootnoteError):
     """The entailment model cannot be loaded, or does not say what it entails."""
+
+
+class GenerationError(FootnoteError):
+    """A language model gave no answer; the text goes on after its name: `was too slow`."""
 
 
 class IndexFolderError(FootnoteError):

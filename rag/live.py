@@ -2,12 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import TypeVar
 
 from rag.assistant import Assistant
 from rag.catalogue import Catalogue, State
 from rag.errors import IndexDamagedError, QuestionError
+from rag.generate import Event
 from rag.schema import Answer, Hit
 
 Result = TypeVar("Result")
@@ -35,6 +37,14 @@ class LiveAssistant(Assistant):
     def ask(self, question: str, history: Sequence[str] = ()) -> Answer:
         """Answer from the indexed abstracts, or refuse with a reason; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.ask(question, history))
+
+    def ask_stream(self, question: str, history: Sequence[str] = ()) -> Generator[Event]:
+        """Answer, telling what goes on; see `Assistant`."""
+        # All that the index is read for comes before the first event.
+        first, events = self._attempt(lambda a: _begun(a.ask_stream(question, history)))
+        with closing(events):
+            yield first
+            yield from events
 
     def search(self, question: str, k: int = 10, history: Sequence[str] = ()) -> list[Hit]:
         """The papers that fit the question, best first; see `Assistant`."""
@@ -68,3 +78,7 @@ class LiveAssistant(Assistant):
         with self._lock:
             if self._made and self._made[0] == state:
                 self._made = None
+
+
+def _begun(events: Generator[Event]) -> tuple[Event, Generator[Event]]:
+    return next(events), events

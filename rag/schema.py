@@ -107,12 +107,18 @@ class Citation(Record):
     score: float = Field(ge=0, le=1)
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Sentence(Record):
     """One sentence of an answer."""
 
     text: Text
     verdict: Verdict
     citations: tuple[Citation, ...]
+    reason: str | None = Field(default=None, exclude_if=_is_none)
+    """What of it is not supported; absent for what is."""
 
 
 class Source(Record):
@@ -121,6 +127,22 @@ class Source(Record):
     marker: int = Field(ge=1)
     paper_id: Text
     title: Text
+
+
+class Writing(Record):
+    """How a language model wrote an answer, or why it did not."""
+
+    model: Text
+    left_out: int = Field(ge=0)
+    """Sentences of its draft that no source supports."""
+    sources_left_out: int = Field(ge=0)
+    """Papers found that did not fit into what the model reads at once."""
+    fault: str | None
+    """Why quotes stand in its place, or why it ends early; goes on after the model's name."""
+    first_token_s: float | None
+    tokens_per_s: float | None
+    """After the first; a piece of the stream counts as one."""
+    seconds: float
 
 
 class Answer(Record):
@@ -133,11 +155,14 @@ class Answer(Record):
     """Why it was refused; null for an answer."""
     sentences: tuple[Sentence, ...]
     sources: tuple[Source, ...]
-    mode: Literal["quote"]
+    mode: Literal["quote", "llm"]
+    """Made of quotes alone, or written by a model and checked sentence by sentence."""
     confidence: float | None = Field(default=None, ge=0, le=1)
     """How likely it is that the papers answer; below the threshold it was refused."""
     understood_as: str | None = None
     """A question that leans on those before it, in full; null for one that stands alone."""
+    writing: Writing | None = Field(default=None, exclude_if=_is_none)
+    """Absent when no model was asked."""
 
 
 def paper_id(title: str) -> str:

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -32,8 +32,10 @@ from rag.config import Config, load_config
 from rag.errors import FootnoteError
 
 if TYPE_CHECKING:
+    from rag.generate import Event
     from rag.index import Index
     from rag.index import Progress as OnProgress
+    from rag.schema import Answer
 
 # `eval` is a function of Python's.
 _NAMES = {"evaluate": "eval"}
@@ -217,7 +219,7 @@ def search(
     from rag.build import open_assistant
     from ui.render import hit_rows
 
-    rows = hit_rows(open_assistant(config).search(" ".join(question), k))
+    rows = hit_rows(open_assistant(config, writes=False).search(" ".join(question), k))
     if as_json:
         _print_json(rows)
         return
@@ -230,14 +232,17 @@ def search(
 def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
     """Answer a question, every sentence with its source."""
     from rag.build import open_assistant
+    from ui.render import writing_note
 
-    answer = open_assistant(config).ask(" ".join(question))
+    assistant = open_assistant(config)
     if as_json:
-        _print_json(answer)
+        _print_json(assistant.ask(" ".join(question)))
         return
-    if answer.understood_as:
-        _err.print(escape(f"understood as: {answer.understood_as}"))
-    _out.print(escape(answer.answer))
+    answer = _told(assistant.ask_stream(" ".join(question)))
+    if note := writing_note(answer):
+        _err.print(escape(note))
+    if answer.mode == "quote":
+        _out.print(escape(answer.answer))
     if answer.sources:
         _out.print()
     for source in answer.sources:
@@ -328,10 +333,14 @@ def serve(
 
 @command
 def doctor(config: Config, as_json: AsJson = False) -> None:
-    """Check the index against the catalogue; exit 1 when something is wrong."""
-    from rag.build import open_index
+    """Check the index against the catalogue, and call the model; exit 1 when something is wrong."""
+    from rag.build import load_writing_model, open_index
+    from rag.generate import problem_of
 
     problems = open_index(config).problems()
+    model = load_writing_model(config)
+    if model and (problem := problem_of(model, timeout_s=config.llm.timeout_s)):
+        problems.append(problem)
     if as_json:
         _print_json({"ok": not problems, "problems": problems})
     else:
@@ -387,6 +396,30 @@ class _RateColumn(ProgressColumn):
         if not rate:
             return Text("")
         return Text(f"{rate:,.0f}/s" if rate >= 1 else f"{rate * 60:,.0f}/min")
+
+
+def _told(events: "Generator[Event]") -> "Answer":
+    """Print each sentence when it has stood the check; returns the answer."""
+    from rag.schema import Answer, Sentence
+    from ui.render import sentence_text
+
+    answer: Answer | None = None
+    told = False
+    with closing(events), _err.status("Reading") as status:
+        for event in events:
+            if isinstance(event, Answer):
+                answer = event
+            elif isinstance(event, Sentence):
+                status.stop()  # it draws over the line that the sentence stands on
+                told = True
+                _out.print(sentence_text(event), end=" ", markup=False)
+            else:
+                status.update(escape(event.text))
+    if told:
+        _out.print()
+    if answer is None:
+        raise RuntimeError("a question without an answer")
+    return answer
 
 
 @contextmanager

@@ -60,9 +60,9 @@ def answer_html(answer: Answer) -> str:
         if answer.understood_as
         else ""
     )
-    said = [f"{_sentence_html(s)}{_markers_html(s)}" for s in answer.sentences]
-    one_a_paper = len(answer.sources) == len(answer.sentences) > 1
-    body = "".join(f"<li>{s}</li>" for s in said) if one_a_paper else f"<p>{' '.join(said)}</p>"
+    one_a_paper = answer.mode == "quote" and len(answer.sources) == len(answer.sentences) > 1
+    said = [f"<li>{_said_html(s)}</li>" for s in answer.sentences]
+    body = "".join(said) if one_a_paper else _running_html(answer.sentences)
     first = {c.marker: c for s in reversed(answer.sentences) for c in s.citations}
     sources = "".join(
         f'<li value="{s.marker}"><a href="{_fragment(first[s.marker].paper_id, first[s.marker])}">'
@@ -73,10 +73,52 @@ def answer_html(answer: Answer) -> str:
     if answer.refused:
         body = f"<p>{escape(answer.reason or answer.answer)}</p>{body if said else ''}"
     listed = f'<div class="sources">Sources<ol>{sources}</ol></div>' if answer.sources else ""
+    note = writing_note(answer)
+    mode = f'<div class="mode">{escape(note)}</div>' if note else ""
     return (
         f'<div class="footnote-answer{" refused" if answer.refused else ""}">'
-        f"{understood}{body}{listed}</div>"
+        f"{understood}{body}{listed}{mode}</div>"
     )
+
+
+def draft_html(sentences: Sequence[Sentence], status: str) -> str:
+    """What has stood the check of an answer that is being written. All text is escaped."""
+    body = _running_html(sentences) if sentences else ""
+    # It stays on the page when the reader stops the model.
+    note = "Checked so far; the answer is not complete." if sentences else f"{escape(status)} …"
+    return f'<div class="footnote-draft">{body}<div class="mode">{note}</div></div>'
+
+
+def writing_note(answer: Answer) -> str | None:
+    """In a line, who wrote the answer and what was left out; None where no model was asked."""
+    writing = answer.writing
+    if writing is None:
+        return None
+    if answer.mode == "llm":
+        parts = [f"Written by {writing.model}, checked sentence by sentence."]
+        if writing.fault:
+            parts.append(_ended(f"It ends early: the model {writing.fault}"))
+    else:
+        parts = [_ended(f"Quotes only: the model {writing.model} {writing.fault}")]
+    if n := writing.left_out:
+        was = "sentence of the draft was" if n == 1 else "sentences of the draft were"
+        parts.append(f"{n} {was} left out: not supported.")
+    if n := writing.sources_left_out:
+        papers = "paper that was found does" if n == 1 else "papers that were found do"
+        parts.append(f"{n} {papers} not fit into what the model reads at once.")
+    return " ".join(parts)
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
+
+
+def sentence_text(sentence: Sentence) -> str:
+    """A sentence with its markers for a terminal; what is not supported as it stands is marked."""
+    if sentence.verdict == "unsupported":
+        return f"~~{sentence.text}~~"
+    marked = f"{sentence.text} {''.join(f'[{c.marker}]' for c in sentence.citations)}"
+    return f"{marked} (only partly: {sentence.reason})" if sentence.verdict == "partly" else marked
 
 
 def paper_html(paper: Paper, quoted: Span | None) -> str:
@@ -162,9 +204,25 @@ def _notice_html(paper: Paper) -> str:
     return f'<p class="notice" role="note">Withdrawn or retracted{escape(said)}</p>'
 
 
+def _running_html(sentences: Sequence[Sentence]) -> str:
+    return f"<p>{' '.join(map(_said_html, sentences))}</p>"
+
+
+def _said_html(sentence: Sentence) -> str:
+    """The sentence with its markers; what is not supported as it stands is marked."""
+    html, why = _sentence_html(sentence), escape(sentence.reason or "", quote=True)
+    if sentence.verdict == "unsupported":
+        return f'<s class="unsupported" title="{why}">{html}</s>'
+    if sentence.verdict == "partly":
+        html = f'<span class="partly" title="{why}">{html}</span>'
+    return f"{html}{_markers_html(sentence)}"
+
+
 def _sentence_html(sentence: Sentence) -> str:
     """The sentence, what stands in front of its quote in bold."""
-    quoted = sentence.citations[0].quote if sentence.citations else sentence.text
+    quoted = sentence.citations[0].quote if sentence.citations else ""
+    if not quoted or not sentence.text.endswith(quoted):
+        return escape(sentence.text)
     said_by = sentence.text.removesuffix(quoted)
     return f"<b>{escape(said_by)}</b>{escape(sentence.text[len(said_by) :])}"
 

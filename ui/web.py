@@ -3,6 +3,8 @@
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from gradio.themes import Default
 from rag.assistant import Assistant
 from rag.cite import short_name
 from rag.errors import ConfigError, FootnoteError
-from ui.render import answer_html, paper_html, parse_fragment
+from rag.schema import Answer, Sentence
+from ui.render import answer_html, draft_html, paper_html, parse_fragment
 
 _HINT = (
     '<article class="footnote-paper empty"><p>Click a marker such as <span class="marker">[1]'
@@ -30,11 +33,24 @@ _MONO_FONTS = ["ui-monospace", "monospace"]
 def build_page(assistant: Assistant) -> gr.Blocks:
     """The page, not yet served. The assistant is shared by all its visitors."""
 
-    def answer(question: str, history: list[dict[str, Any]]) -> str:
+    def answer(question: str, history: list[dict[str, Any]]) -> Iterator[str]:
+        said: list[Sentence] = []
+        status = ""
+        before = earlier_questions(history)
         try:
-            return answer_html(assistant.ask(question, earlier_questions(history)))
+            # Closed by the stop button, which closes this generator.
+            with closing(assistant.ask_stream(question, before)) as events:
+                for event in events:
+                    if isinstance(event, Answer):
+                        yield answer_html(event)
+                        return
+                    if isinstance(event, Sentence):
+                        said.append(event)
+                    else:
+                        status = event.text
+                    yield draft_html(said, status)
         except FootnoteError as error:
-            return f"{error}"
+            yield f"{error}"
 
     def open_citation(event: gr.EventData) -> str:
         cited = parse_fragment(str(event.fragment))
@@ -46,9 +62,9 @@ def build_page(assistant: Assistant) -> gr.Blocks:
     n_papers = len(assistant.catalogue)
     with gr.Blocks(title="Footnote", fill_height=True, analytics_enabled=False) as page:
         gr.HTML(
-            f'<header class="footnote-header"><h1>Footnote</h1><p>Ask {n_papers:,} papers. Every '
-            "sentence of the answer is a quote: click its marker to see it in its abstract.</p>"
-            "</header>"
+            f'<header class="footnote-header"><h1>Footnote</h1><p>Ask {n_papers:,} papers. Each '
+            "sentence of the answer rests on a quote: click its marker to see it in its abstract."
+            "</p></header>"
         )
         with gr.Row(equal_height=False):
             with gr.Column(scale=3):
@@ -66,6 +82,8 @@ def build_page(assistant: Assistant) -> gr.Blocks:
                         show_label=False,
                         container=False,
                         elem_id="question",
+                        submit_btn=True,
+                        stop_btn=True,
                     ),
                     examples=example_questions(assistant),
                     cache_examples=False,

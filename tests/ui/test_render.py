@@ -6,9 +6,16 @@ from ingest.record import SourceRecord
 from rag.answer import Draft, Evidence
 from rag.cite import cite, refuse
 from rag.question import Kind
-from rag.schema import Sighting
+from rag.schema import Answer, Citation, Sentence, Sighting, Source, Verdict, Writing
 from rag.text import Span
-from ui.render import answer_html, paper_html, parse_fragment
+from ui.render import (
+    answer_html,
+    draft_html,
+    paper_html,
+    parse_fragment,
+    sentence_text,
+    writing_note,
+)
 
 ATTACK = "<img src=x onerror=alert(1)> & <b>bold</b>"
 PAPER = to_paper(
@@ -94,3 +101,84 @@ def test_a_withdrawn_paper_says_so():
     paper = PAPER.model_copy(update={"withdrawn": True, "notice": "a <lemma> is wrong"})
     html = paper_html(paper, None)
     assert 'role="note">Withdrawn or retracted: a &lt;lemma&gt; is wrong</p>' in html
+
+
+def written(*sentences: Sentence, left_out: int = 0, fault: str | None = None) -> Answer:
+    source = Source(marker=1, paper_id=PAPER.paper_id, title=PAPER.title)
+    return Answer(
+        question="what",
+        answer="said",
+        refused=False,
+        reason=None,
+        sentences=sentences,
+        sources=(source,),
+        mode="llm",
+        writing=Writing(
+            model="<b>small</b>",
+            left_out=left_out,
+            sources_left_out=0,
+            fault=fault,
+            first_token_s=0.1,
+            tokens_per_s=9.0,
+            seconds=1.0,
+        ),
+    )
+
+
+def sentence(text: str, verdict: Verdict, reason: str | None = None) -> Sentence:
+    citation = Citation(
+        marker=1, paper_id=PAPER.paper_id, title=PAPER.title, quote=text, start=0, end=1, score=1
+    )
+    return Sentence(
+        text=text,
+        verdict=verdict,
+        citations=() if verdict == "unsupported" else (citation,),
+        reason=reason,
+    )
+
+
+def test_a_verdict_is_shown_with_its_reason():
+    html = answer_html(
+        written(
+            sentence("It says more.", "supported"),
+            sentence("It says 2 and more.", "partly", 'no source says "2"'),
+            sentence(ATTACK, "unsupported", ATTACK),
+            left_out=1,
+        )
+    )
+    assert (
+        '<span class="partly" title="no source says &quot;2&quot;">It says 2 and more.</span>'
+        in html.replace("<b></b>", "")
+    )
+    assert '<s class="unsupported"' in html
+    assert html.count('class="marker"') == 2
+    assert "1 sentence of the draft was left out: not supported." in html
+    assert "<b>small" not in html
+    assert "<img" not in html
+    assert "\n" not in html
+
+
+def test_a_verdict_is_shown_in_the_terminal():
+    assert sentence_text(sentence("It is so.", "supported")) == "It is so. [1]"
+    assert (
+        sentence_text(sentence("It is so.", "partly", "no 2"))
+        == "It is so. [1] (only partly: no 2)"
+    )
+    assert sentence_text(sentence("It is so.", "unsupported", "no 2")) == "~~It is so.~~"
+
+
+def test_a_draft_is_escaped_too():
+    html = draft_html([sentence(ATTACK, "supported")], "small is writing")
+    assert "<img" not in html
+    assert "not complete" in html
+    assert "<b>small" not in draft_html([], "<b>small</b> is writing")
+
+
+def test_the_note_of_an_answer():
+    assert writing_note(refuse("what", "No.")) is None
+    note = writing_note(written(left_out=2, fault="did not answer in time"))
+    assert note == (
+        "Written by <b>small</b>, checked sentence by sentence. "
+        "It ends early: the model did not answer in time. "
+        "2 sentences of the draft were left out: not supported."
+    )

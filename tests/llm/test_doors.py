@@ -1,0 +1,152 @@
+"""The terminal and the page with a model: sentences appear as they pass, and stopping stops it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rag.config import Config
+from tests.browser.test_chat import CHROMIUM, FLAGS, sync_api
+from tests.conftest import ROOT
+from tests.llm.servers import KEY, Faults, fault_server
+
+pytest.importorskip("llama_index.llms.openai_like", reason="footnote[hosted] is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+QUESTION = "What throughput improvement does NanoFlow achieve?"
+SAID = (
+    "NanoFlow delivers 1.91x the throughput of state-of-the-art serving systems [1]. "
+    "It was written by forty pirates in Lisbon [1]. Across the ported models, NanoFlow attains "
+    "59% to 72% of optimal throughput [1]."
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Faults]:
+    with fault_server() as faults:
+        faults.text = SAID
+        yield faults
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def footnote(server: Faults, sample_config: Config, tmp_path: Path) -> Start:
+    """Start the command line as a process, with a model that answers in the way named."""
+
+    def start(*arguments: str, answers: str) -> "subprocess.Popen[str]":
+        llm = {"backend": "openai-compatible", "model": "small", "base_url": server.url(answers)}
+        file = tmp_path / "footnote.yaml"
+        file.write_text(yaml.safe_dump({"index": str(sample_config.index), "llm": llm}))
+        return subprocess.Popen(
+            [sys.executable, "-m", "ui.cli", *arguments, "--config", str(file)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT), "FOOTNOTE_LLM__API_KEY": KEY, "PYTHONUNBUFFERED": "1"},
+        )
+
+    return start
+
+
+def left_soon(server: Faults, before: int) -> bool:
+    """Whether the model's stream is left by its reader within ten seconds."""
+    for _ in range(100):
+        if server.hung_up["slow"] > before:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_the_terminal_prints_sentences_as_they_pass_and_stops_at_ctrl_c(
+    server: Faults, footnote: Start
+):
+    before = server.hung_up["slow"]
+    with footnote("ask", QUESTION, answers="slow") as asked:
+        assert asked.stdout
+        assert asked.stderr
+        first = asked.stdout.read(70)
+        assert asked.poll() is None
+        asked.send_signal(signal.SIGINT)
+        rest, errors = asked.stdout.read(), asked.stderr.read()
+    assert first.startswith("NanoFlow delivers 1.91x")
+    assert "59%" not in rest
+    assert asked.returncode == 130
+    assert "Traceback" not in errors
+    assert left_soon(server, before)
+
+
+@pytest.fixture
+def page(footnote: Start, request: pytest.FixtureRequest) -> Iterator["sync_api.Page"]:
+    """The page, over a model that answers in the way the test names."""
+    with (
+        footnote("serve", "--port", "0", answers=request.param) as served,
+        sync_api.sync_playwright() as playwright,
+    ):
+        try:
+            assert served.stdout
+            address = re.search(r"http://\S+", served.stdout.readline())
+            assert address
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = browser.new_page(viewport={"width": 1280, "height": 860})
+            page.set_default_timeout(20_000)
+            page.goto(address.group())
+            page.wait_for_selector("#question textarea")
+            yield page
+            browser.close()
+        finally:
+            served.terminate()
+
+
+def ask(page: "sync_api.Page", wait_for: str = ".footnote-answer") -> None:
+    page.fill("#question textarea", QUESTION)
+    page.press("#question textarea", "Enter")
+    page.locator(wait_for).wait_for()
+
+
+@in_chromium
+@pytest.mark.browser
+@pytest.mark.parametrize("page", ["good"], indirect=True)
+def test_the_page_says_who_wrote_it_and_what_was_left_out(page: "sync_api.Page"):
+    ask(page)
+    said = page.locator(".footnote-answer").inner_text()
+    assert "Written by small, checked sentence by sentence." in said
+    assert "1 sentence of the draft was left out: not supported." in said
+    assert "pirates" not in said
+    page.locator(".footnote-answer .marker").first.click()
+    page.locator("#paper mark").wait_for()
+    assert "1.91" in page.locator("#paper mark").inner_text()
+
+
+@in_chromium
+@pytest.mark.browser
+@pytest.mark.parametrize("page", ["500"], indirect=True)
+def test_the_page_says_why_there_are_quotes(page: "sync_api.Page"):
+    ask(page)
+    said = page.locator(".footnote-answer").inner_text()
+    assert "1.91" in said
+    assert "Quotes only: the model small failed (500)." in said
+
+
+@in_chromium
+@pytest.mark.browser
+@pytest.mark.parametrize("page", ["slow"], indirect=True)
+def test_sentences_appear_as_they_pass_and_stop_stops_the_model(
+    page: "sync_api.Page", server: Faults
+):
+    before = server.hung_up["slow"]
+    ask(page, wait_for=".footnote-draft p")
+    assert "1.91" in page.locator(".footnote-draft").inner_text()
+    assert page.locator(".footnote-answer").count() == 0
+    page.locator("button.stop-button").click()
+    assert left_soon(server, before)
+    assert page.locator(".footnote-answer").count() == 0

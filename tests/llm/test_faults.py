@@ -1,0 +1,400 @@
+"""What a person is given when a model's server fails, in each way that it can."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, Literal, NamedTuple
+
+import pytest
+from pydantic import SecretStr
+
+from ingest.identity import to_paper
+from ingest.record import SourceRecord
+from rag.answer import Draft, Evidence
+from rag.cite import cite
+from rag.generate import Status, Writer, standalone_with_model
+from rag.lexical import LexicalIndex
+from rag.llm import load_model
+from rag.prompts import Prompts, estimate_tokens
+from rag.question import Kind
+from rag.schema import Answer, Sentence, Sighting
+from rag.verify import Verifier
+from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
+from ui.render import answer_html, draft_html, writing_note
+
+pytest.importorskip("llama_index.llms.openai_like", reason="footnote[hosted] is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    # A server's thread and a model's, ended in the middle of a read.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+LOG = logging.getLogger(__name__)
+ALPHA = to_paper(
+    SourceRecord(
+        title="Alpha: A Cache on Disk",
+        abstract="Caches grow. Alpha keeps blocks on disk. Decoding with Alpha is 2.5× faster than "
+        "paging.",
+        sighting=Sighting(source="test"),
+    )
+)
+BRAVO = to_paper(
+    SourceRecord(
+        title="Bravo: Routing Questions",
+        abstract="Bravo routes questions to models. The bill of Bravo falls by 40%.",
+        sighting=Sighting(source="test"),
+    )
+)
+EVIDENCE = Evidence(ALPHA, ALPHA.sentences[1], 0.9, 0.9)
+QUOTES = cite("What does Alpha do?", Draft(Kind.FACT, (EVIDENCE,), 0.9))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Faults]:
+    with fault_server() as faults:
+        yield faults
+
+
+@pytest.fixture(scope="module")
+def verifier(tmp_path_factory: pytest.TempPathFactory) -> Verifier:
+    words = LexicalIndex(tmp_path_factory.mktemp("words"))
+    words.replace([ALPHA, BRAVO])
+    return Verifier(words)
+
+
+class Told(NamedTuple):
+    """All that a question gave."""
+
+    statuses: list[str]
+    sentences: list[Sentence]
+    answer: Answer
+    seconds: float
+
+    @property
+    def note(self) -> str:
+        return writing_note(self.answer) or ""
+
+
+def writer(
+    verifier: Verifier,
+    url: str,
+    *,
+    backend: str = "openai-compatible",
+    timeout_s: float = 20,
+    max_tokens: int = 100,
+    context_window: int = 4096,
+    unsupported: Literal["drop", "strike"] = "drop",
+) -> Writer:
+    model = load_model(
+        backend,
+        model="small",
+        base_url=url,
+        api_key=SecretStr(KEY),
+        timeout_s=timeout_s,
+        max_tokens=max_tokens,
+        context_window=context_window,
+    )
+    return Writer(
+        model,
+        verifier,
+        Prompts(),
+        papers=6,
+        timeout_s=timeout_s,
+        max_tokens=max_tokens,
+        unsupported=unsupported,
+    )
+
+
+def told(verifier: Verifier, url: str, **options: Any) -> Told:
+    begun = time.monotonic()
+    events = list(writer(verifier, url, **options).write(QUOTES, [ALPHA, BRAVO]))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert [e for e in events if isinstance(e, Answer)] == [answer]
+    for citation in (c for s in answer.sentences for c in s.citations):
+        paper = {p.paper_id: p for p in (ALPHA, BRAVO)}[citation.paper_id]
+        assert paper.abstract[citation.start : citation.end] == citation.quote
+    assert KEY not in repr(events)
+    return Told(
+        [e.text for e in events if isinstance(e, Status)],
+        [e for e in events if isinstance(e, Sentence)],
+        answer,
+        time.monotonic() - begun,
+    )
+
+
+def test_a_good_answer_is_told_sentence_by_sentence(server: Faults, verifier: Verifier):
+    done = told(verifier, server.url("good"))
+    assert done.answer.mode == "llm"
+    assert [s.text for s in done.sentences] == [
+        "Alpha keeps blocks on disk.",
+        "Decoding with Alpha is 2.5× faster than paging.",
+    ]
+    assert tuple(done.sentences) == done.answer.sentences
+    assert {s.verdict for s in done.sentences} == {"supported"}
+    assert done.note == "Written by small, checked sentence by sentence."
+    assert done.answer.writing
+    assert done.answer.writing.first_token_s
+    assert done.answer.writing.tokens_per_s
+    assert server.authorizations[-1] == f"Bearer {KEY}"
+    assert server.bodies[-1]["max_tokens"] == 100
+
+
+# What is asked of the server, what is said, how long it may take at most.
+@pytest.mark.parametrize(
+    ("fault", "n_asked", "note"),
+    [
+        pytest.param("401", 1, "refused the key (401)", id="401"),
+        pytest.param("403", 1, "refused the key (403)", id="403"),
+        pytest.param("404", 1, "is not known at", id="404"),
+        pytest.param("400", 1, "refused the question (400)", id="400"),
+        pytest.param("429", 1, "is asked too often (429)", id="429-for-ten-minutes"),
+        pytest.param("500", 3, "failed (500)", id="500"),
+        pytest.param("redirect", 1, "answered with status 307", id="redirect"),
+        pytest.param("html", 1, "gave an empty answer", id="html"),
+        pytest.param("cut", 1, "was cut off in the middle", id="cut"),
+        pytest.param("unfinished", 1, "was cut off in the middle", id="unfinished"),
+        pytest.param("malformed", 1, "sent what is no answer", id="malformed"),
+        pytest.param("one-line", 1, "sent what is no answer", id="a-line-without-end"),
+        pytest.param("error-event", 1, "failed in the middle", id="error-event"),
+        pytest.param("empty", 1, "gave an empty answer", id="empty"),
+        pytest.param("language", 1, "wrote what the sources do not say", id="wrong-language"),
+        pytest.param("off-topic", 1, "wrote what the sources do not say", id="ignores-the-prompt"),
+        pytest.param("counts", 1, "wrote what the sources do not say", id="only-counts"),
+        pytest.param("endless", 1, "wrote what the sources do not say", id="endless"),
+        pytest.param("loop", 1, "repeated itself", id="loop"),
+        pytest.param("no-answer", 1, "found no answer in the sources", id="no-answer"),
+    ],
+)
+def test_quotes_take_the_place_of_a_fault(
+    server: Faults, verifier: Verifier, fault: str, n_asked: int, note: str
+):
+    before = server.asked[fault]
+    done = told(verifier, server.url(fault))
+    LOG.info("%s: %.2f s: %s", done.answer.mode, done.seconds, done.note)
+    assert done.answer.mode == "quote"
+    assert done.answer.sentences == QUOTES.sentences
+    assert done.note.startswith("Quotes only: the model small ")
+    assert note in done.note
+    assert "\n" not in done.note
+    assert "?." not in done.note
+    assert server.asked[fault] - before == n_asked
+    assert done.seconds < 15
+
+
+@pytest.mark.parametrize("fault", ["hang", "keepalive", "drip"])
+def test_nothing_hangs(server: Faults, verifier: Verifier, fault: str):
+    done = told(verifier, server.url(fault), timeout_s=2.5)
+    LOG.info("%s: %.2f s: %s", done.answer.mode, done.seconds, done.note)
+    assert done.answer.mode == "quote"
+    assert "did not answer in time" in done.note
+    assert done.seconds < 8
+
+
+@pytest.mark.parametrize("fault", ["500-once", "429-once"])
+def test_what_passes_is_tried_again(server: Faults, verifier: Verifier, fault: str):
+    done = told(verifier, server.url(fault))
+    assert done.answer.mode == "llm"
+    assert server.asked[fault] == 2
+    assert (fault == "429-once") == (done.seconds > 1)
+
+
+@pytest.mark.parametrize("backend", ["openai-compatible", "ollama"])
+@pytest.mark.parametrize(
+    ("host", "note"),
+    [("127.0.0.1", "nothing answers at"), ("no-such-host.invalid", "is unknown")],
+    ids=["refused", "no-such-host"],
+)
+def test_a_server_that_is_not_there(verifier: Verifier, backend: str, host: str, note: str):
+    if backend == "ollama":
+        pytest.importorskip("llama_index.llms.ollama", reason="footnote[ollama] is not installed")
+    done = told(verifier, f"http://{host}:{free_port()}/v1", backend=backend)
+    LOG.info("%s: %.2f s: %s", done.answer.mode, done.seconds, done.note)
+    assert done.answer.mode == "quote"
+    if host == "127.0.0.1" or backend != "ollama":  # ollama's client tells no name from no server
+        assert note in done.note
+    assert done.seconds < 15
+
+
+@pytest.mark.parametrize(
+    ("fault", "note"),
+    [
+        ("ollama", "Written by small, checked sentence by sentence."),
+        ("ollama-cut", "was cut off in the middle"),
+        ("404", "is not known at"),
+        ("500", "failed (500)"),
+        ("malformed", "sent what is no answer"),
+        ("hang", "did not answer in time"),
+    ],
+)
+def test_ollama(server: Faults, verifier: Verifier, fault: str, note: str):
+    pytest.importorskip("llama_index.llms.ollama", reason="footnote[ollama] is not installed")
+    done = told(verifier, server.url(fault), backend="ollama", timeout_s=4)
+    assert note in done.note
+    assert done.seconds < 12
+    assert server.authorizations[-1] == f"Bearer {KEY}"
+    options = server.bodies[-1]["options"]
+    assert options == {"temperature": 0.0, "num_ctx": 4096, "num_predict": 100}
+
+
+def test_a_stream_cut_after_whole_sentences_keeps_those(server: Faults, verifier: Verifier):
+    done = told(verifier, server.url("cut-later"))
+    assert done.answer.mode == "llm"
+    assert done.answer.answer.endswith("faster than paging. [1]")
+    assert "It ends early: the model was cut off in the middle" in done.note
+
+
+def test_an_answer_without_end_is_cut_and_that_is_said(server: Faults, verifier: Verifier):
+    done = told(verifier, server.url("good"), max_tokens=12)
+    assert [s.text for s in done.answer.sentences] == ["Alpha keeps blocks on disk."]
+    assert "It ends early: the model came to the end of its `llm.max_tokens`." in done.note
+
+
+def test_what_points_to_a_sentence_left_out_names_its_paper(server: Faults, verifier: Verifier):
+    said = server.text
+    server.text = "Alpha was made in Paris by ninety engineers [1]. It keeps blocks on disk [1]."
+    try:
+        done = told(verifier, server.url("good"))
+    finally:
+        server.text = said
+    assert [s.text for s in done.answer.sentences] == ["Alpha: It keeps blocks on disk."]
+
+
+def test_a_sentence_said_again_is_told_once(server: Faults, verifier: Verifier):
+    done = told(verifier, server.url("same-sentence"))
+    assert [s.text for s in done.answer.sentences] == ["Alpha keeps blocks on disk."]
+    assert done.answer.writing
+    assert done.answer.writing.left_out == 0
+
+
+def test_thinking_is_not_told(server: Faults, verifier: Verifier):
+    done = told(verifier, server.url("think"))
+    assert done.sentences[0].text == "Alpha keeps blocks on disk."
+    assert len(done.sentences) == 2
+
+
+def test_what_is_not_supported_is_dropped_and_counted(server: Faults, verifier: Verifier):
+    done = told(verifier, server.url("half"))
+    assert [s.text for s in done.answer.sentences] == ["Alpha keeps blocks on disk."]
+    assert done.sentences == list(done.answer.sentences)
+    assert "1 sentence of the draft was left out: not supported." in done.note
+    assert "Paris" not in answer_html(done.answer)
+
+
+def test_or_struck_through_where_that_is_asked_for(server: Faults, verifier: Verifier):
+    done = told(verifier, server.url("half"), unsupported="strike")
+    kept, struck = done.answer.sentences
+    assert (kept.verdict, struck.verdict) == ("supported", "unsupported")
+    assert struck.citations == ()
+    assert "Paris" not in done.answer.answer
+    assert '<s class="unsupported"' in answer_html(done.answer)
+    assert '<s class="unsupported"' in draft_html(done.answer.sentences, "small is writing")
+
+
+def test_stopping_stops_the_model(server: Faults, verifier: Verifier):
+    before = server.hung_up["slow"]
+    with closing(writer(verifier, server.url("slow")).write(QUOTES, [ALPHA])) as events:
+        for event in events:
+            if isinstance(event, Sentence):
+                break
+    for _ in range(100):
+        if server.hung_up["slow"] > before:
+            break
+        time.sleep(0.1)
+    assert server.hung_up["slow"] == before + 1
+
+
+def test_whoever_waits_hears_that_the_model_is_at_it(server: Faults, verifier: Verifier):
+    done = told(verifier, server.url("hang"), timeout_s=3.5)
+    assert len(done.statuses) >= 3
+
+
+def test_no_proxy_leads_to_this_machine(
+    server: Faults, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        for spelled in (name, name.lower()):
+            monkeypatch.setenv(spelled, f"http://127.0.0.1:{free_port()}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert told(verifier, server.url("good")).answer.mode == "llm"
+
+
+@pytest.mark.parametrize("fault", ["400", "401", "500", "error-event", "says-key", "malformed"])
+def test_the_key_appears_nowhere(
+    server: Faults,
+    verifier: Verifier,
+    fault: str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+):
+    caplog.set_level(logging.DEBUG)
+    written = writer(verifier, server.url(fault), unsupported="strike")
+    events = list(written.write(QUOTES, [ALPHA]))
+    problem = written.problem()
+    shown = [repr(events), str(problem), repr(written.model), repr(written.model.llm), caplog.text]
+    shown += [str(written.model.llm.to_dict()), *capfd.readouterr(), repr(vars(written))]
+    shown += [answer_html(e) for e in events if isinstance(e, Answer)]
+    assert [s for s in shown if KEY in s] == []
+    if fault == "says-key":
+        assert "[key]" in repr(events)
+
+
+def test_the_traceback_of_a_fault_holds_no_key(server: Faults, verifier: Verifier):
+    import traceback
+
+    from rag.errors import GenerationError
+    from rag.prompts import ask_to_rewrite
+    from rag.talk import Reply
+
+    model = writer(verifier, server.url("401")).model
+    reply = Reply(model, ask_to_rewrite(Prompts(), "And?", ["What?"]), timeout_s=9, max_tokens=9)
+    with pytest.raises(GenerationError) as caught:
+        list(reply)
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_doctor_names_what_is_wrong(server: Faults, verifier: Verifier):
+    assert writer(verifier, server.url("good")).problem() is None
+    problem = writer(verifier, server.url("404")).problem()
+    assert problem
+    assert problem.startswith("model small is not known at http://127.0.0.1")
+
+
+def test_sources_that_do_not_fit_are_left_out_from_the_end(server: Faults, verifier: Verifier):
+    many = [ALPHA, *(BRAVO.model_copy(update={"paper_id": f"b{n}"}) for n in range(5))]
+    whole = Prompts().system + Prompts().answer + QUOTES.question
+    for room, n_left_out in ((3000, 0), (estimate_tokens(whole) + 120 + 100, 4), (150, 6)):
+        tight = writer(verifier, server.url("good"), context_window=room)
+        *_, answer = tight.write(QUOTES, many)
+        assert isinstance(answer, Answer)
+        assert answer.writing
+        assert answer.writing.sources_left_out == n_left_out
+        note = writing_note(answer) or ""
+        assert ("not fit into what the model reads at once" in note) == (n_left_out > 0)
+    assert "has no room for a source" in note
+    assert answer.mode == "quote"
+
+
+def test_a_follow_up_is_rewritten_or_left(server: Faults, verifier: Verifier):
+    model = writer(verifier, server.url("good")).model
+    assert standalone_with_model(model, "And how fast is it?", []) is None
+    said = server.text
+    history = ["What is Alpha?", "Who made it?"]
+    try:
+        for server.text, expected in (
+            ("How fast is Alpha?", "How fast is Alpha?"),
+            ('"How fast is Alpha?"', "How fast is Alpha?"),
+            (GOOD, None),  # it answers instead of rewriting
+            ("How fast is Bravo?", None),  # of which nobody spoke
+            ("How fast is Alpha 7?", None),
+            ("How fast is Alpha? Who made Alpha?", None),
+            ("How fast is Alpha?\nIt is 2.5× faster.", None),
+        ):
+            assert standalone_with_model(model, "And how fast is it?", history) == expected
+            assert "Who made it?" in str(server.bodies[-1])
+    finally:
+        server.text = said
+    gone = writer(verifier, f"http://127.0.0.1:{free_port()}/v1").model
+    assert standalone_with_model(gone, "And how fast is it?", history) is None

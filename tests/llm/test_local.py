@@ -1,0 +1,189 @@
+"""A real model in llama.cpp, in this process and behind its server, from question to cited answer."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import yaml
+from llama_index.core.llms import ChatMessage
+from pydantic import SecretStr
+
+from rag.build import open_assistant
+from rag.config import Config, load_config
+from rag.generate import Status
+from rag.llm import load_model
+from rag.schema import Answer, Paper, Sentence
+from rag.talk import Reply
+from tests.llm.servers import KEY, free_port, llama_server
+from ui import cli
+
+pytest.importorskip("llama_cpp", reason="footnote[local] is not installed")
+pytest.importorskip("llama_index.llms.openai_like", reason="footnote[local] is not installed")
+from rag.llamacpp import LlamaCppChat, bundled_model
+
+GGUF = bundled_model()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(GGUF is None, reason="footnote[local] is not installed"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+QUESTION = "What throughput improvement does NanoFlow achieve?"
+HELLO = [ChatMessage(role="user", content="Say in one sentence what a cache is.")]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with llama_server(str(GGUF), KEY) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(sample_config: Config, tmp_path: Path) -> Callable[..., Path]:
+    """A settings file with this model, over the index of the sample."""
+
+    def write(**llm: object) -> Path:
+        file = tmp_path / "footnote.yaml"
+        known = {"index": str(sample_config.index), "answering": {"papers": 2}}
+        file.write_text(yaml.safe_dump(known | {"llm": {"max_tokens": 120, **llm}}))
+        return file
+
+    return write
+
+
+def hosted(url: str) -> dict[str, object]:
+    # Its server would else press a model this small to vary its words, and it then invents some.
+    plain = {"additional_kwargs": {"extra_body": {"repeat_penalty": 1.0}}}
+    return {
+        "backend": "openai-compatible",
+        "model": "small",
+        "base_url": url,
+        "arguments": plain,
+    }
+
+
+def test_a_gguf_file_in_this_process_is_asked_through_its_chat_template():
+    model = load_model("llama.cpp", max_tokens=60)
+    assert isinstance(model.llm, LlamaCppChat)
+    reply = Reply(model, HELLO, timeout_s=60, max_tokens=60)
+    pieces = [piece for piece in reply if piece]
+    assert len(pieces) > 5
+    assert "cache" in "".join(pieces).lower()
+    assert reply.first_token_s
+    assert reply.tokens_per_s
+    assert model.count_tokens("A cache of blocks.") < len("A cache of blocks.") / 2
+    assert model.llm.complete("Say hello.").text.strip()
+    assert model.llm.chat(HELLO).message.content
+
+
+def test_it_stops_when_it_is_told_to():
+    model = load_model("llama.cpp", max_tokens=3000)
+    asked = [ChatMessage(role="user", content="Write a very long story about a river.")]
+    with closing(iter(Reply(model, asked, timeout_s=60, max_tokens=3000))) as pieces:
+        next(piece for piece in pieces if piece)
+    # It is free for the next question at once.
+    again = Reply(model, HELLO, timeout_s=20, max_tokens=3)
+    assert any(list(again))
+    assert not again.complete
+
+
+def test_the_server_streams(server: str):
+    model = load_model(
+        "openai-compatible", model="small", base_url=server, api_key=SecretStr(KEY), max_tokens=60
+    )
+    reply = Reply(model, HELLO, timeout_s=60, max_tokens=60)
+    pieces = [piece for piece in reply if piece]
+    assert len(pieces) > 5
+    assert reply.complete
+    assert "cache" in "".join(pieces).lower()
+
+
+@pytest.mark.parametrize("where", ["local", "hosted"])
+def test_an_answer_is_streamed_and_each_sentence_is_checked(
+    where: str,
+    server: str,
+    settings: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("FOOTNOTE_LLM__API_KEY", KEY)
+    file = settings(**(hosted(server) if where == "hosted" else {"backend": "llama.cpp"}))
+    assistant = open_assistant(load_config(file))
+    events = list(assistant.ask_stream(QUESTION))
+    *before, answer = events
+    assert isinstance(answer, Answer)
+    assert any(isinstance(event, Status) for event in before)
+    assert answer.mode == "llm", answer.writing
+    assert answer.writing
+    assert answer.writing.first_token_s
+    assert answer.writing.tokens_per_s
+    assert [e for e in before if isinstance(e, Sentence)] == list(answer.sentences)
+    for sentence in answer.sentences:
+        assert sentence.verdict != "unsupported"
+        assert sentence.citations
+        for citation in sentence.citations:
+            paper = assistant.paper(citation.paper_id)
+            assert isinstance(paper, Paper)
+            assert paper.abstract[citation.start : citation.end] == citation.quote
+    # What is refused is refused before the model is asked.
+    [refusal] = assistant.ask_stream("How many decoding heads does Medusa use?")
+    assert isinstance(refusal, Answer)
+    assert (refusal.refused, refusal.writing) == (True, None)
+
+
+Run = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def footnote(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setattr(cli, "_quieten", lambda: None)
+
+    def run(*arguments: object, expect: int = 0) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["footnote", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        done = capsys.readouterr()
+        assert stopped.value.code == expect, done.err
+        return done.out, done.err
+
+    return run
+
+
+def test_the_command_line_with_a_model(
+    footnote: Run, server: str, settings: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOOTNOTE_LLM__API_KEY", KEY)
+    file = settings(**hosted(server))
+    out, err = footnote("ask", QUESTION, "--config", file)
+    assert "[1] NanoFlow" in out
+    assert "throughput" in out
+    assert err.startswith("Written by small, checked sentence by sentence.")
+    out, err = footnote("ask", QUESTION, "--config", file, "--json")
+    answer = json.loads(out)
+    assert (answer["mode"], answer["refused"], err) == ("llm", False, "")
+    assert footnote("doctor", "--config", file)[0] == "all is well\n"
+
+
+def test_doctor_says_what_is_wrong_with_the_model(
+    footnote: Run, server: str, settings: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOOTNOTE_LLM__API_KEY", "sk-not-that-one")
+    out, _ = footnote("doctor", "--config", settings(**hosted(server)), expect=1)
+    assert "model small refused the key (401)" in out
+    assert "sk-not" not in out
+    nowhere = f"http://127.0.0.1:{free_port()}/v1"
+    out, _ = footnote("doctor", "--config", settings(**hosted(nowhere)), "--json", expect=1)
+    [problem] = json.loads(out)["problems"]
+    assert f"nothing answers at {nowhere}" in problem
+
+
+def test_quotes_and_a_line_why_when_the_server_is_gone(
+    footnote: Run, settings: Callable[..., Path]
+):
+    file = settings(**hosted(f"http://127.0.0.1:{free_port()}/v1"))
+    out, err = footnote("ask", QUESTION, "--config", file)
+    assert "1.91" in out
+    assert err.startswith("Quotes only: the model small could not be reached")
+    assert len(err.splitlines()) == 1
