@@ -14,6 +14,7 @@ from rag.config import Config, Retrieval
 from rag.errors import DatasetError
 from rag.index import Progress
 from rag.schema import Paper
+from rag.verify import Verifier
 
 _SYSTEMS = get_args(Retrieval.model_fields["system"].annotation)
 _SHOWN_FALLS = 10
@@ -57,7 +58,12 @@ def evaluate_systems(
         retrieval = config.retrieval.model_copy(update={"system": system})
         asked = config.model_copy(update={"retrieval": retrieval})
         assistant = open_assistant(asked)
-        run = run_dataset(assistant, dataset, lambda n, total, s=system: on_progress(s, n, total))
+        run = run_dataset(
+            assistant,
+            dataset,
+            lambda n, total, s=system: on_progress(s, n, total),
+            judge=Verifier(open_index(asked).words),
+        )
         runs.append(run)
         reports.append(
             make_report(

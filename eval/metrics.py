@@ -121,3 +121,50 @@ def plain_facts(text: str) -> str:
 
 def _says(said: str, fact: str) -> bool:
     return bool(re.search(rf"(?<![\w.]){re.escape(fact)}(?!\d|\.\d)", said))
+
+
+class Confidence(NamedTuple):
+    """How well a confidence tells questions that were answered rightly from the others."""
+
+    auroc: float | None
+    """Chance that a right one has more of it than a wrong one; null when either is missing."""
+    area: float
+    """Under the risk-coverage curve, in [0, 1]: mean risk over all coverages; less is better."""
+    curve: tuple[tuple[float, float], ...]
+    """Coverage and risk at each threshold, from the surest question on."""
+
+
+def judge_confidence(confidences: Sequence[float], right: Sequence[bool]) -> Confidence:
+    """Measure a confidence by the questions it would let through first.
+
+    Risk is the share of wrong ones among those let through (El-Yaniv and Wiener, 2010).
+
+    Args:
+        confidences: Of each question, of any range.
+        right: Whether it was answered rightly.
+
+    Raises:
+        ValueError: There are no questions.
+    """
+    if not confidences:
+        raise ValueError("a confidence is judged by at least one question")
+    order = np.argsort([-c for c in confidences], kind="stable")
+    wrong = ~np.asarray(right, bool)[order]
+    n_through = np.arange(1, len(wrong) + 1)
+    risks = np.cumsum(wrong) / n_through
+    coverages = n_through / len(wrong)
+    return Confidence(
+        _auroc(np.asarray(confidences, float), np.asarray(right, bool)),
+        float(risks.mean()),
+        tuple((float(c), float(r)) for c, r in zip(coverages, risks, strict=True)),
+    )
+
+
+def _auroc(confidences: np.ndarray, right: np.ndarray) -> float | None:
+    n_right, n_wrong = int(right.sum()), int((~right).sum())
+    if not n_right or not n_wrong:
+        return None
+    # Mann and Whitney's U from ranks; ties share their mean rank.
+    ranks = stats.rankdata(confidences)
+    u = ranks[right].sum() - n_right * (n_right + 1) / 2
+    return float(u / (n_right * n_wrong))

@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from eval.dataset import Dataset
 from eval.metrics import (
     RETRIEVAL,
+    Confidence,
     Difference,
     Mean,
     compare,
     fact_recall,
+    judge_confidence,
     mean_of,
     retrieval_values,
 )
@@ -22,10 +24,22 @@ from eval.run import Outcome, Run
 from rag.errors import DatasetError
 from rag.schema import Record, fingerprint
 
-ANSWERING = ("fact recall", "answered", "refused")
+ANSWERING = (
+    "fact recall",
+    "first-sentence recall",
+    "facts a sentence",
+    "citation precision",
+    "citation recall",
+    "answered",
+    "refused",
+)
+# Neither better nor worse when it is more.
+_DESCRIBING = ("sentences",)
 _HEADLINE = ("nDCG@10", "R@10", "Success@1", "fact recall", "answered", "refused")
+_PLOTTED = ("nDCG@10", "fact recall")
 _RUN_TAG = "footnote"
 _SHOWN_HITS = 10
+_PLOT_POINTS = 20
 
 
 class Report(Record):
@@ -42,7 +56,9 @@ class Report(Record):
     means: dict[str, dict[str, Mean]]
     """By kind (`all` for every question) and measure."""
     latency_ms: dict[str, dict[str, float]]
-    """p50 and p95 of `search` and `ask`."""
+    """p50 and p95 of `search`, which finds 100 papers, its stages, and `ask`."""
+    confidence: Confidence | None = None
+    """Of the answers' confidence, right meaning that the best paper found is; null for none."""
     index_bytes_per_paper: int
     peak_memory_mb: float
 
@@ -71,8 +87,10 @@ def make_report(
         means=_means(values, kinds),
         latency_ms={
             "search": _percentiles([o.search_ms for o in run.outcomes]),
+            **{name: _percentiles(durations) for name, durations in run.stages_ms.items()},
             "ask": _percentiles([o.ask_ms for o in run.outcomes]),
         },
+        confidence=_confidence(run.outcomes, values),
         index_bytes_per_paper=round(n_bytes / max(n_papers, 1)),
         peak_memory_mb=run.peak_memory_mb,
     )
@@ -156,17 +174,40 @@ def table(reports: Sequence[Report]) -> Iterator[str]:
 
 
 def _answer_values(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
-    values: dict[str, dict[str, float]] = {name: {} for name in ANSWERING}
+    values: dict[str, dict[str, float]] = {name: {} for name in (*ANSWERING, *_DESCRIBING)}
     for outcome in outcomes:
         question, answer = outcome.question, outcome.answer
         refused = answer is None or answer.refused
+        sentences = answer.sentences if answer and not refused else ()
         if question.must_include:
-            said = answer.answer if answer and not refused else ""
-            values["fact recall"][question.id] = fact_recall(question.must_include, said)
+            said = answer.answer if answer and sentences else ""
+            first = sentences[0].text if sentences else ""
+            recall = fact_recall(question.must_include, said)
+            values["fact recall"][question.id] = recall
+            values["first-sentence recall"][question.id] = fact_recall(question.must_include, first)
+            n_facts = recall * len(question.must_include)
+            values["facts a sentence"][question.id] = n_facts / max(len(sentences), 1)
+        if sentences:
+            values["sentences"][question.id] = len(sentences)
+        if outcome.citations:
+            values["citation precision"][question.id] = outcome.citations.precision
+            values["citation recall"][question.id] = outcome.citations.recall
         values["answered" if question.relevant else "refused"][question.id] = float(
             refused is not bool(question.relevant)
         )
     return {name: found for name, found in values.items() if found}
+
+
+def _confidence(
+    outcomes: Sequence[Outcome], values: Mapping[str, Mapping[str, float]]
+) -> Confidence | None:
+    """Of all questions with an answer, or a refusal, that says how sure it is."""
+    asked = [
+        (answer.confidence, values["Success@1"].get(outcome.question.id, 0.0) > 0)
+        for outcome in outcomes
+        if (answer := outcome.answer) and answer.confidence is not None
+    ]
+    return judge_confidence(*zip(*asked, strict=True)) if asked else None
 
 
 def _means(
@@ -205,7 +246,7 @@ def _markdown(report: Report, run: Run, others: Sequence[Report]) -> Iterator[st
     yield ""
     yield "Means with 95% intervals; other systems with their difference to the first."
     yield ""
-    names = [n for n in (*RETRIEVAL, *ANSWERING) if report.values.get(n)]
+    names = [n for n in (*RETRIEVAL, *ANSWERING, *_DESCRIBING) if report.values.get(n)]
     yield "| kind | n | " + " | ".join(names) + " |"
     yield "|---" * (len(names) + 2) + "|"
     for kind, means in report.means.items():
@@ -213,9 +254,18 @@ def _markdown(report: Report, run: Run, others: Sequence[Report]) -> Iterator[st
         n_questions = sum(kind in ("all", o.question.kind) for o in run.outcomes)
         yield f"| {kind} | {n_questions} | " + " | ".join(cells) + " |"
     yield ""
-    ask = report.latency_ms["ask"]
+    yield from _kinds_plot(report)
+    if report.confidence:
+        yield from _risk_plot(report.confidence)
+    yield "## Speed and size"
+    yield ""
+    yield "| stage | p50 ms | p95 ms |"
+    yield "|---|---|---|"
+    for stage, times in report.latency_ms.items():
+        yield f"| {stage} | {times['p50']:.1f} | {times['p95']:.1f} |"
+    yield ""
     yield (
-        f"`ask` takes {ask['p50']:.1f} ms (p95 {ask['p95']:.1f}). The index has "
+        "`search` finds 100 papers, `ask` does all there is to do. The index has "
         f"{report.index_bytes_per_paper:,} bytes a paper; the process used "
         f"{report.peak_memory_mb:,.0f} MB at most. Commit {report.commit or 'unknown'}, "
         f"settings {report.settings}."
@@ -230,6 +280,37 @@ def _markdown(report: Report, run: Run, others: Sequence[Report]) -> Iterator[st
         page = f"questions/{_file_name(question_id)}.md"
         link = f"[{question_id}]({page}) ({question.kind})"
         yield f"- {ndcg[question_id]:.2f} {link} {question.question}"
+
+
+def _kinds_plot(report: Report) -> Iterator[str]:
+    """Bars by kind of question, a plot for each measure."""
+    for measure in _PLOTTED:
+        shown = {k: m[measure].mean for k, m in report.means.items() if measure in m}
+        if len(shown) > 1:
+            labels = ", ".join(f'"{kind}"' for kind in shown)
+            bars = ", ".join(f"{value:.3f}" for value in shown.values())
+            yield from _plot(f"{measure} by kind of question", f"[{labels}]", f"bar [{bars}]")
+
+
+def _risk_plot(confidence: Confidence) -> Iterator[str]:
+    step = max(len(confidence.curve) // _PLOT_POINTS, 1)
+    points = confidence.curve[step - 1 :: step]
+    risks = ", ".join(f"{risk:.3f}" for _, risk in points)
+    axis = f'"share of questions let through" {points[0][0]:.2f} --> {points[-1][0]:.2f}'
+    yield from _plot("Risk by coverage", axis, f"line [{risks}]")
+    auroc = f"{confidence.auroc:.3f}" if confidence.auroc is not None else "not defined"
+    yield (
+        "Risk is the share of questions let through whose best paper is not right, questions that "
+        f"the corpus cannot answer among them. Area under the curve {confidence.area:.3f}, AUROC "
+        f"of the confidence {auroc}."
+    )
+    yield ""
+
+
+def _plot(title: str, x_axis: str, series: str) -> Iterator[str]:
+    """A chart as Mermaid, which code hosts and editors draw."""
+    yield from ("```mermaid", "xychart-beta", f'    title "{title}"', f"    x-axis {x_axis}")
+    yield from ("    y-axis 0 --> 1", f"    {series}", "```", "")
 
 
 def _trec_rows(outcome: Outcome) -> Iterator[str]:

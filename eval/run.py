@@ -4,10 +4,12 @@ import resource
 import time
 from collections.abc import Callable
 
+from eval.citations import CitationScores, Judge, citation_scores
 from eval.dataset import Dataset, Question
 from rag.assistant import Assistant
 from rag.errors import FootnoteError
 from rag.schema import Answer, Hit, Record
+from rag.stages import stages
 
 # As deep as the deepest measure looks.
 DEPTH = 100
@@ -23,6 +25,8 @@ class Outcome(Record):
     """Why there are no hits and no answer: a crash counts as a wrong answer."""
     search_ms: float
     ask_ms: float
+    citations: CitationScores | None = None
+    """How well the answer's citations support it; null for none."""
 
 
 class Run(Record):
@@ -30,10 +34,15 @@ class Run(Record):
 
     outcomes: tuple[Outcome, ...]
     peak_memory_mb: float
+    stages_ms: dict[str, tuple[float, ...]]
+    """Durations of each stage of retrieval, by its name."""
 
 
 def run_dataset(
-    assistant: Assistant, dataset: Dataset, on_progress: Callable[[int, int], None]
+    assistant: Assistant,
+    dataset: Dataset,
+    on_progress: Callable[[int, int], None],
+    judge: Judge | None = None,
 ) -> Run:
     """Search and ask each question; one that fails is an outcome too, and the rest goes on.
 
@@ -41,19 +50,25 @@ def run_dataset(
         assistant: What is measured.
         dataset: The questions.
         on_progress: Called with the number of questions done and of all.
+        judge: Judges citations; without one they are not.
     """
     if dataset.questions:  # the first call of a process opens files and warms caches
         assistant.ask(dataset.questions[0].question)
     outcomes: list[Outcome] = []
-    for question in dataset.questions:
-        outcomes.append(_outcome(assistant, question))
-        on_progress(len(outcomes), len(dataset.questions))
+    with stages() as found:
+        for question in dataset.questions:
+            outcomes.append(_outcome(assistant, question, judge))
+            on_progress(len(outcomes), len(dataset.questions))
     # ru_maxrss counts kilobytes on Linux.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Run(outcomes=tuple(outcomes), peak_memory_mb=round(peak, 1))
+    return Run(
+        outcomes=tuple(outcomes),
+        peak_memory_mb=round(peak, 1),
+        stages_ms={name: tuple(durations) for name, durations in found.items()},
+    )
 
 
-def _outcome(assistant: Assistant, question: Question) -> Outcome:
+def _outcome(assistant: Assistant, question: Question, judge: Judge | None) -> Outcome:
     started = time.perf_counter()
     try:
         hits = assistant.search(question.question, DEPTH, question.history)
@@ -70,4 +85,5 @@ def _outcome(assistant: Assistant, question: Question) -> Outcome:
         answer=answer,
         search_ms=(searched - started) * 1000,
         ask_ms=(answered - searched) * 1000,
+        citations=citation_scores(answer, judge) if judge else None,
     )

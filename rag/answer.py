@@ -30,8 +30,10 @@ _NO_QUANTITY = 0.31
 _ASIDE = 0.11
 _GAIN = 0.1
 _DEFINES_IT = 0.23
-# The best papers in which the thing asked for is looked for, and those the best one is ahead of.
-_LOOKED_IN, _BEHIND_IT = 2, 5
+# The thing asked for is looked for in those of so many papers that have the name asked about.
+_LOOKED_IN = 3
+# The best paper is ahead of the mean of so many.
+_BEHIND_IT = 5
 # Share of common words above which two sentences say the same.
 _REPEATS = 0.6
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
@@ -183,13 +185,12 @@ class QuoteAnswerer:
     def _signals(self, query: QueryBundle, hits: Sequence[Hit], asked: str) -> Signals:
         """What tells whether these papers answer; at least one was found."""
         scores = [hit.score for hit in hits[: 1 + _BEHIND_IT]]
-        best = hits[0].paper
         names = names_in(asked)
-        named = any(_mentions(best, name) for name in names)
+        best = [hit.paper for hit in hits[:_LOOKED_IN]]
+        named = [paper for paper in best if any(_mentions(paper, name) for name in names)]
         matched: Mapping[str, float] = {}
-        if named and is_english(asked):
-            papers = [hit.paper for hit in hits[:_LOOKED_IN]]
-            matched = self._late.word_scores(query, asked_for(asked), papers)
+        if best[0] in named and is_english(asked):
+            matched = self._late.word_scores(query, asked_for(asked), named)
         return Signals(
             standing=scores[0],
             lead=scores[0] - fmean(scores[1:]) if len(scores) > 1 else 0.0,

@@ -280,17 +280,28 @@ def _plain(text: str) -> str:
 
 
 def _verbatim(claim: str, readings: Sequence[_PaperReading]) -> Support | None:
-    """Full support for a claim that is one of the sentences, unless that is an instruction."""
+    """Full support for a claim that is one of the sentences, unless that is an instruction.
+
+    The sentence may have its paper's name or title in front, as in `NanoFlow: It is faster.`
+    """
     wanted = _plain(claim)
     if not wanted:
         return None
     for reading in readings:
+        named = _plain(_without_name(claim, reading.paper.title))
         for span, plain in zip(reading.paper.sentences, reading.plain, strict=True):
-            if plain != wanted:
+            if plain not in {wanted, named} or not plain:
                 continue
             if any(p.span == span and not p.tainted for p in reading.single):
                 return Support("supported", 1.0, None, reading.paper, span)
     return None
+
+
+def _without_name(claim: str, title: str) -> str:
+    for name in (title, title.partition(":")[0]):
+        if claim.startswith(f"{name}: "):
+            return claim[len(name) + 2 :]
+    return claim
 
 
 def _read_paper(paper: Paper, reader: Reader) -> _PaperReading:

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics import compare, fact_recall, mean_of, plain_facts, retrieval_values
+from eval.metrics import (
+    compare,
+    fact_recall,
+    judge_confidence,
+    mean_of,
+    plain_facts,
+    retrieval_values,
+)
 
 RELEVANT = {"q1": {"a": 2, "b": 1}, "q2": {"c": 1}, "none": {}}
 
@@ -82,3 +89,26 @@ def test_facts_are_compared_after_normalising(fact: str, answer: str, said: bool
 @given(st.text(max_size=40))
 def test_normalising_twice_changes_nothing(text: str):
     assert plain_facts(plain_facts(text)) == plain_facts(text)
+
+
+def test_a_confidence_that_knows_and_one_that_does_not():
+    right = [True, False, True, False]
+    knows = judge_confidence([0.9, 0.2, 0.8, 0.1], right)
+    assert knows.auroc == 1.0
+    assert knows.curve == ((0.25, 0.0), (0.5, 0.0), (0.75, pytest.approx(1 / 3)), (1.0, 0.5))
+    assert knows.area == pytest.approx((0 + 0 + 1 / 3 + 1 / 2) / 4)
+    assert judge_confidence([0.1, 0.8, 0.2, 0.9], right).auroc == 0.0
+    assert judge_confidence([0.5] * 4, right).auroc == 0.5
+
+
+def test_a_confidence_needs_both_kinds_of_questions():
+    assert judge_confidence([0.3, 0.4], [True, True]).auroc is None
+    with pytest.raises(ValueError, match="at least one question"):
+        judge_confidence([], [])
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30))
+def test_the_last_risk_is_the_share_of_wrong_ones(asked: list[tuple[float, bool]]):
+    judged = judge_confidence(*zip(*asked, strict=True))
+    assert judged.curve[-1][1] == pytest.approx(sum(not right for _, right in asked) / len(asked))
+    assert 0 <= judged.area <= 1

@@ -13,7 +13,7 @@ from ingest.identity import to_paper
 from ingest.record import SourceRecord
 from rag.answer import Draft, Evidence
 from rag.cite import cite
-from rag.generate import Status, Writer, standalone_with_model
+from rag.generate import Status, Writer, problem_of, standalone_with_model
 from rag.lexical import LexicalIndex
 from rag.llm import load_model
 from rag.prompts import Prompts, estimate_tokens
@@ -332,7 +332,7 @@ def test_the_key_appears_nowhere(
     caplog.set_level(logging.DEBUG)
     written = writer(verifier, server.url(fault), unsupported="strike")
     events = list(written.write(QUOTES, [ALPHA]))
-    problem = written.problem()
+    problem = problem_of(written.model, timeout_s=9)
     shown = [repr(events), str(problem), repr(written.model), repr(written.model.llm), caplog.text]
     shown += [str(written.model.llm.to_dict()), *capfd.readouterr(), repr(vars(written))]
     shown += [answer_html(e) for e in events if isinstance(e, Answer)]
@@ -356,8 +356,8 @@ def test_the_traceback_of_a_fault_holds_no_key(server: Faults, verifier: Verifie
 
 
 def test_doctor_names_what_is_wrong(server: Faults, verifier: Verifier):
-    assert writer(verifier, server.url("good")).problem() is None
-    problem = writer(verifier, server.url("404")).problem()
+    assert problem_of(writer(verifier, server.url("good")).model, timeout_s=9) is None
+    problem = problem_of(writer(verifier, server.url("404")).model, timeout_s=9)
     assert problem
     assert problem.startswith("model small is not known at http://127.0.0.1")
 

@@ -276,3 +276,11 @@ def test_long_and_repetitive_claims_end(verifier: Verifier, unit: str):
     assert verifier.check(claim, [KESTREL]).verdict != "supported"
     repeated = laid_out([claim.strip() or "x"])
     verifier.check("a small claim about latency", [repeated])
+
+
+def test_a_quote_may_have_its_papers_name_in_front(verifier: Verifier):
+    quote = KESTREL.quote(KESTREL.sentences[1])
+    name = KESTREL.title.partition(":")[0]
+    for named in (f"{name}: {quote}", f"{KESTREL.title}: {quote}"):
+        assert verifier.check(named, [KESTREL]).verdict == "supported"
+    assert verifier.check(f"{LYNX.title}: {quote}", [KESTREL]).verdict != "supported"

@@ -1,0 +1,38 @@
+"""How long each stage of a question takes, from the spans that LlamaIndex's steps report."""
+
+from collections import defaultdict
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
+from llama_index_instrumentation import get_dispatcher
+
+# What a person calls the steps; other spans are parts of these.
+_STAGES = {
+    "DenseRetriever.retrieve": "vectors",
+    "LexicalRetriever.retrieve": "words",
+    "StockRetriever.retrieve": "stock",
+    "LateInteraction._postprocess_nodes": "late interaction",
+    "Neighbours._postprocess_nodes": "neighbours",
+}
+
+
+@contextmanager
+def stages() -> Generator[dict[str, list[float]]]:
+    """Record the steps that run meanwhile, in any thread.
+
+    Yields:
+        Durations in milliseconds by stage; filled when the block ends.
+    """
+    dispatcher, handler = get_dispatcher(), SimpleSpanHandler()
+    found: defaultdict[str, list[float]] = defaultdict(list)
+    dispatcher.add_span_handler(handler)
+    try:
+        yield found
+    finally:
+        dispatcher.span_handlers.remove(handler)
+        for span in handler.completed_spans:
+            # An id is the name of the method, a dash, and a random one.
+            name = span.id_.partition("-")[0]
+            if name in _STAGES:
+                found[_STAGES[name]].append(span.duration * 1000)
