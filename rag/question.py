@@ -42,8 +42,8 @@ _ENGLISH = re.compile(r"\b(?:the|what|how|which|why|does|do|is|are|of|and|for)\b
 
 # What is asked for: `watts` in `how many watts does …`, `power cap` in `what power cap …`.
 _ASKED_FOR = re.compile(
-    r"\b(?:how (?:many|much)|(?:what|which)(?! (?:is|are|was|were|does|do|did|has|have|had|can|"
-    r"sorts?|kinds?|types?|takes?|made|makes?|should|would|will|could)\b))\s+"
+    r"\b(?:how (?:many|much)|what|which)(?! (?:is|are|was|were|does|do|did|has|have|had|can|sorts?|"
+    r"kinds?|types?|takes?|made|makes?|should|would|will|could)\b)\s+"
     r"((?:[\w-]+\s+){0,3}?[\w-]+)\s+"
     r"(?:does|do|did|is|are|was|were|can|could|will|would|has|have|had|should|of|on|in|to|for|per|"
     r"from|that|at|with|by|and)\b",

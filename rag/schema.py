@@ -159,7 +159,7 @@ class Answer(Record):
     """Made of quotes alone, or written by a model and checked sentence by sentence."""
     confidence: float | None = Field(default=None, ge=0, le=1)
     """How likely it is that the papers answer; below the threshold it was refused."""
-    understood_as: str | None = None
+    understood_as: str | None = Field(default=None, exclude_if=_is_none)
     """A question that leans on those before it, in full; null for one that stands alone."""
     writing: Writing | None = Field(default=None, exclude_if=_is_none)
     """Absent when no model was asked."""

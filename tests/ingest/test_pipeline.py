@@ -82,12 +82,12 @@ def test_a_record_of_which_cleaning_leaves_nothing_is_refused(
 
 def test_papers_of_very_many_sentences_are_indexed_or_refused(tmp_path: Path):
     """Chroma takes 5,461 vectors in one call; three such papers stopped an ingest."""
-    mock = "llama_index.core.embeddings.mock_embed_model:MockEmbedding"
-    config = load_config(
-        index=tmp_path / "i", embedder={"name": mock, "arguments": {"embed_dim": 7}}
-    )
+    config = load_config(index=tmp_path / "i", embedder={"name": "tests.hashing:HashEmbedding"})
     many = [
-        {"title": f"Paper Number {n} of Many", "abstract": f"Number {n} is said. " * 490}
+        {
+            "title": f"Paper Number {n} of Many",
+            "abstract": " ".join(f"Number {n} is said {k} times by x{n}y{k}." for k in range(490)),
+        }
         for n in range(12)
     ]
     report = run(config, *many, {"title": "Dots", "abstract": ". " * 9_000})

@@ -88,7 +88,7 @@ def test_two_known_papers_can_turn_out_to_be_one_and_both_ids_find_it(tmp_path: 
     assert [p.paper_id for p in catalogue.papers()] == [older]
     assert catalogue.resolve(newer) == catalogue.resolve(older) == older
     # The index may still hold the other one; it is told so.
-    assert [version.paper_id for version in catalogue.leftovers()] == [newer]
+    assert newer in {version.paper_id for version in catalogue.leftovers()}
 
 
 texts = st.sampled_from([A1, A2, A3, A1[:120], A1 + A2, f"{A1}This version says more."])

@@ -81,8 +81,8 @@ def test_neighbours_leave_equal_scores_a_lone_paper_and_no_papers(index: Index):
 
 def test_a_word_that_a_paper_says_is_matched_and_another_is_not(index: Index):
     late = LateSentences(index.tokens, index.words)
-    question = read_question(index.embedder, "How many watts of throughput does NanoFlow have?")
+    question = read_question(index.embedder, "How many giraffes of throughput does NanoFlow have?")
     paper = next(p for p in index.catalogue.papers() if p.title.startswith("NanoFlow"))
-    matched = late.word_scores(question, ["watts", "throughput", "absent"], [paper])
-    assert matched.keys() == {"watts", "throughput"}
-    assert matched["watts"] < 0.5 < matched["throughput"]
+    matched = late.word_scores(question, ["giraffes", "throughput", "absent"], [paper])
+    assert matched.keys() == {"giraffes", "throughput"}
+    assert matched["giraffes"] < 0.5 < matched["throughput"]

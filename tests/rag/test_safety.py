@@ -181,15 +181,17 @@ def test_the_version_that_is_indexed_is_answered_from_until_the_next_is(
 
     def ask_first(self: Index) -> None:
         answer = assistant.ask("where does Alpha keep what it keeps?")
-        paper = assistant.paper(answer.sources[0].paper_id)
-        assert paper
         for sentence in answer.sentences:
             [citation] = sentence.citations
+            paper = assistant.paper(citation.paper_id)
+            assert paper
             assert paper.abstract[citation.start : citation.end] == citation.quote
         hits = assistant.search("Alpha")
         assert {h.paper.title for h in hits} == {ALPHA["title"], BRAVO["title"]}
         assert all(h.passage in h.paper.sentences for h in hits)
-        seen.append((paper.abstract, [h.paper.quote(h.passage) for h in hits]))
+        alpha = assistant.paper(answer.sources[0].paper_id)
+        assert alpha
+        seen.append((alpha.abstract, [h.paper.quote(h.passage) for h in hits]))
         mark(self)
 
     monkeypatch.setattr(Index, "_clear_leftovers", ask_first)

@@ -28,6 +28,8 @@ PAPER = to_paper(
     )
 )
 
+NO_DRAFT = Draft(Kind.FACT, (), 0.1)
+
 
 def test_nothing_of_a_paper_becomes_markup():
     evidence = Evidence(PAPER, PAPER.sentences[0], 0.5, 0.5)
@@ -58,7 +60,7 @@ def test_an_answer_is_one_block_for_markdown():
 
 
 def test_a_refusal_is_shown_as_text():
-    assert "No &lt;b&gt; here." in answer_html(refuse("what", "No <b> here."))
+    assert "No &lt;b&gt; here." in answer_html(refuse("what", NO_DRAFT, "No <b> here."))
 
 
 @given(st.text(min_size=1, max_size=20), st.integers(0, 9999), st.integers(0, 9999))
@@ -175,7 +177,7 @@ def test_a_draft_is_escaped_too():
 
 
 def test_the_note_of_an_answer():
-    assert writing_note(refuse("what", "No.")) is None
+    assert writing_note(refuse("what", NO_DRAFT, "No.")) is None
     note = writing_note(written(left_out=2, fault="did not answer in time"))
     assert note == (
         "Written by <b>small</b>, checked sentence by sentence. "
