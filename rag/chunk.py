@@ -1,5 +1,7 @@
 """Cut papers into the passages that the vector index searches: their sentences."""
 
+from collections.abc import Mapping
+
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from rag.schema import Paper
@@ -47,3 +49,14 @@ def parse_chunk_id(chunk: str) -> dict[str, str | int]:
     of_version, _, number = chunk.rpartition("#")
     paper_id, _, version = of_version.rpartition("@")
     return {"paper_id": paper_id, "version": version, "sentence": int(number)}
+
+
+def bare_node(node_id: str, metadata: Mapping[str, str | int]) -> TextNode:
+    """A node without text, for what a search has found.
+
+    Copied: to make and check hundreds of them takes longer than the search.
+    """
+    return _BARE.model_copy(update={"id_": node_id, "metadata": dict(metadata)})
+
+
+_BARE = TextNode()

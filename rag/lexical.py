@@ -8,9 +8,10 @@ from pathlib import Path
 
 import tantivy
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import NodeWithScore, QueryBundle
 from tantivy import Filter, Occur, Query
 
+from rag.chunk import bare_node
 from rag.errors import IndexDamagedError, is_fault, unusable
 from rag.schema import Paper
 
@@ -158,7 +159,7 @@ class LexicalRetriever(BaseRetriever):
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return [
-            NodeWithScore(node=TextNode(id_=paper_id, metadata={"paper_id": paper_id}), score=score)
+            NodeWithScore(node=bare_node(paper_id, {"paper_id": paper_id}), score=score)
             for paper_id, score in self._index.search(query_bundle.query_str, depth=self._depth)
         ]
 

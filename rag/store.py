@@ -21,7 +21,7 @@ from filelock import ReadWriteLock
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
     VectorStoreQuery,
@@ -29,7 +29,7 @@ from llama_index.core.vector_stores.types import (
 )
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
-from rag.chunk import chunk_id, parse_chunk_id
+from rag.chunk import bare_node, chunk_id, parse_chunk_id
 from rag.errors import EmbeddingError, IndexDamagedError, is_fault, unusable
 from rag.pieces import unit_rows
 from rag.schema import Paper
@@ -134,7 +134,7 @@ class CosineChroma(ChromaVectorStore):
             )
         ids, distances = found["ids"][0], (found["distances"] or [[]])[0]
         return VectorStoreQueryResult(
-            nodes=[TextNode(id_=id_, metadata=parse_chunk_id(id_)) for id_ in ids],
+            nodes=[bare_node(id_, parse_chunk_id(id_)) for id_ in ids],
             similarities=[1 - distance for distance in distances],
             ids=ids,
         )

@@ -129,8 +129,8 @@ class TokenIndex:
             return {}
         similarities = self._similarities(question, found)
         starts = np.cumsum([0, *(own.n_pieces for own in found[:-1])])
-        best = np.maximum.reduceat(similarities, starts, axis=1)
-        return {own.paper_id: of_paper for own, of_paper in zip(found, best.T, strict=True)}
+        best = np.maximum.reduceat(similarities, starts, axis=0)
+        return {own.paper_id: of_paper for own, of_paper in zip(found, best, strict=True)}
 
     def paper_scores(
         self, question: Pieces, weights: np.ndarray, paper_ids: Iterable[str]
@@ -157,7 +157,7 @@ class TokenIndex:
         scores: dict[str, np.ndarray] = {}
         first = 0
         for own in found:
-            of_paper = similarities[:, first : first + own.n_pieces]
+            of_paper = similarities[first : first + own.n_pieces]
             numbers = self._sentences[own.start : own.start + own.n_pieces]
             best = _by_sentence(of_paper, numbers, len(by_id[own.paper_id].sentences))
             scores[own.paper_id] = best @ weights / weights.sum()
@@ -211,7 +211,7 @@ class TokenIndex:
         """Products of the question's pieces with those of all papers, one paper after the other.
 
         Returns:
-            float32, (pieces of the question, pieces of the papers).
+            float32, (pieces of the papers, pieces of the question).
         """
         assert self._projection is not None  # noqa: S101 - a paper was found
         asked = (unit_rows(question.vectors @ self._projection) / _SCALE).T
@@ -223,7 +223,7 @@ class TokenIndex:
         for first in range(0, len(pieces), _BLOCK):
             block = pieces[first : first + _BLOCK].astype(np.float32)
             np.matmul(block, asked, out=products[first : first + _BLOCK])
-        return products.T
+        return products
 
     def _map(self, end: int) -> None:
         """Map the files as far as `end` pieces, unless they already are."""
@@ -262,14 +262,14 @@ def _sentence_numbers(paper: Paper, pieces: Pieces) -> np.ndarray:
 
 def _by_sentence(similarities: np.ndarray, numbers: np.ndarray, n_sentences: int) -> np.ndarray:
     """Best match of each question piece in each sentence or the title; (n_sentences, pieces)."""
-    best = np.full((n_sentences, len(similarities)), -1.0, np.float32)
-    title = similarities[:, numbers < 0]
-    if title.shape[1]:
-        best[:] = title.max(axis=1)
+    best = np.full((n_sentences, similarities.shape[1]), -1.0, np.float32)
+    title = similarities[numbers < 0]
+    if len(title):
+        best[:] = title.max(axis=0)
     for number in range(n_sentences):
-        of_sentence = similarities[:, numbers == number]
-        if of_sentence.shape[1]:
-            best[number] = np.maximum(best[number], of_sentence.max(axis=1))
+        of_sentence = similarities[numbers == number]
+        if len(of_sentence):
+            best[number] = np.maximum(best[number], of_sentence.max(axis=0))
     return best
 
 

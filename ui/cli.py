@@ -68,6 +68,9 @@ def _shared_options(
 def main() -> NoReturn:
     """Run the command line; the entry point of `footnote`."""
     debug = "--debug" in sys.argv
+    # Read when numpy is loaded. Its threads and torch's would wait for each other, turn by turn:
+    # a question then takes up to three times as long.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if not debug:
         _quieten()
     try:
