@@ -174,7 +174,8 @@ class QuoteAnswerer:
         else:
             floor = ranked[0].score - _NEARLY_AS_GOOD[kind]
             chosen = _distinct([e for e in ranked if e.score >= floor], self._max_sentences)
-        signals = self._signals(query, hits, asked)
+        likeness = max(e.likeness for e in chosen)
+        signals = self._signals(query, hits, asked, likeness)
         lacking = " ".join(asked_for(asked)) if is_lacking(signals) else None
         return Draft(kind, tuple(chosen), confidence(signals), lacking)
 
@@ -182,7 +183,9 @@ class QuoteAnswerer:
         """Names that the question asks about and no paper mentions, in order."""
         return [name for name in names_in(question) if not self._lexicon.knows(name)]
 
-    def _signals(self, query: QueryBundle, hits: Sequence[Hit], asked: str) -> Signals:
+    def _signals(
+        self, query: QueryBundle, hits: Sequence[Hit], asked: str, likeness: float
+    ) -> Signals:
         """What tells whether these papers answer; at least one was found."""
         scores = [hit.score for hit in hits[: 1 + _BEHIND_IT]]
         names = names_in(asked)
@@ -191,10 +194,14 @@ class QuoteAnswerer:
         matched: Mapping[str, float] = {}
         if best[0] in named and is_english(asked):
             matched = self._late.word_scores(query, asked_for(asked), named)
+        elif best[0] in named:
+            likeness = 1.0  # in another language the name has to tell, the words cannot
         return Signals(
             standing=scores[0],
             lead=scores[0] - fmean(scores[1:]) if len(scores) > 1 else 0.0,
+            likeness=likeness,
             unknown_name=bool(self.unknown_names(asked)),
+            absent_name=bool(names) and best[0] not in named,
             asked_for=min(matched.values(), default=None),
         )
 

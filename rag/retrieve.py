@@ -78,10 +78,11 @@ def fuse_ranks(one: Scores, other: Scores, *, k: int = 60) -> list[tuple[str, fl
     """Merge two sets of scores by reciprocal rank (Cormack et al., 2009).
 
     An id scores the sum of 1 / (k + rank) over the sets that hold it, with rank counted from 1 in
-    the order of the scores, ties by id; of the scores themselves nothing else is read.
+    the order of the scores, ties by id; of the scores themselves nothing else is read. The sum is
+    given as a share of the most there can be, 2 / (k + 1).
 
     Returns:
-        Every id with its score in (0, 2 / (k + 1)], best first; ties go to the smaller id.
+        Every id with its score in (0, 1], best first; ties go to the smaller id.
 
     Raises:
         ValueError: `k` is below 1.
@@ -93,7 +94,8 @@ def fuse_ranks(one: Scores, other: Scores, *, k: int = 60) -> list[tuple[str, fl
         for rank, (key, _) in enumerate(_best_first(scores), start=1):
             shares[key].append(1 / (k + rank))
     # fsum, not sum: a float sum depends on the order of its terms, which breaks ties at random.
-    return _best_first({key: fsum(terms) for key, terms in shares.items()})
+    most = 2 / (k + 1)
+    return _best_first({key: min(fsum(terms) / most, 1.0) for key, terms in shares.items()})
 
 
 def only_vectors(vectors: Scores, _words: Scores) -> list[tuple[str, float]]:

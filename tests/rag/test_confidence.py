@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from rag.confidence import Signals, confidence, is_lacking
 
 share = st.floats(0, 1)
-signals = st.builds(Signals, share, share, st.booleans(), st.none() | st.floats(-1, 1))
+signals = st.builds(
+    Signals, share, share, share, st.booleans(), st.booleans(), st.none() | st.floats(-1, 1)
+)
 
 
 @given(signals)
@@ -16,7 +18,11 @@ def test_it_is_a_probability(found: Signals):
 
 @given(signals, share)
 def test_a_better_paper_never_lowers_it(found: Signals, more: float):
-    better = found._replace(standing=max(found.standing, more), lead=max(found.lead, more))
+    better = found._replace(
+        standing=max(found.standing, more),
+        lead=max(found.lead, more),
+        likeness=max(found.likeness, more),
+    )
     assert confidence(better) >= confidence(found)
 
 
@@ -36,5 +42,5 @@ def test_what_is_lacking_lowers_it_and_what_is_not_does_not(found: Signals):
 
 
 def test_by_hand():
-    # 4.08 * 0.5 + 17.5 * 0.04 - 1.75 = 0.99, and 1 / (1 + exp(-0.99)) = 0.729
-    assert round(confidence(Signals(0.5, 0.04, False, None)), 3) == 0.729
+    # 2.89 * 0.5 + 10.3 * 0.1 + 5.54 * 0.5 - 3.59 = 1.655, and 1 / (1 + exp(-1.655)) = 0.840
+    assert round(confidence(Signals(0.5, 0.1, 0.5, False, False, None)), 3) == 0.84
