@@ -1,6 +1,6 @@
 """Settings to objects: the one place that knows which backend a setting means."""
 
-from functools import partial
+from functools import cache, partial
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -9,6 +9,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from rag.answer import QuoteAnswerer
 from rag.assistant import Assistant
 from rag.config import Config
+from rag.crossencode import CrossEncoded, load_cross_encoder
 from rag.embed import Question, load_embedder, read_question
 from rag.generate import Writer
 from rag.generation import FOLDER, Card
@@ -138,6 +139,10 @@ def open_writer(config: Config, index: Index, model: Model) -> Writer:
     )
 
 
+# An index that has changed is opened anew; the model is not.
+_cross_encoder = cache(load_cross_encoder)
+
+
 def _read_question(index: Index, text: str) -> Question:
     question = read_question(index.embedder, text)
     index.check_dimension(question.embedding or [])
@@ -179,7 +184,12 @@ def load_stock_embedder(config: Config) -> BaseEmbedding:
 def _rerankers(config: Config, index: Index) -> list[BaseNodePostprocessor]:
     if config.retrieval.system != "footnote":
         return []
-    return [
-        LateInteraction(index.tokens, index.words, weight=config.retrieval.late_weight),
-        Neighbours(index.tokens, weight=config.retrieval.neighbour_weight),
+    settings = config.retrieval
+    steps: list[BaseNodePostprocessor] = [
+        LateInteraction(index.tokens, index.words, weight=settings.late_weight),
+        Neighbours(index.tokens, weight=settings.neighbour_weight),
     ]
+    if settings.reranker:
+        score = _cross_encoder(settings.reranker)
+        steps.append(CrossEncoded(score, index.catalogue.served, depth=settings.reranker_depth))
+    return steps

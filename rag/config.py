@@ -61,6 +61,10 @@ class Retrieval(Section):
     """Share of late interaction after that; 0 leaves it out."""
     neighbour_weight: float = Field(default=0.25, ge=0, le=1)
     """Share of the most alike papers' scores after that; 0 leaves it out."""
+    reranker: str = ""
+    """A sentence-transformers cross-encoder that reads the best papers, by its name or folder."""
+    reranker_depth: int = Field(default=30, ge=1)
+    """Papers that it reads."""
 
 
 class Answering(Section):

@@ -14,6 +14,7 @@ _STAGES = {
     "StockRetriever.retrieve": "stock",
     "LateInteraction._postprocess_nodes": "late interaction",
     "Neighbours._postprocess_nodes": "neighbours",
+    "CrossEncoded._postprocess_nodes": "cross-encoder",
 }
 
 
