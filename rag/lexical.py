@@ -25,6 +25,7 @@ _MIN_FUZZY = 5
 _MOST_A_TERM = 1.2 + 1
 # What a likely misspelling counts of what the word itself would; 0.5 lost on two data sets.
 _MISSPELT = 0.2
+_FOREIGN = 0.01
 
 
 class LexicalIndex:
@@ -99,8 +100,13 @@ class LexicalIndex:
             return self._index.searcher().doc_freq("text", term)
 
     def idf(self, term: str) -> float:
-        """How rare a term is, as BM25 counts it; above 0, largest for one that nothing holds."""
+        """How rare a term is, as BM25 counts it; above 0, largest for one that nothing holds.
+
+        One in a script that no paper uses tells nothing of what is asked, and counts for nothing.
+        """
         n_with = self.n_papers_with(term)
+        if not n_with and not term.isascii():
+            return _FOREIGN
         return math.log(1 + (len(self) - n_with + 0.5) / (n_with + 0.5))
 
     def knows(self, name: str) -> bool:

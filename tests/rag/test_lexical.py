@@ -74,3 +74,7 @@ def test_a_damaged_folder_is_named(tmp_path: Path):
     (folder / "meta.json").write_text("nonsense")
     with pytest.raises(IndexDamagedError, match=r"word index .*words.* cannot be used"):
         LexicalIndex(folder)
+
+
+def test_words_of_another_script_tell_nothing(index: LexicalIndex):
+    assert index.idf("ブロック") < 0.1 < index.idf("zebra")
