@@ -8,30 +8,42 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from llama_index.core.schema import QueryBundle
 
-from rag.confidence import Signals, confidence, is_lacking
-from rag.question import Kind, asked_for, is_english, kind_of, names_in
+from rag.confidence import SAID, Signals, confidence, is_lacking
+from rag.question import Kind, asked_for, asks_twice, is_english, kind_of, names_in, words_in
 from rag.schema import Hit, Paper
 from rag.text import Span, words
+from rag.wanted import states, wanted
 
-# A further sentence may score this much less than the first.
-_NEARLY_AS_GOOD = {Kind.NUMBER: 0.21, Kind.FACT: 0.32, Kind.EXPLANATION: 0.32}
+# A further sentence may score this much less than the first; a plain number needs few.
+_NEARLY_AS_GOOD, _NEARLY_AS_GOOD_A_NUMBER = 0.16, 0.1
 # Of each side of a comparison at least these many sentences are said.
 _A_SIDE = 2
-# A survey lists the papers that score this share of the best one.
-_ON_TOPIC = 0.77
-# How much each signal counts in a sentence's score, and what is added or taken off; chosen on the
-# tune questions (`docs/experiments.md`).
-_LATE, _LIKENESS, _COVERAGE = 0.46, 0.15, 0.3
-# A paper that is behind the best one by 0.1 costs its sentences this tenth of 1.92.
-_BEHIND = 1.92
+# What makes the sides of a comparison complete: what each is, and what it gives.
+_SAYS_WHAT_IT_IS, _SAYS_HOW_MUCH = 0.06, 0.03
+# Two papers are compared when the second stands out from those behind it this share as far as the
+# first does.
+_STANDS_OUT_TOO = 0.3
+# A survey lists the papers this share of the way up from those that are beside the point.
+_ON_TOPIC = 0.2
+# The last of so many papers behind those that may be listed is taken to be beside the point; where
+# there are no such papers, one that scores this share of the best is.
+BESIDE_THE_POINT = 4
+_BESIDE = 0.7
+# How much each signal counts in a sentence's score: fitted to questions of two fields
+# (`docs/experiments.md`).
+_LATE, _LIKENESS, _COVERAGE = 0.46, 0.08, 0.075
+# A paper that is behind the best one by 0.1 costs its sentences this tenth of 1.25.
+_BEHIND = 1.25
 # Abstracts begin with what is known and end with what was found.
-_LAST = 0.09
-_NO_QUANTITY = 0.31
-_ASIDE = 0.11
-_GAIN = 0.1
-_DEFINES_IT = 0.23
+_LAST = 0.08
+_QUANTITY_WANTED, _ANY_QUANTITY = 0.09, 0.02
+_GAIN_WANTED = 0.06
+_ASIDE = 0.06
+_DEFINES_IT = 0.19
 # The thing asked for is looked for in those of so many papers that have the name asked about.
 _LOOKED_IN = 3
+# One that is this far ahead of those behind it is the one that is asked about.
+_STANDS_ALONE = 0.06
 # The best paper is ahead of the mean of so many.
 _BEHIND_IT = 5
 # Share of common words above which two sentences say the same.
@@ -77,6 +89,10 @@ class Lexicon(Protocol):
 
     def knows(self, name: str) -> bool:
         """Whether the corpus mentions a name, or one spelled nearly so."""
+        ...
+
+    def is_rare(self, name: str) -> bool:
+        """Whether so few papers mention a name that a question with it is about one of them."""
         ...
 
 
@@ -163,20 +179,24 @@ class QuoteAnswerer:
             The sentences, most relevant first; none when no paper was found.
         """
         kind = kind_of(asked)
+        if kind is Kind.COMPARISON and not _two_stand_out(hits):
+            kind = kind_of(asked, of_two=False)
         considered = hits[: self._survey_papers if kind is Kind.SURVEY else self._papers]
         ranked = self._rank(query, considered, kind, asked)
         if not ranked:
             return Draft(kind, (), 0.0)
         if kind is Kind.SURVEY:
-            chosen = self._one_a_paper(ranked, considered)
+            chosen = self._one_a_paper(ranked, hits)
         elif kind is Kind.COMPARISON:
             chosen = self._two_sided(ranked)
         else:
-            floor = ranked[0].score - _NEARLY_AS_GOOD[kind]
+            plain_number = kind is Kind.NUMBER and not asks_twice(asked)
+            nearly = _NEARLY_AS_GOOD_A_NUMBER if plain_number else _NEARLY_AS_GOOD
+            floor = ranked[0].score - nearly
             chosen = _distinct([e for e in ranked if e.score >= floor], self._max_sentences)
         likeness = max(e.likeness for e in chosen)
         signals = self._signals(query, hits, asked, likeness)
-        lacking = " ".join(asked_for(asked)) if is_lacking(signals) else None
+        lacking = " ".join(asked_for(asked)) if is_lacking(signals) else signals.unstated
         return Draft(kind, tuple(chosen), confidence(signals), lacking)
 
     def unknown_names(self, question: str) -> list[str]:
@@ -188,22 +208,39 @@ class QuoteAnswerer:
     ) -> Signals:
         """What tells whether these papers answer; at least one was found."""
         scores = [hit.score for hit in hits[: 1 + _BEHIND_IT]]
-        names = names_in(asked)
+        lead = scores[0] - fmean(scores[1:]) if len(scores) > 1 else 0.0
         best = [hit.paper for hit in hits[:_LOOKED_IN]]
+        names = names_in(asked)
         named = [paper for paper in best if any(_mentions(paper, name) for name in names)]
+        rare = [name for name in names if self._lexicon.is_rare(name)]
         matched: Mapping[str, float] = {}
         if best[0] in named and is_english(asked):
             matched = self._late.word_scores(query, asked_for(asked), named)
         elif best[0] in named:
             likeness = 1.0  # in another language the name has to tell, the words cannot
+        # Where one paper stands out, or is named, the others would not be asked about.
+        meant = named or (best[:1] if lead > _STANDS_ALONE else best)
         return Signals(
             standing=scores[0],
-            lead=scores[0] - fmean(scores[1:]) if len(scores) > 1 else 0.0,
+            lead=lead,
             likeness=likeness,
+            unmatched=self._unmatched(query, best[0]),
             unknown_name=bool(self.unknown_names(asked)),
-            absent_name=bool(names) and best[0] not in named,
+            absent_name=bool(rare) and not any(_mentions(p, name) for p in best for name in rare),
+            unstated=None if asks_twice(asked) else _unstated(asked, meant),
             asked_for=min(matched.values(), default=None),
         )
+
+    def _unmatched(self, query: QueryBundle, paper: Paper) -> float:
+        """How badly a paper matches the question's words, by rarity; in [0, 1]."""
+        rarity = {
+            word: max(map(self._lexicon.idf, self._lexicon.terms(word)), default=0.0)
+            for word in words_in(query.query_str)
+        }
+        matched = self._late.word_scores(query, list(rarity), [paper])
+        total = sum(rarity[word] for word in matched)
+        missed = sum(rarity[word] * max(0.0, SAID - score) for word, score in matched.items())
+        return missed / total if total else 0.0
 
     def _rank(
         self, query: QueryBundle, hits: Sequence[Hit], kind: Kind, asked: str
@@ -225,14 +262,14 @@ class QuoteAnswerer:
             + _LAST * np.array([n / len(hit.paper.sentences) for hit, n, _ in sentences])
         )
         quotes = [hit.paper.quote(span) for hit, _, span in sentences]
-        if kind is Kind.NUMBER:
-            score -= _NO_QUANTITY * np.array([not _QUANTITY.search(quote) for quote in quotes])
-            if _ASKS_FOR_A_GAIN.search(asked):
-                score += _GAIN * np.array([bool(_IS_A_GAIN.search(quote)) for quote in quotes])
-        if _ASKS_WHAT_IT_IS.search(asked):
-            score += _DEFINES_IT * np.array([bool(_DEFINES.search(quote)) for quote in quotes])
+        worth = _QUANTITY_WANTED if kind is Kind.NUMBER else _ANY_QUANTITY
+        score += worth * np.array([bool(_QUANTITY.search(quote)) for quote in quotes])
+        if kind is Kind.NUMBER and _ASKS_FOR_A_GAIN.search(asked):
+            score += _GAIN_WANTED * np.array([bool(_IS_A_GAIN.search(quote)) for quote in quotes])
         if not _ASKS_FOR_ASIDES.search(asked):
             score -= _ASIDE * np.array([bool(_ASIDES.search(quote)) for quote in quotes])
+        if _ASKS_WHAT_IT_IS.search(asked):
+            score += _DEFINES_IT * np.array([bool(_DEFINES.search(quote)) for quote in quotes])
         score = np.clip(score, 0, 1)
         return [
             Evidence(sentences[i][0].paper, sentences[i][2], float(score[i]), float(likeness[i]))
@@ -250,14 +287,17 @@ class QuoteAnswerer:
         best: dict[str, Evidence] = {}
         for evidence in ranked:
             best.setdefault(evidence.paper.paper_id, evidence)
-        floor = hits[0].score * _ON_TOPIC
-        return [best[hit.paper.paper_id] for hit in hits if hit.score >= floor]
+        listed, others = hits[: self._survey_papers], hits[self._survey_papers :]
+        top = hits[0].score
+        beside = others[-1].score if others else _BESIDE * top
+        floor = beside + _ON_TOPIC * (top - beside)
+        return [best[hit.paper.paper_id] for hit in listed if hit.score >= floor]
 
     def _two_sided(self, ranked: Sequence[Evidence]) -> list[Evidence]:
         """The best sentences of the two best papers, side by side."""
         sides = list(dict.fromkeys(e.paper.paper_id for e in ranked))[:2]
         by_side = [[e for e in ranked if e.paper.paper_id == side] for side in sides]
-        kept = [_distinct(of_side, self._max_sentences) for of_side in by_side]
+        kept = [_complementary(of_side, self._max_sentences) for of_side in by_side]
         said = [of_side[:_A_SIDE] for of_side in kept]
         more = sorted((e for of_side in kept for e in of_side[_A_SIDE:]), key=lambda e: -e.score)
         more = more[: max(self._max_sentences - sum(map(len, said)), 0)]
@@ -266,6 +306,21 @@ class QuoteAnswerer:
             for of_side, own in zip(said, sides, strict=True)
             for e in (*of_side, *(e for e in more if e.paper.paper_id == own))
         ]
+
+
+def _two_stand_out(hits: Sequence[Hit]) -> bool:
+    """Whether the two best papers, and not one alone, are ahead of the two behind them."""
+    scores = [hit.score for hit in hits[:4]]
+    if len(scores) < 4:
+        return len(scores) > 1
+    behind = fmean(scores[2:])
+    return scores[1] - behind >= _STANDS_OUT_TOO * (scores[0] - behind)
+
+
+def _unstated(asked: str, papers: Sequence[Paper]) -> str | None:
+    """What the question wants a quantity of, in units that none of the papers states."""
+    quotes = [paper.quote(span) for paper in papers for span in paper.sentences]
+    return next((want.words for want in wanted(asked) if not states(quotes, want)), None)
 
 
 def _mentions(paper: Paper, name: str) -> bool:
@@ -291,6 +346,31 @@ def _distinct(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
             break
         if not any(_repeats(candidate.quote, e.quote) for e in chosen):
             chosen.append(candidate)
+    return chosen
+
+
+def _complementary(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
+    """At most `limit` that do not repeat each other: what it is and how much come early.
+
+    Args:
+        evidence: Sentences of one paper, best first.
+        limit: How many at most.
+    """
+    chosen: list[Evidence] = []
+    left = list(evidence)
+    while left and len(chosen) < limit:
+        says_what = any(_DEFINES.search(e.quote) for e in chosen)
+        says_how_much = any(_QUANTITY.search(e.quote) for e in chosen)
+        best = max(
+            left,
+            key=lambda e: (
+                e.score
+                + _SAYS_WHAT_IT_IS * (not says_what and bool(_DEFINES.search(e.quote)))
+                + _SAYS_HOW_MUCH * (not says_how_much and bool(_QUANTITY.search(e.quote)))
+            ),
+        )
+        chosen.append(best)
+        left = [e for e in left if not _repeats(e.quote, best.quote)]
     return chosen
 
 

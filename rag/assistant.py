@@ -78,10 +78,8 @@ class Assistant:
         hits = self._hits(query, self._keep)
         draft = self._answerer.draft(query, hits, asked)
         events: Iterable[Event]
-        if unknown := self._answerer.unknown_names(asked):
-            events = [refuse(full, draft, self._never_mentioned(unknown))]
-        elif draft.confidence < self._min_confidence or not draft.evidence:
-            events = [refuse(full, draft, self._not_said(draft))]
+        if draft.confidence < self._min_confidence or not draft.evidence:
+            events = [refuse(full, draft, self._why_not(asked, draft))]
         elif self.writer:
             events = self.writer.write(cite(full, draft), _sources(draft, hits))
         else:
@@ -120,13 +118,12 @@ class Assistant:
         own_id = self.catalogue.resolve(paper_id)
         return self.catalogue.served([own_id]).get(own_id) if own_id else None
 
-    def _never_mentioned(self, names: list[str]) -> str:
-        return f"Nothing in {self._the_papers()} mentions {' or '.join(names)}."
-
-    def _not_said(self, draft: Draft) -> str:
-        if not draft.lacking:
-            return f"Nothing in {self._the_papers()} answers this."
-        return f"The nearest of {self._the_papers()} does not state “{draft.lacking}”."
+    def _why_not(self, asked: str, draft: Draft) -> str:
+        if unknown := self._answerer.unknown_names(asked):
+            return f"Nothing in {self._the_papers()} mentions {' or '.join(unknown)}."
+        if draft.lacking:
+            return f"The nearest of {self._the_papers()} does not state “{draft.lacking}”."
+        return f"Nothing in {self._the_papers()} answers this."
 
     def _the_papers(self) -> str:
         n_papers = len(self.catalogue)

@@ -6,7 +6,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
-from rag.answer import QuoteAnswerer
+from rag.answer import BESIDE_THE_POINT, QuoteAnswerer
 from rag.assistant import Assistant
 from rag.config import Config
 from rag.crossencode import CrossEncoded, load_cross_encoder
@@ -90,7 +90,7 @@ def _assemble(config: Config, index: Index, model: Model | None) -> Assistant:
             max_sentences=answering.max_sentences,
             survey_papers=answering.survey_papers,
         ),
-        keep=max(answering.papers, answering.survey_papers),
+        keep=max(answering.papers, answering.survey_papers + BESIDE_THE_POINT),
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
         writer=open_writer(config, index, model) if model else None,

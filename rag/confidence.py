@@ -1,20 +1,20 @@
 """How likely it is that the papers found answer a question, from a few signals one can read.
 
-A logistic model over six signals, fitted to the tune questions: those that the corpus answers,
-those that it does not, and those that it would not if their papers were taken out of it; and to
-questions of other fields and small talk. `docs/evaluation.md` says what each threshold refuses
-and what it costs.
+A logistic model over eight signals, fitted to questions over two corpora: those that the papers
+answer, those that they do not, and those that they would not if the right papers were taken out;
+and to questions of other fields and small talk. `docs/evaluation.md` says what each threshold
+refuses and what it costs.
 """
 
 import math
 from typing import NamedTuple
 
-# Fitted by maximum likelihood, answerable and unanswerable weighing alike; 0.95 AUROC on the tune
-# questions, cross-validated. A model of fourteen signals did no better (docs/experiments.md).
-_STANDING, _LEAD, _LIKENESS, _BIAS = 2.89, 10.3, 5.54, -3.59
-_UNKNOWN, _ABSENT, _LACKS = -2.16, -2.23, -32.0
+# Fitted by maximum likelihood, answerable and unanswerable weighing alike; cross-validated AUROC
+# 0.88, of a model of sixteen signals no more (docs/experiments.md).
+_STANDING, _LEAD, _LIKENESS, _UNMATCHED, _BIAS = 1.54, 7.25, 3.14, -14.5, -1.84
+_UNKNOWN, _ABSENT, _UNSTATED, _LACKS = -1.96, -2.07, -5.5, -25.0
 # A word that is asked for is in a paper, or something like it is, when its piece matches this well.
-_SAID = 0.5
+SAID = 0.5
 
 
 class Signals(NamedTuple):
@@ -26,10 +26,14 @@ class Signals(NamedTuple):
     """How far it is ahead of the mean of the next five, in [0, 1]."""
     likeness: float
     """Largest cosine of a chosen sentence to the question, in [0, 1]."""
+    unmatched: float
+    """How badly the best paper matches the question's words, by rarity, in [0, 1]: 0 is well."""
     unknown_name: bool
     """Whether the question names something that no paper mentions."""
     absent_name: bool
-    """Whether it has names, and the best paper mentions none of them."""
+    """Whether it has rare names, and the best papers mention none of them."""
+    unstated: str | None
+    """What it wants a quantity of, in units that the best papers do not state (`watts`)."""
     asked_for: float | None
     """How well the best papers match the thing asked for (`watts`), in [-1, 1].
 
@@ -40,13 +44,15 @@ class Signals(NamedTuple):
 
 def confidence(signals: Signals) -> float:
     """Probability that the papers answer, in (0, 1), if half of all questions were answerable."""
-    lacks = 0.0 if signals.asked_for is None else max(0.0, _SAID - signals.asked_for)
+    lacks = 0.0 if signals.asked_for is None else max(0.0, SAID - signals.asked_for)
     logit = (
         _STANDING * signals.standing
         + _LEAD * signals.lead
         + _LIKENESS * signals.likeness
+        + _UNMATCHED * signals.unmatched
         + _UNKNOWN * signals.unknown_name
         + _ABSENT * signals.absent_name
+        + _UNSTATED * (signals.unstated is not None)
         + _LACKS * lacks
         + _BIAS
     )
@@ -55,4 +61,4 @@ def confidence(signals: Signals) -> float:
 
 def is_lacking(signals: Signals) -> bool:
     """Whether what is asked for is what the papers do not say."""
-    return signals.asked_for is not None and signals.asked_for < _SAID
+    return signals.asked_for is not None and signals.asked_for < SAID

@@ -55,7 +55,7 @@ class Retrieval(Section):
     """`footnote`, or a baseline to measure it against."""
     depth: int = Field(default=200, ge=1)
     """Sentences taken by their vectors, and papers by their words, before fusion."""
-    dense_weight: float = Field(default=0.55, ge=0, le=1)
+    dense_weight: float = Field(default=0.43, ge=0, le=1)
     """Share of the vectors in the fused score; the rest is BM25's."""
     late_weight: float = Field(default=0.53, ge=0, le=1)
     """Share of late interaction after that; 0 leaves it out."""
@@ -76,7 +76,7 @@ class Answering(Section):
     """Sentences at most, but for surveys; fewer when the next ones are much worse."""
     survey_papers: int = Field(default=12, ge=1)
     """Papers, a line each, in the answer to a survey question."""
-    min_confidence: float = Field(default=0.28, ge=0, le=1)
+    min_confidence: float = Field(default=0.25, ge=0, le=1)
     """Least probability that the papers answer; below it the answer is a refusal."""
     max_question_chars: int = Field(default=4_000, ge=1)
     """Longer questions are an error."""

@@ -26,6 +26,8 @@ _MOST_A_TERM = 1.2 + 1
 # What a likely misspelling counts of what the word itself would; 0.5 lost on two data sets.
 _MISSPELT = 0.2
 _FOREIGN = 0.01
+# So many papers, or this share of all, are few.
+_FEW, _FEW_OF_ALL = 5, 0.01
 
 
 class LexicalIndex:
@@ -114,6 +116,11 @@ class LexicalIndex:
         with self._explained():
             searcher = self._index.searcher()
             return all(searcher.search(self._query(t), 1).hits for t in self.terms(name))
+
+    def is_rare(self, name: str) -> bool:
+        """Whether few papers have a word of a name; not when none has it, or it has no words."""
+        n_with = min((self.n_papers_with(term) for term in self.terms(name)), default=0)
+        return 0 < n_with <= max(_FEW, _FEW_OF_ALL * len(self))
 
     def search(self, question: str, *, depth: int) -> list[tuple[str, float]]:
         """Ids and scores of the papers that share words with the question, best first.

@@ -200,6 +200,11 @@ def quantities(text: str) -> list[Quantity]:
     return _sharing_units(text, chosen)
 
 
+def measure_of(unit: str) -> str:
+    """What a unit measures (`watts`: `w`), as in `Quantity.measures`; empty for another word."""
+    return _UNITS.get(unit.lower(), ("", 1.0))[0]
+
+
 def agreement(claimed: Quantity, stated: Quantity) -> Agreement:
     """Whether a claimed quantity follows from a stated one, whatever they are said of."""
     if claimed.turn and stated.turn and claimed.turn != stated.turn:

@@ -4,22 +4,32 @@ import re
 from enum import StrEnum
 
 _WORKS = (
-    r"papers|works|studies|publications|articles|authors|researchers|groups|systems|methods|"
-    r"approaches|techniques|frameworks|algorithms|solutions|benchmarks|surveys|datasets|tools|"
-    r"schemes|strategies|schedules|architectures|accelerators|engines|libraries|designs|ways"
+    r"papers|works(?! (?:best|better|well|with|by|as|like)\b)|studies|publications|articles|"
+    r"authors|researchers|groups|systems|methods|approaches|techniques|frameworks|algorithms|"
+    r"solutions|benchmarks|surveys|datasets|tools|schemes|strategies|schedules|architectures|"
+    r"accelerators|engines|libraries|designs|ways"
 )
+# `Who wrote it?` asks for a fact, `who has tried it?` for papers.
+_WHO = r"^who\b(?! (?:is|are|was|were|wrote|made|built|created|developed|invented|funded|paid)\b)"
 # No character fits two neighbouring parts of a pattern here: else a row of hyphens takes forever.
 _SURVEY = re.compile(
     rf"\b(?:which|what|any|all|list|show|find|name)\b(?:[^\w-]+[\w-]+){{0,3}}?[^\w-]+(?:{_WORKS})\b"
     r"(?!\s+(?:does|did|do|is|was)\b)"
     rf"|^[^\w-]*(?:[\w-]+[^\w-]+){{0,2}}?(?:{_WORKS})\s+(?:for|to|of|on|about|that|which|in)\b"
-    r"|\bpapers\b|^who\b|\b(?:overview of|survey of|state of the art in|literature on)\b",
+    rf"|(?<!two )\bpapers\b|{_WHO}"
+    r"|\b(?:overview of|survey of|state of the art in|literature on)\b"
+    r"|\b(?:all|any|what|which|some) (?:the )?(?:other )?(?:work|literature|research)\b"
+    r"|\bwhat (?:has been|was) (?:done|tried|proposed|published)\b|\bwhat is there\b",
     re.IGNORECASE,
 )
 _COMPARISON = re.compile(
-    r"\bcompar(?:e|ison)\b|\bversus\b|\bvs\b|\bdifferences?\b|\bdiffer\b|\bagainst\b.*\beach\b|"
-    r"\band\b.*\b(?:each|both)\b|\bboth\b.*\band\b",
+    r"\bcompar(?:e|es|ed|ing|ison)\b|\bversus\b|\bvs\b|\bdifferences?\b|\bdiffer\b|"
+    r"\bagainst\b.*\beach\b|\b(?:and|or)\b.*\b(?:each|both)\b|\b(?:each|both)\b.*\band\b|"
+    r"^[^\w]*(?:how do )?[\w-]+ (?:and|or) [\w-]+\b|\bagree\b|\btwo papers\b",
     re.IGNORECASE,
+)
+_ASKS_AGAIN = re.compile(
+    r"(?:[,;?.]|\band\b)\s+(?:and\s+)?(?:what|how|which|why|by how|is|does)\b", re.IGNORECASE
 )
 _NUMBER = re.compile(
     r"\bhow (?:much|many|fast|large|big|long|small|often|close|closely|far|high|low|quickly|"
@@ -36,6 +46,8 @@ _NAME = re.compile(
     r"[\w-]*(?:[A-Z][\w-]*[A-Z]|[a-z][A-Z]|[A-Za-z]\d|\d[A-Z])[\w-]*",
     re.ASCII,
 )
+# `70B` and `4K` are written like names, and are none.
+_AMOUNT = re.compile(r"\d+[A-Za-z]{1,2}")
 _CAPITALISED = re.compile(r"(?<=[\w,;:] )[A-Z][a-z]{2,}\b")
 # Elsewhere ordinary nouns have capitals too, as in German.
 _ENGLISH = re.compile(r"\b(?:the|what|how|which|why|does|do|is|are|of|and|for)\b", re.IGNORECASE)
@@ -61,6 +73,12 @@ _ANYTHING = re.compile(
     r"changes?|ideas?|effects?|key|main|differences?|more|much|many|us|of|the|an?)",
     re.IGNORECASE,
 )
+# Words that ask; they are seldom in abstracts, and so would look like rare ones.
+_ASKING = re.compile(
+    r"what|which|how|who|whom|whose|when|where|why|does|do|did|can|could|would|should|much|many|"
+    r"any|anyone|anybody|there|use[ds]?|using|per|via|between|than|about|i|me|my|we|our|you",
+    re.IGNORECASE,
+)
 
 
 class Kind(StrEnum):
@@ -78,25 +96,40 @@ class Kind(StrEnum):
     """A few sentences."""
 
 
-def kind_of(question: str) -> Kind:
-    """Judge by the question's own words, in English; what cannot be told is an explanation."""
+def kind_of(question: str, *, of_two: bool = True) -> Kind:
+    """Judge by the question's own words, in English; what cannot be told is an explanation.
+
+    Args:
+        question: The question.
+        of_two: Whether it may be a comparison; the papers found can tell that it is none.
+    """
     if _SURVEY.search(question):
         return Kind.SURVEY
-    if re.search(r"\bhow (?:much|many|large)\b", question, re.IGNORECASE):
-        return Kind.NUMBER
-    if _COMPARISON.search(question):
+    if of_two and _COMPARISON.search(question):
         return Kind.COMPARISON
     if _NUMBER.search(question):
         return Kind.NUMBER
     return Kind.FACT if _FACT.search(question) else Kind.EXPLANATION
 
 
+def asks_twice(question: str) -> bool:
+    """Whether a question asks for two things: `what is it, and how much faster?`."""
+    return bool(_ASKS_AGAIN.search(question))
+
+
 def names_in(question: str) -> list[str]:
     """The words of a question that are written like names, in order, each once."""
     found = [(m.start(), m.group().strip("-")) for m in _NAME.finditer(question)]
+    found = [(start, name) for start, name in found if not _AMOUNT.fullmatch(name)]
     if _ENGLISH.search(question):
         found += [(m.start(), m.group()) for m in _CAPITALISED.finditer(question)]
     return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def words_in(question: str) -> list[str]:
+    """The words of a question that say what it is about, in order, each once."""
+    found = re.findall(r"[^\W_]+", question)
+    return [word for word in dict.fromkeys(found) if not _ASKING.fullmatch(word)]
 
 
 def asked_for(question: str) -> list[str]:

@@ -135,11 +135,34 @@ class TokenIndex:
     def paper_scores(
         self, question: Pieces, weights: np.ndarray, paper_ids: Iterable[str]
     ) -> dict[str, float]:
-        """Weighted MaxSim of papers, in [-1, 1]; papers without pieces are left out."""
-        return {
-            paper_id: float(best @ weights / weights.sum())
-            for paper_id, best in self.piece_scores(question, paper_ids).items()
-        }
+        """How well papers match, in [-1, 1]; those without pieces are left out.
+
+        The mean of two weighted MaxSims: of the whole paper, and of the one sentence of it that
+        matches best, its title counting for every sentence. The first finds a paper that speaks of
+        everything that is asked, the second one that says it in one place.
+        """
+        found = self._find(paper_ids)
+        if not found or not len(question.starts):
+            return {}
+        similarities = self._similarities(question, found)
+        lengths = np.array([own.n_pieces for own in found])
+        papers = np.repeat(np.arange(len(found)), lengths)
+        numbers = np.concatenate(
+            [self._sentences[own.start : own.start + own.n_pieces] for own in found]
+        )
+        # Pieces lie in the order of the text: a sentence ends where its number or its paper does.
+        ends = (np.diff(numbers) != 0) | (np.diff(papers) != 0)
+        starts = np.concatenate([[0], np.flatnonzero(ends) + 1])
+        best = np.maximum.reduceat(similarities, starts, axis=0)
+        of_paper, is_title = papers[starts], numbers[starts] < 0
+        firsts = np.searchsorted(of_paper, np.arange(len(found)))
+        titles = np.full((len(found), best.shape[1]), -1.0, np.float32)
+        titles[of_paper[is_title]] = best[is_title]
+        shares = weights / weights.sum()
+        whole = np.maximum.reduceat(best, firsts, axis=0) @ shares
+        sentence = np.maximum.reduceat(np.maximum(best, titles[of_paper]) @ shares, firsts)
+        scores = (whole + sentence) / 2
+        return {own.paper_id: float(score) for own, score in zip(found, scores, strict=True)}
 
     def sentence_scores(
         self, question: Pieces, weights: np.ndarray, papers: Iterable[Paper]

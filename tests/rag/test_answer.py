@@ -39,6 +39,9 @@ class Words:
         corpus = {w for p in (ALPHA, BRAVO) for w in words(f"{p.title} {p.abstract}")}
         return set(words(name)) <= corpus
 
+    def is_rare(self, name: str) -> bool:
+        return self.knows(name)
+
 
 class Scores:
     def __init__(self, scores: dict[tuple[str, int], float]):
@@ -154,15 +157,21 @@ def test_a_comparison_is_as_long_as_other_answers_but_hears_both_sides():
 
 
 def test_what_no_paper_says_lowers_the_confidence_and_is_named():
-    asked = "How many watts does Alpha draw?"
+    asked = "How many shards does Alpha keep?"
     said, lacked = drafted(asked, {}), drafted(asked, {}, Lacking())
     assert said.confidence > 0.8
-    assert lacked.confidence < 0.28
-    assert (said.lacking, lacked.lacking) == (None, "watts")
+    assert lacked.confidence < 0.25
+    assert (said.lacking, lacked.lacking) == (None, "shards")
+
+
+def test_a_unit_that_no_paper_states_is_lacking():
+    draft = drafted("How many watts does Alpha draw?", {})
+    assert draft.lacking == "watts"
+    assert draft.confidence < drafted("How much faster does Alpha decode?", {}).confidence
 
 
 def test_a_paper_that_is_not_named_may_say_it_in_other_words():
-    assert drafted("How many watts does the cache draw?", {}, Lacking()).lacking is None
+    assert drafted("How many shards does the cache keep?", {}, Lacking()).lacking is None
 
 
 def test_no_papers_give_no_evidence():

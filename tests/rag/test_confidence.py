@@ -7,7 +7,15 @@ from rag.confidence import Signals, confidence, is_lacking
 
 share = st.floats(0, 1)
 signals = st.builds(
-    Signals, share, share, share, st.booleans(), st.booleans(), st.none() | st.floats(-1, 1)
+    Signals,
+    standing=share,
+    lead=share,
+    likeness=share,
+    unmatched=share,
+    unknown_name=st.booleans(),
+    absent_name=st.booleans(),
+    unstated=st.none() | st.just("watts"),
+    asked_for=st.none() | st.floats(-1, 1),
 )
 
 
@@ -22,6 +30,7 @@ def test_a_better_paper_never_lowers_it(found: Signals, more: float):
         standing=max(found.standing, more),
         lead=max(found.lead, more),
         likeness=max(found.likeness, more),
+        unmatched=min(found.unmatched, more),
     )
     assert confidence(better) >= confidence(found)
 
@@ -30,6 +39,12 @@ def test_a_better_paper_never_lowers_it(found: Signals, more: float):
 def test_an_unknown_name_lowers_it(found: Signals):
     known, unknown = found._replace(unknown_name=False), found._replace(unknown_name=True)
     assert confidence(unknown) <= confidence(known)
+
+
+@given(signals)
+def test_a_unit_that_is_not_stated_lowers_it(found: Signals):
+    stated, unstated = found._replace(unstated=None), found._replace(unstated="watts")
+    assert confidence(unstated) <= confidence(stated)
 
 
 @given(signals)
@@ -42,5 +57,6 @@ def test_what_is_lacking_lowers_it_and_what_is_not_does_not(found: Signals):
 
 
 def test_by_hand():
-    # 2.89 * 0.5 + 10.3 * 0.1 + 5.54 * 0.5 - 3.59 = 1.655, and 1 / (1 + exp(-1.655)) = 0.840
-    assert round(confidence(Signals(0.5, 0.1, 0.5, False, False, None)), 3) == 0.84
+    # 1.54 * 0.5 + 7.25 * 0.1 + 3.14 * 0.5 - 14.5 * 0.02 - 1.84 = 0.935
+    # and 1 / (1 + exp(-0.935)) = 0.718
+    assert round(confidence(Signals(0.5, 0.1, 0.5, 0.02, False, False, None, None)), 3) == 0.718

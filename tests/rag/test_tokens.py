@@ -48,6 +48,18 @@ def test_each_piece_takes_its_best_match_weighted(index: TokenIndex):
     assert scores == pytest.approx({ALPHA.paper_id: 0.75 * whole, BRAVO.paper_id: 0.25 * whole})
 
 
+def test_a_paper_that_says_it_in_one_sentence_comes_before_one_that_scatters_it(
+    index: TokenIndex,
+):
+    # Alpha's second sentence has 3 and 4; 1 and 4 stand in two. The title counts for each: 0 and 4.
+    scores = {
+        axes: index.paper_scores(asked(*axes), np.ones(2), [ALPHA.paper_id])[ALPHA.paper_id]
+        for axes in ((3, 4), (1, 4), (0, 4))
+    }
+    # Of the whole 0.5 each; of the best sentence 0.5, or half of that for one word of two.
+    assert scores == pytest.approx({(3, 4): 0.5, (1, 4): (0.5 + 0.25) / 2, (0, 4): 0.5})
+
+
 def test_the_title_counts_for_every_sentence(index: TokenIndex):
     scores = index.sentence_scores(asked(0, 4), np.ones(2), [ALPHA])[ALPHA.paper_id]
     assert scores == pytest.approx(np.array([0.25, 0.5]))
