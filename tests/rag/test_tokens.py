@@ -102,3 +102,9 @@ def test_a_damaged_folder_is_named(tmp_path: Path):
     (tmp_path / "tokens" / "rows.sqlite").write_bytes(b"junk" * 500)
     with pytest.raises(IndexDamagedError, match=r"token index .*tokens cannot be used"):
         TokenIndex(tmp_path / "tokens")
+
+
+def test_a_sentence_takes_its_own_best_match_alone(index: TokenIndex):
+    scores = index.sentence_scores(asked(2, 5), np.ones(2), [BRAVO, ALPHA])
+    assert scores[ALPHA.paper_id] == pytest.approx(np.array([0.25, 0.0]))
+    assert scores[BRAVO.paper_id] == pytest.approx(np.array([0.0, 0.25]))
