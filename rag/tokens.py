@@ -77,6 +77,8 @@ class TokenIndex:
             self._db.execute(_SCHEMA)
             file = folder / "projection.npy"
             self._projection = np.load(file) if file.is_file() else None
+        self._known: dict[str, _Row] = {}
+        self._version: int | None = None
         self._pieces: np.ndarray = np.empty((0, 0), np.int8)
         self._sentences: np.ndarray = np.empty(0, np.int16)
 
@@ -95,7 +97,7 @@ class TokenIndex:
 
         Their pieces stay in the files, where nothing points at them, until the next rebuild.
         """
-        with self._explained("written"), self._db:
+        with self._writing():
             self._db.executemany(
                 "DELETE FROM rows WHERE paper_id = ?", [(paper_id,) for paper_id in paper_ids]
             )
@@ -124,7 +126,7 @@ class TokenIndex:
                 rows.append((paper.paper_id, end, len(found.starts), mean.tobytes()))
                 end += len(found.starts)
         # Last, so that a row never points at what was not written; what has no row is overwritten.
-        with self._db:
+        with self._writing():
             self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", rows)
 
     def piece_scores(self, question: Pieces, paper_ids: Iterable[str]) -> Mapping[str, np.ndarray]:
@@ -139,10 +141,12 @@ class TokenIndex:
         self, question: Pieces, weights: np.ndarray, paper_ids: Iterable[str]
     ) -> dict[str, float]:
         """Weighted MaxSim of papers, in [-1, 1]; papers without pieces are left out."""
-        return {
-            paper_id: float(best @ weights / weights.sum())
-            for paper_id, best in self.piece_scores(question, paper_ids).items()
-        }
+        found = self._find(paper_ids)
+        if not found or not len(question.starts):
+            return {}
+        best = self._best_matches(question, found, _firsts(found))
+        scores = (best @ weights / weights.sum()).tolist()
+        return {own.paper_id: score for own, score in zip(found, scores, strict=True)}
 
     def sentence_scores(
         self, question: Pieces, weights: np.ndarray, papers: Iterable[Paper]
@@ -192,14 +196,35 @@ class TokenIndex:
                 raise
             raise unusable("token index", self._folder, error, done) from error
 
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """Change rows, all or none; what was read of them before is forgotten."""
+        try:
+            with self._explained("written"), self._db:
+                yield
+        finally:
+            # Another dictionary: one who reads meanwhile goes on filling the old one.
+            self._known = {}
+
     def _rows(self, paper_ids: Iterable[str]) -> list["_Row"]:
+        """What is known of papers, in the order asked for; those that are not here left out.
+
+        Each is read once for as long as nobody writes: two steps ask for some 200 a question.
+        """
+        wanted = list(paper_ids)
         with self._explained():
-            rows = self._db.execute(
-                "SELECT paper_id, start, n_pieces, mean FROM rows"
-                " WHERE paper_id IN (SELECT value FROM json_each(?))",
-                [json.dumps(list(paper_ids))],
-            )
-            return [_Row(*row) for row in rows]
+            (version,) = self._db.execute("PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._version, self._known = version, {}
+            known = self._known
+            if unread := [paper_id for paper_id in wanted if paper_id not in known]:
+                rows = self._db.execute(
+                    "SELECT paper_id, start, n_pieces, mean FROM rows"
+                    " WHERE paper_id IN (SELECT value FROM json_each(?))",
+                    [json.dumps(unread)],
+                )
+                known.update((row[0], _Row(*row)) for row in rows)
+        return [known[paper_id] for paper_id in wanted if paper_id in known]
 
     def _find(self, paper_ids: Iterable[str]) -> list["_Row"]:
         """Where the pieces of papers are, those without any left out; the files are mapped."""

@@ -70,6 +70,17 @@ def test_a_reader_sees_what_a_writer_added_after_it_was_opened(index: TokenIndex
     )
 
 
+def test_a_reader_forgets_what_a_writer_changed_or_removed(index: TokenIndex, tmp_path: Path):
+    both = [ALPHA.paper_id, BRAVO.paper_id]
+    reader = TokenIndex(tmp_path / "tokens")
+    for seen_by in (reader, index):
+        assert seen_by.paper_scores(asked(5), np.ones(1), both)[ALPHA.paper_id] == 0.0
+    index.replace([ALPHA], [pieces(ALPHA, 5, 5, 5, 5, 5)])
+    index.remove([BRAVO.paper_id])
+    for seen_by in (reader, index):
+        assert seen_by.paper_scores(asked(5), np.ones(1), both) == pytest.approx({both[0]: 0.5})
+
+
 def test_a_batch_that_was_cut_off_is_overwritten(index: TokenIndex, tmp_path: Path):
     with (tmp_path / "tokens" / "pieces.i8").open("ab") as file:
         file.write(b"\x7f" * 17)  # killed before its rows were written
