@@ -14,7 +14,6 @@ from rag.embed import Question, load_embedder, read_question
 from rag.generate import Writer
 from rag.generation import FOLDER, Card
 from rag.index import Index
-from rag.lexical import LexicalRetriever
 from rag.live import LiveAssistant
 from rag.llm import Model, load_model
 from rag.nli import load_nli
@@ -29,7 +28,6 @@ from rag.retrieve import (
     only_words,
 )
 from rag.stock import STOCK_BATCH, STOCK_TOKENS, StockRetriever
-from rag.store import DenseRetriever
 from rag.verify import Verifier
 
 
@@ -160,9 +158,7 @@ def _retriever(config: Config, index: Index) -> BaseRetriever:
         "bm25": only_words,
     }
     return HybridRetriever(
-        DenseRetriever(index.vectors, index.embedder, depth=depth),
-        LexicalRetriever(index.words, depth=depth),
-        fuse=fusions[system],
+        index.vectors, index.words, index.embedder, depth=depth, fuse=fusions[system]
     )
 
 

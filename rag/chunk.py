@@ -1,6 +1,7 @@
 """Cut papers into the passages that the vector index searches: their sentences."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
@@ -51,7 +52,12 @@ def parse_chunk_id(chunk: str) -> dict[str, str | int]:
     return {"paper_id": paper_id, "version": version, "sentence": int(number)}
 
 
-def bare_node(node_id: str, metadata: Mapping[str, str | int]) -> TextNode:
+def paper_of_chunk(chunk: str) -> str:
+    """The paper's id in an id of `chunk_id`."""
+    return chunk.rpartition("@")[0]
+
+
+def bare_node(node_id: str, metadata: Mapping[str, Any]) -> TextNode:
     """A node without text, for what a search has found.
 
     Copied: to make and check hundreds of them takes longer than the search.

@@ -14,6 +14,7 @@ from llama_index.core.schema import QueryBundle
 
 from rag.errors import EmbeddingError
 from rag.pieces import Pieces, unit_rows
+from rag.processor import computes_in_bfloat16, one_thread
 
 if TYPE_CHECKING:
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding
@@ -59,19 +60,12 @@ def load_embedder(
         ) from error
 
 
-def computes_in_bfloat16() -> bool:
-    """Whether this processor has instructions for bfloat16; without them it is slower."""
-    import torch
-
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-
-
 def read_question(embedder: BaseEmbedding, text: str) -> Question:
     """Embed a question; a sentence-transformers model gives its pieces in the same pass."""
     if not _is_local(embedder):
         return Question(text, embedding=embedder.get_query_embedding(text))
-    [(vector, pieces)] = _encode(embedder, [text], "query")
+    with one_thread():
+        [(vector, pieces)] = _encode(embedder, [text], "query")
     return Question(text, embedding=vector.tolist(), pieces=pieces)
 
 

@@ -1,4 +1,4 @@
-"""Words of papers, kept by tantivy and searched by BM25 as a LlamaIndex retriever."""
+"""Words of papers, kept by tantivy and searched by BM25."""
 
 import math
 import unicodedata
@@ -7,11 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import tantivy
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle
 from tantivy import Filter, Occur, Query
 
-from rag.chunk import bare_node
 from rag.errors import IndexDamagedError, is_fault, unusable
 from rag.schema import Paper
 
@@ -160,21 +157,6 @@ class LexicalIndex:
             fuzzy = Query.fuzzy_term_query(schema, "text", term, distance=edits)
             return Query.boost_query(fuzzy, _MISSPELT * _MOST_A_TERM * self.idf(term))
         return Query.term_query(schema, "text", term)
-
-
-class LexicalRetriever(BaseRetriever):
-    """Papers by BM25: one node a paper, its id the paper's, without text."""
-
-    def __init__(self, index: LexicalIndex, *, depth: int):
-        super().__init__()
-        self._index = index
-        self._depth = depth
-
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [
-            NodeWithScore(node=bare_node(paper_id, {"paper_id": paper_id}), score=score)
-            for paper_id, score in self._index.search(query_bundle.query_str, depth=self._depth)
-        ]
 
 
 def _schema() -> tantivy.Schema:

@@ -50,15 +50,13 @@ class LateInteraction(BaseNodePostprocessor):
         for paper_id, score in late.items():
             signals = by_paper[paper_id].node.metadata.setdefault("signals", {})
             signals["late interaction"] = score
-        return _best_first(
+        scores = {paper_id: node.get_score() for paper_id, node in by_paper.items()}
+        return _rescored(
+            by_paper,
             [
-                NodeWithScore(
-                    node=node.node,
-                    score=self.weight * max(late.get(paper_id, node.get_score()), 0.0)
-                    + (1 - self.weight) * node.get_score(),
-                )
-                for paper_id, node in by_paper.items()
-            ]
+                self.weight * max(late.get(paper_id, score), 0.0) + (1 - self.weight) * score
+                for paper_id, score in scores.items()
+            ],
         )
 
 
@@ -86,19 +84,15 @@ class Neighbours(BaseNodePostprocessor):
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         del query_bundle
-        likeness = self._likeness([node.node.metadata["paper_id"] for node in nodes])
+        by_paper = {node.node.metadata["paper_id"]: node for node in nodes}
+        likeness = self._likeness(list(by_paper))
         scores = np.array([node.get_score() for node in nodes])
         weights = likeness.sum(axis=1)
         around = np.where(
             weights > 0, likeness @ scores / np.where(weights > 0, weights, 1), scores
         )
         drawn = (1 - self.weight) * scores + self.weight * around
-        return _best_first(
-            [
-                NodeWithScore(node=node.node, score=float(score))
-                for node, score in zip(nodes, drawn, strict=True)
-            ]
-        )
+        return _rescored(by_paper, drawn.tolist())
 
     def _likeness(self, paper_ids: Sequence[str]) -> np.ndarray:
         """Of each paper to its nearest among these, 0 to the others; float32, (n, n), in [0, 1]."""
@@ -181,5 +175,13 @@ def _word_around(text: str, start: int, end: int) -> str:
     return text[start:end]
 
 
-def _best_first(nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-    return sorted(nodes, key=lambda n: (-n.get_score(), n.node.metadata["paper_id"]))
+def _rescored(
+    by_paper: Mapping[str, NodeWithScore], scores: Sequence[float]
+) -> list[NodeWithScore]:
+    """Nodes with new scores, given in their order, best first; ties go to the smaller id."""
+    best_first = sorted(
+        (-score, paper_id) for paper_id, score in zip(by_paper, scores, strict=True)
+    )
+    return [
+        NodeWithScore(node=by_paper[paper_id].node, score=-score) for score, paper_id in best_first
+    ]

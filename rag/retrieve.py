@@ -1,14 +1,21 @@
 """Find papers: vectors and words, fused."""
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import fsum
 
 from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index_instrumentation import get_dispatcher
 
-from rag.lexical import LexicalRetriever
-from rag.store import DenseRetriever
+from rag.chunk import bare_node, paper_of_chunk, parse_chunk_id
+from rag.errors import EmbeddingError
+from rag.lexical import LexicalIndex
+from rag.store import CosineChroma
+
+_dispatcher = get_dispatcher(__name__)
 
 Scores = Mapping[str, float]
 Fusion = Callable[[Scores, Scores], list[tuple[str, float]]]
@@ -18,33 +25,63 @@ Fusion = Callable[[Scores, Scores], list[tuple[str, float]]]
 class HybridRetriever(BaseRetriever):
     """One node a paper: its best passage, scored by vectors and words together, best first."""
 
-    def __init__(self, dense: DenseRetriever, lexical: LexicalRetriever, *, fuse: Fusion):
+    def __init__(
+        self,
+        vectors: CosineChroma,
+        words: LexicalIndex,
+        embedder: BaseEmbedding,
+        *,
+        depth: int,
+        fuse: Fusion,
+    ):
         super().__init__()
-        self._dense = dense
-        self._lexical = lexical
+        self._vectors = vectors
+        self._words = words
+        self._embedder = embedder
+        self._depth = depth
         self._fuse = fuse
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        words = {n.node.node_id: n for n in self._lexical.retrieve(query_bundle)}
-        passages = best_passages(self._dense.retrieve(query_bundle))
-        by_words = {paper_id: node.get_score() for paper_id, node in words.items()}
-        by_vectors = {paper_id: node.get_score() for paper_id, node in passages.items()}
-        # A paper found by its words alone has no passage yet.
-        nodes = {paper_id: node.node for paper_id, node in {**words, **passages}.items()}
-        for paper_id, node in nodes.items():
-            found = {"vectors": by_vectors.get(paper_id), "words": by_words.get(paper_id)}
-            node.metadata["signals"] = {k: s for k, s in found.items() if s is not None}
-        return [
-            NodeWithScore(node=nodes[paper_id], score=score)
-            for paper_id, score in self._fuse(by_vectors, by_words)
-        ]
+        words = dict(self._by_words(query_bundle))
+        passages = best_passages(self._by_vectors(query_bundle))
+        vectors = {paper_id: cosine for paper_id, (_, cosine) in passages.items()}
+        nodes: list[NodeWithScore] = []
+        for paper_id, score in self._fuse(vectors, words):
+            found = {"vectors": vectors.get(paper_id), "words": words.get(paper_id)}
+            signals = {name: value for name, value in found.items() if value is not None}
+            # A paper found by its words alone has no passage yet.
+            passage, _ = passages.get(paper_id, (None, 0.0))
+            where = parse_chunk_id(passage) if passage else {"paper_id": paper_id}
+            node = bare_node(passage or paper_id, {**where, "signals": signals})
+            nodes.append(NodeWithScore(node=node, score=score))
+        return nodes
+
+    @_dispatcher.span
+    def _by_words(self, query_bundle: QueryBundle) -> list[tuple[str, float]]:
+        return self._words.search(query_bundle.query_str, depth=self._depth)
+
+    @_dispatcher.span
+    def _by_vectors(self, query_bundle: QueryBundle) -> list[tuple[str, float]]:
+        # A question without a vector yet is given one, so that later steps need not embed it again.
+        if query_bundle.embedding is None:
+            query_bundle.embedding = self._embedder.get_query_embedding(query_bundle.query_str)
+        if not all(map(math.isfinite, query_bundle.embedding)):
+            raise EmbeddingError("the embedder returned a vector that is not finite")
+        return self._vectors.nearest(query_bundle.embedding, depth=self._depth)
 
 
-def best_passages(chunks: list[NodeWithScore]) -> dict[str, NodeWithScore]:
-    """The best chunk of each paper, by paper id, in the order of `chunks`, which is best first."""
-    best: dict[str, NodeWithScore] = {}
-    for chunk in chunks:
-        best.setdefault(chunk.node.metadata["paper_id"], chunk)
+def best_passages(chunks: Iterable[tuple[str, float]]) -> dict[str, tuple[str, float]]:
+    """The best chunk of each paper and its score, by paper id.
+
+    Args:
+        chunks: Ids of chunks with their scores, best first.
+
+    Returns:
+        In the order of `chunks`.
+    """
+    best: dict[str, tuple[str, float]] = {}
+    for chunk, score in chunks:
+        best.setdefault(paper_of_chunk(chunk), (chunk, score))
     return best
 
 

@@ -9,8 +9,8 @@ from llama_index_instrumentation import get_dispatcher
 
 # What a person calls the steps; other spans are parts of these.
 _STAGES = {
-    "DenseRetriever.retrieve": "vectors",
-    "LexicalRetriever.retrieve": "words",
+    "HybridRetriever._by_vectors": "vectors",
+    "HybridRetriever._by_words": "words",
     "StockRetriever.retrieve": "stock",
     "LateInteraction._postprocess_nodes": "late interaction",
     "Neighbours._postprocess_nodes": "neighbours",

@@ -1,6 +1,5 @@
-"""Vectors of chunks, kept by Chroma and searched as a LlamaIndex retriever."""
+"""Vectors of chunks, kept by Chroma as a LlamaIndex vector store."""
 
-import math
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -18,19 +17,13 @@ from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
 from chromadb.errors import NotFoundError
 from filelock import ReadWriteLock
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
-from llama_index.core.vector_stores.types import (
-    BasePydanticVectorStore,
-    VectorStoreQuery,
-    VectorStoreQueryResult,
-)
+from llama_index.core.schema import BaseNode, QueryBundle
+from llama_index.core.vector_stores.types import VectorStoreQueryResult
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
 from rag.chunk import bare_node, chunk_id, parse_chunk_id
-from rag.errors import EmbeddingError, IndexDamagedError, is_fault, unusable
+from rag.errors import IndexDamagedError, is_fault, unusable
 from rag.pieces import unit_rows
 from rag.schema import Paper
 
@@ -123,21 +116,34 @@ class CosineChroma(ChromaVectorStore):
         where: dict[str, Any] | None,
         **kwargs: Any,  # noqa: ANN401
     ) -> VectorStoreQueryResult:
+        found = self.nearest(query_embeddings, depth=n_results, where=where or None, **kwargs)
+        return VectorStoreQueryResult(
+            nodes=[bare_node(id_, parse_chunk_id(id_)) for id_, _ in found],
+            similarities=[cosine for _, cosine in found],
+            ids=[id_ for id_, _ in found],
+        )
+
+    def nearest(
+        self,
+        vector: Sequence[float],
+        *,
+        depth: int,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> list[tuple[str, float]]:
+        """Ids of the chunks nearest to a vector with their cosines, best first, at most `depth`.
+
+        Without the nodes that `query` makes of them, which take longer than the search.
+        """
         with self._explained():
             found = self._collection.query(
-                query_embeddings=[query_embeddings],
-                n_results=n_results,
-                where=where or None,
+                query_embeddings=np.array([vector], np.float32),
+                n_results=depth,
                 # Its id says all that is read of a chunk; its metadata take longer than the search.
                 include=["distances"],
                 **kwargs,
             )
         ids, distances = found["ids"][0], (found["distances"] or [[]])[0]
-        return VectorStoreQueryResult(
-            nodes=[bare_node(id_, parse_chunk_id(id_)) for id_ in ids],
-            similarities=[1 - distance for distance in distances],
-            ids=ids,
-        )
+        return [(id_, 1 - distance) for id_, distance in zip(ids, distances, strict=True)]
 
     @contextmanager
     def _explained(self, done: str = "read") -> Generator[None]:
@@ -282,27 +288,3 @@ def _unusable(place: str, error: BaseException, done: str = "used") -> IndexDama
         )
     folder = None if place.startswith(_SERVER) else Path(place.removeprefix(_FOLDER))
     return unusable(_FOLDER.strip() if folder else place, folder, error, done)
-
-
-class DenseRetriever(BaseRetriever):
-    """Chunks whose vectors lie nearest the question's, from any LlamaIndex vector store."""
-
-    def __init__(self, store: BasePydanticVectorStore, embedder: BaseEmbedding, *, depth: int):
-        super().__init__()
-        self._store = store
-        self._embedder = embedder
-        self._depth = depth
-
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        # A question without a vector yet is given one, so that later steps need not embed it again.
-        if query_bundle.embedding is None:
-            query_bundle.embedding = self._embedder.get_query_embedding(query_bundle.query_str)
-        if not all(map(math.isfinite, query_bundle.embedding)):
-            raise EmbeddingError("the embedder returned a vector that is not finite")
-        result = self._store.query(
-            VectorStoreQuery(query_embedding=query_bundle.embedding, similarity_top_k=self._depth)
-        )
-        return [
-            NodeWithScore(node=node, score=score)
-            for node, score in zip(result.nodes or (), result.similarities or (), strict=True)
-        ]

@@ -22,6 +22,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from rag.errors import is_fault, unusable
+from rag.maxsim import best_matches
 from rag.pieces import Pieces, unit_rows
 from rag.schema import Paper
 
@@ -31,7 +32,6 @@ WIDTH = 128
 _MIN_PIECES_A_COMPONENT = 4
 # A unit vector of 128 numbers has none above 0.5 but by accident; such a one is clipped.
 _SCALE = 254.0
-_BLOCK = 2048
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -54,6 +54,11 @@ class _Row(NamedTuple):
     n_pieces: int
     mean: bytes
 
+    @property
+    def rows(self) -> slice:
+        """Where its pieces are."""
+        return slice(self.start, self.start + self.n_pieces)
+
 
 class TokenIndex:
     """Pieces of all papers. One writer at a time; readers see what was complete when they asked."""
@@ -72,6 +77,8 @@ class TokenIndex:
             self._db.execute(_SCHEMA)
             file = folder / "projection.npy"
             self._projection = np.load(file) if file.is_file() else None
+        self._known: dict[str, _Row] = {}
+        self._version: int | None = None
         self._pieces: np.ndarray = np.empty((0, 0), np.int8)
         self._sentences: np.ndarray = np.empty(0, np.int16)
 
@@ -90,7 +97,7 @@ class TokenIndex:
 
         Their pieces stay in the files, where nothing points at them, until the next rebuild.
         """
-        with self._explained("written"), self._db:
+        with self._writing():
             self._db.executemany(
                 "DELETE FROM rows WHERE paper_id = ?", [(paper_id,) for paper_id in paper_ids]
             )
@@ -119,7 +126,7 @@ class TokenIndex:
                 rows.append((paper.paper_id, end, len(found.starts), mean.tobytes()))
                 end += len(found.starts)
         # Last, so that a row never points at what was not written; what has no row is overwritten.
-        with self._db:
+        with self._writing():
             self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", rows)
 
     def piece_scores(self, question: Pieces, paper_ids: Iterable[str]) -> Mapping[str, np.ndarray]:
@@ -127,9 +134,7 @@ class TokenIndex:
         found = self._find(paper_ids)
         if not found or not len(question.starts):
             return {}
-        similarities = self._similarities(question, found)
-        starts = np.cumsum([0, *(own.n_pieces for own in found[:-1])])
-        best = np.maximum.reduceat(similarities, starts, axis=0)
+        best = self._best_matches(question, found, _firsts(found))
         return {own.paper_id: of_paper for own, of_paper in zip(found, best, strict=True)}
 
     def paper_scores(
@@ -144,25 +149,16 @@ class TokenIndex:
         found = self._find(paper_ids)
         if not found or not len(question.starts):
             return {}
-        similarities = self._similarities(question, found)
-        lengths = np.array([own.n_pieces for own in found])
-        papers = np.repeat(np.arange(len(found)), lengths)
-        numbers = np.concatenate(
-            [self._sentences[own.start : own.start + own.n_pieces] for own in found]
-        )
-        # Pieces lie in the order of the text: a sentence ends where its number or its paper does.
-        ends = (np.diff(numbers) != 0) | (np.diff(papers) != 0)
-        starts = np.concatenate([[0], np.flatnonzero(ends) + 1])
-        best = np.maximum.reduceat(similarities, starts, axis=0)
-        of_paper, is_title = papers[starts], numbers[starts] < 0
-        firsts = np.searchsorted(of_paper, np.arange(len(found)))
-        titles = np.full((len(found), best.shape[1]), -1.0, np.float32)
-        titles[of_paper[is_title]] = best[is_title]
+        best, numbers, firsts = self._by_run(question, found)
+        lengths = np.diff([*firsts, len(best)])
+        has_title = numbers[firsts] < 0
+        titles = np.where(has_title[:, None], best[firsts], np.float32(-1))
         shares = weights / weights.sum()
+        of_sentences = np.maximum(best, np.repeat(titles, lengths, axis=0)) @ shares
+        sentence = np.maximum.reduceat(of_sentences, firsts)
         whole = np.maximum.reduceat(best, firsts, axis=0) @ shares
-        sentence = np.maximum.reduceat(np.maximum(best, titles[of_paper]) @ shares, firsts)
-        scores = (whole + sentence) / 2
-        return {own.paper_id: float(score) for own, score in zip(found, scores, strict=True)}
+        scores = ((whole + sentence) / 2).tolist()
+        return {own.paper_id: score for own, score in zip(found, scores, strict=True)}
 
     def sentence_scores(
         self, question: Pieces, weights: np.ndarray, papers: Iterable[Paper]
@@ -176,15 +172,12 @@ class TokenIndex:
         found = self._find(by_id)
         if not found or not len(question.starts):
             return {}
-        similarities = self._similarities(question, found)
+        best, numbers, firsts = self._by_run(question, found)
         scores: dict[str, np.ndarray] = {}
-        first = 0
-        for own in found:
-            of_paper = similarities[first : first + own.n_pieces]
-            numbers = self._sentences[own.start : own.start + own.n_pieces]
-            best = _by_sentence(of_paper, numbers, len(by_id[own.paper_id].sentences))
-            scores[own.paper_id] = best @ weights / weights.sum()
-            first += own.n_pieces
+        for own, first, end in zip(found, firsts, [*firsts[1:], len(best)], strict=True):
+            n_sentences = len(by_id[own.paper_id].sentences)
+            of_paper = _by_sentence(best[first:end], numbers[first:end], n_sentences)
+            scores[own.paper_id] = of_paper @ weights / weights.sum()
         return scores
 
     def paper_vectors(self, paper_ids: Sequence[str]) -> np.ndarray:
@@ -209,14 +202,35 @@ class TokenIndex:
                 raise
             raise unusable("token index", self._folder, error, done) from error
 
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """Change rows, all or none; what was read of them before is forgotten."""
+        try:
+            with self._explained("written"), self._db:
+                yield
+        finally:
+            # Another dictionary: one who reads meanwhile goes on filling the old one.
+            self._known = {}
+
     def _rows(self, paper_ids: Iterable[str]) -> list["_Row"]:
+        """What is known of papers, in the order asked for; those that are not here left out.
+
+        Each is read once for as long as nobody writes: two steps ask for some 200 a question.
+        """
+        wanted = list(paper_ids)
         with self._explained():
-            rows = self._db.execute(
-                "SELECT paper_id, start, n_pieces, mean FROM rows"
-                " WHERE paper_id IN (SELECT value FROM json_each(?))",
-                [json.dumps(list(paper_ids))],
-            )
-            return [_Row(*row) for row in rows]
+            (version,) = self._db.execute("PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._version, self._known = version, {}
+            known = self._known
+            if unread := [paper_id for paper_id in wanted if paper_id not in known]:
+                rows = self._db.execute(
+                    "SELECT paper_id, start, n_pieces, mean FROM rows"
+                    " WHERE paper_id IN (SELECT value FROM json_each(?))",
+                    [json.dumps(unread)],
+                )
+                known.update((row[0], _Row(*row)) for row in rows)
+        return [known[paper_id] for paper_id in wanted if paper_id in known]
 
     def _find(self, paper_ids: Iterable[str]) -> list["_Row"]:
         """Where the pieces of papers are, those without any left out; the files are mapped."""
@@ -230,34 +244,49 @@ class TokenIndex:
                 raise ValueError(f"its files end before piece {end:,}")
         return found
 
-    def _similarities(self, question: Pieces, found: Sequence["_Row"]) -> np.ndarray:
-        """Products of the question's pieces with those of all papers, one paper after the other.
+    def _by_run(
+        self, question: Pieces, found: Sequence["_Row"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Best match of the question's pieces in each title and sentence of papers, end to end.
 
         Returns:
-            float32, (pieces of the papers, pieces of the question).
+            float32, (n_runs, pieces of the question), in [-1, 1]; the number of the sentence that
+            each run is, -1 for a title, which comes first; and where each paper's runs begin.
+        """
+        numbers = np.concatenate([self._sentences[own.rows] for own in found])
+        firsts = _firsts(found)
+        begins = np.append(True, numbers[1:] != numbers[:-1])
+        begins[firsts] = True
+        starts = np.flatnonzero(begins)
+        best = self._best_matches(question, found, starts)
+        return best, numbers[starts], np.searchsorted(starts, firsts)
+
+    def _best_matches(
+        self, question: Pieces, found: Sequence["_Row"], starts: np.ndarray
+    ) -> np.ndarray:
+        """Best match of the question's pieces in each run of the papers' pieces, end to end.
+
+        Returns:
+            float32, (len(starts), pieces of the question), in [-1, 1].
         """
         assert self._projection is not None  # noqa: S101 - a paper was found
-        asked = (unit_rows(question.vectors @ self._projection) / _SCALE).T
-        pieces = np.concatenate(
-            [self._pieces[own.start : own.start + own.n_pieces] for own in found]
+        asked = unit_rows(question.vectors @ self._projection) / _SCALE
+        return best_matches(
+            asked, np.concatenate([self._pieces[own.rows] for own in found]), starts
         )
-        products = np.empty((len(pieces), asked.shape[1]), np.float32)
-        # In blocks that stay in the processor's cache as floats: three times as fast as at once.
-        for first in range(0, len(pieces), _BLOCK):
-            block = pieces[first : first + _BLOCK].astype(np.float32)
-            np.matmul(block, asked, out=products[first : first + _BLOCK])
-        return products
 
     def _map(self, end: int) -> None:
         """Map the files as far as `end` pieces, unless they already are."""
         if end <= len(self._sentences) or self._projection is None:
             return
-        pieces = np.memmap(self._folder / "pieces.i8", np.int8, mode="r")
+        # As plain arrays: each slice of a memmap is made one anew, and that takes longer than it.
+        pieces = np.asarray(np.memmap(self._folder / "pieces.i8", np.int8, mode="r"))
         self._pieces = pieces[
             : len(pieces) // self._projection.shape[1] * self._projection.shape[1]
         ]
         self._pieces = self._pieces.reshape(-1, self._projection.shape[1])
-        self._sentences = np.memmap(self._folder / "sentences.i16", np.int16, mode="r")
+        sentences = np.memmap(self._folder / "sentences.i16", np.int16, mode="r")
+        self._sentences = np.asarray(sentences)
 
     def _compact(self, vectors: np.ndarray) -> np.ndarray:
         projected = unit_rows(vectors @ self._projection)
@@ -283,16 +312,24 @@ def _sentence_numbers(paper: Paper, pieces: Pieces) -> np.ndarray:
     return (np.searchsorted(starts, in_abstract, side="right") - 1).astype(np.int16)
 
 
-def _by_sentence(similarities: np.ndarray, numbers: np.ndarray, n_sentences: int) -> np.ndarray:
-    """Best match of each question piece in each sentence or the title; (n_sentences, pieces)."""
-    best = np.full((n_sentences, similarities.shape[1]), -1.0, np.float32)
-    title = similarities[numbers < 0]
-    if len(title):
-        best[:] = title.max(axis=0)
-    for number in range(n_sentences):
-        of_sentence = similarities[numbers == number]
-        if len(of_sentence):
-            best[number] = np.maximum(best[number], of_sentence.max(axis=0))
+def _firsts(found: Sequence[_Row]) -> np.ndarray:
+    """Where each paper's pieces begin when they are laid end to end."""
+    return np.cumsum([0, *(own.n_pieces for own in found[:-1])])
+
+
+def _by_sentence(runs: np.ndarray, numbers: np.ndarray, n_sentences: int) -> np.ndarray:
+    """Best match of each question piece in each sentence or the title; (n_sentences, pieces).
+
+    Args:
+        runs: Best matches in runs of pieces, (n_runs, pieces).
+        numbers: The sentence that each run lies in, -1 for the title.
+        n_sentences: How many sentences there are, those without pieces included.
+    """
+    best = np.full((n_sentences, runs.shape[1]), -1.0, np.float32)
+    of_title = runs[numbers < 0]
+    if len(of_title):
+        best[:] = of_title.max(axis=0)
+    np.maximum.at(best, numbers[numbers >= 0], runs[numbers >= 0])
     return best
 
 

@@ -1,7 +1,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llama_index.core.schema import NodeWithScore, TextNode
 
 from rag.retrieve import best_passages, fuse_scores
 
@@ -51,9 +50,8 @@ def test_a_paper_that_the_vectors_did_not_find_never_outdoes_one_they_did(
 
 
 def test_the_best_passage_of_each_paper_is_its_first():
-    def chunk(paper_id: str, number: int) -> NodeWithScore:
-        node = TextNode(id_=f"{paper_id}#{number}", metadata={"paper_id": paper_id})
-        return NodeWithScore(node=node, score=0.5)
-
-    best = best_passages([chunk("b", 2), chunk("a", 0), chunk("b", 1)])
-    assert [node.node.node_id for node in best.values()] == ["b#2", "a#0"]
+    best = best_passages([("b@1#2", 0.9), ("doi:10.1/a#1@2#0", 0.8), ("b@1#1", 0.7)])
+    assert list(best.items()) == [
+        ("b", ("b@1#2", 0.9)),
+        ("doi:10.1/a#1", ("doi:10.1/a#1@2#0", 0.8)),
+    ]

@@ -82,6 +82,17 @@ def test_a_reader_sees_what_a_writer_added_after_it_was_opened(index: TokenIndex
     )
 
 
+def test_a_reader_forgets_what_a_writer_changed_or_removed(index: TokenIndex, tmp_path: Path):
+    both = [ALPHA.paper_id, BRAVO.paper_id]
+    reader = TokenIndex(tmp_path / "tokens")
+    for seen_by in (reader, index):
+        assert seen_by.paper_scores(asked(5), np.ones(1), both)[ALPHA.paper_id] == 0.0
+    index.replace([ALPHA], [pieces(ALPHA, 5, 5, 5, 5, 5)])
+    index.remove([BRAVO.paper_id])
+    for seen_by in (reader, index):
+        assert seen_by.paper_scores(asked(5), np.ones(1), both) == pytest.approx({both[0]: 0.5})
+
+
 def test_a_batch_that_was_cut_off_is_overwritten(index: TokenIndex, tmp_path: Path):
     with (tmp_path / "tokens" / "pieces.i8").open("ab") as file:
         file.write(b"\x7f" * 17)  # killed before its rows were written
@@ -114,3 +125,9 @@ def test_a_damaged_folder_is_named(tmp_path: Path):
     (tmp_path / "tokens" / "rows.sqlite").write_bytes(b"junk" * 500)
     with pytest.raises(IndexDamagedError, match=r"token index .*tokens cannot be used"):
         TokenIndex(tmp_path / "tokens")
+
+
+def test_a_sentence_takes_its_own_best_match_alone(index: TokenIndex):
+    scores = index.sentence_scores(asked(2, 5), np.ones(2), [BRAVO, ALPHA])
+    assert scores[ALPHA.paper_id] == pytest.approx(np.array([0.25, 0.0]))
+    assert scores[BRAVO.paper_id] == pytest.approx(np.array([0.0, 0.25]))

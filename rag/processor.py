@@ -1,0 +1,48 @@
+"""What this machine's processor does well, and how much of it a question may take."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cache
+
+
+def computes_in_bfloat16() -> bool:
+    """Whether this processor has instructions for bfloat16; without them it is slower."""
+    return _has("avx512_bf16", "amx_bf16", "bf16")
+
+
+def multiplies_bytes() -> bool:
+    """Whether this processor has instructions that sum products of bytes."""
+    return _has("avx512_vnni", "avx_vnni", "amx_int8")
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Compute on the thread that asks, for sums that are too short to be shared out.
+
+    Threads of one sum wait for each other at every step: with anything else on the machine, such
+    as a second question, a sum of four milliseconds then takes up to half a second.
+    """
+    import torch
+
+    threads = _threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@cache
+def _threads() -> int:
+    """How many threads torch computes on, read before any question has changed it."""
+    import torch
+
+    return torch.get_num_threads()
+
+
+@cache
+def _has(*instructions: str) -> bool:
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in instructions)
