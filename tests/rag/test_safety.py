@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 HASHING = {"name": "tests.hashing:HashEmbedding"}
 # `FOOTNOTE_TEST_KILLS=100 FOOTNOTE_TEST_PAPERS=folder pytest tests/rag/test_safety.py -k kill`
 KILLS = int(os.environ.get("FOOTNOTE_TEST_KILLS", "8"))
-PAPERS = Path(os.environ.get("FOOTNOTE_TEST_PAPERS", SAMPLE))
+PAPERS = Path(os.environ.get("FOOTNOTE_TEST_PAPERS", SAMPLE)).absolute()
 ALPHA = {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."}
 BRAVO = {"title": "Bravo: Routing", "abstract": "Bravo routes questions to models. It is cheap."}
 LATER = ALPHA | {"abstract": "Alpha now keeps zebras in a stable. The rest is new. It has a third."}
