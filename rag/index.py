@@ -290,9 +290,8 @@ class Index:
         found: dict[str, Paper] = {}
         faults: list[str] = []
         for name in names:
-            papers = list(self.catalogue.get([name]).values()) or self.catalogue.find(
-                [f"title:{identity_key(name)}"]
-            )
+            own_id = self.catalogue.resolve(name)
+            papers = list(self.catalogue.get([own_id]).values()) if own_id else self._titled(name)
             if len(papers) == 1:
                 found[papers[0].paper_id] = papers[0]
             else:
@@ -301,6 +300,9 @@ class Index:
         if faults:
             raise PaperError(f"{'; '.join(faults)}; `footnote papers --json` lists ids and titles")
         return list(found.values())
+
+    def _titled(self, name: str) -> list[Paper]:
+        return self.catalogue.find([f"title:{identity_key(name)}"])
 
     def remove(self, paper_ids: list[str]) -> None:
         """Take papers out of the catalogue, and then out of everything derived from it.

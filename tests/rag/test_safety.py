@@ -238,6 +238,13 @@ def test_a_removal_that_was_killed_is_not_cited_and_is_finished(
     assert found_disagreeing(config) == []
 
 
+def test_a_paper_can_be_removed_by_every_id_it_is_known_by(config: Config):
+    take_in(config, ALPHA, BRAVO)
+    take_in(config, ALPHA | {"arxiv_id": "2309.06180"}, name="known.jsonl")
+    index = open_index(config)
+    assert [p.title for p in index.named(["arxiv:2309.06180"])] == [ALPHA["title"]]
+
+
 def test_the_last_paper_can_be_removed(config: Config):
     take_in(config, ALPHA)
     take_out(config, ALPHA["title"])
