@@ -272,8 +272,8 @@ def _word_faults(generation: Generation, catalogue: Catalogue) -> list[str]:
     lost = 0
     for papers in _served(catalogue):
         for paper in papers:
-            found = generation.words.search(paper.title, depth=_FAR)
-            lost += bool(generation.words.terms(paper.title)) and paper.paper_id not in dict(found)
+            words = generation.words
+            lost += bool(words.terms(paper.title)) and not words.finds(paper.paper_id, paper.title)
     found = [f"word index does not find {lost} papers by their titles"] if lost else []
     return found + _compared("word index", generation.words.paper_ids(), catalogue)
 

@@ -38,6 +38,8 @@ _COLLECTION = "chunks"
 _FOLDER, _SERVER = "vector store ", "Chroma server "
 # Neighbours looked at: with Chroma's default of 100 the order of the same index moved between runs.
 _SEARCHED = 400
+# Of two vectors nearer than this a search may give either: they are the same but for rounding.
+_SAME = 1e-5
 # What is kept of a chunk; its text is in the catalogue.
 _KEPT = ("paper_id", "version", "sentence")
 # Most that Chroma takes at once is some 5,000; smaller transactions are shorter waits for readers.
@@ -95,6 +97,8 @@ class CosineChroma(ChromaVectorStore):
     def unreachable(self, ids: Sequence[str], *, depths: Sequence[int]) -> list[str]:
         """Which of these chunks a search by their own vector does not find.
 
+        One that stands behind so many of the same vector that nothing else is found is not lost.
+
         Args:
             ids: Chunks that are here.
             depths: How many neighbours to look at; the next is tried with what one has missed.
@@ -105,10 +109,16 @@ class CosineChroma(ChromaVectorStore):
                     break
                 held = self._collection.get(ids=list(ids), include=["embeddings"])
                 found = self._collection.query(
-                    query_embeddings=np.asarray(held["embeddings"]), n_results=depth, include=[]
-                )["ids"]
-                pairs = zip(held["ids"], found, strict=True)
-                ids = [id_ for id_, near in pairs if id_ not in near]
+                    query_embeddings=np.asarray(held["embeddings"]),
+                    n_results=depth,
+                    include=["distances"],
+                )
+                rows = zip(held["ids"], found["ids"], found["distances"] or [], strict=True)
+                ids = [
+                    id_
+                    for id_, near, distances in rows
+                    if id_ not in near and not (near and distances[-1] < _SAME)
+                ]
         return list(ids)
 
     def count(self) -> int:

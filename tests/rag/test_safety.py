@@ -412,6 +412,24 @@ def test_a_file_that_ends_whoever_reads_it_ends_the_doctors_helper_alone(
     assert found_disagreeing(config) == []
 
 
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param(
+            [{"abstract": "All is the same. " * 300}], id="one-paper-of-the-same-sentence"
+        ),
+        pytest.param(
+            [{"abstract": f"The first of this one is {n} long. And the end."} for n in range(300)],
+            id="many-papers-of-the-same-title",
+        ),
+    ],
+)
+def test_what_is_there_hundreds_of_times_is_not_lost(config: Config, records: list[dict[str, str]]):
+    take_in(config, BRAVO, *({"title": "Introduction"} | record for record in records))
+    assert len(open_index(config).catalogue) == len(records) + 1
+    assert found_disagreeing(config) == []
+
+
 def test_a_full_disk_is_said_and_costs_nothing(tmp_path: Path, config: Config):
     """A limit on the size of files stands for the disk: writes fail in the same places."""
     take_in(config, ALPHA, BRAVO)
