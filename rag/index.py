@@ -253,6 +253,8 @@ class Index:
         self._catch_up(on_progress)
         if self.catalogue.state().generation is None:
             return  # there are no papers
+        if self.generation().is_worn:
+            self._compact(on_progress)
         if reason := self._miscounted():
             self._say(f"{reason}; making the index anew from the catalogue")
             self.rebuild(on_progress)
@@ -269,7 +271,7 @@ class Index:
         made: Generation | None = None
         while papers := self.catalogue.after(last, _BATCH):
             chunks, pieces = self._embedded(papers)
-            made = made or self._make(chunks, pieces)
+            made = made or self._make(self._card(chunks, pieces))
             made.add(papers, chunks, pieces)
             last = papers[-1].paper_id
             done += len(papers)
@@ -279,6 +281,19 @@ class Index:
         else:
             made.seal()
             self.catalogue.switch(made.name)
+        self._clean_up()
+
+    def _compact(self, on_progress: Progress) -> None:
+        """Leave what was deleted behind: copy what is left to a generation of its own."""
+        worn, total, done, last = self.generation(), self.catalogue.count_served(), 0, ""
+        made = self._make(worn.card)
+        while papers := self.catalogue.served_after(last, _BATCH):
+            made.copy(worn, papers)
+            last = papers[-1].paper_id
+            done += len(papers)
+            on_progress("compacting", done, total)
+        made.seal()
+        self.catalogue.switch(made.name)
         self._clean_up()
 
     def named(self, names: Iterable[str]) -> list[Paper]:
@@ -395,7 +410,7 @@ class Index:
         while papers := self.catalogue.pending(_BATCH):
             chunks, pieces = self._embedded(papers)
             if self.catalogue.state().generation is None:
-                self.catalogue.begin(self._make(chunks, pieces).name)
+                self.catalogue.begin(self._make(self._card(chunks, pieces)).name)
             if chunks:
                 self.check_dimension(chunks[0].get_embedding())
             self.generation().add(papers, chunks, pieces)
@@ -418,9 +433,11 @@ class Index:
         self.embedder(chunks)
         return chunks, piece_vectors(self.embedder, [paper_text(paper) for paper in papers])
 
-    def _make(self, chunks: list[TextNode], pieces: list[Pieces] | None) -> Generation:
+    def _card(self, chunks: list[TextNode], pieces: list[Pieces] | None) -> Card:
         dimension = len(chunks[0].get_embedding()) if chunks else None
-        card = self._asked.model_copy(update={"dimension": dimension, "pieces": bool(pieces)})
+        return self._asked.model_copy(update={"dimension": dimension, "pieces": bool(pieces)})
+
+    def _make(self, card: Card) -> Generation:
         name = f"{int(time.time())}-{uuid4().hex[:8]}"
         made = Generation.make(self._generations / name, card)
         self._opened = name, made

@@ -94,6 +94,15 @@ class CosineChroma(ChromaVectorStore):
         with self._explained():
             return set(self._collection.get(include=[])["ids"])
 
+    def chunks(self, ids: Sequence[str]) -> list[BaseNode]:
+        """Those of these chunks that are here, with their vectors, without text."""
+        with self._explained():
+            held = self._collection.get(ids=list(ids), include=["embeddings"])
+        return [
+            bare_node(id_, parse_chunk_id(id_)).model_copy(update={"embedding": vector.tolist()})
+            for id_, vector in zip(held["ids"], np.asarray(held["embeddings"]), strict=True)
+        ]
+
     def unreachable(self, ids: Sequence[str], *, depths: Sequence[int]) -> list[str]:
         """Which of these chunks a search by their own vector does not find.
 

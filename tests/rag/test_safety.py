@@ -254,6 +254,46 @@ def test_the_last_paper_can_be_removed(config: Config):
     assert found_disagreeing(config) == []
 
 
+def test_what_was_removed_is_left_behind_without_embedding_anything(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("rag.generation._LEAST_WORN", 3)
+    take_in(config, ALPHA, BRAVO)
+    [first] = (config.index / "generations").iterdir()
+    assistant = open_assistant(config)
+    take_out(config, ALPHA["title"])  # 2 chunks gone, 2 left
+    take_in(config, ALPHA)
+    assert [first] == list((config.index / "generations").iterdir())
+    monkeypatch.setattr("rag.index.Index._embedded", None)
+    take_out(config, BRAVO["title"])  # 4 gone, 2 left
+    [second] = (config.index / "generations").iterdir()
+    assert second != first
+    assert found_disagreeing(config) == []
+    assert open_index(config).problems() == []
+    assert "blocks" in assistant.ask("where does Alpha keep blocks?").answer
+    monkeypatch.undo()
+    take_in(config, BRAVO)
+    assert found_disagreeing(config) == []
+
+
+def test_a_copy_that_was_interrupted_costs_nothing(config: Config, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("rag.generation._LEAST_WORN", 1)
+    take_in(config, ALPHA, BRAVO, LATER | {"title": "Charlie"})
+
+    def stop(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.catalogue.Catalogue.switch", stop)
+        with pytest.raises(KeyboardInterrupt):
+            take_out(config, "Charlie", BRAVO["title"])
+    assert len(list((config.index / "generations").iterdir())) == 2
+    assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
+    take_in(config, BRAVO)
+    assert len(list((config.index / "generations").iterdir())) == 1
+    assert found_disagreeing(config) == []
+
+
 @pytest.mark.parametrize("part", ["chroma", "words", "tokens", "card.json"])
 def test_a_part_that_is_gone_is_restored_with_a_word(
     config: Config, capsys: pytest.CaptureFixture[str], part: str
