@@ -21,7 +21,7 @@ from llama_index.core.schema import TextNode
 
 from rag import lock
 from rag.catalogue import Catalogue
-from rag.chunk import chunk_paper
+from rag.chunk import chunk_paper, embedded_length
 from rag.embed import piece_vectors
 from rag.errors import (
     IndexBusyError,
@@ -430,7 +430,8 @@ class Index:
 
     def _embedded(self, papers: list[Paper]) -> tuple[list[TextNode], list[Pieces] | None]:
         chunks = [chunk for paper in papers for chunk in chunk_paper(paper)]
-        self.embedder(chunks)
+        # A batch is as wide as its longest text, so those of like length go together.
+        self.embedder(sorted(chunks, key=embedded_length))
         return chunks, piece_vectors(self.embedder, [paper_text(paper) for paper in papers])
 
     def _card(self, chunks: list[TextNode], pieces: list[Pieces] | None) -> Card:
