@@ -361,6 +361,34 @@ def test_a_rebuild_answers_from_the_old_index_until_the_new_one_is_whole(
     assert found_disagreeing(config) == []
 
 
+def test_an_open_assistant_takes_up_the_embedder_of_a_rebuild(config: Config):
+    take_in(config, ALPHA, BRAVO)
+    assistant = open_assistant(config)
+    before = assistant.ask("where does Alpha keep blocks?")
+    for other in ({"name": "tests.hashing:WideHashEmbedding"}, HASHING):
+        rebuild(config_for(config.index, embedder=other))
+        after = assistant.ask("where does Alpha keep blocks?")
+        assert (after.answer, after.sources) == (before.answer, before.sources)
+        assert open_index(config).generation().card.embedder == other["name"]
+
+
+def test_an_embedder_of_a_rebuild_that_cannot_be_taken_up_is_named(config: Config):
+    take_in(config, ALPHA, BRAVO)
+    assistant = open_assistant(config)
+    rebuild(config)
+    [generation] = (config.index / "generations").iterdir()
+    card = (generation / "card.json").read_text()
+    (generation / "card.json").write_text(card.replace("HashEmbedding", "GoneEmbedding"))
+    with pytest.raises(
+        IndexMismatchError,
+        match=r"embedder 'tests.hashing:GoneEmbedding' cannot be loaded: .*: start this program "
+        "again, with the settings it was made with",
+    ):
+        assistant.ask("where does Alpha keep blocks?")
+    (generation / "card.json").write_text(card)
+    assert "blocks" in assistant.ask("where does Alpha keep blocks?").answer
+
+
 def test_readers_of_an_index_that_is_written_see_whole_papers_only(config: Config):
     """Twenty readers ask while papers are taken in, changed, removed and the index is rebuilt."""
     take_in(config, ALPHA, BRAVO)
