@@ -285,15 +285,19 @@ class Index:
 
     def _compact(self, on_progress: Progress) -> None:
         """Leave what was deleted behind: copy what is left to a generation of its own."""
+        self._say("more was removed from the index than is left; copying what is left")
         worn, total, done, last = self.generation(), self.catalogue.count_served(), 0, ""
-        made = self._make(worn.card)
-        while papers := self.catalogue.served_after(last, _BATCH):
-            made.copy(worn, papers)
-            last = papers[-1].paper_id
-            done += len(papers)
-            on_progress("compacting", done, total)
-        made.seal()
-        self.catalogue.switch(made.name)
+        try:
+            made = self._make(worn.card)
+            while papers := self.catalogue.served_after(last, _BATCH):
+                made.copy(worn, papers)
+                last = papers[-1].paper_id
+                done += len(papers)
+                on_progress("copying", done, total)
+            made.seal()
+            self.catalogue.switch(made.name)
+        except IndexDamagedError as error:  # a full disk, say: all is well but for the room
+            self._say(f"{_without_step(str(error))}; what was removed still takes its room")
         self._clean_up()
 
     def named(self, names: Iterable[str]) -> list[Paper]:

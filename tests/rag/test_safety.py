@@ -19,7 +19,12 @@ import pytest
 from ingest.pipeline import ingest
 from rag.build import open_assistant, open_index
 from rag.config import Config, load_config
-from rag.errors import IndexBusyError, IndexFolderError, IndexMismatchError
+from rag.errors import (
+    IndexBusyError,
+    IndexDamagedError,
+    IndexFolderError,
+    IndexMismatchError,
+)
 from rag.generation import disagreements
 from rag.index import Index
 from tests.conftest import ROOT, SAMPLE
@@ -292,6 +297,31 @@ def test_a_copy_that_was_interrupted_costs_nothing(config: Config, monkeypatch: 
     take_in(config, BRAVO)
     assert len(list((config.index / "generations").iterdir())) == 1
     assert found_disagreeing(config) == []
+
+
+def test_a_copy_that_has_no_room_is_said_and_costs_nothing(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("rag.generation._LEAST_WORN", 1)
+    take_in(config, ALPHA, BRAVO, LATER | {"title": "Charlie"})
+
+    def full(*_args: object) -> None:
+        raise IndexDamagedError("vector store x cannot be written: No space left; free some space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.generation.Generation.copy", full)
+        take_out(config, "Charlie", BRAVO["title"])
+    copying, failed = capsys.readouterr().err.splitlines()
+    assert copying == (
+        "footnote: more was removed from the index than is left; copying what is left"
+    )
+    assert failed == (
+        "footnote: vector store x cannot be written: No space left; "
+        "what was removed still takes its room"
+    )
+    assert len(list((config.index / "generations").iterdir())) == 1
+    assert found_disagreeing(config) == []
+    assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
 
 
 @pytest.mark.parametrize("part", ["chroma", "words", "tokens", "card.json"])
