@@ -192,6 +192,27 @@ def test_an_index_whose_vectors_a_server_holds(server: str, tmp_path: Path):
     assert "routes" in open_assistant(config).ask("what does Bravo route?").answer
 
 
+def test_what_a_server_holds_is_copied_without_what_was_removed(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("rag.generation._LEAST_WORN", 1)
+    config = config_for(tmp_path / "index", server)
+    file = tmp_path / "papers.jsonl"
+    names = ("Alpha", "Bravo", "Charlie")
+    records = [{"title": n, "abstract": f"{n} keeps blocks on disk. It is fast."} for n in names]
+    file.write_text("\n".join(map(json.dumps, records)))
+    ingest([file], open_index(config, create=True), lambda *_: None)
+    index = open_index(config)
+    old = index.generation()
+    with index.writing():
+        index.remove([p.paper_id for p in index.named(["Alpha", "Bravo"])])
+    assert index.generation().name != old.name
+    assert disagreements(index.catalogue, index.generation()) == []
+    assert "Charlie" in open_assistant(config).ask("what does Charlie keep?").answer
+    with pytest.raises(IndexDamagedError, match=r"cannot be used: .*run `footnote rebuild`"):
+        open_server(server, f"footnote-{old.name}")
+
+
 def test_a_server_that_refuses_or_never_answers_is_named(tmp_path: Path):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
