@@ -164,11 +164,12 @@ class Generation:
 
     @property
     def is_worn(self) -> bool:
-        """Whether more chunks were deleted than are left.
+        """Whether more chunks were deleted than are left, if any are.
 
         Neither Chroma's graph nor the token files give their room back: questions become slower.
         """
-        return self._n_removed() > max(_LEAST_WORN, self.vectors.count())
+        n_left, n_removed = self.vectors.count(), self._n_removed()
+        return 0 < n_left < n_removed and n_removed >= _LEAST_WORN
 
     def _note_removed(self, n_chunks: int) -> None:
         with self._explained():

@@ -250,7 +250,11 @@ def test_a_paper_can_be_removed_by_every_id_it_is_known_by(config: Config):
     assert [p.title for p in index.named(["arxiv:2309.06180"])] == [ALPHA["title"]]
 
 
-def test_the_last_paper_can_be_removed(config: Config):
+@pytest.mark.parametrize("least_worn", [1, 1_000])
+def test_the_last_paper_can_be_removed(
+    config: Config, monkeypatch: pytest.MonkeyPatch, least_worn: int
+):
+    monkeypatch.setattr("rag.generation._LEAST_WORN", least_worn)
     take_in(config, ALPHA)
     take_out(config, ALPHA["title"])
     with pytest.raises(IndexFolderError, match="is empty"):
