@@ -333,7 +333,7 @@ class Index:
         self.update(_unwatched)
 
     def problems(self) -> list[str]:
-        """What does not agree with the catalogue, a line each; empty when all is well.
+        """What does not agree with the catalogue, a line each with what to do; empty for none.
 
         Real questions are asked of every part, by another process: a damaged file may end it.
         """
@@ -345,13 +345,14 @@ class Index:
             return [str(error)]
         n_papers, n_pending = len(self.catalogue), self.catalogue.count_pending()
         if n_pending:
-            found.append(f"{n_pending} of {n_papers} papers are not indexed")
+            next_step = "the next command that asks or takes in finishes them"
+            found.append(f"{n_pending} of {n_papers} papers are not indexed; {next_step}")
         if not n_papers:
             found.append(f"index {self.folder} is empty; run `footnote ingest PATH` to fill it")
-        found += (faults := generation.faults(thorough=True))
-        if any("is not there" in fault for fault in faults):
-            return found
-        return found + probe(self.folder)
+        faults = generation.faults(thorough=True)
+        if not any("is not there" in fault for fault in faults):
+            faults += probe(self.folder)
+        return found + [f if "; " in f else f"{f}; run `footnote rebuild`" for f in faults]
 
     def _is_whole(self) -> bool:
         try:

@@ -490,7 +490,9 @@ def test_damage_is_found_and_what_asks_next_restores_it(
     config = config_for(Path(shutil.copytree(hashed_sample, tmp_path / "index")))
     file = max(config.index.rglob(name), key=lambda f: f.stat().st_size)
     file.write_bytes(damage(file.read_bytes()))
-    assert open_index(config).problems() != []
+    problems = open_index(config).problems()
+    assert problems
+    assert all("; run `footnote rebuild`" in problem for problem in problems)
     said = run("ask", "What is NanoFlow?", index=config.index)
     assert "[1] NanoFlow" in said
     assert "making the index anew" in said
