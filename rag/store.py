@@ -38,7 +38,7 @@ _COLLECTION = "chunks"
 _FOLDER, _SERVER = "vector store ", "Chroma server "
 # Neighbours looked at: with Chroma's default of 100 the order of the same index moved between runs.
 _SEARCHED = 400
-# Of two vectors nearer than this a search may give either: they are the same but for rounding.
+# Vectors nearer to each other than this are the same but for rounding.
 _SAME = 1e-5
 # What is kept of a chunk; its text is in the catalogue.
 _KEPT = ("paper_id", "version", "sentence")
@@ -106,7 +106,8 @@ class CosineChroma(ChromaVectorStore):
     def unreachable(self, ids: Sequence[str], *, depths: Sequence[int]) -> list[str]:
         """Which of these chunks a search by their own vector does not find.
 
-        One that stands behind so many of the same vector that nothing else is found is not lost.
+        One whose vector others have too is found with any of them: Chroma's graph does not always
+        reach each of hundreds that are the same.
 
         Args:
             ids: Chunks that are here.
@@ -126,7 +127,7 @@ class CosineChroma(ChromaVectorStore):
                 ids = [
                     id_
                     for id_, near, distances in rows
-                    if id_ not in near and not (near and distances[-1] < _SAME)
+                    if id_ not in near and not (near and distances[0] < _SAME)
                 ]
         return list(ids)
 

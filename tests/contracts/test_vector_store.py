@@ -134,6 +134,15 @@ def test_a_fresh_store_is_empty(opened: Open):
     assert (opened().count(), opened().ids(), nearest(opened(), 0)) == (0, set(), [])
 
 
+def test_a_vector_that_others_have_too_is_found_with_any_of_them(opened: Open):
+    store = opened()
+    papers = [paper(f"Paper {n}", "All is the same.") for n in range(40)]
+    for each in papers:
+        add(store, each, 0)
+    ids = [chunk_id(p, 0) for p in papers]
+    assert store.unreachable(ids, depths=(1, 2)) == []
+
+
 def test_every_sentence_is_found_after_many_deletes_and_additions(opened: Open):
     """Chroma 1.5.9 is reported to lose records to queries after many of these."""
     store, random = opened(), np.random.default_rng(0)

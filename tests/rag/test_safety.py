@@ -516,21 +516,10 @@ def test_a_file_that_ends_whoever_reads_it_ends_the_doctors_helper_alone(
     assert found_disagreeing(config) == []
 
 
-@pytest.mark.parametrize(
-    "records",
-    [
-        pytest.param(
-            [{"abstract": "All is the same. " * 300}], id="one-paper-of-the-same-sentence"
-        ),
-        pytest.param(
-            [{"abstract": f"The first of this one is {n} long. And the end."} for n in range(300)],
-            id="many-papers-of-the-same-title",
-        ),
-    ],
-)
-def test_what_is_there_hundreds_of_times_is_not_lost(config: Config, records: list[dict[str, str]]):
-    take_in(config, BRAVO, *({"title": "Introduction"} | record for record in records))
-    assert len(open_index(config).catalogue) == len(records) + 1
+def test_hundreds_of_papers_of_one_title_are_not_lost(config: Config):
+    abstracts = [f"The first of this one is {n} long. And the end." for n in range(300)]
+    take_in(config, BRAVO, *({"title": "Introduction", "abstract": a} for a in abstracts))
+    assert len(open_index(config).catalogue) == 301
     assert found_disagreeing(config) == []
 
 
