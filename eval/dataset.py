@@ -38,15 +38,22 @@ class Dataset(NamedTuple):
     questions: tuple[Question, ...]
 
 
-def load_questions(file: Path, papers: Iterable[Paper]) -> Dataset:
+def load_questions(
+    file: Path, papers: Iterable[Paper], aliases: Mapping[str, str] | None = None
+) -> Dataset:
     """Read a question file and resolve the titles that its judgements name.
+
+    Args:
+        file: Of JSON objects, one a line.
+        papers: All papers of the index.
+        aliases: Paper ids by the further ids under which they are found.
 
     Raises:
         DatasetError: The file is absent or empty, or any of its lines has a fault: not JSON, a
             wrong or missing field, an id that occurred before, a title that no paper was ever
             seen under. All faults are listed.
     """
-    ids = _ids_by_name(papers)
+    ids = _ids_by_name(papers, aliases or {})
     questions: list[Question] = []
     faults: list[str] = []
     seen: set[str] = set()
@@ -100,8 +107,9 @@ def load_beir(folder: Path, split: str = "test") -> tuple[list[Paper], Dataset]:
     return list(papers.values()), Dataset(folder.name, tuple(questions))
 
 
-def _ids_by_name(papers: Iterable[Paper]) -> Mapping[str, str]:
-    ids: dict[str, str] = {}
+def _ids_by_name(papers: Iterable[Paper], aliases: Mapping[str, str]) -> Mapping[str, str]:
+    # Before the papers: an alias that is now another paper's own name means that one.
+    ids = {_name_key(alias): paper_id for alias, paper_id in aliases.items()}
     for paper in papers:
         for name in (paper.paper_id, paper.title, *paper.titles):
             ids[_name_key(name)] = paper.paper_id

@@ -103,7 +103,8 @@ def _prepare(
         config = config.model_copy(update={"index": out / "index"})
         _index(config, papers, on_progress)
         return config, dataset
-    return config, load_questions(source, open_index(config).catalogue.papers())
+    catalogue = open_index(config).catalogue
+    return config, load_questions(source, catalogue.papers(), catalogue.aliases())
 
 
 def _index(config: Config, papers: Sequence[Paper], on_progress: Progress) -> None:

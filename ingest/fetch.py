@@ -61,6 +61,8 @@ class Fetcher:
         attempts: int,
         page_bytes: int,
         fresh_s: float,
+        kept_s: float,
+        kept_bytes: float,
     ):
         """Prepare; nothing is asked yet.
 
@@ -73,6 +75,9 @@ class Fetcher:
             attempts: Requests for one page until it is given up.
             page_bytes: A larger answer is refused.
             fresh_s: A page fetched less long ago is not asked for again.
+            kept_s: One fetched longer ago is deleted when this is closed.
+            kept_bytes: And the oldest ones, until the others are no more than this; what is fresh
+                is kept in any case.
         """
         self.service = service
         self._cache = cache
@@ -81,6 +86,8 @@ class Fetcher:
         self._attempts = attempts
         self._page_bytes = page_bytes
         self._fresh_s = fresh_s
+        self._kept_s = kept_s
+        self._kept_bytes = kept_bytes
         self._next_request = 0.0
         # Bodies are asked for as they are: a compressed one may be a thousand times its size.
         self._client = httpx.Client(
@@ -238,8 +245,24 @@ class Fetcher:
         self._next_request = time.monotonic() + self._interval_s
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Let the connection go, and pages that are old."""
         self._client.close()
+        n_bytes, now = 0, time.time()
+        for fetched, files in _by_page(self._cache):
+            n_bytes += sum(file.stat().st_size for file in files)
+            is_old = now - fetched > self._kept_s or n_bytes > self._kept_bytes
+            if is_old and now - fetched > self._fresh_s:
+                for file in files:
+                    file.unlink(missing_ok=True)
+
+
+def _by_page(cache: Path) -> list[tuple[float, list[Path]]]:
+    """The files of each page, its note and drafts included, with its time; newest first."""
+    pages: dict[str, list[Path]] = {}
+    for file in cache.glob("*"):
+        pages.setdefault(file.name.split(".")[0], []).append(file)
+    dated = [(max(file.stat().st_mtime for file in files), files) for files in pages.values()]
+    return sorted(dated, reverse=True)
 
 
 def _explained(body: bytes) -> str | None:

@@ -1,11 +1,12 @@
 """From files to an index, as in the upper half of the architecture diagram."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ingest.identity import record_fingerprint, regroup, to_paper
-from ingest.record import MAX_SENTENCES, Refusal, SourceRecord
+from ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRecord
 from ingest.services import fetch_pages, is_locator, parse_locator
 from ingest.sources import Meter, count_bytes, find_files, printable, read_source
 from rag.catalogue import Catalogue, Part, Regrouping
@@ -198,13 +199,21 @@ def _store(records: list[SourceRecord], catalogue: Catalogue, tally: _Tally) -> 
             except ValueError:
                 tally.refuse(record, "nothing is left of its title or abstract once cleaned")
                 continue
-            if (n_sentences := len(paper.sentences)) > MAX_SENTENCES:
-                tally.refuse(
-                    record, f"abstract of {n_sentences:,} sentences, more than {MAX_SENTENCES}"
-                )
+            if reason := _too_long(paper):
+                tally.refuse(record, reason)
                 continue
             parts.append(Part(part_id, paper))
     change = regroup(parts, catalogue)
     known = catalogue.get(paper.paper_id for paper, _ in change.papers)
     catalogue.regroup(change)
     tally.count(change, known)
+
+
+def _too_long(paper: Paper) -> str | None:
+    """Why an abstract is none; None for one that can be."""
+    if (n_sentences := len(paper.sentences)) > MAX_SENTENCES:
+        return f"abstract of {n_sentences:,} sentences, more than {MAX_SENTENCES}"
+    times = Counter(paper.quote(span) for span in paper.sentences)
+    if times and (most := max(times.values())) > MAX_REPEATS:
+        return f"abstract that says one sentence {most:,} times, more than {MAX_REPEATS}"
+    return None

@@ -9,6 +9,8 @@ MAX_TITLE_CHARS = 1_000
 MAX_ABSTRACT_CHARS = 20_000
 # The longest abstract at hand has 18; each is embedded by itself.
 MAX_SENTENCES = 500
+# Hundreds of the same vector cut Chroma's graph in two: other papers are then not found in it.
+MAX_REPEATS = 50
 # Shorter than any sentence worth quoting.
 MIN_ABSTRACT_CHARS = 20
 

@@ -111,6 +111,8 @@ def fetch_pages(
         attempts=sources.attempts,
         page_bytes=int(sources.page_mb * 1_000_000),
         fresh_s=sources.fresh_h * 3_600,
+        kept_s=sources.kept_days * 86_400,
+        kept_bytes=sources.kept_mb * 1_000_000,
     )
     pages = _arxiv_pages if arxiv else _daily_pages
     try:

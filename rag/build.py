@@ -11,6 +11,7 @@ from rag.assistant import Assistant
 from rag.config import Config
 from rag.crossencode import CrossEncoded, load_cross_encoder
 from rag.embed import Question, load_embedder, read_question
+from rag.errors import EmbeddingError, IndexMismatchError
 from rag.generate import Writer
 from rag.generation import FOLDER, Card
 from rag.index import Index
@@ -65,13 +66,51 @@ def open_assistant(config: Config, *, writes: bool = True) -> Assistant:
     index.make_whole()
     # Once, whatever is opened anew.
     _, model = index.embedder, load_writing_model(config) if writes else None
-    return LiveAssistant(index.catalogue, partial(_assemble, config, index, model))
+    followed = _Followed(config, index)
+    return LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model))
+
+
+class _Followed:
+    """An index that another process may rebuild with another embedder while this one answers."""
+
+    def __init__(self, config: Config, index: Index):
+        self._started_with = config
+        self._opened = config, index
+
+    def now(self) -> tuple[Config, Index]:
+        """The index as it is now, and the settings that fit it.
+
+        Raises:
+            IndexMismatchError: It was rebuilt with what this process cannot take up.
+        """
+        config, index = self._opened
+        index = index.opened_anew()
+        if (name := index.generation().card.embedder) != config.embedder.name:
+            config = self._with_embedder(name)
+            index = open_index(config)
+        try:
+            index.check_card()
+            _ = index.embedder
+        except (IndexMismatchError, EmbeddingError) as error:
+            reason = str(error).split("; ")[0]
+            raise IndexMismatchError(
+                f"{reason}; the index was made anew meanwhile: start this program again, with the "
+                "settings it was made with"
+            ) from error
+        self._opened = config, index
+        return config, index
+
+    def _with_embedder(self, name: str) -> Config:
+        embedder = self._started_with.embedder
+        if name == embedder.name:
+            return self._started_with
+        # What the arguments of another class are is not known here.
+        other = embedder.model_copy(update={"name": name, "arguments": {}})
+        return self._started_with.model_copy(update={"embedder": other})
 
 
 def _assemble(config: Config, index: Index, model: Model | None) -> Assistant:
-    """Open every part of the index as it is now."""
-    index = index.opened_anew()
-    index.check_card()
+    """An assistant over the parts of an index just opened."""
     answering = config.answering
     late = LateSentences(index.tokens, index.words)
     return Assistant(

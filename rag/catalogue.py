@@ -280,6 +280,10 @@ class Catalogue:
         )
         return found[0][0] if found else None
 
+    def aliases(self) -> dict[str, str]:
+        """Ids of papers by the further ids under which they are found."""
+        return dict(self._rows("SELECT alias, paper_id FROM aliases"))
+
     def aliases_of(self, paper_id: str) -> list[str]:
         """Further ids under which a paper is found, sorted."""
         return [

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+from llama_index.core.schema import (
+    BaseNode,
+    MetadataMode,
+    NodeRelationship,
+    RelatedNodeInfo,
+    TextNode,
+)
 
 from rag.schema import Paper
 
@@ -35,6 +41,11 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
         )
         for number, span in enumerate(paper.sentences)
     ]
+
+
+def embedded_length(chunk: BaseNode) -> int:
+    """Characters that are embedded of a chunk, its title among them."""
+    return len(chunk.get_content(metadata_mode=MetadataMode.EMBED))
 
 
 def chunk_id(paper: Paper, number: int) -> str:

@@ -74,10 +74,7 @@ def _bind(
     papers = list({e.paper.paper_id: e.paper for e in evidence}.values())
     markers = {paper.paper_id: marker for marker, paper in enumerate(papers, start=1)}
     sentences = (_sentence(e, markers[e.paper.paper_id], survey=survey) for e in evidence)
-    sources = (
-        Source(marker=marker, paper_id=paper.paper_id, title=paper.title)
-        for marker, paper in enumerate(papers, start=1)
-    )
+    sources = (Source.of(paper, marker) for marker, paper in enumerate(papers, start=1))
     return tuple(sentences), tuple(sources)
 
 

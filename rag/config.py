@@ -109,6 +109,10 @@ class Sources(Section):
     """A larger answer is refused."""
     fresh_h: float = Field(default=12.0, ge=0)
     """A page fetched within so many hours is not asked for again."""
+    kept_days: float = Field(default=30.0, ge=0)
+    """Older pages are deleted after a fetch."""
+    kept_mb: float = Field(default=500.0, ge=0)
+    """And the oldest of a service, until they take no more than this."""
 
 
 class LanguageModel(Section):

@@ -226,8 +226,7 @@ class _Draft:
         if support.verdict == "unsupported" or not paper or not span:
             return None
         marker = len(self._sources) + 1
-        source = Source(marker=marker, paper_id=paper.paper_id, title=paper.title)
-        source = self._sources.setdefault(paper.paper_id, source)
+        source = self._sources.setdefault(paper.paper_id, Source.of(paper, marker))
         return Citation(
             marker=source.marker,
             paper_id=paper.paper_id,

@@ -8,6 +8,7 @@ chroma/         vectors of chunks, unless a Chroma server holds them
 words/          words of papers
 tokens/         word pieces of papers, for late interaction
 manifest.json   size and checksum of their files; absent while they are written
+removed         how many chunks were deleted from them
 """
 
 import json
@@ -40,6 +41,8 @@ _PARTS = {"chroma": "vector store", "words": "word index", "tokens": "token inde
 _MAX_CHECKED_BYTES = 256_000_000
 _READ_BYTES = 1 << 20
 _BATCH = 200
+# Fewer deleted chunks, of some 100 papers, are not worth copying the others for.
+_LEAST_WORN = 1_000
 # A paper's own sentence, asked for by its own vector, is among so many.
 _NEAR, _FAR = 10, 200
 
@@ -142,12 +145,44 @@ class Generation:
         if pieces:
             self.tokens.replace(papers, pieces)
 
+    def copy(self, other: "Generation", papers: Sequence[Paper]) -> None:
+        """Add papers as another generation has them, without embedding anything."""
+        ids = [chunk_id(paper, n) for paper in papers for n in range(len(paper.sentences))]
+        self.vectors.add(other.vectors.chunks(ids))
+        self.words.replace(papers)
+        if other.card.pieces:
+            self.tokens.copy(other.tokens, [paper.paper_id for paper in papers])
+
     def remove(self, versions: Sequence[Version], gone: Iterable[str]) -> None:
         """Delete chunks of versions, and the words and pieces of papers that are gone."""
+        n_before = self.vectors.count()
         self.vectors.remove(versions)
+        self._note_removed(n_before - self.vectors.count())
         if paper_ids := list(gone):
             self.words.remove(paper_ids)
             self.tokens.remove(paper_ids)
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether more chunks were deleted than are left, if any are.
+
+        Neither Chroma's graph nor the token files give their room back: questions become slower.
+        """
+        n_left, n_removed = self.vectors.count(), self._n_removed()
+        return 0 < n_left < n_removed and n_removed >= _LEAST_WORN
+
+    def _note_removed(self, n_chunks: int) -> None:
+        with self._explained():
+            new = self.folder / "removed.new"
+            new.write_text(str(self._n_removed() + n_chunks), encoding="utf-8")
+            new.replace(self.folder / "removed")
+
+    def _n_removed(self) -> int:
+        """Chunks deleted since it was made; at least, where a writer was killed."""
+        try:
+            return int((self.folder / "removed").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return 0
 
     @property
     def is_sealed(self) -> bool:
@@ -272,8 +307,8 @@ def _word_faults(generation: Generation, catalogue: Catalogue) -> list[str]:
     lost = 0
     for papers in _served(catalogue):
         for paper in papers:
-            found = generation.words.search(paper.title, depth=_FAR)
-            lost += bool(generation.words.terms(paper.title)) and paper.paper_id not in dict(found)
+            words = generation.words
+            lost += bool(words.terms(paper.title)) and not words.finds(paper.paper_id, paper.title)
     found = [f"word index does not find {lost} papers by their titles"] if lost else []
     return found + _compared("word index", generation.words.paper_ids(), catalogue)
 

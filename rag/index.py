@@ -21,7 +21,7 @@ from llama_index.core.schema import TextNode
 
 from rag import lock
 from rag.catalogue import Catalogue
-from rag.chunk import chunk_paper
+from rag.chunk import chunk_paper, embedded_length
 from rag.embed import piece_vectors
 from rag.errors import (
     IndexBusyError,
@@ -253,6 +253,8 @@ class Index:
         self._catch_up(on_progress)
         if self.catalogue.state().generation is None:
             return  # there are no papers
+        if self.generation().is_worn:
+            self._compact(on_progress)
         if reason := self._miscounted():
             self._say(f"{reason}; making the index anew from the catalogue")
             self.rebuild(on_progress)
@@ -269,7 +271,7 @@ class Index:
         made: Generation | None = None
         while papers := self.catalogue.after(last, _BATCH):
             chunks, pieces = self._embedded(papers)
-            made = made or self._make(chunks, pieces)
+            made = made or self._make(self._card(chunks, pieces))
             made.add(papers, chunks, pieces)
             last = papers[-1].paper_id
             done += len(papers)
@@ -281,6 +283,23 @@ class Index:
             self.catalogue.switch(made.name)
         self._clean_up()
 
+    def _compact(self, on_progress: Progress) -> None:
+        """Leave what was deleted behind: copy what is left to a generation of its own."""
+        self._say("more was removed from the index than is left; copying what is left")
+        worn, total, done, last = self.generation(), self.catalogue.count_served(), 0, ""
+        try:
+            made = self._make(worn.card)
+            while papers := self.catalogue.served_after(last, _BATCH):
+                made.copy(worn, papers)
+                last = papers[-1].paper_id
+                done += len(papers)
+                on_progress("copying", done, total)
+            made.seal()
+            self.catalogue.switch(made.name)
+        except IndexDamagedError as error:  # a full disk, say: all is well but for the room
+            self._say(f"{_without_step(str(error))}; what was removed still takes its room")
+        self._clean_up()
+
     def named(self, names: Iterable[str]) -> list[Paper]:
         """The papers that these ids or titles mean, in order, each once.
 
@@ -290,9 +309,8 @@ class Index:
         found: dict[str, Paper] = {}
         faults: list[str] = []
         for name in names:
-            papers = list(self.catalogue.get([name]).values()) or self.catalogue.find(
-                [f"title:{identity_key(name)}"]
-            )
+            own_id = self.catalogue.resolve(name)
+            papers = list(self.catalogue.get([own_id]).values()) if own_id else self._titled(name)
             if len(papers) == 1:
                 found[papers[0].paper_id] = papers[0]
             else:
@@ -301,6 +319,9 @@ class Index:
         if faults:
             raise PaperError(f"{'; '.join(faults)}; `footnote papers --json` lists ids and titles")
         return list(found.values())
+
+    def _titled(self, name: str) -> list[Paper]:
+        return self.catalogue.find([f"title:{identity_key(name)}"])
 
     def remove(self, paper_ids: list[str]) -> None:
         """Take papers out of the catalogue, and then out of everything derived from it.
@@ -312,7 +333,7 @@ class Index:
         self.update(_unwatched)
 
     def problems(self) -> list[str]:
-        """What does not agree with the catalogue, a line each; empty when all is well.
+        """What does not agree with the catalogue, a line each with what to do; empty for none.
 
         Real questions are asked of every part, by another process: a damaged file may end it.
         """
@@ -324,13 +345,14 @@ class Index:
             return [str(error)]
         n_papers, n_pending = len(self.catalogue), self.catalogue.count_pending()
         if n_pending:
-            found.append(f"{n_pending} of {n_papers} papers are not indexed")
+            next_step = "the next command that asks or takes in finishes them"
+            found.append(f"{n_pending} of {n_papers} papers are not indexed; {next_step}")
         if not n_papers:
             found.append(f"index {self.folder} is empty; run `footnote ingest PATH` to fill it")
-        found += (faults := generation.faults(thorough=True))
-        if any("is not there" in fault for fault in faults):
-            return found
-        return found + probe(self.folder)
+        faults = generation.faults(thorough=True)
+        if not any("is not there" in fault for fault in faults):
+            faults += probe(self.folder)
+        return found + [f if "; " in f else f"{f}; run `footnote rebuild`" for f in faults]
 
     def _is_whole(self) -> bool:
         try:
@@ -393,7 +415,7 @@ class Index:
         while papers := self.catalogue.pending(_BATCH):
             chunks, pieces = self._embedded(papers)
             if self.catalogue.state().generation is None:
-                self.catalogue.begin(self._make(chunks, pieces).name)
+                self.catalogue.begin(self._make(self._card(chunks, pieces)).name)
             if chunks:
                 self.check_dimension(chunks[0].get_embedding())
             self.generation().add(papers, chunks, pieces)
@@ -413,12 +435,15 @@ class Index:
 
     def _embedded(self, papers: list[Paper]) -> tuple[list[TextNode], list[Pieces] | None]:
         chunks = [chunk for paper in papers for chunk in chunk_paper(paper)]
-        self.embedder(chunks)
+        # A batch is as wide as its longest text, so those of like length go together.
+        self.embedder(sorted(chunks, key=embedded_length))
         return chunks, piece_vectors(self.embedder, [paper_text(paper) for paper in papers])
 
-    def _make(self, chunks: list[TextNode], pieces: list[Pieces] | None) -> Generation:
+    def _card(self, chunks: list[TextNode], pieces: list[Pieces] | None) -> Card:
         dimension = len(chunks[0].get_embedding()) if chunks else None
-        card = self._asked.model_copy(update={"dimension": dimension, "pieces": bool(pieces)})
+        return self._asked.model_copy(update={"dimension": dimension, "pieces": bool(pieces)})
+
+    def _make(self, card: Card) -> Generation:
         name = f"{int(time.time())}-{uuid4().hex[:8]}"
         made = Generation.make(self._generations / name, card)
         self._opened = name, made

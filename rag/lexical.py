@@ -119,6 +119,14 @@ class LexicalIndex:
         n_with = min((self.n_papers_with(term) for term in self.terms(name)), default=0)
         return 0 < n_with <= max(_FEW, _FEW_OF_ALL * len(self))
 
+    def finds(self, paper_id: str, text: str) -> bool:
+        """Whether a search for some words of a text finds this paper, however many others."""
+        own = Query.term_query(self._index.schema, "paper_id", paper_id)
+        any_of = [(Occur.Should, self._query(term)) for term in self.terms(text)]
+        with self._explained():
+            both = [(Occur.Must, own), (Occur.Must, Query.boolean_query(any_of))]
+            return bool(self._index.searcher().search(Query.boolean_query(both), 1).hits)
+
     def search(self, question: str, *, depth: int) -> list[tuple[str, float]]:
         """Ids and scores of the papers that share words with the question, best first.
 

@@ -127,6 +127,21 @@ class Source(Record):
     marker: int = Field(ge=1)
     paper_id: Text
     title: Text
+    version: int | None = Field(default=None, exclude_if=_is_none)
+    """The arXiv version that is quoted; absent where it is not known."""
+    withdrawn: str | None = Field(default=None, exclude_if=_is_none)
+    """What is said of its withdrawal or retraction, which may be nothing; absent for others."""
+
+    @classmethod
+    def of(cls, paper: Paper, marker: int) -> Self:
+        """The paper as an answer lists it."""
+        return cls(
+            marker=marker,
+            paper_id=paper.paper_id,
+            title=paper.title,
+            version=paper.version_number,
+            withdrawn=(paper.notice or "") if paper.withdrawn else None,
+        )
 
 
 class Writing(Record):

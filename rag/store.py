@@ -31,6 +31,8 @@ _COLLECTION = "chunks"
 _FOLDER, _SERVER = "vector store ", "Chroma server "
 # Neighbours looked at: with Chroma's default of 100 the order of the same index moved between runs.
 _SEARCHED = 400
+# Vectors nearer to each other than this are the same but for rounding.
+_SAME = 1e-5
 # What is kept of a chunk; its text is in the catalogue.
 _KEPT = ("paper_id", "version", "sentence")
 # Most that Chroma takes at once is some 5,000; smaller transactions are shorter waits for readers.
@@ -85,8 +87,20 @@ class CosineChroma(ChromaVectorStore):
         with self._explained():
             return set(self._collection.get(include=[])["ids"])
 
+    def chunks(self, ids: Sequence[str]) -> list[BaseNode]:
+        """Those of these chunks that are here, with their vectors, without text."""
+        with self._explained():
+            held = self._collection.get(ids=list(ids), include=["embeddings"])
+        return [
+            bare_node(id_, parse_chunk_id(id_)).model_copy(update={"embedding": vector.tolist()})
+            for id_, vector in zip(held["ids"], np.asarray(held["embeddings"]), strict=True)
+        ]
+
     def unreachable(self, ids: Sequence[str], *, depths: Sequence[int]) -> list[str]:
         """Which of these chunks a search by their own vector does not find.
+
+        One whose vector others have too is found with any of them: Chroma's graph does not always
+        reach each of hundreds that are the same.
 
         Args:
             ids: Chunks that are here.
@@ -98,10 +112,16 @@ class CosineChroma(ChromaVectorStore):
                     break
                 held = self._collection.get(ids=list(ids), include=["embeddings"])
                 found = self._collection.query(
-                    query_embeddings=np.asarray(held["embeddings"]), n_results=depth, include=[]
-                )["ids"]
-                pairs = zip(held["ids"], found, strict=True)
-                ids = [id_ for id_, near in pairs if id_ not in near]
+                    query_embeddings=np.asarray(held["embeddings"]),
+                    n_results=depth,
+                    include=["distances"],
+                )
+                rows = zip(held["ids"], found["ids"], found["distances"] or [], strict=True)
+                ids = [
+                    id_
+                    for id_, near, distances in rows
+                    if id_ not in near and not (near and distances[0] < _SAME)
+                ]
         return list(ids)
 
     def count(self) -> int:

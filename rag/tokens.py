@@ -95,7 +95,7 @@ class TokenIndex:
     def remove(self, paper_ids: Iterable[str]) -> None:
         """Delete papers; those that are not here are passed over.
 
-        Their pieces stay in the files, where nothing points at them, until the next rebuild.
+        Their pieces stay in the files, where nothing points at them, until the index is copied.
         """
         with self._writing():
             self._db.executemany(
@@ -109,8 +109,30 @@ class TokenIndex:
 
     def _replace(self, papers: Sequence[Paper], pieces: Sequence[Pieces]) -> None:
         if self._projection is None:
-            self._projection = _projection(np.concatenate([p.vectors for p in pieces]))
-            np.save(self._folder / "projection.npy", self._projection)
+            self._project(_projection(np.concatenate([p.vectors for p in pieces])))
+        self._append(
+            (paper.paper_id, self._compact(found.vectors), _sentence_numbers(paper, found))
+            for paper, found in zip(papers, pieces, strict=True)
+        )
+
+    def copy(self, other: "TokenIndex", paper_ids: Iterable[str]) -> None:
+        """Add papers as another index has them; this one is empty, or was so filled."""
+        found = other._located(paper_ids)
+        if other._projection is None:
+            return
+        with self._explained("written"):
+            if self._projection is None:
+                self._project(other._projection)
+            spans = ((own.paper_id, slice(own.start, own.start + own.n_pieces)) for own in found)
+            self._append((i, other._pieces[span], other._sentences[span]) for i, span in spans)
+
+    def _project(self, projection: np.ndarray) -> None:
+        self._projection = projection
+        np.save(self._folder / "projection.npy", projection)
+
+    def _append(self, papers: Iterable[tuple[str, np.ndarray, np.ndarray]]) -> None:
+        """Write papers, each with its compact pieces and the numbers of their sentences."""
+        assert self._projection is not None  # noqa: S101 - it comes with the first papers
         width = self._projection.shape[1]
         rows: list[tuple[str, int, int, bytes]] = []
         (end,) = self._db.execute("SELECT coalesce(max(start + n_pieces), 0) FROM rows").fetchone()
@@ -118,13 +140,12 @@ class TokenIndex:
             _at(self._folder / "pieces.i8", end * width) as vectors,
             _at(self._folder / "sentences.i16", end * 2) as sentences,
         ):
-            for paper, found in zip(papers, pieces, strict=True):
-                compact = self._compact(found.vectors)
+            for paper_id, compact, numbers in papers:
                 vectors.write(compact.tobytes())
-                sentences.write(_sentence_numbers(paper, found).tobytes())
+                sentences.write(numbers.tobytes())
                 mean = unit_rows(compact.sum(axis=0, dtype=np.float32)[None])[0]
-                rows.append((paper.paper_id, end, len(found.starts), mean.tobytes()))
-                end += len(found.starts)
+                rows.append((paper_id, end, len(numbers), mean.tobytes()))
+                end += len(numbers)
         # Last, so that a row never points at what was not written; what has no row is overwritten.
         with self._writing():
             self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", rows)
@@ -236,7 +257,10 @@ class TokenIndex:
         """Where the pieces of papers are, those without any left out; the files are mapped."""
         if self._projection is None:
             return []
-        found = [own for own in self._rows(paper_ids) if own.n_pieces]
+        return [own for own in self._located(paper_ids) if own.n_pieces]
+
+    def _located(self, paper_ids: Iterable[str]) -> list["_Row"]:
+        found = self._rows(paper_ids)
         end = max((own.start + own.n_pieces for own in found), default=0)
         with self._explained():
             self._map(end)

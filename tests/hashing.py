@@ -35,3 +35,9 @@ class HashEmbedding(BaseEmbedding):
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
         return self._get_text_embedding(query)
+
+
+class WideHashEmbedding(HashEmbedding):
+    """Another one, whose vectors cannot be compared with those."""
+
+    dimension: int = 96

@@ -235,7 +235,7 @@ def search(
 def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
     """Answer a question, every sentence with its source."""
     from rag.build import open_assistant
-    from ui.render import writing_note
+    from ui.render import source_text, writing_note
 
     assistant = open_assistant(config)
     if as_json:
@@ -249,7 +249,7 @@ def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
     if answer.sources:
         _out.print()
     for source in answer.sources:
-        _out.print(escape(f"[{source.marker}] {source.title}"))
+        _out.print(escape(source_text(source)))
 
 
 @command

@@ -5,7 +5,7 @@ from html import escape
 from urllib.parse import quote, unquote
 
 from ingest.works import Explanation
-from rag.schema import Answer, Citation, Hit, Paper, Sentence
+from rag.schema import Answer, Citation, Hit, Paper, Sentence, Source
 from rag.text import Span
 
 # A citation marker links to a fragment that the page turns into an opened paper.
@@ -66,7 +66,7 @@ def answer_html(answer: Answer) -> str:
     first = {c.marker: c for s in reversed(answer.sentences) for c in s.citations}
     sources = "".join(
         f'<li value="{s.marker}"><a href="{_fragment(first[s.marker].paper_id, first[s.marker])}">'
-        f"{escape(s.title)}</a></li>"
+        f"{escape(s.title)}</a>{_remarks_html(s)}</li>"
         for s in answer.sources
     )
     body = f"<ul>{body}</ul>" if one_a_paper else body
@@ -119,6 +119,12 @@ def sentence_text(sentence: Sentence) -> str:
         return f"~~{sentence.text}~~"
     marked = f"{sentence.text} {''.join(f'[{c.marker}]' for c in sentence.citations)}"
     return f"{marked} (only partly: {sentence.reason})" if sentence.verdict == "partly" else marked
+
+
+def source_text(source: Source) -> str:
+    """A paper that was cited for a terminal, with its version and whether it was withdrawn."""
+    remarks = [f"v{source.version}" if source.version else None, _withdrawal(source.withdrawn)]
+    return f"[{source.marker}] {', '.join([source.title, *filter(None, remarks)])}"
 
 
 def paper_html(paper: Paper, quoted: Span | None) -> str:
@@ -198,10 +204,21 @@ def _authors_html(paper: Paper) -> str:
 
 
 def _notice_html(paper: Paper) -> str:
-    if not paper.withdrawn:
-        return ""
-    said = f": {paper.notice}" if paper.notice else ""
-    return f'<p class="notice" role="note">Withdrawn or retracted{escape(said)}</p>'
+    said = _withdrawal((paper.notice or "") if paper.withdrawn else None)
+    return f'<p class="notice" role="note">{escape(said)}</p>' if said else ""
+
+
+def _remarks_html(source: Source) -> str:
+    version = f" v{source.version}" if source.version else ""
+    said = _withdrawal(source.withdrawn)
+    return version + (f' <b class="notice">{escape(said)}</b>' if said else "")
+
+
+def _withdrawal(said: str | None) -> str | None:
+    """What to say of a paper that was withdrawn, with the reason if one is known."""
+    if said is None:
+        return None
+    return f"Withdrawn or retracted: {said}" if said else "Withdrawn or retracted"
 
 
 def _running_html(sentences: Sequence[Sentence]) -> str:

@@ -134,6 +134,15 @@ def test_a_fresh_store_is_empty(opened: Open):
     assert (opened().count(), opened().ids(), nearest(opened(), 0)) == (0, set(), [])
 
 
+def test_a_vector_that_others_have_too_is_found_with_any_of_them(opened: Open):
+    store = opened()
+    papers = [paper(f"Paper {n}", "All is the same.") for n in range(40)]
+    for each in papers:
+        add(store, each, 0)
+    ids = [chunk_id(p, 0) for p in papers]
+    assert store.unreachable(ids, depths=(1, 2)) == []
+
+
 def test_every_sentence_is_found_after_many_deletes_and_additions(opened: Open):
     """Chroma 1.5.9 is reported to lose records to queries after many of these."""
     store, random = opened(), np.random.default_rng(0)
@@ -190,6 +199,27 @@ def test_an_index_whose_vectors_a_server_holds(server: str, tmp_path: Path):
     with pytest.raises(IndexDamagedError):
         assistant.ask("what does Bravo route?")
     assert "routes" in open_assistant(config).ask("what does Bravo route?").answer
+
+
+def test_what_a_server_holds_is_copied_without_what_was_removed(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("rag.generation._LEAST_WORN", 1)
+    config = config_for(tmp_path / "index", server)
+    file = tmp_path / "papers.jsonl"
+    names = ("Alpha", "Bravo", "Charlie")
+    records = [{"title": n, "abstract": f"{n} keeps blocks on disk. It is fast."} for n in names]
+    file.write_text("\n".join(map(json.dumps, records)))
+    ingest([file], open_index(config, create=True), lambda *_: None)
+    index = open_index(config)
+    old = index.generation()
+    with index.writing():
+        index.remove([p.paper_id for p in index.named(["Alpha", "Bravo"])])
+    assert index.generation().name != old.name
+    assert disagreements(index.catalogue, index.generation()) == []
+    assert "Charlie" in open_assistant(config).ask("what does Charlie keep?").answer
+    with pytest.raises(IndexDamagedError, match=r"cannot be used: .*run `footnote rebuild`"):
+        open_server(server, f"footnote-{old.name}")
 
 
 def test_a_server_that_refuses_or_never_answers_is_named(tmp_path: Path):

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from eval.dataset import load_beir, load_questions
-from ingest.identity import merge, to_paper
+from ingest.identity import merge, record_fingerprint, regroup, to_paper
 from ingest.record import SourceRecord
+from rag.catalogue import Catalogue, Part
 from rag.errors import DatasetError
 from rag.schema import Paper, Sighting
 from tests.conftest import ROOT, SAMPLE
@@ -31,6 +32,24 @@ def test_a_paper_is_known_by_every_spelling_and_by_its_id(tmp_path: Path):
     by_id = GOOD | {"id": "q2", "relevant": {ALPHA.paper_id: 1}}
     dataset = questions_of(tmp_path, GOOD, by_id)
     assert [q.relevant for q in dataset.questions] == [{ALPHA.paper_id: 2}, {ALPHA.paper_id: 1}]
+
+
+def test_a_paper_is_known_by_the_ids_and_titles_of_all_its_records(tmp_path: Path):
+    """Taken in as a listing shows it, then under another title and with its arXiv id."""
+    abstract = "Pages of memory are shared between requests that have a prefix in common. " * 4
+    listed = SourceRecord(title="Paged Sharing", abstract=abstract, sighting=Sighting(source="a"))
+    known = listed.model_copy(update={"title": "Sharing of Pages", "arxiv_id": "2309.06180"})
+    catalogue = Catalogue(tmp_path / "catalogue.sqlite", create=True)
+    for record in (listed, known):
+        part = Part(record_fingerprint(record), to_paper(record))
+        catalogue.regroup(regroup([part], catalogue))
+    [merged] = catalogue.papers()
+    names = ("arxiv:2309.06180", merged.paper_id, "Paged sharing", "sharing of pages")
+    file = tmp_path / "set.jsonl"
+    rows = ({"id": name, "question": "q", "relevant": {name: 1}} for name in names)
+    file.write_text("\n".join(map(json.dumps, rows)))
+    dataset = load_questions(file, catalogue.papers(), catalogue.aliases())
+    assert [q.relevant for q in dataset.questions] == [{merged.paper_id: 1}] * len(names)
 
 
 def test_every_fault_is_listed_at_once(tmp_path: Path):

@@ -342,6 +342,18 @@ def test_a_file_name_cannot_steer_a_terminal(tmp_path: Path):
 
 
 @each_format
+@pytest.mark.parametrize("places", [(0.0,), (0.5,), (0.3, 0.6, 0.99)], ids=["head", "one", "three"])
+def test_null_bytes_in_text_cost_nothing(tmp_path: Path, name: str, places: tuple[float, ...]):
+    content = FORMATS[name].encode()
+    for place in places:
+        at = int(place * len(content))
+        content = content[:at] + b"\0" + content[at:]
+    (tmp_path / "x").write_bytes(content)
+    (tmp_path / "whole").write_text(FORMATS[name])
+    assert list(read_source(tmp_path / "x", "x")) == list(read_source(tmp_path / "whole", "x"))
+
+
+@each_format
 def test_standard_input(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
     read_end, write_end = os.pipe()
     with os.fdopen(write_end, "wb") as pipe:

@@ -90,9 +90,13 @@ def test_papers_of_very_many_sentences_are_indexed_or_refused(tmp_path: Path):
         }
         for n in range(12)
     ]
-    report = run(config, *many, {"title": "Dots", "abstract": ". " * 9_000})
+    same = {"title": "The Same", "abstract": "All is the same. " * 51}
+    report = run(config, *many, same, {"title": "Dots", "abstract": ". " * 9_000})
     assert report.papers == 12
-    assert [r.reason for r in report.refused] == ["abstract of 9,000 sentences, more than 500"]
+    assert [r.reason for r in report.refused] == [
+        "abstract that says one sentence 51 times, more than 50",
+        "abstract of 9,000 sentences, more than 500",
+    ]
     assert opened(config).problems() == []
 
 

@@ -227,6 +227,59 @@ def test_an_old_page_is_asked_for_only_if_it_changed(serve: Serve, tmp_path: Pat
     }
 
 
+def aged(cache: Path, *days: float) -> None:
+    """Let the pages, in the order of their names, have been fetched so many days ago."""
+    pages = sorted((cache / "arxiv").glob("*.page"))
+    for page, n in zip(pages, days, strict=True):
+        for file in (page, page.with_suffix(".json")):
+            os.utime(file, (time.time() - n * 86_400,) * 2)
+
+
+def kept(cache: Path) -> list[str]:
+    return sorted(file.name for file in (cache / "arxiv").iterdir())
+
+
+def test_old_pages_are_deleted_with_their_notes_and_drafts(serve: Serve, tmp_path: Path):
+    server = serve(arxiv)
+    fetch(server.url, tmp_path)
+    aged(tmp_path, 1, 31, 2)
+    one, _, three = sorted((tmp_path / "arxiv").glob("*.page"))
+    draft = three.with_suffix(".page.123")  # of a process that was killed
+    draft.write_bytes(b"<feed")
+    os.utime(draft, (0, 0))
+    stray = tmp_path / "arxiv" / "abc.page.123"
+    stray.write_bytes(b"<feed")
+    os.utime(stray, (0, 0))
+    fetch(server.url, tmp_path, "arxiv:2501.00001")
+    left = kept(tmp_path)
+    assert {one.name, three.name} <= set(left)
+    assert len([name for name in left if name.endswith(".page")]) == 3
+    assert len([name for name in left if name.endswith(".json")]) == 3
+    assert stray.name not in left
+
+
+def test_the_oldest_pages_are_deleted_when_there_are_too_many(serve: Serve, tmp_path: Path):
+    server = serve(arxiv)
+    fetch(server.url, tmp_path)
+    first, second, third = sorted((tmp_path / "arxiv").glob("*.page"))
+    for page in (first, second, third):
+        page.write_bytes(b"x" * 10_000)
+    aged(tmp_path, 3, 1, 2)
+    fetch(server.url, tmp_path, "arxiv:2501.00001", kept_mb=0.015)
+    left = [name for name in kept(tmp_path) if name.endswith(".page")]
+    assert second.name in left
+    assert len(left) == 2
+    assert len(kept(tmp_path)) == 4
+
+
+def test_what_is_fresh_is_kept_whatever_it_takes(serve: Serve, tmp_path: Path):
+    server = serve(arxiv)
+    assert fetch(server.url, tmp_path, kept_mb=0, kept_days=0) == TITLES
+    assert len(kept(tmp_path)) == 6
+    fetch(server.url, tmp_path)
+    assert len(server.requests) == 3
+
+
 def test_what_was_fetched_before_a_failure_is_not_fetched_again(serve: Serve, tmp_path: Path):
     failing = True
 

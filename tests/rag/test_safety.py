@@ -19,7 +19,12 @@ import pytest
 from ingest.pipeline import ingest
 from rag.build import open_assistant, open_index
 from rag.config import Config, load_config
-from rag.errors import IndexBusyError, IndexFolderError, IndexMismatchError
+from rag.errors import (
+    IndexBusyError,
+    IndexDamagedError,
+    IndexFolderError,
+    IndexMismatchError,
+)
 from rag.generation import disagreements
 from rag.index import Index
 from tests.conftest import ROOT, SAMPLE
@@ -29,7 +34,7 @@ pytestmark = pytest.mark.slow
 HASHING = {"name": "tests.hashing:HashEmbedding"}
 # `FOOTNOTE_TEST_KILLS=100 FOOTNOTE_TEST_PAPERS=folder pytest tests/rag/test_safety.py -k kill`
 KILLS = int(os.environ.get("FOOTNOTE_TEST_KILLS", "8"))
-PAPERS = Path(os.environ.get("FOOTNOTE_TEST_PAPERS", SAMPLE))
+PAPERS = Path(os.environ.get("FOOTNOTE_TEST_PAPERS", SAMPLE)).absolute()
 ALPHA = {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."}
 BRAVO = {"title": "Bravo: Routing", "abstract": "Bravo routes questions to models. It is cheap."}
 LATER = ALPHA | {"abstract": "Alpha now keeps zebras in a stable. The rest is new. It has a third."}
@@ -238,13 +243,89 @@ def test_a_removal_that_was_killed_is_not_cited_and_is_finished(
     assert found_disagreeing(config) == []
 
 
-def test_the_last_paper_can_be_removed(config: Config):
+def test_a_paper_can_be_removed_by_every_id_it_is_known_by(config: Config):
+    take_in(config, ALPHA, BRAVO)
+    take_in(config, ALPHA | {"arxiv_id": "2309.06180"}, name="known.jsonl")
+    index = open_index(config)
+    assert [p.title for p in index.named(["arxiv:2309.06180"])] == [ALPHA["title"]]
+
+
+@pytest.mark.parametrize("least_worn", [1, 1_000])
+def test_the_last_paper_can_be_removed(
+    config: Config, monkeypatch: pytest.MonkeyPatch, least_worn: int
+):
+    monkeypatch.setattr("rag.generation._LEAST_WORN", least_worn)
     take_in(config, ALPHA)
     take_out(config, ALPHA["title"])
     with pytest.raises(IndexFolderError, match="is empty"):
         open_assistant(config)
     take_in(config, BRAVO)
     assert found_disagreeing(config) == []
+
+
+def test_what_was_removed_is_left_behind_without_embedding_anything(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("rag.generation._LEAST_WORN", 3)
+    take_in(config, ALPHA, BRAVO)
+    [first] = (config.index / "generations").iterdir()
+    assistant = open_assistant(config)
+    take_out(config, ALPHA["title"])  # 2 chunks gone, 2 left
+    take_in(config, ALPHA)
+    assert [first] == list((config.index / "generations").iterdir())
+    monkeypatch.setattr("rag.index.Index._embedded", None)
+    take_out(config, BRAVO["title"])  # 4 gone, 2 left
+    [second] = (config.index / "generations").iterdir()
+    assert second != first
+    assert found_disagreeing(config) == []
+    assert open_index(config).problems() == []
+    assert "blocks" in assistant.ask("where does Alpha keep blocks?").answer
+    monkeypatch.undo()
+    take_in(config, BRAVO)
+    assert found_disagreeing(config) == []
+
+
+def test_a_copy_that_was_interrupted_costs_nothing(config: Config, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("rag.generation._LEAST_WORN", 1)
+    take_in(config, ALPHA, BRAVO, LATER | {"title": "Charlie"})
+
+    def stop(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.catalogue.Catalogue.switch", stop)
+        with pytest.raises(KeyboardInterrupt):
+            take_out(config, "Charlie", BRAVO["title"])
+    assert len(list((config.index / "generations").iterdir())) == 2
+    assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
+    take_in(config, BRAVO)
+    assert len(list((config.index / "generations").iterdir())) == 1
+    assert found_disagreeing(config) == []
+
+
+def test_a_copy_that_has_no_room_is_said_and_costs_nothing(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("rag.generation._LEAST_WORN", 1)
+    take_in(config, ALPHA, BRAVO, LATER | {"title": "Charlie"})
+
+    def full(*_args: object) -> None:
+        raise IndexDamagedError("vector store x cannot be written: No space left; free some space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.generation.Generation.copy", full)
+        take_out(config, "Charlie", BRAVO["title"])
+    copying, failed = capsys.readouterr().err.splitlines()
+    assert copying == (
+        "footnote: more was removed from the index than is left; copying what is left"
+    )
+    assert failed == (
+        "footnote: vector store x cannot be written: No space left; "
+        "what was removed still takes its room"
+    )
+    assert len(list((config.index / "generations").iterdir())) == 1
+    assert found_disagreeing(config) == []
+    assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
 
 
 @pytest.mark.parametrize("part", ["chroma", "words", "tokens", "card.json"])
@@ -314,6 +395,34 @@ def test_a_rebuild_answers_from_the_old_index_until_the_new_one_is_whole(
     assert found_disagreeing(config) == []
 
 
+def test_an_open_assistant_takes_up_the_embedder_of_a_rebuild(config: Config):
+    take_in(config, ALPHA, BRAVO)
+    assistant = open_assistant(config)
+    before = assistant.ask("where does Alpha keep blocks?")
+    for other in ({"name": "tests.hashing:WideHashEmbedding"}, HASHING):
+        rebuild(config_for(config.index, embedder=other))
+        after = assistant.ask("where does Alpha keep blocks?")
+        assert (after.answer, after.sources) == (before.answer, before.sources)
+        assert open_index(config).generation().card.embedder == other["name"]
+
+
+def test_an_embedder_of_a_rebuild_that_cannot_be_taken_up_is_named(config: Config):
+    take_in(config, ALPHA, BRAVO)
+    assistant = open_assistant(config)
+    rebuild(config)
+    [generation] = (config.index / "generations").iterdir()
+    card = (generation / "card.json").read_text()
+    (generation / "card.json").write_text(card.replace("HashEmbedding", "GoneEmbedding"))
+    with pytest.raises(
+        IndexMismatchError,
+        match=r"embedder 'tests.hashing:GoneEmbedding' cannot be loaded: .*: start this program "
+        "again, with the settings it was made with",
+    ):
+        assistant.ask("where does Alpha keep blocks?")
+    (generation / "card.json").write_text(card)
+    assert "blocks" in assistant.ask("where does Alpha keep blocks?").answer
+
+
 def test_readers_of_an_index_that_is_written_see_whole_papers_only(config: Config):
     """Twenty readers ask while papers are taken in, changed, removed and the index is rebuilt."""
     take_in(config, ALPHA, BRAVO)
@@ -381,7 +490,9 @@ def test_damage_is_found_and_what_asks_next_restores_it(
     config = config_for(Path(shutil.copytree(hashed_sample, tmp_path / "index")))
     file = max(config.index.rglob(name), key=lambda f: f.stat().st_size)
     file.write_bytes(damage(file.read_bytes()))
-    assert open_index(config).problems() != []
+    problems = open_index(config).problems()
+    assert problems
+    assert all("; run `footnote rebuild`" in problem for problem in problems)
     said = run("ask", "What is NanoFlow?", index=config.index)
     assert "[1] NanoFlow" in said
     assert "making the index anew" in said
@@ -402,6 +513,13 @@ def test_a_file_that_ends_whoever_reads_it_ends_the_doctors_helper_alone(
     said = run("ask", "What is NanoFlow?", index=config.index)
     assert "[1] NanoFlow" in said or "[2] NanoFlow" in said
     assert "making the index anew" in said
+    assert found_disagreeing(config) == []
+
+
+def test_hundreds_of_papers_of_one_title_are_not_lost(config: Config):
+    abstracts = [f"The first of this one is {n} long. And the end." for n in range(300)]
+    take_in(config, BRAVO, *({"title": "Introduction", "abstract": a} for a in abstracts))
+    assert len(open_index(config).catalogue) == 301
     assert found_disagreeing(config) == []
 
 

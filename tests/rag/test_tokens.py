@@ -102,6 +102,32 @@ def test_a_batch_that_was_cut_off_is_overwritten(index: TokenIndex, tmp_path: Pa
     assert scores == pytest.approx({charlie.paper_id: 0.5})
 
 
+def test_a_copy_holds_what_is_left_and_no_more(index: TokenIndex, tmp_path: Path):
+    charlie = paper("Charlie")
+    index.replace([charlie], [pieces(charlie, 1, 2, 3, 4, 5)])
+    index.remove([ALPHA.paper_id])
+    ids = [BRAVO.paper_id, charlie.paper_id]
+    other = TokenIndex(tmp_path / "other")
+    for paper_id in ids:
+        other.copy(index, [paper_id])
+    assert other.paper_ids() == set(ids)
+    # 15 pieces of 6 dimensions in one, of which 5 nothing points at.
+    assert (tmp_path / "tokens" / "pieces.i8").stat().st_size == 90
+    assert (tmp_path / "other" / "pieces.i8").stat().st_size == 60
+    for papers in ([BRAVO], [charlie], [BRAVO, charlie]):
+        ours, theirs = (t.sentence_scores(asked(0, 5), np.ones(2), papers) for t in (other, index))
+        assert {i: s.tolist() for i, s in ours.items()} == {
+            i: s.tolist() for i, s in theirs.items()
+        }
+    assert np.array_equal(other.paper_vectors(ids), index.paper_vectors(ids))
+
+
+def test_a_copy_of_nothing_is_empty(tmp_path: Path):
+    other = TokenIndex(tmp_path / "other")
+    other.copy(TokenIndex(tmp_path / "tokens"), [])
+    assert len(other) == 0
+
+
 def test_papers_without_pieces_are_left_out(index: TokenIndex):
     assert index.paper_scores(asked(1), np.ones(1), ["title:nowhere"]) == {}
     assert index.paper_scores(asked(), np.ones(0), [ALPHA.paper_id]) == {}

@@ -14,6 +14,7 @@ from ui.render import (
     paper_html,
     parse_fragment,
     sentence_text,
+    source_text,
     writing_note,
 )
 
@@ -103,6 +104,25 @@ def test_a_withdrawn_paper_says_so():
     paper = PAPER.model_copy(update={"withdrawn": True, "notice": "a <lemma> is wrong"})
     html = paper_html(paper, None)
     assert 'role="note">Withdrawn or retracted: a &lt;lemma&gt; is wrong</p>' in html
+
+
+def test_an_answer_that_cites_a_withdrawn_paper_says_so_where_it_lists_it():
+    known = {"version_number": 2, "withdrawn": True, "notice": "a <lemma> is wrong"}
+    paper = PAPER.model_copy(update={"title": "Evil: T"} | known)
+    answer = cite("q", Draft(Kind.FACT, (Evidence(paper, paper.sentences[0], 0.5, 0.5),), 0.5))
+    [source] = answer.sources
+    assert source_text(source) == "[1] Evil: T, v2, Withdrawn or retracted: a <lemma> is wrong"
+    html = answer_html(answer)
+    assert "Evil: T</a> v2 <b" in html
+    assert ">Withdrawn or retracted: a &lt;lemma&gt; is wrong</b></li>" in html
+    without = paper.model_copy(update={"notice": None})
+    assert source_text(Source.of(without, 3)) == "[3] Evil: T, v2, Withdrawn or retracted"
+
+
+def test_a_paper_of_which_neither_is_known_is_listed_as_ever():
+    source = Source.of(PAPER, 1)
+    assert source_text(source) == f"[1] {PAPER.title}"
+    assert source.model_dump() == {"marker": 1, "paper_id": PAPER.paper_id, "title": PAPER.title}
 
 
 def written(*sentences: Sentence, left_out: int = 0, fault: str | None = None) -> Answer:
