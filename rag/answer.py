@@ -91,6 +91,10 @@ class Lexicon(Protocol):
         """Whether the corpus mentions a name, or one spelled nearly so."""
         ...
 
+    def is_misspelt(self, word: str) -> bool:
+        """Whether no paper has a word, but one has a word that is spelled nearly so."""
+        ...
+
     def is_rare(self, name: str) -> bool:
         """Whether so few papers mention a name that a question with it is about one of them."""
         ...
@@ -236,6 +240,7 @@ class QuoteAnswerer:
         rarity = {
             word: max(map(self._lexicon.idf, self._lexicon.terms(word)), default=0.0)
             for word in words_in(query.query_str)
+            if not self._lexicon.is_misspelt(word)
         }
         matched = self._late.word_scores(query, list(rarity), [paper])
         total = sum(rarity[word] for word in matched)

@@ -114,6 +114,11 @@ class LexicalIndex:
             searcher = self._index.searcher()
             return all(searcher.search(self._query(t), 1).hits for t in self.terms(name))
 
+    def is_misspelt(self, word: str) -> bool:
+        """Whether no paper has a word, but one has a word that is spelled nearly so."""
+        unseen = not any(self.n_papers_with(term) for term in self.terms(word))
+        return unseen and self.knows(word)
+
     def is_rare(self, name: str) -> bool:
         """Whether few papers have a word of a name; not when none has it, or it has no words."""
         n_with = min((self.n_papers_with(term) for term in self.terms(name)), default=0)

@@ -57,6 +57,6 @@ def test_what_is_lacking_lowers_it_and_what_is_not_does_not(found: Signals):
 
 
 def test_by_hand():
-    # 1.54 * 0.5 + 7.25 * 0.1 + 3.14 * 0.5 - 14.5 * 0.02 - 1.84 = 0.935
-    # and 1 / (1 + exp(-0.935)) = 0.718
-    assert round(confidence(Signals(0.5, 0.1, 0.5, 0.02, False, False, None, None)), 3) == 0.718
+    # 1.83 * 0.5 + 7.26 * 0.1 + 3.06 * 0.5 - 13.9 * 0.02 - 1.95 = 0.943
+    # and 1 / (1 + exp(-0.943)) = 0.720
+    assert round(confidence(Signals(0.5, 0.1, 0.5, 0.02, False, False, None, None)), 2) == 0.72
