@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.text import identity_key, sentence_spans, words
+from rag.text import fold, identity_key, sentence_spans, words
 
 
 def sentences(text: str) -> list[str]:
@@ -59,3 +59,8 @@ def test_spellings_of_one_title_share_a_key(one: str, other: str):
 
 def test_a_number_keeps_its_fraction():
     assert words("1.91× at 3,072 GPUs: GPT-4") == ["1.91", "at", "3,072", "gpus", "gpt", "4"]
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_plain_text_folds_as_it_does_beside_an_accent(text):
+    assert fold(f"{text} é") == f"{fold(text)} e"
