@@ -7,6 +7,7 @@ fetch goes on where it stopped; after that the service is asked whether it chang
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -247,6 +248,10 @@ class Fetcher:
     def close(self) -> None:
         """Let the connection go, and pages that are old."""
         self._client.close()
+        with suppress(OSError):  # what cannot be deleted stays
+            self._delete_old_pages()
+
+    def _delete_old_pages(self) -> None:
         n_bytes, now = 0, time.time()
         for fetched, files in _by_page(self._cache):
             n_bytes += sum(file.stat().st_size for file in files)
