@@ -42,6 +42,8 @@ _ASIDE = 0.06
 _DEFINES_IT = 0.19
 # The thing asked for is looked for in those of so many papers that have the name asked about.
 _LOOKED_IN = 3
+# A word that may be misspelt counts so much of another that no paper has.
+_MISSPELT = 0.1
 # One that is this far ahead of those behind it is the one that is asked about.
 _STANDS_ALONE = 0.06
 # The best paper is ahead of the mean of so many.
@@ -239,8 +241,8 @@ class QuoteAnswerer:
         """How badly a paper matches the question's words, by rarity; in [0, 1]."""
         rarity = {
             word: max(map(self._lexicon.idf, self._lexicon.terms(word)), default=0.0)
+            * (_MISSPELT if self._lexicon.is_misspelt(word) else 1.0)
             for word in words_in(query.query_str)
-            if not self._lexicon.is_misspelt(word)
         }
         matched = self._late.word_scores(query, list(rarity), [paper])
         total = sum(rarity[word] for word in matched)

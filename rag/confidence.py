@@ -12,7 +12,8 @@ from typing import NamedTuple
 # Fitted by maximum likelihood, answerable and unanswerable weighing alike; cross-validated AUROC
 # 0.88, of a model of sixteen signals no more (docs/experiments.md).
 _STANDING, _LEAD, _LIKENESS, _UNMATCHED, _BIAS = 1.83, 7.26, 3.06, -13.9, -1.95
-_UNKNOWN, _ABSENT, _UNSTATED, _LACKS = -1.97, -2.06, -5.5, -25.0
+# More than the -1.97 that was fitted: to answer about another thing than was named is worse.
+_UNKNOWN, _ABSENT, _UNSTATED, _LACKS = -3.0, -2.06, -5.5, -25.0
 # A word that is asked for is in a paper, or something like it is, when its piece matches this well.
 SAID = 0.5
 
