@@ -244,6 +244,8 @@ class QuoteAnswerer:
             * (_MISSPELT if self._lexicon.is_misspelt(word) else 1.0)
             for word in words_in(query.query_str)
         }
+        if not any(rarity.values()):
+            return SAID  # `what can you do?` says nothing of what it is about
         matched = self._late.word_scores(query, list(rarity), [paper])
         total = sum(rarity[word] for word in matched)
         missed = sum(rarity[word] * max(0.0, SAID - score) for word, score in matched.items())

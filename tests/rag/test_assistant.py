@@ -93,3 +93,14 @@ def test_search_gives_one_row_a_paper_best_first(assistant: Assistant):
     assert len({h.paper.paper_id for h in hits}) == len(hits) == 20
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
     assert all(h.passage in h.paper.sentences for h in hits)
+
+
+@pytest.mark.parametrize("small_talk", ["hello", "who are you", "what can you do?", "thanks!"])
+def test_small_talk_is_not_answered_with_papers(assistant: Assistant, small_talk: str):
+    assert assistant.ask(small_talk).refused
+
+
+def test_a_made_up_name_is_said_to_be_absent_though_the_rest_fits(assistant: Assistant):
+    answer = assistant.ask("How does QuantumFlow overlap compute, memory and network in a device?")
+    assert answer.refused
+    assert "mentions QuantumFlow" in (answer.reason or "")
