@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import Tensor
 
-# The recipe; what else was tried is in docs/experiments.md.
+# The recipe; what else was tried is in docs/experiments.md. The steps are bounded so that it takes
+# minutes however many papers there are.
 _EPOCHS, _MAX_STEPS, _BATCH = 3, 60, 32
 _RATE = 2e-5
-_QUESTIONS, _PASSAGE = 2, 3
-_BLUR = 0.5
+# Sentences asked for, and sentences of a passage; what share of the titles is asked for.
+_QUESTIONS, _PASSAGE, _TITLES = 2, 3, 0.5
+# Share of the words that the passage says too which are struck from a question.
+_STRUCK = 0.6
+# As the bundled model was trained.
 _SHARPNESS = 20.0
+# Share of what the weights were before.
 _KEPT = 0.5
+# As retrieval weights a word that is everywhere.
 _LEAST_WEIGHT = 0.3
 # A question of fewer words asks for nothing.
 _LEAST_WORDS = 3
@@ -65,7 +71,7 @@ def train(
         # Midway keeps what it knew beside what it learned (WiSE-FT; Wortsman et al., 2022).
         for name, weight in model.state_dict().items():
             if weight.is_floating_point():
-                weight.lerp_(before[name], 1 - _KEPT)
+                weight.lerp_(before[name], _KEPT)
     model.half().save(str(folder), create_model_card=False)
 
 
@@ -93,9 +99,10 @@ def _batches(papers: Sequence[Paper], draw: random.Random) -> Iterator[_Batch]:
 
 
 def _cloze(paper: Paper, draw: random.Random) -> tuple[list[str], str]:
-    """The title and a few sentences, and some of the sentences that are left.
+    """A few sentences, and the sentences that follow each other in the rest of the abstract.
 
-    Words that both have are struck from the questions at random: what is asked in other words has
+    The title is asked for as well, or stands over the passage, as it does in the index. Words that
+    both have are struck from the questions at random: what is asked in other words has
     to be learned, what is asked in the same words is found anyway.
     """
     sentences = [paper.quote(span) for span in paper.sentences]
@@ -103,14 +110,18 @@ def _cloze(paper: Paper, draw: random.Random) -> tuple[list[str], str]:
     rest = [text for n, text in enumerate(sentences) if n not in taken]
     first = draw.randrange(max(1, len(rest) - _PASSAGE + 1))
     passage = " ".join(rest[first : first + _PASSAGE])
+    asked = [sentences[n] for n in taken]
+    if draw.random() < _TITLES:
+        asked.append(paper.title)
+    else:
+        passage = f"{paper.title}\n{passage}"
     known = set(words(passage))
-    asked = [paper.title, *(sentences[n] for n in taken)]
     return [_struck(text, known, draw) for text in asked], passage
 
 
 def _struck(text: str, known: set[str], draw: random.Random) -> str:
     left = [
-        word for word in text.split() if known.isdisjoint(words(word)) or draw.random() >= _BLUR
+        word for word in text.split() if known.isdisjoint(words(word)) or draw.random() >= _STRUCK
     ]
     return " ".join(left) if len(left) >= _LEAST_WORDS else text
 

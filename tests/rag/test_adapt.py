@@ -110,7 +110,7 @@ def test_chance_is_that_of_all_signs(differences: list[float], p: float):
 
 
 def test_a_question_lacks_what_its_passage_says(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cloze, "_BLUR", 1.0)
+    monkeypatch.setattr(cloze, "_STRUCK", 1.0)
     text = "The Cache, of each request, is read before anyone waits."
     struck = cloze._struck(text, {"cache", "request", "read"}, DRAW)
     assert struck == "The of each is before anyone waits."
@@ -134,6 +134,22 @@ def test_training_lowers_the_loss(few: None, monkeypatch: pytest.MonkeyPatch, tm
     cloze.train(model, papers, tmp_path / "weights", lambda *n: steps.append(n))
     assert steps == [(n, 6) for n in range(1, 7)]
     assert cloze._loss(model.float(), batch, rarity).item() < before
+
+
+@slow
+@pytest.mark.parametrize(("kept", "moved"), [(1.0, False), (0.0, True)])
+def test_what_is_kept_is_what_the_weights_were(
+    few: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: float, moved: bool
+):
+    monkeypatch.setattr(cloze, "_KEPT", kept)
+    monkeypatch.setattr(cloze, "_RATE", 1e-3)
+    papers = [paper(row["title"], row["digest"]) for row in map(json.loads, sample(4))]
+    model = local_model(load_embedder("bundled", dtype="float32"))
+    assert model is not None
+    before = model.encode("Which cache is kept on disk?")
+    cloze.train(model, papers, tmp_path / "weights", lambda *_: None)
+    after = model.float().encode("Which cache is kept on disk?")
+    assert (float(before @ after) < 0.99) == moved
 
 
 @slow
