@@ -63,7 +63,7 @@ def adapt(config: Config, on_progress: Progress) -> Trial:
     """Adapt the embedder to the papers of the index, and take it in if it wins the trial.
 
     It begins from the embedder as it comes, also where one was adapted before. Until the index is
-    switched to it, in one transaction, nothing in the index folder has changed.
+    switched to it, in one transaction, it answers as before.
 
     Args:
         config: Settings; their retrieval is what the trial goes through.
@@ -180,7 +180,8 @@ def _reciprocal_ranks(
     assistant = open_assistant(config, writes=False)
     ranks = np.zeros(len(asked))
     for number, (sentence, paper_id) in enumerate(asked):
-        found = [hit.paper.paper_id for hit in assistant.search(sentence, _DEPTH)]
+        question = sentence[: config.answering.max_question_chars]
+        found = [hit.paper.paper_id for hit in assistant.search(question, _DEPTH)]
         if paper_id in found:
             ranks[number] = 1 / (found.index(paper_id) + 1)
         on_progress(f"asking ({name})", number + 1, len(asked))

@@ -55,7 +55,10 @@ def train(
     draw = random.Random(0)  # noqa: S311 - no secret
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     # Not the embedding layer: most words are not in these papers, and all share its space.
-    learning = [w for n, w in model.named_parameters() if "embeddings" not in n]
+    for name, weight in model.named_parameters():
+        weight.requires_grad_("embeddings" not in name)
+    learning = [weight for weight in model.parameters() if weight.requires_grad]
+    model.eval()  # without dropout
     optimizer = torch.optim.AdamW(learning, lr=_RATE)
     rarity = _rarity(model, papers)
     n_steps = min(_MAX_STEPS, _EPOCHS * (len(papers) // _BATCH))
