@@ -1,6 +1,7 @@
 """Settings to objects: the one place that knows which backend a setting means."""
 
 from functools import cache, partial
+from pathlib import Path
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -41,14 +42,17 @@ def open_index(config: Config, *, create: bool = False) -> Index:
     """
     embedder = config.embedder
     asked = Card(embedder=embedder.name, store=config.store.url or FOLDER)
-    load = partial(
-        load_embedder,
-        embedder.name,
-        max_tokens=embedder.max_tokens,
-        dtype=embedder.dtype,
-        batch=embedder.batch,
-        arguments=embedder.arguments,
-    )
+
+    def load(weights: Path | None) -> BaseEmbedding:
+        return load_embedder(
+            embedder.name,
+            max_tokens=embedder.max_tokens,
+            dtype=embedder.dtype,
+            batch=embedder.batch,
+            arguments=embedder.arguments,
+            weights=weights,
+        )
+
     return Index(config.index, asked, load, create=create)
 
 
@@ -115,7 +119,7 @@ def _assemble(config: Config, index: Index, model: Model | None) -> Assistant:
     late = LateSentences(index.tokens, index.words)
     return Assistant(
         index.catalogue,
-        partial(_read_question, index),
+        partial(_read_question, index, index.embedder),
         _retriever(config, index),
         _rerankers(config, index),
         late,
@@ -167,7 +171,8 @@ def open_writer(config: Config, index: Index, model: Model) -> Writer:
     llm = config.llm
     return Writer(
         model,
-        Verifier(index.words, index.embedder, load_nli(llm.nli) if llm.nli else None),
+        # Its thresholds were found with the embedder as it comes.
+        Verifier(index.words, index.plain_embedder, load_nli(llm.nli) if llm.nli else None),
         load_prompts(llm.prompts),
         papers=config.answering.papers,
         timeout_s=llm.timeout_s,
@@ -180,8 +185,8 @@ def open_writer(config: Config, index: Index, model: Model) -> Writer:
 _cross_encoder = cache(load_cross_encoder)
 
 
-def _read_question(index: Index, text: str) -> Question:
-    question = read_question(index.embedder, text)
+def _read_question(index: Index, embedder: BaseEmbedding, text: str) -> Question:
+    question = read_question(embedder, text)
     index.check_dimension(question.embedding or [])
     return question
 

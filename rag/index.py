@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -31,7 +30,7 @@ from rag.errors import (
     IndexMissingError,
     PaperError,
 )
-from rag.generation import Card, Generation
+from rag.generation import Card, Generation, fingerprint_of
 from rag.lexical import LexicalIndex
 from rag.pieces import Pieces
 from rag.probe import probe
@@ -69,7 +68,7 @@ class Index:
         self,
         folder: Path,
         asked: Card,
-        embedder: Callable[[], BaseEmbedding],
+        embedder: Callable[[Path | None], BaseEmbedding],
         *,
         create: bool = False,
         say: Say = say_on_stderr,
@@ -79,7 +78,8 @@ class Index:
         Args:
             folder: Where it is, or shall be.
             asked: What the settings ask for.
-            embedder: Loads the embedder; called once, when something has to be embedded.
+            embedder: Loads the embedder, with the adapted weights in a folder or, for None, those
+                that it comes with; called when something has to be embedded.
             create: Make what is missing.
             say: Told of repairs.
 
@@ -92,14 +92,33 @@ class Index:
         self._load_embedder = embedder
         self._say = say
         self._opened: tuple[str, Generation] | None = None
+        # By the fingerprint of its weights. One object for all that `opened_anew` makes, since to
+        # load one takes seconds.
+        self._embedders: dict[str | None, BaseEmbedding] = {}
         if create:
             _make_writable(folder)
         self.catalogue = Catalogue(folder / "catalogue.sqlite", create=create)
 
-    @cached_property
+    @property
     def embedder(self) -> BaseEmbedding:
-        """The embedder of the settings."""
-        return self._load_embedder()
+        """The embedder of the settings, as it was adapted to this index if it was.
+
+        Raises:
+            EmbeddingError: It cannot be loaded.
+        """
+        adapted = self._adapted()
+        if adapted is None:
+            return self.plain_embedder
+        return self._loaded(adapted.card.adapted, adapted.weights)
+
+    @property
+    def plain_embedder(self) -> BaseEmbedding:
+        """The embedder of the settings with the weights that it comes with.
+
+        Raises:
+            EmbeddingError: It cannot be loaded.
+        """
+        return self._loaded(None, None)
 
     def opened_anew(self) -> "Index":
         """The same index with its parts not yet opened, so that they are seen as they are now."""
@@ -262,16 +281,32 @@ class Index:
     def rebuild(self, on_progress: Progress) -> None:
         """Derive everything anew from the catalogue, with the settings in force.
 
-        It is made beside the index in force, which answers until the new one is whole. The caller
-        holds the index for writing.
+        It is made beside the index in force, which answers until the new one is whole. An embedder
+        that was adapted stays so. The caller holds the index for writing.
         """
-        _ = self.embedder
+        adapted = self._adapted()
+        if adapted and not adapted.weights_are_whole():
+            self._say(
+                f"adapted embedder {adapted.weights} is not as it was written; going on with the "
+                "one it was made from; run `footnote adapt` to adapt it again"
+            )
+            adapted = None
+        self.rebuild_with(adapted.weights if adapted else None, on_progress)
+
+    def rebuild_with(self, weights: Path | None, on_progress: Progress) -> None:
+        """As `rebuild`, with other weights of the embedder.
+
+        Args:
+            weights: Folder of adapted ones, which is copied; None for those it comes with.
+            on_progress: Told how many papers of all are done.
+        """
+        embedder = self._loaded(fingerprint_of(weights) if weights else None, weights)
         self._clean_up()
         total, done, last = len(self.catalogue), 0, ""
         made: Generation | None = None
         while papers := self.catalogue.after(last, _BATCH):
-            chunks, pieces = self._embedded(papers)
-            made = made or self._make(self._card(chunks, pieces))
+            chunks, pieces = _embedded(embedder, papers)
+            made = made or self._make(self._card(chunks, pieces), weights)
             made.add(papers, chunks, pieces)
             last = papers[-1].paper_id
             done += len(papers)
@@ -288,7 +323,7 @@ class Index:
         self._say("more was removed from the index than is left; copying what is left")
         worn, total, done, last = self.generation(), self.catalogue.count_served(), 0, ""
         try:
-            made = self._make(worn.card)
+            made = self._make(worn.card, worn.weights if worn.card.adapted else None)
             while papers := self.catalogue.served_after(last, _BATCH):
                 made.copy(worn, papers)
                 last = papers[-1].paper_id
@@ -413,7 +448,7 @@ class Index:
         elif not to_do:
             return
         while papers := self.catalogue.pending(_BATCH):
-            chunks, pieces = self._embedded(papers)
+            chunks, pieces = _embedded(self.embedder, papers)
             if self.catalogue.state().generation is None:
                 self.catalogue.begin(self._make(self._card(chunks, pieces)).name)
             if chunks:
@@ -433,19 +468,27 @@ class Index:
         self.generation().remove(versions, gone)
         self.catalogue.mark_cleared(versions)
 
-    def _embedded(self, papers: list[Paper]) -> tuple[list[TextNode], list[Pieces] | None]:
-        chunks = [chunk for paper in papers for chunk in chunk_paper(paper)]
-        # A batch is as wide as its longest text, so those of like length go together.
-        self.embedder(sorted(chunks, key=embedded_length))
-        return chunks, piece_vectors(self.embedder, [paper_text(paper) for paper in papers])
+    def _adapted(self) -> Generation | None:
+        """The generation in force if the embedder of the settings was adapted for it."""
+        try:
+            generation = self.generation()
+        except IndexFolderError:
+            return None
+        is_of_it = generation.card.embedder == self._asked.embedder
+        return generation if generation.card.adapted and is_of_it else None
+
+    def _loaded(self, key: str | None, weights: Path | None) -> BaseEmbedding:
+        if key not in self._embedders:
+            self._embedders[key] = self._load_embedder(weights)
+        return self._embedders[key]
 
     def _card(self, chunks: list[TextNode], pieces: list[Pieces] | None) -> Card:
         dimension = len(chunks[0].get_embedding()) if chunks else None
         return self._asked.model_copy(update={"dimension": dimension, "pieces": bool(pieces)})
 
-    def _make(self, card: Card) -> Generation:
+    def _make(self, card: Card, weights: Path | None = None) -> Generation:
         name = f"{int(time.time())}-{uuid4().hex[:8]}"
-        made = Generation.make(self._generations / name, card)
+        made = Generation.make(self._generations / name, card, weights)
         self._opened = name, made
         return made
 
@@ -467,6 +510,15 @@ class Index:
     @property
     def _generations(self) -> Path:
         return self.folder / "generations"
+
+
+def _embedded(
+    embedder: BaseEmbedding, papers: list[Paper]
+) -> tuple[list[TextNode], list[Pieces] | None]:
+    chunks = [chunk for paper in papers for chunk in chunk_paper(paper)]
+    # A batch is as wide as its longest text, so those of like length go together.
+    embedder(sorted(chunks, key=embedded_length))
+    return chunks, piece_vectors(embedder, [paper_text(paper) for paper in papers])
 
 
 def _unwatched(phase: str, done: int, total: int | None) -> None:
