@@ -17,6 +17,9 @@ from rag.schema import Answer, Hit, Paper
 
 # Questions before the one asked that can matter to it.
 _TURNS = 4
+# A question with a name that no paper has is answered only when it is this sure, whatever the
+# settings ask for: an abbreviation may be unknown, a thing may not.
+_WITHOUT_THE_NAME = 0.2
 
 
 class Assistant:
@@ -78,8 +81,10 @@ class Assistant:
         hits = self._hits(query, self._keep)
         draft = self._answerer.draft(query, hits, asked)
         events: Iterable[Event]
-        if draft.confidence < self._min_confidence or not draft.evidence:
-            events = [refuse(full, draft, self._why_not(asked, draft))]
+        unknown = self._answerer.unknown_names(asked)
+        least = max(self._min_confidence, _WITHOUT_THE_NAME if unknown else 0.0)
+        if draft.confidence < least or not draft.evidence:
+            events = [refuse(full, draft, self._why_not(unknown, draft))]
         elif self.writer:
             events = self.writer.write(cite(full, draft), _sources(draft, hits))
         else:
@@ -118,8 +123,8 @@ class Assistant:
         own_id = self.catalogue.resolve(paper_id)
         return self.catalogue.served([own_id]).get(own_id) if own_id else None
 
-    def _why_not(self, asked: str, draft: Draft) -> str:
-        if unknown := self._answerer.unknown_names(asked):
+    def _why_not(self, unknown: Sequence[str], draft: Draft) -> str:
+        if unknown:
             return f"Nothing in {self._the_papers()} mentions {' or '.join(unknown)}."
         if draft.lacking:
             return f"The nearest of {self._the_papers()} does not state “{draft.lacking}”."
