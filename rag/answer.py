@@ -220,17 +220,19 @@ class QuoteAnswerer:
         named = [paper for paper in best if any(_mentions(paper, name) for name in names)]
         rare = [name for name in names if self._lexicon.is_rare(name)]
         matched: Mapping[str, float] = {}
+        unmatched = self._unmatched(query, best[0])
         if best[0] in named and is_english(asked):
             matched = self._late.word_scores(query, asked_for(asked), named)
         elif best[0] in named:
-            likeness = 1.0  # in another language the name has to tell, the words cannot
+            # In another language the name has to tell, the words cannot.
+            likeness, unmatched = 1.0, 0.0
         # Where one paper stands out, or is named, the others would not be asked about.
         meant = named or (best[:1] if lead > _STANDS_ALONE else best)
         return Signals(
             standing=scores[0],
             lead=lead,
             likeness=likeness,
-            unmatched=self._unmatched(query, best[0]),
+            unmatched=unmatched,
             unknown_name=bool(self.unknown_names(asked)),
             absent_name=bool(rare) and not any(_mentions(p, name) for p in best for name in rare),
             unstated=None if asks_twice(asked) else _unstated(asked, meant),
