@@ -256,8 +256,13 @@ class QuoteAnswerer:
     def _rank(
         self, query: QueryBundle, hits: Sequence[Hit], kind: Kind, asked: str
     ) -> list[Evidence]:
-        """Every sentence of the papers, best first."""
-        sentences = [(h, n, span) for h in hits for n, span in enumerate(h.paper.sentences)]
+        """Every sentence of the papers that states something, best first."""
+        sentences = [
+            (hit, number, span)
+            for hit in hits
+            for number, span in enumerate(hit.paper.sentences)
+            if not hit.paper.quote(span).endswith("?")
+        ]
         if not sentences:
             return []
         papers = [hit.paper for hit in hits]

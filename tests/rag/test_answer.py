@@ -184,6 +184,22 @@ def test_no_papers_give_no_evidence():
     assert answerer.draft(QueryBundle("what", embedding=[1.0]), [], "what").evidence == ()
 
 
+def test_what_a_paper_asks_is_no_answer():
+    asking = paper("X", "Can caches be kept on disk? Xerxes keeps them there.")
+    answerer = QuoteAnswerer(
+        Scores({(asking.paper_id, 0): 0.9}),
+        Nothing(),
+        Words(),
+        papers=3,
+        max_sentences=3,
+        survey_papers=3,
+    )
+    hit = Hit(paper=asking, score=1.0, passage=asking.sentences[0])
+    question = "Can caches be kept on disk?"
+    draft = answerer.draft(QueryBundle(question, embedding=[1.0]), [hit], question)
+    assert [e.quote for e in draft.evidence] == ["Xerxes keeps them there."]
+
+
 def test_a_sentence_is_not_repeated():
     twice = paper(
         "Twice", "Bravo routes questions to models. Bravo routes the questions to models."
