@@ -499,7 +499,7 @@ def test_an_interrupted_fetch_stops_at_once_and_goes_on_later(serve: Serve, tmp_
         while len(server.requests) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=20)
+        stdout, stderr = process.communicate(timeout=40)
     finally:
         process.kill()
     assert (process.returncode, stdout) == (130, "")
