@@ -200,6 +200,8 @@ class QuoteAnswerer:
             nearly = _NEARLY_AS_GOOD_A_NUMBER if plain_number else _NEARLY_AS_GOOD
             floor = ranked[0].score - nearly
             chosen = _distinct([e for e in ranked if e.score >= floor], self._max_sentences)
+        if not chosen:
+            return Draft(kind, (), 0.0)
         likeness = max(e.likeness for e in chosen)
         signals = self._signals(query, hits, asked, likeness)
         lacking = " ".join(asked_for(asked)) if is_lacking(signals) else signals.unstated
@@ -240,7 +242,7 @@ class QuoteAnswerer:
         )
 
     def _unmatched(self, query: QueryBundle, paper: Paper) -> float:
-        """How badly a paper matches the question's words, by rarity; in [0, 1]."""
+        """How badly a paper matches the question's words, by rarity; in [0, 1.5]."""
         rarity = {
             word: max(map(self._lexicon.idf, self._lexicon.terms(word)), default=0.0)
             * (_MISSPELT if self._lexicon.is_misspelt(word) else 1.0)
@@ -307,7 +309,8 @@ class QuoteAnswerer:
         top = hits[0].score
         beside = others[-1].score if others else _BESIDE * top
         floor = beside + _ON_TOPIC * (top - beside)
-        return [best[hit.paper.paper_id] for hit in listed if hit.score >= floor]
+        on_topic = (hit.paper.paper_id for hit in listed if hit.score >= floor)
+        return [best[paper_id] for paper_id in on_topic if paper_id in best]
 
     def _two_sided(self, ranked: Sequence[Evidence]) -> list[Evidence]:
         """The best sentences of the two best papers, side by side."""

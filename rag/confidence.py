@@ -31,7 +31,7 @@ class Signals(NamedTuple):
     likeness: float
     """Largest cosine of a chosen sentence to the question, in [0, 1]."""
     unmatched: float
-    """How badly the best paper matches the question's words, by rarity, in [0, 1]: 0 is well."""
+    """How badly the best paper matches the question's words, by rarity, in [0, 1.5]: 0 is well."""
     unknown_name: bool
     """Whether the question names something that no paper mentions."""
     absent_name: bool

@@ -200,6 +200,30 @@ def test_what_a_paper_asks_is_no_answer():
     assert [e.quote for e in draft.evidence] == ["Xerxes keeps them there."]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_survey_passes_over_a_paper_that_only_asks(order: int):
+    asking = paper("X", "Can caches be kept on disk?")
+    answerer = QuoteAnswerer(
+        Scores({}), Nothing(), Words(), papers=3, max_sentences=3, survey_papers=3
+    )
+    hits = [Hit(paper=p, score=1.0, passage=p.sentences[0]) for p in (asking, ALPHA)[::order]]
+    question = "Which papers keep caches on disk?"
+    draft = answerer.draft(QueryBundle(question, embedding=[1.0]), hits, question)
+    assert [e.paper.paper_id for e in draft.evidence] == [ALPHA.paper_id]
+
+
+def test_a_survey_of_papers_that_only_ask_says_nothing():
+    asking = paper("X", "Can caches be kept on disk?")
+    answerer = QuoteAnswerer(
+        Scores({}), Nothing(), Words(), papers=3, max_sentences=3, survey_papers=3
+    )
+    ranked = ((asking, 1.0), (ALPHA, 0.1))
+    hits = [Hit(paper=p, score=score, passage=p.sentences[0]) for p, score in ranked]
+    question = "Which papers keep caches on disk?"
+    draft = answerer.draft(QueryBundle(question, embedding=[1.0]), hits, question)
+    assert draft.evidence == ()
+
+
 def test_a_sentence_is_not_repeated():
     twice = paper(
         "Twice", "Bravo routes questions to models. Bravo routes the questions to models."
