@@ -14,8 +14,8 @@ from typing import NamedTuple
 _STANDING, _LEAD, _LIKENESS, _UNMATCHED, _BIAS = 1.83, 7.26, 3.06, -13.9, -1.95
 # More than the -1.97 that was fitted: to answer about another thing than was named is worse.
 _UNKNOWN, _ABSENT, _UNSTATED, _LACKS = -3.0, -2.06, -5.5, -25.0
-# Nothing comes near a question whose best paper scores less, as `hello`; 3 of 411 answerable ones
-# have such a paper, and were refused without this.
+# Nothing comes near a question whose best paper scores less, as `hello`; of 411 answerable ones 4
+# have such a paper, and none of them is refused for it.
 _NEAR, _FAR_OFF = 0.27, -2.0
 # A word that is asked for is in a paper, or something like it is, when its piece matches this well.
 SAID = 0.5
