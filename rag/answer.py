@@ -9,7 +9,16 @@ import numpy as np
 from llama_index.core.schema import QueryBundle
 
 from rag.confidence import SAID, Signals, confidence, is_lacking
-from rag.question import Kind, asked_for, asks_twice, is_english, kind_of, names_in, words_in
+from rag.question import (
+    Kind,
+    asked_for,
+    asks_twice,
+    is_english,
+    kind_of,
+    names_in,
+    unusual_words,
+    words_in,
+)
 from rag.schema import Hit, Paper
 from rag.text import Span, words
 from rag.wanted import states, wanted
@@ -44,6 +53,8 @@ _DEFINES_IT = 0.19
 _LOOKED_IN = 3
 # A word that may be misspelt counts so much of another that no paper has.
 _MISSPELT = 0.1
+# An unusual word is heard of when a piece of the best paper matches it this well.
+_HEARD_OF = 0.65
 # One that is this far ahead of those behind it is the one that is asked about.
 _STANDS_ALONE = 0.06
 # The best paper is ahead of the mean of so many.
@@ -97,10 +108,6 @@ class Lexicon(Protocol):
         """Whether no paper has a word, but one has a word that is spelled nearly so."""
         ...
 
-    def is_rare(self, name: str) -> bool:
-        """Whether so few papers mention a name that a question with it is about one of them."""
-        ...
-
 
 class SentenceSignal(Protocol):
     """How well each sentence of a paper speaks to a question, by one way of looking at it."""
@@ -147,6 +154,8 @@ class Draft(NamedTuple):
     """In [0, 1]: how likely it is that the papers answer (`rag.confidence`)."""
     lacking: str | None = None
     """What the question asks for and the papers do not seem to say; None when they do."""
+    unheard_of: tuple[str, ...] = ()
+    """Unusual words of the question that no paper has."""
 
 
 _Candidate = tuple[Hit, int, Span]
@@ -205,7 +214,7 @@ class QuoteAnswerer:
         likeness = max(e.likeness for e in chosen)
         signals = self._signals(query, hits, asked, likeness)
         lacking = " ".join(asked_for(asked)) if is_lacking(signals) else signals.unstated
-        return Draft(kind, tuple(chosen), confidence(signals), lacking)
+        return Draft(kind, tuple(chosen), confidence(signals), lacking, signals.unheard_of)
 
     def unknown_names(self, question: str) -> list[str]:
         """Names that the question asks about and no paper mentions, in order."""
@@ -220,7 +229,7 @@ class QuoteAnswerer:
         best = [hit.paper for hit in hits[:_LOOKED_IN]]
         names = names_in(asked)
         named = [paper for paper in best if any(_mentions(paper, name) for name in names)]
-        rare = [name for name in names if self._lexicon.is_rare(name)]
+        spelled_right = [name for name in names if not self._lexicon.is_misspelt(name)]
         matched: Mapping[str, float] = {}
         unmatched = self._unmatched(query, best[0])
         if best[0] in named and is_english(asked):
@@ -236,8 +245,9 @@ class QuoteAnswerer:
             likeness=likeness,
             unmatched=unmatched,
             unknown_name=bool(self.unknown_names(asked)),
-            absent_name=bool(rare) and not any(_mentions(p, name) for p in best for name in rare),
-            unstated=None if asks_twice(asked) else _unstated(asked, meant),
+            absent_name=any(not any(_mentions(p, n) for p in best) for n in spelled_right),
+            unheard_of=tuple(self._unheard_of(query, asked, best[0])),
+            unstated=None if asks_twice(asked) else self._unstated(query, asked, meant),
             asked_for=min(matched.values(), default=None),
         )
 
@@ -254,6 +264,34 @@ class QuoteAnswerer:
         total = sum(rarity[word] for word in matched)
         missed = sum(rarity[word] * max(0.0, SAID - score) for word, score in matched.items())
         return missed / total if total else 0.0
+
+    def _unheard_of(self, query: QueryBundle, asked: str, paper: Paper) -> list[str]:
+        """Unusual words of the question that no paper has, and the best one nothing like them."""
+        if not is_english(asked):
+            return []
+        names = names_in(asked)
+        unknown = [
+            word
+            for word in unusual_words(asked)
+            if word not in names and not self._lexicon.knows(word)
+        ]
+        matched = self._late.word_scores(query, unknown, [paper])
+        return [word for word in unknown if matched.get(word, 1.0) < _HEARD_OF]
+
+    def _unstated(self, query: QueryBundle, asked: str, papers: Sequence[Paper]) -> str | None:
+        """What the question wants stated and none of the papers states."""
+        texts = [text for p in papers for text in (p.title, *map(p.quote, p.sentences))]
+        terms = self._lexicon.terms
+        for want in wanted(asked):
+            if states(texts, want, terms):
+                continue
+            if want.counted and not any(set(terms(want.counted)) & set(terms(t)) for t in texts):
+                # It may be counted by another word: `cards` for `GPUs`.
+                matched = self._late.word_scores(query, [want.counted], papers)
+                if matched.get(want.counted, 1.0) >= SAID:
+                    continue
+            return want.words
+        return None
 
     def _rank(
         self, query: QueryBundle, hits: Sequence[Hit], kind: Kind, asked: str
@@ -334,12 +372,6 @@ def _two_stand_out(hits: Sequence[Hit]) -> bool:
         return len(scores) > 1
     behind = fmean(scores[2:])
     return scores[1] - behind >= _STANDS_OUT_TOO * (scores[0] - behind)
-
-
-def _unstated(asked: str, papers: Sequence[Paper]) -> str | None:
-    """What the question wants a quantity of, in units that none of the papers states."""
-    quotes = [paper.quote(span) for paper in papers for span in paper.sentences]
-    return next((want.words for want in wanted(asked) if not states(quotes, want)), None)
 
 
 def _mentions(paper: Paper, name: str) -> bool:

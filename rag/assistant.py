@@ -124,8 +124,8 @@ class Assistant:
         return self.catalogue.served([own_id]).get(own_id) if own_id else None
 
     def _why_not(self, unknown: Sequence[str], draft: Draft) -> str:
-        if unknown:
-            return f"Nothing in {self._the_papers()} mentions {' or '.join(unknown)}."
+        if unheard_of := [*unknown, *(f"“{word}”" for word in draft.unheard_of)]:
+            return f"Nothing in {self._the_papers()} mentions {' or '.join(unheard_of)}."
         if draft.lacking:
             return f"The nearest of {self._the_papers()} does not state “{draft.lacking}”."
         return f"Nothing in {self._the_papers()} answers this."

@@ -23,8 +23,6 @@ _MOST_A_TERM = 1.2 + 1
 # What a likely misspelling counts of what the word itself would; 0.5 lost on two data sets.
 _MISSPELT = 0.2
 _FOREIGN = 0.01
-# So many papers, or this share of all, are few.
-_FEW, _FEW_OF_ALL = 5, 0.01
 
 
 class LexicalIndex:
@@ -118,11 +116,6 @@ class LexicalIndex:
         """Whether no paper has a word, but one has a word that is spelled nearly so."""
         unseen = not any(self.n_papers_with(term) for term in self.terms(word))
         return unseen and self.knows(word)
-
-    def is_rare(self, name: str) -> bool:
-        """Whether few papers have a word of a name; not when none has it, or it has no words."""
-        n_with = min((self.n_papers_with(term) for term in self.terms(name)), default=0)
-        return 0 < n_with <= max(_FEW, _FEW_OF_ALL * len(self))
 
     def finds(self, paper_id: str, text: str) -> bool:
         """Whether a search for some words of a text finds this paper, however many others."""

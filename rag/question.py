@@ -2,6 +2,10 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
+from string import ascii_lowercase
+
+from wordfreq import zipf_frequency
 
 _WORKS = (
     r"papers|works(?! (?:best|better|well|with|by|as|like)\b)|studies|publications|articles|"
@@ -79,6 +83,9 @@ _ASKING = re.compile(
     r"any|anyone|anybody|there|use[ds]?|using|per|via|between|than|about|i|me|my|we|our|you",
     re.IGNORECASE,
 )
+_MOSTLY = 0.7
+# Shorter ones are one slip away from too many others.
+_SHORTEST_UNUSUAL = 4
 
 
 class Kind(StrEnum):
@@ -121,7 +128,7 @@ def names_in(question: str) -> list[str]:
     """The words of a question that are written like names, in order, each once."""
     found = [(m.start(), m.group().strip("-")) for m in _NAME.finditer(question)]
     found = [(start, name) for start, name in found if not _AMOUNT.fullmatch(name)]
-    if _ENGLISH.search(question):
+    if is_english(question):
         found += [(m.start(), m.group()) for m in _CAPITALISED.finditer(question)]
     return list(dict.fromkeys(name for _, name in sorted(found)))
 
@@ -130,6 +137,15 @@ def words_in(question: str) -> list[str]:
     """The words of a question that say what it is about, in order, each once."""
     found = re.findall(r"[^\W_]+", question)
     return [word for word in dict.fromkeys(found) if not _ASKING.fullmatch(word)]
+
+
+def unusual_words(question: str) -> list[str]:
+    """The words of a question that are seldom written in English, in order, each once.
+
+    Fewer than one word in a million, as `tokamak` and `watermark`, and no slip of the pen of
+    another one; numbers and short words are never meant.
+    """
+    return [word for word in words_in(question) if word.isalpha() and _is_unusual(word.lower())]
 
 
 def asked_for(question: str) -> list[str]:
@@ -145,5 +161,30 @@ def asked_for(question: str) -> list[str]:
 
 
 def is_english(question: str) -> bool:
-    """Whether a question has one of the words that nearly every English one has."""
-    return bool(_ENGLISH.search(question))
+    """Whether a question has one of the words that nearly every English one has.
+
+    One without them, as a row of keywords, is English when most of its words are.
+    """
+    if _ENGLISH.search(question):
+        return True
+    plain = re.findall(r"\b[a-z]{4,}\b", question)
+    return sum(map(_is_common, plain)) >= _MOSTLY * max(len(plain), 1)
+
+
+@lru_cache(maxsize=4096)
+def _is_unusual(word: str) -> bool:
+    if len(word) < _SHORTEST_UNUSUAL or _is_common(word):
+        return False
+    ends = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    slips = (
+        *(a + b[1:] for a, b in ends if b),
+        *(a + b[1] + b[0] + b[2:] for a, b in ends if len(b) > 1),
+        *(a + letter + b for a, b in ends for letter in ascii_lowercase),
+        *(a + letter + b[1:] for a, b in ends if b for letter in ascii_lowercase),
+    )
+    return not any(map(_is_common, slips))
+
+
+def _is_common(word: str) -> bool:
+    # The small list ends at one word in a million; those below it are given 0.
+    return zipf_frequency(word, "en", wordlist="small") > 0

@@ -14,6 +14,7 @@ signals = st.builds(
     unmatched=share,
     unknown_name=st.booleans(),
     absent_name=st.booleans(),
+    unheard_of=st.just(()) | st.just(("tokamak",)),
     unstated=st.none() | st.just("watts"),
     asked_for=st.none() | st.floats(-1, 1),
 )
@@ -42,6 +43,12 @@ def test_an_unknown_name_lowers_it(found: Signals):
 
 
 @given(signals)
+def test_an_unheard_of_word_lowers_it(found: Signals):
+    heard, unheard = found._replace(unheard_of=()), found._replace(unheard_of=("tokamak",))
+    assert confidence(unheard) <= confidence(heard)
+
+
+@given(signals)
 def test_a_unit_that_is_not_stated_lowers_it(found: Signals):
     stated, unstated = found._replace(unstated=None), found._replace(unstated="watts")
     assert confidence(unstated) <= confidence(stated)
@@ -57,6 +64,5 @@ def test_what_is_lacking_lowers_it_and_what_is_not_does_not(found: Signals):
 
 
 def test_by_hand():
-    # 1.83 * 0.5 + 7.26 * 0.1 + 3.06 * 0.5 - 13.9 * 0.02 - 1.95 = 0.943
-    # and 1 / (1 + exp(-0.943)) = 0.720
-    assert round(confidence(Signals(0.5, 0.1, 0.5, 0.02, False, False, None, None)), 2) == 0.72
+    # 8.1 * 0.1 + 3 * 0.5 - 12.2 * 0.02 - 1.25 = 0.816, and 1 / (1 + exp(-0.816)) = 0.693
+    assert round(confidence(Signals(0.5, 0.1, 0.5, 0.02, False, False, (), None, None)), 3) == 0.693

@@ -60,12 +60,6 @@ def test_a_misspelt_word_is_told_from_an_unknown_one(index: LexicalIndex):
     assert not index.is_misspelt("medusa")
 
 
-def test_a_rare_name_is_in_some_paper(index: LexicalIndex):
-    assert index.is_rare("W4A4KV4")
-    assert not index.is_rare("Medusa")
-    assert not index.is_rare("")
-
-
 def test_what_the_corpus_knows(index: LexicalIndex):
     assert index.knows("W4A4KV4")
     assert index.knows("Qestions")

@@ -1,6 +1,6 @@
 import pytest
 
-from rag.question import Kind, asked_for, kind_of, names_in
+from rag.question import Kind, asked_for, is_english, kind_of, names_in, unusual_words
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,32 @@ def test_what_is_asked_for(question: str, words: list[str]):
 @pytest.mark.parametrize("filler", ["-" * 4_000, "a " * 2_000, "what a " * 600])
 def test_what_is_asked_for_takes_no_time_to_find(filler: str):
     assert isinstance(asked_for(f"how many {filler} does it"), list)
+
+
+@pytest.mark.parametrize(
+    ("question", "unusual"),
+    [
+        ("How is the plasma of a tokamak held?", ["tokamak"]),
+        ("Does erenumab help?", ["erenumab"]),
+        ("How is trafic waht it was?", []),
+        ("Which sidekick reads 4096 words?", []),
+        ("", []),
+    ],
+)
+def test_words_that_english_seldom_has(question: str, unusual: list[str]):
+    assert unusual_words(question) == unusual
+
+
+@pytest.mark.parametrize(
+    ("question", "english"),
+    [
+        ("speculative decoding papers", True),
+        ("training throughput on Cerebras", True),
+        ("beste Verfahren gegen Kompression", False),
+        ("Quelle accélération obtient NanoFlow ?", False),
+        ("LoRA", False),
+        ("", False),
+    ],
+)
+def test_keywords_can_be_english_too(question: str, english: bool):
+    assert is_english(question) is english

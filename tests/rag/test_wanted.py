@@ -2,7 +2,13 @@
 
 import pytest
 
+from rag.text import words
 from rag.wanted import states, wanted
+
+
+def terms(text: str) -> list[str]:
+    """Words without the plural's s, as a stemmer would give them."""
+    return [word.removesuffix("s") for word in words(text)]
 
 
 @pytest.mark.parametrize(
@@ -21,8 +27,40 @@ from rag.wanted import states, wanted
 )
 def test_a_quantity_in_the_unit_answers(question: str, said: str, not_said: str):
     [want, *_] = wanted(question)
-    assert states(["Nothing here.", said], want)
-    assert not states([not_said], want)
+    assert states(["Nothing here.", said], want, terms)
+    assert not states([not_said], want, terms)
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "not_said"),
+    [
+        ("How many layers does it have?", "It has 24 layers.", "Its layers are thin."),
+        ("number of routed experts per block", "A block has 256 experts.", "Experts are routed."),
+        ("parameter count (millions)", "A 32 M parameter model.", "Its parameters are few."),
+        ("Which LoRA rank was used?", "A rank of 16 is best.", "Ranks of adapters are mixed."),
+        ("what is the peak learning rate", "The rate was 0.01.", "It scales the learning rate."),
+        ("On how many GPUs?", "It ran on eight GPUs.", "GPUs were used for all of the 8 tasks."),
+        ("joules per request", "Each takes 3 J.", "Each takes 3 s."),
+        ("planning: seconds needed per molecule", "It takes 0.5 s.", "It takes 300 steps."),
+        ("thickness in millimeters", "It is 3 mm thick.", "It weighs 3 kg."),
+        ("What did the tunnel cost to build?", "It was built for $3,000.", "It was costly."),
+        ("Who funded the project?", "It was supported by a grant.", "It was built with care."),
+        ("Under which licence is it?", "Its license is MIT.", "It is published."),
+        ("In which language is it written?", "It is written in Rust.", "It reads any language."),
+        ("at which university do they work", "Done at Elm University.", "Done with care."),
+    ],
+)
+def test_what_is_counted_or_seldom_said_must_be_said(question: str, said: str, not_said: str):
+    wants = wanted(question)
+    assert wants
+    assert all(states(["Nothing here.", said], want, terms) for want in wants)
+    assert not any(states([not_said], want, terms) for want in wants)
+
+
+def test_a_number_four_words_away_is_beside():
+    [want] = wanted("how many layers")
+    assert states(["12 wide, very deep layers"], want, terms)
+    assert not states(["12 wide and very deep layers"], want, terms)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +68,9 @@ def test_a_quantity_in_the_unit_answers(question: str, said: str, not_said: str)
     [
         "How much faster is it?",
         "What speedup does Alpha reach?",
-        "How many layers does it have?",
+        "What does it cost in accuracy?",
+        "How many of the queries are served?",
+        "cut to 5 milliseconds?",
         "Which results were seen in us adults?",
         "",
     ],
