@@ -194,7 +194,8 @@ class QuoteAnswerer:
             The sentences, most relevant first; none when no paper was found.
         """
         kind = kind_of(asked)
-        if kind is Kind.COMPARISON and not _two_stand_out(hits):
+        sides = _named_sides(asked, hits[: self._papers]) if kind is Kind.COMPARISON else []
+        if kind is Kind.COMPARISON and not sides and not _two_stand_out(hits):
             kind = kind_of(asked, of_two=False)
         considered = hits[: self._survey_papers if kind is Kind.SURVEY else self._papers]
         ranked = self._rank(query, considered, kind, asked)
@@ -203,7 +204,7 @@ class QuoteAnswerer:
         if kind is Kind.SURVEY:
             chosen = self._one_a_paper(ranked, hits)
         elif kind is Kind.COMPARISON:
-            chosen = self._two_sided(ranked)
+            chosen = self._two_sided(ranked, sides)
         else:
             plain_number = kind is Kind.NUMBER and not asks_twice(asked)
             nearly = _NEARLY_AS_GOOD_A_NUMBER if plain_number else _NEARLY_AS_GOOD
@@ -350,9 +351,10 @@ class QuoteAnswerer:
         on_topic = (hit.paper.paper_id for hit in listed if hit.score >= floor)
         return [best[paper_id] for paper_id in on_topic if paper_id in best]
 
-    def _two_sided(self, ranked: Sequence[Evidence]) -> list[Evidence]:
-        """The best sentences of the two best papers, side by side."""
-        sides = list(dict.fromkeys(e.paper.paper_id for e in ranked))[:2]
+    def _two_sided(self, ranked: Sequence[Evidence], sides: Sequence[str]) -> list[Evidence]:
+        """The best sentences of two papers, side by side: those named, or else the two best."""
+        best_first = list(dict.fromkeys(e.paper.paper_id for e in ranked))
+        sides = [side for side in best_first if side in sides] or best_first[:2]
         by_side = [[e for e in ranked if e.paper.paper_id == side] for side in sides]
         kept = [_complementary(of_side, self._max_sentences) for of_side in by_side]
         said = [of_side[:_A_SIDE] for of_side in kept]
@@ -363,6 +365,20 @@ class QuoteAnswerer:
             for of_side, own in zip(said, sides, strict=True)
             for e in (*of_side, *(e for e in more if e.paper.paper_id == own))
         ]
+
+
+def _named_sides(asked: str, hits: Sequence[Hit]) -> list[str]:
+    """Ids of the two papers that a question compares by their names; none when they are not two.
+
+    A name is a paper's own when no other one has it in its title, or mentions it where none has.
+    """
+    owners: dict[str, None] = {}
+    for name in names_in(asked):
+        titled = [hit.paper.paper_id for hit in hits if _says(hit.paper.title, name)]
+        having = titled or [hit.paper.paper_id for hit in hits if _mentions(hit.paper, name)]
+        if len(having) == 1:
+            owners[having[0]] = None
+    return list(owners) if len(owners) == 2 else []
 
 
 def _two_stand_out(hits: Sequence[Hit]) -> bool:
@@ -376,8 +392,11 @@ def _two_stand_out(hits: Sequence[Hit]) -> bool:
 
 def _mentions(paper: Paper, name: str) -> bool:
     """Whether a paper has all words of a name in a row, in its title or abstract."""
-    said = f" {' '.join(words(f'{paper.title} {paper.abstract}'))} "
-    return f" {' '.join(words(name))} " in said
+    return _says(f"{paper.title} {paper.abstract}", name)
+
+
+def _says(text: str, name: str) -> bool:
+    return f" {' '.join(words(name))} " in f" {' '.join(words(text))} "
 
 
 def _laid_out(scores: Mapping[str, np.ndarray], sentences: Sequence[_Candidate]) -> np.ndarray:

@@ -28,7 +28,9 @@ _SURVEY = re.compile(
 )
 _COMPARISON = re.compile(
     r"\bcompar(?:e|es|ed|ing|ison)\b|\bversus\b|\bvs\b|\bdifferences?\b|\bdiffer\b|"
-    r"\bagainst\b.*\beach\b|\b(?:and|or)\b.*\b(?:each|both)\b|\b(?:each|both)\b.*\band\b|"
+    r"\bagainst\b.*\beach\b|\bas against\b|\bone\b.*\banother\b|\bdoes each\b|"
+    r"\b(?:what|how) do(?:es)? the\b.*\band (?:what|how) do(?:es)? the\b|"
+    r"\b(?:and|or)\b.*\b(?:each|both)\b|\b(?:each|both)\b.*\band\b|"
     r"^[^\w]*(?:how do )?[\w-]+ (?:and|or) [\w-]+\b|\bagree\b|\btwo papers\b",
     re.IGNORECASE,
 )

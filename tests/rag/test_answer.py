@@ -322,3 +322,19 @@ def test_a_word_that_is_in_no_paper_and_unusual_is_unheard_of():
 def test_a_name_that_the_best_papers_lack_lowers_the_confidence():
     both = drafted("Is Alpha faster than Bravo?", {})
     assert drafted("Is Alpha faster than Charlie?", {}).confidence < both.confidence
+
+
+def test_two_papers_that_are_named_are_compared_though_another_is_as_near():
+    charlie = paper("Charlie Speaks", "It halves the bill. It needs a cache.")
+    papers = (ALPHA, charlie, BRAVO)
+    answerer = QuoteAnswerer(
+        Scores({}), Nothing(), Words(), papers=6, max_sentences=5, survey_papers=12
+    )
+    hits = [
+        Hit(paper=p, score=s, passage=p.sentences[0])
+        for p, s in zip((*papers, charlie), (1.0, 0.9, 0.88, 0.87), strict=True)
+    ]
+    asked = "Alpha or Bravo: what does each of them give?"
+    draft = answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked)
+    assert draft.kind is Kind.COMPARISON
+    assert {e.paper.paper_id for e in draft.evidence} == {ALPHA.paper_id, BRAVO.paper_id}
