@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rag.catalogue import Catalogue
 from rag.errors import FootnoteError
-from rag.generation import Generation, disagreements
+from rag.generation import LOST_BY_A_GRAPH, Generation, disagreements
 
 # Some 5,000 papers take a few seconds.
 _TIMEOUT_S = 1_800
-# What an interrupted writer may leave, and the next one takes away.
-_UNFINISHED = "no paper", "not in the catalogue"
+# What an interrupted writer may leave, and the next one takes away; and what no writer can mend.
+_UNFINISHED = "no paper", "not in the catalogue", LOST_BY_A_GRAPH
 
 
 def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[str]:
@@ -22,7 +22,7 @@ def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[s
     Args:
         folder: The index folder.
         exact_up_to: Sentences up to which all are compared, as for questions.
-        unfinished: Pass over what an interrupted writer may have left.
+        unfinished: Pass over what an interrupted writer may have left, and what a graph loses.
 
     Returns:
         A line for each kind of fault; none when every paper is found.

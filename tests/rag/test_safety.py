@@ -27,6 +27,7 @@ from rag.errors import (
 )
 from rag.generation import FORMAT_VERSION, disagreements
 from rag.index import Index
+from rag.probe import probe
 from tests.conftest import ROOT, SAMPLE
 
 pytestmark = pytest.mark.slow
@@ -550,6 +551,32 @@ def test_above_the_limit_the_graph_is_asked(config: Config):
         assert found_disagreeing(limited) == []
         assert index.problems() == []
         assert "blocks" in open_assistant(limited).ask("where does Alpha keep blocks?").answer
+
+
+@pytest.mark.parametrize(
+    ("n_lost", "said"),
+    [
+        (
+            1,
+            "vector store does not find 1 of 8 papers by their own sentences, as happens to "
+            "graphs of neighbours; raise `store.exact_up_to`, so that all are compared",
+        ),
+        (3, "vector store does not find 3 of 8 papers by their own sentences"),
+    ],
+)
+def test_what_a_graph_loses_is_no_damage_unless_it_is_much(
+    config: Config, monkeypatch: pytest.MonkeyPatch, n_lost: int, said: str
+):
+    """A rebuild, which makes a graph that loses as many, is neither advised nor done."""
+    take_in(config, *(ALPHA | {"title": f"Alpha {n}"} for n in range(8)))
+    index = open_index(config)
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.generation.unreachable", lambda _, chunks: chunks[:n_lost])
+        assert disagreements(index.catalogue, index.generation(), 0) == [said]
+    done = subprocess.CompletedProcess([], 0, stdout=json.dumps([said]))
+    monkeypatch.setattr("rag.probe.subprocess.run", lambda *_args, **_options: done)
+    assert probe(config.index, exact_up_to=0) == [said]
+    assert probe(config.index, exact_up_to=0, unfinished=True) == ([said] if n_lost > 1 else [])
 
 
 def test_hundreds_of_papers_of_one_title_are_not_lost(config: Config):
