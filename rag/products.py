@@ -1,5 +1,7 @@
 """Products of a few vectors with many rows of bytes, in bytes where the processor has them."""
 
+import sys
+
 import numpy as np
 
 from rag.processor import multiplies_bytes, one_thread
@@ -22,7 +24,14 @@ def products(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
         Where the processor multiplies bytes each vector is rounded to them, on its own scale: a
         product of unit vectors is then off by some 0.001.
     """
-    return (_in_bytes if multiplies_bytes() else _in_floats)(asked, rows)
+    return (_in_bytes if multiplies_here() else _in_floats)(asked, rows)
+
+
+def multiplies_here() -> bool:
+    """Whether bytes are multiplied as such: by torch, if anything has loaded it."""
+    # With a hosted embedder there is no other use for it: to load it takes a second, to go without
+    # it milliseconds.
+    return "torch" in sys.modules and multiplies_bytes()
 
 
 def _in_bytes(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

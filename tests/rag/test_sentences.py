@@ -1,5 +1,8 @@
 """Sentences found by their vectors: certain to be the nearest, and in step with Chroma."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from rag.errors import IndexDamagedError
 from rag.generation import Card, Generation, unreachable
 from rag.schema import Paper, Sighting
 from rag.sentences import SentenceIndex
+from tests.conftest import ROOT
 
 AXES = np.eye(4)
 
@@ -43,7 +47,7 @@ def clusters(n_clusters: int, size: int, dimension: int = 64) -> np.ndarray:
 
 @pytest.fixture(params=[True, False], ids=["bytes", "floats"])
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(products, "multiplies_bytes", lambda: request.param)
+    monkeypatch.setattr(products, "multiplies_here", lambda: request.param)
 
 
 @pytest.fixture
@@ -91,6 +95,24 @@ def test_the_nearest_come_first_with_their_cosines(tmp_path: Path):
     assert index.nearest(question.tolist(), depth=7) == found[:7]
     of_both = index.nearest_to_each([AXES[0].repeat(16).tolist(), question.tolist()], depth=7)
     assert dict(of_both[1]) == pytest.approx(dict(found[:7]))
+
+
+def test_a_search_does_not_load_torch(tmp_path: Path):
+    """Which takes a second, and a hosted embedder has no use for it."""
+    SentenceIndex(tmp_path / "sentences").add(chunks(ALPHA, AXES[[0, 1]]))
+    code = (
+        "import sys; from pathlib import Path; from rag.sentences import SentenceIndex;"
+        "found = SentenceIndex(Path(sys.argv[1])).nearest([0, 1, 0, 0], depth=1);"
+        "print(found[0][0], 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "sentences")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.split() == [chunk_id(ALPHA, 1), "False"]
 
 
 def test_a_vector_of_zeros_is_near_to_nothing(index: SentenceIndex):
