@@ -53,7 +53,7 @@ def open_index(config: Config, *, create: bool = False) -> Index:
             weights=weights,
         )
 
-    return Index(config.index, asked, load, create=create)
+    return Index(config.index, asked, load, exact_up_to=config.store.exact_up_to, create=create)
 
 
 def open_assistant(config: Config, *, writes: bool = True) -> Assistant:
@@ -202,7 +202,7 @@ def _retriever(config: Config, index: Index) -> BaseRetriever:
         "bm25": only_words,
     }
     return HybridRetriever(
-        index.vectors, index.words, index.embedder, depth=depth, fuse=fusions[system]
+        index.searched, index.words, index.embedder, depth=depth, fuse=fusions[system]
     )
 
 

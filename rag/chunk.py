@@ -53,7 +53,22 @@ def chunk_id(paper: Paper, number: int) -> str:
 
     It names the version too, so that a later one is added beside it before this one goes.
     """
-    return f"{paper.paper_id}@{paper.version}#{number}"
+    return sentence_id(version_id(paper.paper_id, paper.version), number)
+
+
+def version_id(paper_id: str, version: str) -> str:
+    """What the ids of all chunks of one version of a paper begin with."""
+    return f"{paper_id}@{version}"
+
+
+def sentence_id(version_id: str, number: int) -> str:
+    """Id of a chunk by its version's and the sentence's number."""
+    return f"{version_id}#{number}"
+
+
+def version_of_chunk(chunk: str) -> str:
+    """The `version_id` in an id of `chunk_id`."""
+    return chunk.rpartition("#")[0]
 
 
 def parse_chunk_id(chunk: str) -> dict[str, str | int]:

@@ -35,6 +35,7 @@ from rag.lexical import LexicalIndex
 from rag.pieces import Pieces
 from rag.probe import probe
 from rag.schema import Paper
+from rag.sentences import SentenceIndex
 from rag.store import CosineChroma
 from rag.text import identity_key
 from rag.tokens import TokenIndex, paper_text
@@ -70,6 +71,7 @@ class Index:
         asked: Card,
         embedder: Callable[[Path | None], BaseEmbedding],
         *,
+        exact_up_to: int,
         create: bool = False,
         say: Say = say_on_stderr,
     ):
@@ -80,6 +82,7 @@ class Index:
             asked: What the settings ask for.
             embedder: Loads the embedder, with the adapted weights in a folder or, for None, those
                 that it comes with; called when something has to be embedded.
+            exact_up_to: Sentences up to which a question is compared with all of them.
             create: Make what is missing.
             say: Told of repairs.
 
@@ -90,6 +93,7 @@ class Index:
         self.folder = folder
         self._asked = asked
         self._load_embedder = embedder
+        self._exact_up_to = exact_up_to
         self._say = say
         self._opened: tuple[str, Generation] | None = None
         # By the fingerprint of its weights. One object for all that `opened_anew` makes, since to
@@ -130,6 +134,11 @@ class Index:
     def vectors(self) -> CosineChroma:
         """Vectors of chunks."""
         return self.generation().vectors
+
+    @property
+    def searched(self) -> CosineChroma | SentenceIndex:
+        """What says which sentences are nearest to a question, as it is now."""
+        return self.generation().searched(self._exact_up_to)
 
     @property
     def tokens(self) -> TokenIndex:
@@ -386,7 +395,7 @@ class Index:
             found.append(f"index {self.folder} is empty; run `footnote ingest PATH` to fill it")
         faults = generation.faults(thorough=True)
         if not any("is not there" in fault for fault in faults):
-            faults += probe(self.folder)
+            faults += probe(self.folder, exact_up_to=self._exact_up_to)
         return found + [f if "; " in f else f"{f}; run `footnote rebuild`" for f in faults]
 
     def _is_whole(self) -> bool:
@@ -419,7 +428,9 @@ class Index:
             self.catalogue.begin(None)
             self._clean_up()
             return None
-        found = generation.faults() or probe(self.folder, unfinished=True)
+        found = generation.faults() or probe(
+            self.folder, exact_up_to=self._exact_up_to, unfinished=True
+        )
         return _without_step(found[0]) if found else None
 
     def _miscounted(self) -> str | None:
@@ -428,6 +439,8 @@ class Index:
             n_papers, n_chunks = self.catalogue.count_served(), self.catalogue.count_chunks()
             if (held := generation.vectors.count()) != n_chunks:
                 return f"vector store holds {held} chunks, the catalogue has {n_chunks}"
+            if (held := len(generation.sentences)) != n_chunks:
+                return f"sentence index holds {held} chunks, the catalogue has {n_chunks}"
             if (held := len(generation.words)) != n_papers:
                 return f"word index holds {held} papers, the catalogue has {n_papers}"
             if generation.card.pieces and (held := len(generation.tokens)) != n_papers:

@@ -8,25 +8,26 @@ from pathlib import Path
 
 from rag.catalogue import Catalogue
 from rag.errors import FootnoteError
-from rag.generation import Generation, disagreements
+from rag.generation import LOST_BY_A_GRAPH, Generation, disagreements
 
 # Some 5,000 papers take a few seconds.
 _TIMEOUT_S = 1_800
-# What an interrupted writer may leave, and the next one takes away.
-_UNFINISHED = "no paper", "not in the catalogue"
+# What an interrupted writer may leave, and the next one takes away; and what no writer can mend.
+_UNFINISHED = "no paper", "not in the catalogue", LOST_BY_A_GRAPH
 
 
-def probe(folder: Path, *, unfinished: bool = False) -> list[str]:
+def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[str]:
     """What the generation in force does not hold as the catalogue of this index folder says.
 
     Args:
         folder: The index folder.
-        unfinished: Pass over what an interrupted writer may have left.
+        exact_up_to: Sentences up to which all are compared, as for questions.
+        unfinished: Pass over what an interrupted writer may have left, and what a graph loses.
 
     Returns:
         A line for each kind of fault; none when every paper is found.
     """
-    command = [sys.executable, "-m", "rag.probe", str(folder.absolute())]
+    command = [sys.executable, "-m", "rag.probe", str(folder.absolute()), str(exact_up_to)]
     try:
         done = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
@@ -43,15 +44,16 @@ def probe(folder: Path, *, unfinished: bool = False) -> list[str]:
     return found
 
 
-def _main(folder: Path) -> None:
+def _main(folder: Path, exact_up_to: int) -> None:
     try:
         catalogue = Catalogue(folder / "catalogue.sqlite")
         name = catalogue.state().generation or ""
-        found = disagreements(catalogue, Generation.load(folder / "generations" / name))
+        generation = Generation.load(folder / "generations" / name)
+        found = disagreements(catalogue, generation, exact_up_to)
     except FootnoteError as error:
         found = [str(error)]
     sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]))
+    _main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -2,8 +2,9 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import fsum
+from typing import Protocol
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -13,7 +14,6 @@ from llama_index_instrumentation import get_dispatcher
 from rag.chunk import bare_node, paper_of_chunk, parse_chunk_id
 from rag.errors import EmbeddingError
 from rag.lexical import LexicalIndex
-from rag.store import CosineChroma
 
 _dispatcher = get_dispatcher(__name__)
 
@@ -22,12 +22,20 @@ Fusion = Callable[[Scores, Scores], list[tuple[str, float]]]
 """Scores by vectors and by words, by paper id, to all papers with one score, best first."""
 
 
+class Searched(Protocol):
+    """Sentences that are found by their vectors."""
+
+    def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
+        """Ids of the nearest chunks with their cosines, best first, at most `depth`."""
+        ...
+
+
 class HybridRetriever(BaseRetriever):
     """One node a paper: its best passage, scored by vectors and words together, best first."""
 
     def __init__(
         self,
-        vectors: CosineChroma,
+        vectors: Searched,
         words: LexicalIndex,
         embedder: BaseEmbedding,
         *,

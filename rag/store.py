@@ -31,8 +31,6 @@ _COLLECTION = "chunks"
 _FOLDER, _SERVER = "vector store ", "Chroma server "
 # Neighbours looked at: with Chroma's default of 100 the order of the same index moved between runs.
 _SEARCHED = 400
-# Vectors nearer to each other than this are the same but for rounding.
-_SAME = 1e-5
 # What is kept of a chunk; its text is in the catalogue.
 _KEPT = ("paper_id", "version", "sentence")
 # Most that Chroma takes at once is some 5,000; smaller transactions are shorter waits for readers.
@@ -96,34 +94,6 @@ class CosineChroma(ChromaVectorStore):
             for id_, vector in zip(held["ids"], np.asarray(held["embeddings"]), strict=True)
         ]
 
-    def unreachable(self, ids: Sequence[str], *, depths: Sequence[int]) -> list[str]:
-        """Which of these chunks a search by their own vector does not find.
-
-        One whose vector others have too is found with any of them: Chroma's graph does not always
-        reach each of hundreds that are the same.
-
-        Args:
-            ids: Chunks that are here.
-            depths: How many neighbours to look at; the next is tried with what one has missed.
-        """
-        with self._explained():
-            for depth in depths:
-                if not ids:
-                    break
-                held = self._collection.get(ids=list(ids), include=["embeddings"])
-                found = self._collection.query(
-                    query_embeddings=np.asarray(held["embeddings"]),
-                    n_results=depth,
-                    include=["distances"],
-                )
-                rows = zip(held["ids"], found["ids"], found["distances"] or [], strict=True)
-                ids = [
-                    id_
-                    for id_, near, distances in rows
-                    if id_ not in near and not (near and distances[0] < _SAME)
-                ]
-        return list(ids)
-
     def count(self) -> int:
         """How many chunks there are."""
         with self._explained():
@@ -154,16 +124,28 @@ class CosineChroma(ChromaVectorStore):
 
         Without the nodes that `query` makes of them, which take longer than the search.
         """
+        return self.nearest_to_each([vector], depth=depth, **kwargs)[0]
+
+    def nearest_to_each(
+        self,
+        vectors: Sequence[Sequence[float]],
+        *,
+        depth: int,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> list[list[tuple[str, float]]]:
+        """`nearest`, for each of several vectors."""
         with self._explained():
             found = self._collection.query(
-                query_embeddings=np.array([vector], np.float32),
+                query_embeddings=np.array(vectors, np.float32),
                 n_results=depth,
                 # Its id says all that is read of a chunk; its metadata take longer than the search.
                 include=["distances"],
                 **kwargs,
             )
-        ids, distances = found["ids"][0], (found["distances"] or [[]])[0]
-        return [(id_, 1 - distance) for id_, distance in zip(ids, distances, strict=True)]
+        return [
+            [(id_, 1 - distance) for id_, distance in zip(ids, distances, strict=True)]
+            for ids, distances in zip(found["ids"], found["distances"] or [], strict=True)
+        ]
 
     @contextmanager
     def _explained(self, done: str = "read") -> Generator[None]:

@@ -6,24 +6,20 @@ nothing more has to be loaded. They are cut to 128 dimensions by the principal c
 first papers and stored as bytes: about 40 KB a paper.
 
     projection.npy     float32, (dimension of the embedder, width)
-    pieces.i8          int8, (pieces of all papers, width), appended to, memory-mapped
+    pieces.i8          int8, (pieces of all papers, width)
     sentences.i16      int16, one a piece: number of its sentence, -1 for the title
-    rows.sqlite        where each paper's pieces are, and their mean
+    rows.sqlite        where each paper's pieces are, and their mean; see `rag.rows`
 """
 
-import json
-import os
-import sqlite3
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from rag.errors import is_fault, unusable
 from rag.maxsim import best_matches
 from rag.pieces import Pieces, unit_rows
+from rag.rows import RowFiles, Rows, Span
 from rag.schema import Paper
 
 # 256 dimensions gained nothing on the tune questions, 64 lost 0.01 nDCG@10.
@@ -33,31 +29,18 @@ _MIN_PIECES_A_COMPONENT = 4
 # A unit vector of 128 numbers has none above 0.5 but by accident; such a one is clipped.
 _SCALE = 254.0
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS rows (
-    paper_id TEXT PRIMARY KEY,
-    start    INTEGER NOT NULL,
-    n_pieces INTEGER NOT NULL,
-    mean     BLOB NOT NULL       -- of its pieces: float32, (width,), unit norm
-) WITHOUT ROWID
-"""
-
 
 def paper_text(paper: Paper) -> str:
     """What is embedded of a paper: its title, a line break, its abstract."""
     return f"{paper.title}\n{paper.abstract}"
 
 
-class _Row(NamedTuple):
-    paper_id: str
-    start: int
-    n_pieces: int
-    mean: bytes
+class _Found(NamedTuple):
+    """Papers that have pieces, and the files that hold them."""
 
-    @property
-    def rows(self) -> slice:
-        """Where its pieces are."""
-        return slice(self.start, self.start + self.n_pieces)
+    papers: list[Span]
+    pieces: np.ndarray
+    sentences: np.ndarray
 
 
 class TokenIndex:
@@ -69,94 +52,58 @@ class TokenIndex:
         Raises:
             IndexDamagedError: The folder cannot be used.
         """
-        self._folder = folder
-        with self._explained():
-            folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(folder / "rows.sqlite", check_same_thread=False, timeout=30)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute(_SCHEMA)
-            file = folder / "projection.npy"
-            self._projection = np.load(file) if file.is_file() else None
-        self._known: dict[str, _Row] = {}
-        self._version: int | None = None
-        self._pieces: np.ndarray = np.empty((0, 0), np.int8)
-        self._sentences: np.ndarray = np.empty(0, np.int16)
+        self._rows = RowFiles(
+            folder, {"pieces.i8": np.int8, "sentences.i16": np.int16}, "token index"
+        )
+        self._file = folder / "projection.npy"
+        with self._rows.explained():
+            self._projection = np.load(self._file) if self._file.is_file() else None
 
     def __len__(self) -> int:
         """How many papers there are."""
-        with self._explained():
-            return self._db.execute("SELECT count(*) FROM rows").fetchone()[0]
+        return self._rows.count()[0]
 
     def paper_ids(self) -> set[str]:
         """Ids of all papers."""
-        with self._explained():
-            return {paper_id for (paper_id,) in self._db.execute("SELECT paper_id FROM rows")}
+        return self._rows.owners()
 
     def remove(self, paper_ids: Iterable[str]) -> None:
-        """Delete papers; those that are not here are passed over.
-
-        Their pieces stay in the files, where nothing points at them, until the index is copied.
-        """
-        with self._writing():
-            self._db.executemany(
-                "DELETE FROM rows WHERE paper_id = ?", [(paper_id,) for paper_id in paper_ids]
-            )
+        """Delete papers; those that are not here are passed over."""
+        self._rows.remove(paper_ids)
 
     def replace(self, papers: Sequence[Paper], pieces: Sequence[Pieces]) -> None:
         """Add papers with their pieces, each in place of any older version."""
-        with self._explained("written"):
-            self._replace(papers, pieces)
-
-    def _replace(self, papers: Sequence[Paper], pieces: Sequence[Pieces]) -> None:
-        if self._projection is None:
-            self._project(_projection(np.concatenate([p.vectors for p in pieces])))
-        self._append(
-            (paper.paper_id, self._compact(found.vectors), _sentence_numbers(paper, found))
-            for paper, found in zip(papers, pieces, strict=True)
-        )
+        with self._rows.explained("written"):
+            if self._projection is None:
+                self._project(_projection(np.concatenate([p.vectors for p in pieces])))
+            self._rows.append(
+                self._compact(paper, found) for paper, found in zip(papers, pieces, strict=True)
+            )
 
     def copy(self, other: "TokenIndex", paper_ids: Iterable[str]) -> None:
         """Add papers as another index has them; this one is empty, or was so filled."""
-        found = other._located(paper_ids)
-        if other._projection is None:
-            return
-        with self._explained("written"):
-            if self._projection is None:
+        with self._rows.explained("written"):
+            if self._projection is None and other._projection is not None:
                 self._project(other._projection)
-            spans = ((own.paper_id, slice(own.start, own.start + own.n_pieces)) for own in found)
-            self._append((i, other._pieces[span], other._sentences[span]) for i, span in spans)
+            self._rows.copy(other._rows, paper_ids)
 
     def _project(self, projection: np.ndarray) -> None:
         self._projection = projection
-        np.save(self._folder / "projection.npy", projection)
+        np.save(self._file, projection)
 
-    def _append(self, papers: Iterable[tuple[str, np.ndarray, np.ndarray]]) -> None:
-        """Write papers, each with its compact pieces and the numbers of their sentences."""
-        assert self._projection is not None  # noqa: S101 - it comes with the first papers
-        width = self._projection.shape[1]
-        rows: list[tuple[str, int, int, bytes]] = []
-        (end,) = self._db.execute("SELECT coalesce(max(start + n_pieces), 0) FROM rows").fetchone()
-        with (
-            _at(self._folder / "pieces.i8", end * width) as vectors,
-            _at(self._folder / "sentences.i16", end * 2) as sentences,
-        ):
-            for paper_id, compact, numbers in papers:
-                vectors.write(compact.tobytes())
-                sentences.write(numbers.tobytes())
-                mean = unit_rows(compact.sum(axis=0, dtype=np.float32)[None])[0]
-                rows.append((paper_id, end, len(numbers), mean.tobytes()))
-                end += len(numbers)
-        # Last, so that a row never points at what was not written; what has no row is overwritten.
-        with self._writing():
-            self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", rows)
+    def _compact(self, paper: Paper, pieces: Pieces) -> Rows:
+        projected = unit_rows(pieces.vectors @ self._projection)
+        compact = np.clip(np.round(projected * _SCALE), -127, 127).astype(np.int8)
+        mean = unit_rows(compact.sum(axis=0, dtype=np.float32)[None])[0]
+        return Rows(paper.paper_id, [compact, _sentence_numbers(paper, pieces)], mean.tobytes())
 
     def piece_scores(self, question: Pieces, paper_ids: Iterable[str]) -> Mapping[str, np.ndarray]:
         """Best match of each piece of a question in papers, in [-1, 1]; float32, (n,)."""
         found = self._find(paper_ids)
-        if not found or not len(question.starts):
+        if found is None or not len(question.starts):
             return {}
-        best = self._best_matches(question, found, _firsts(found))
-        return {own.paper_id: of_paper for own, of_paper in zip(found, best, strict=True)}
+        best = self._best_matches(question, found, _firsts(found.papers))
+        return {own.owner: of_paper for own, of_paper in zip(found.papers, best, strict=True)}
 
     def paper_scores(
         self, question: Pieces, weights: np.ndarray, paper_ids: Iterable[str]
@@ -168,7 +115,7 @@ class TokenIndex:
         everything that is asked, the second one that says it in one place.
         """
         found = self._find(paper_ids)
-        if not found or not len(question.starts):
+        if found is None or not len(question.starts):
             return {}
         best, numbers, firsts = self._by_run(question, found)
         lengths = np.diff([*firsts, len(best)])
@@ -179,7 +126,7 @@ class TokenIndex:
         sentence = np.maximum.reduceat(of_sentences, firsts)
         whole = np.maximum.reduceat(best, firsts, axis=0) @ shares
         scores = ((whole + sentence) / 2).tolist()
-        return {own.paper_id: score for own, score in zip(found, scores, strict=True)}
+        return {own.owner: score for own, score in zip(found.papers, scores, strict=True)}
 
     def sentence_scores(
         self, question: Pieces, weights: np.ndarray, papers: Iterable[Paper]
@@ -191,14 +138,14 @@ class TokenIndex:
         """
         by_id = {paper.paper_id: paper for paper in papers}
         found = self._find(by_id)
-        if not found or not len(question.starts):
+        if found is None or not len(question.starts):
             return {}
         best, numbers, firsts = self._by_run(question, found)
         scores: dict[str, np.ndarray] = {}
-        for own, first, end in zip(found, firsts, [*firsts[1:], len(best)], strict=True):
-            n_sentences = len(by_id[own.paper_id].sentences)
+        for own, first, end in zip(found.papers, firsts, [*firsts[1:], len(best)], strict=True):
+            n_sentences = len(by_id[own.owner].sentences)
             of_paper = _by_sentence(best[first:end], numbers[first:end], n_sentences)
-            scores[own.paper_id] = of_paper @ weights / weights.sum()
+            scores[own.owner] = of_paper @ weights / weights.sum()
         return scores
 
     def paper_vectors(self, paper_ids: Sequence[str]) -> np.ndarray:
@@ -207,87 +154,36 @@ class TokenIndex:
         Returns:
             float32, (len(paper_ids), width), unit norm; a row of zeros for a paper without pieces.
         """
-        rows = self._rows(paper_ids)
-        means = {own.paper_id: np.frombuffer(own.mean, np.float32) for own in rows}
+        spans, _ = self._rows.find(paper_ids)
+        means = {own.owner: np.frombuffer(own.note, np.float32) for own in spans}
         if not means:
             return np.zeros((len(paper_ids), WIDTH), np.float32)
         nothing = np.zeros_like(next(iter(means.values())))
         return np.stack([means.get(paper_id, nothing) for paper_id in paper_ids])
 
-    @contextmanager
-    def _explained(self, done: str = "used") -> Generator[None]:
-        try:
-            yield
-        except BaseException as error:
-            if not is_fault(error):
-                raise
-            raise unusable("token index", self._folder, error, done) from error
+    def _find(self, paper_ids: Iterable[str]) -> _Found | None:
+        """Where the pieces of papers are, those without any left out; None when all are."""
+        spans, arrays = self._rows.find(paper_ids)
+        if self._projection is None or not (papers := [own for own in spans if own.n_rows]):
+            return None
+        return _Found(papers, arrays[0], arrays[1][:, 0])
 
-    @contextmanager
-    def _writing(self) -> Generator[None]:
-        """Change rows, all or none; what was read of them before is forgotten."""
-        try:
-            with self._explained("written"), self._db:
-                yield
-        finally:
-            # Another dictionary: one who reads meanwhile goes on filling the old one.
-            self._known = {}
-
-    def _rows(self, paper_ids: Iterable[str]) -> list["_Row"]:
-        """What is known of papers, in the order asked for; those that are not here left out.
-
-        Each is read once for as long as nobody writes: two steps ask for some 200 a question.
-        """
-        wanted = list(paper_ids)
-        with self._explained():
-            (version,) = self._db.execute("PRAGMA data_version").fetchone()
-            if version != self._version:
-                self._version, self._known = version, {}
-            known = self._known
-            if unread := [paper_id for paper_id in wanted if paper_id not in known]:
-                rows = self._db.execute(
-                    "SELECT paper_id, start, n_pieces, mean FROM rows"
-                    " WHERE paper_id IN (SELECT value FROM json_each(?))",
-                    [json.dumps(unread)],
-                )
-                known.update((row[0], _Row(*row)) for row in rows)
-        return [known[paper_id] for paper_id in wanted if paper_id in known]
-
-    def _find(self, paper_ids: Iterable[str]) -> list["_Row"]:
-        """Where the pieces of papers are, those without any left out; the files are mapped."""
-        if self._projection is None:
-            return []
-        return [own for own in self._located(paper_ids) if own.n_pieces]
-
-    def _located(self, paper_ids: Iterable[str]) -> list["_Row"]:
-        found = self._rows(paper_ids)
-        end = max((own.start + own.n_pieces for own in found), default=0)
-        with self._explained():
-            self._map(end)
-            if end > min(len(self._pieces), len(self._sentences)):
-                raise ValueError(f"its files end before piece {end:,}")
-        return found
-
-    def _by_run(
-        self, question: Pieces, found: Sequence["_Row"]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _by_run(self, question: Pieces, found: _Found) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Best match of the question's pieces in each title and sentence of papers, end to end.
 
         Returns:
             float32, (n_runs, pieces of the question), in [-1, 1]; the number of the sentence that
             each run is, -1 for a title, which comes first; and where each paper's runs begin.
         """
-        numbers = np.concatenate([self._sentences[own.rows] for own in found])
-        firsts = _firsts(found)
+        numbers = np.concatenate([found.sentences[own.rows] for own in found.papers])
+        firsts = _firsts(found.papers)
         begins = np.append(True, numbers[1:] != numbers[:-1])
         begins[firsts] = True
         starts = np.flatnonzero(begins)
         best = self._best_matches(question, found, starts)
         return best, numbers[starts], np.searchsorted(starts, firsts)
 
-    def _best_matches(
-        self, question: Pieces, found: Sequence["_Row"], starts: np.ndarray
-    ) -> np.ndarray:
+    def _best_matches(self, question: Pieces, found: _Found, starts: np.ndarray) -> np.ndarray:
         """Best match of the question's pieces in each run of the papers' pieces, end to end.
 
         Returns:
@@ -296,25 +192,8 @@ class TokenIndex:
         assert self._projection is not None  # noqa: S101 - a paper was found
         asked = unit_rows(question.vectors @ self._projection) / _SCALE
         return best_matches(
-            asked, np.concatenate([self._pieces[own.rows] for own in found]), starts
+            asked, np.concatenate([found.pieces[own.rows] for own in found.papers]), starts
         )
-
-    def _map(self, end: int) -> None:
-        """Map the files as far as `end` pieces, unless they already are."""
-        if end <= len(self._sentences) or self._projection is None:
-            return
-        # As plain arrays: each slice of a memmap is made one anew, and that takes longer than it.
-        pieces = np.asarray(np.memmap(self._folder / "pieces.i8", np.int8, mode="r"))
-        self._pieces = pieces[
-            : len(pieces) // self._projection.shape[1] * self._projection.shape[1]
-        ]
-        self._pieces = self._pieces.reshape(-1, self._projection.shape[1])
-        sentences = np.memmap(self._folder / "sentences.i16", np.int16, mode="r")
-        self._sentences = np.asarray(sentences)
-
-    def _compact(self, vectors: np.ndarray) -> np.ndarray:
-        projected = unit_rows(vectors @ self._projection)
-        return np.clip(np.round(projected * _SCALE), -127, 127).astype(np.int8)
 
 
 def _projection(vectors: np.ndarray) -> np.ndarray:
@@ -336,9 +215,9 @@ def _sentence_numbers(paper: Paper, pieces: Pieces) -> np.ndarray:
     return (np.searchsorted(starts, in_abstract, side="right") - 1).astype(np.int16)
 
 
-def _firsts(found: Sequence[_Row]) -> np.ndarray:
+def _firsts(papers: Sequence[Span]) -> np.ndarray:
     """Where each paper's pieces begin when they are laid end to end."""
-    return np.cumsum([0, *(own.n_pieces for own in found[:-1])])
+    return np.cumsum([0, *(own.n_rows for own in papers[:-1])])
 
 
 def _by_sentence(runs: np.ndarray, numbers: np.ndarray, n_sentences: int) -> np.ndarray:
@@ -355,14 +234,3 @@ def _by_sentence(runs: np.ndarray, numbers: np.ndarray, n_sentences: int) -> np.
         best[:] = of_title.max(axis=0)
     np.maximum.at(best, numbers[numbers >= 0], runs[numbers >= 0])
     return best
-
-
-@contextmanager
-def _at(file: Path, position: int) -> Generator[BinaryIO]:
-    """Open a file to write from a position on; what is written is on disk when this ends."""
-    file.touch()
-    with file.open("r+b") as opened:
-        opened.seek(position)
-        yield opened
-        opened.flush()
-        os.fsync(opened.fileno())

@@ -20,7 +20,7 @@ from rag.build import open_assistant, open_index
 from rag.chunk import chunk_id, chunk_paper
 from rag.config import Config, load_config
 from rag.errors import ConfigError, IndexDamagedError
-from rag.generation import disagreements
+from rag.generation import disagreements, unreachable
 from rag.schema import Paper, Sighting
 from rag.store import CosineChroma, drop_from_server, open_chroma, open_server
 
@@ -140,7 +140,7 @@ def test_a_vector_that_others_have_too_is_found_with_any_of_them(opened: Open):
     for each in papers:
         add(store, each, 0)
     ids = [chunk_id(p, 0) for p in papers]
-    assert store.unreachable(ids, depths=(1, 2)) == []
+    assert unreachable(store, store.chunks(ids), depths=(1, 2)) == []
 
 
 def test_every_sentence_is_found_after_many_deletes_and_additions(opened: Open):
@@ -160,7 +160,8 @@ def test_every_sentence_is_found_after_many_deletes_and_additions(opened: Open):
         store.add(chunks)
     ids = [chunk_id(p, 0) for p in papers]
     assert store.ids() == set(ids)
-    assert opened().unreachable(ids, depths=(1,)) == []
+    found = opened()
+    assert unreachable(found, found.chunks(ids), depths=(1,)) == []
 
 
 def config_for(folder: Path, url: str) -> Config:
@@ -193,7 +194,7 @@ def test_an_index_whose_vectors_a_server_holds(server: str, tmp_path: Path):
         open_server(server, f"footnote-{old.name}")
     with index.writing():
         index.remove([before.sources[0].paper_id])
-    assert disagreements(index.catalogue, index.generation()) == []
+    assert disagreements(index.catalogue, index.generation(), 0) == []
     assert not list(config.index.rglob("chroma*"))
     drop_from_server(server, f"footnote-{index.generation().name}")
     with pytest.raises(IndexDamagedError):
@@ -216,7 +217,7 @@ def test_what_a_server_holds_is_copied_without_what_was_removed(
     with index.writing():
         index.remove([p.paper_id for p in index.named(["Alpha", "Bravo"])])
     assert index.generation().name != old.name
-    assert disagreements(index.catalogue, index.generation()) == []
+    assert disagreements(index.catalogue, index.generation(), 0) == []
     assert "Charlie" in open_assistant(config).ask("what does Charlie keep?").answer
     with pytest.raises(IndexDamagedError, match=r"cannot be used: .*run `footnote rebuild`"):
         open_server(server, f"footnote-{old.name}")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rag import maxsim
+from rag import products
 from rag.maxsim import best_matches
 
 ASKED = np.array([[1.0, 0.0], [0.6, -0.8]], np.float32)
@@ -10,7 +10,7 @@ PIECES = np.array([[100, 0], [0, 100], [-50, -100], [10, 20]], np.int8)
 
 @pytest.fixture(params=[True, False], ids=["bytes", "floats"], autouse=True)
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(maxsim, "multiplies_bytes", lambda: request.param)
+    monkeypatch.setattr(products, "multiplies_here", lambda: request.param)
 
 
 def test_each_piece_takes_its_best_match_in_each_run():

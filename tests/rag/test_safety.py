@@ -25,8 +25,9 @@ from rag.errors import (
     IndexFolderError,
     IndexMismatchError,
 )
-from rag.generation import disagreements
+from rag.generation import FORMAT_VERSION, disagreements
 from rag.index import Index
+from rag.probe import probe
 from tests.conftest import ROOT, SAMPLE
 
 pytestmark = pytest.mark.slow
@@ -72,7 +73,7 @@ def rebuild(config: Config) -> None:
 def found_disagreeing(config: Config) -> list[str]:
     """What a look at every paper in every part finds wrong."""
     index = open_index(config)
-    return disagreements(index.catalogue, index.generation())
+    return disagreements(index.catalogue, index.generation(), config.store.exact_up_to)
 
 
 def spawn(
@@ -149,6 +150,7 @@ def test_no_kill_loses_or_doubles_a_paper(tmp_path: Path):
     [
         "rag.generation.Generation.make",
         "rag.store.CosineChroma.add",
+        "rag.sentences.SentenceIndex.add",
         "rag.lexical.LexicalIndex.replace",
         "rag.catalogue.Catalogue.mark_indexed",
         "rag.generation.Generation.seal",
@@ -328,7 +330,7 @@ def test_a_copy_that_has_no_room_is_said_and_costs_nothing(
     assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
 
 
-@pytest.mark.parametrize("part", ["chroma", "words", "tokens", "card.json"])
+@pytest.mark.parametrize("part", ["chroma", "sentences", "words", "tokens", "card.json"])
 def test_a_part_that_is_gone_is_restored_with_a_word(
     config: Config, capsys: pytest.CaptureFixture[str], part: str
 ):
@@ -482,6 +484,8 @@ def test_readers_of_an_index_that_is_written_see_whole_papers_only(config: Confi
         pytest.param("data_level0.bin", lambda data: b"\xff" * len(data), id="graph-overwritten"),
         pytest.param("index_metadata.pickle", lambda _: b"", id="graph-emptied"),
         pytest.param("chroma.sqlite3", lambda data: data[: len(data) // 2], id="vectors-cut"),
+        pytest.param("vectors.i8", lambda data: data[: len(data) // 2], id="sentences-cut"),
+        pytest.param("vectors.i8", lambda data: data[::-1], id="sentences-turned-round"),
     ],
 )
 def test_damage_is_found_and_what_asks_next_restores_it(
@@ -514,6 +518,65 @@ def test_a_file_that_ends_whoever_reads_it_ends_the_doctors_helper_alone(
     assert "[1] NanoFlow" in said or "[2] NanoFlow" in said
     assert "making the index anew" in said
     assert found_disagreeing(config) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        pytest.param(lambda data: data[: len(data) // 2], "files end before row", id="cut"),
+        pytest.param(lambda data: data[::-1], "does not find 4", id="turned-round"),
+    ],
+)
+def test_sentences_that_an_interrupted_writer_spoilt_are_found_and_restored(
+    hashed_sample: Path, tmp_path: Path, damage: Callable[[bytes], bytes], problem: str
+):
+    config = config_for(Path(shutil.copytree(hashed_sample, tmp_path / "index")))
+    [generation] = (config.index / "generations").iterdir()
+    (generation / "manifest.json").unlink()
+    file = generation / "sentences" / "vectors.i8"
+    file.write_bytes(damage(file.read_bytes()))
+    [found] = open_index(config).problems()
+    assert found.startswith("sentence index")
+    assert problem in found
+    assert "making the index anew" in run("ask", "What is NanoFlow?", index=config.index)
+    assert found_disagreeing(config) == []
+
+
+def test_above_the_limit_the_graph_is_asked(config: Config):
+    take_in(config, ALPHA, BRAVO)
+    for limit, is_graph in ((3, True), (4, False)):
+        limited = config_for(config.index, store={"exact_up_to": limit})
+        index = open_index(limited)
+        assert (index.searched is index.vectors) == is_graph
+        assert found_disagreeing(limited) == []
+        assert index.problems() == []
+        assert "blocks" in open_assistant(limited).ask("where does Alpha keep blocks?").answer
+
+
+@pytest.mark.parametrize(
+    ("n_lost", "said"),
+    [
+        (
+            1,
+            "vector store does not find 1 of 8 papers by their own sentences, as happens to "
+            "graphs of neighbours; raise `store.exact_up_to`, so that all are compared",
+        ),
+        (3, "vector store does not find 3 of 8 papers by their own sentences"),
+    ],
+)
+def test_what_a_graph_loses_is_no_damage_unless_it_is_much(
+    config: Config, monkeypatch: pytest.MonkeyPatch, n_lost: int, said: str
+):
+    """A rebuild, which makes a graph that loses as many, is neither advised nor done."""
+    take_in(config, *(ALPHA | {"title": f"Alpha {n}"} for n in range(8)))
+    index = open_index(config)
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.generation.unreachable", lambda _, chunks: chunks[:n_lost])
+        assert disagreements(index.catalogue, index.generation(), 0) == [said]
+    done = subprocess.CompletedProcess([], 0, stdout=json.dumps([said]))
+    monkeypatch.setattr("rag.probe.subprocess.run", lambda *_args, **_options: done)
+    assert probe(config.index, exact_up_to=0) == [said]
+    assert probe(config.index, exact_up_to=0, unfinished=True) == ([said] if n_lost > 1 else [])
 
 
 def test_hundreds_of_papers_of_one_title_are_not_lost(config: Config):
@@ -566,6 +629,24 @@ def test_an_index_of_an_earlier_version_is_named_and_rebuilt(config: Config):
     rebuild(config)
     assert found_disagreeing(config) == []
     assert not (config.index / "chroma").exists()
+    assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
+
+
+def test_an_index_without_the_sentences_is_named_and_rebuilt(config: Config):
+    """As version 3 made it."""
+    take_in(config, ALPHA, BRAVO)
+    [generation] = (config.index / "generations").iterdir()
+    shutil.rmtree(generation / "sentences")
+    card = (generation / "card.json").read_text()
+    (generation / "card.json").write_text(
+        card.replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 3')
+    )
+    with pytest.raises(
+        IndexMismatchError, match=r"built with version 3, .*; run `footnote rebuild"
+    ):
+        open_assistant(config)
+    rebuild(config)
+    assert found_disagreeing(config) == []
     assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
 
 

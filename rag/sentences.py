@@ -1,0 +1,148 @@
+"""Every sentence's vector as bytes: a question is compared with all of them.
+
+Chroma's graph of neighbours does not reach every vector, however it is built
+(`docs/adr/0008-every-sentence-is-compared.md`). To compare a question with all takes less time than
+the graph for as many as `store.exact_up_to`; here nothing is lost but what a byte rounds.
+
+    vectors.i8     int8, (sentences of all versions, dimension)
+    scales.f32     float32, one a sentence: what its bytes are multiplied by, for a unit vector
+    rows.sqlite    where each version's sentences are; see `rag.rows`
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from llama_index.core.schema import BaseNode
+
+from rag.chunk import sentence_id, version_id, version_of_chunk
+from rag.pieces import unit_rows
+from rag.products import MOST, products
+from rag.rows import Found, RowFiles, Rows
+
+# Questions compared at once: their products with 250,000 sentences take 50 MB.
+_BATCH = 50
+
+
+class SentenceIndex:
+    """Sentences by their vectors. One writer at a time; readers see what was complete."""
+
+    def __init__(self, folder: Path):
+        """Open the index in this folder, or make it.
+
+        Raises:
+            IndexDamagedError: The folder cannot be used.
+        """
+        files = {"vectors.i8": np.int8, "scales.f32": np.float32}
+        self._rows = RowFiles(folder, files, "sentence index")
+        self._last: _Layout | None = None
+
+    def __len__(self) -> int:
+        """How many sentences there are."""
+        return self._rows.count()[1]
+
+    def ids(self) -> set[str]:
+        """Ids of all sentences, which are those of their chunks."""
+        return {sentence_id(s.owner, n) for s in self._rows.all().spans for n in range(s.n_rows)}
+
+    def add(self, chunks: Iterable[BaseNode]) -> None:
+        """Add versions of papers, each in place of what is here of it.
+
+        Args:
+            chunks: All of each version's in order, with their vectors.
+
+        Raises:
+            IndexDamagedError: They cannot be written.
+        """
+        self._rows.append(
+            Rows(version, _in_bytes(np.array([c.get_embedding() for c in own], np.float32)))
+            for version, own in groupby(chunks, lambda c: version_of_chunk(c.node_id))
+        )
+
+    def copy(self, other: "SentenceIndex", versions: Iterable[tuple[str, str]]) -> None:
+        """Add versions, each (paper id, version), as another index has them."""
+        self._rows.copy(other._rows, [version_id(*version) for version in versions])
+
+    def remove(self, versions: Iterable[tuple[str, str]]) -> None:
+        """Delete versions, each (paper id, version); none here is fine."""
+        self._rows.remove(version_id(*version) for version in versions)
+
+    def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
+        """Ids of the sentences nearest to a vector with their cosines, best first, at most `depth`.
+
+        Cosines are off by some 0.001; ties go to the sentence that was added first.
+        """
+        return self.nearest_to_each([vector], depth=depth)[0]
+
+    def nearest_to_each(
+        self, vectors: Sequence[Sequence[float]], *, depth: int
+    ) -> list[list[tuple[str, float]]]:
+        """`nearest`, for each of several vectors."""
+        layout = self._layout()
+        asked = unit_rows(np.array(vectors, np.float32))
+        with self._rows.explained():
+            return [
+                [(layout.id_at(row), float(cosine)) for row, cosine in found]
+                for first in range(0, len(asked), _BATCH)
+                for found in layout.nearest(asked[first : first + _BATCH], depth)
+            ]
+
+    def _layout(self) -> "_Layout":
+        found, last = self._rows.all(), self._last
+        if last is None or last.found is not found:
+            self._last = last = _lay_out(found)
+        return last
+
+
+class _Layout(NamedTuple):
+    """The rows of the files that are someone's, and whose."""
+
+    found: Found
+    starts: np.ndarray
+    """int, (n_versions,), rising: where each begins."""
+    unowned: np.ndarray
+    """int, (n,): rows before the last that are nobody's."""
+
+    def id_at(self, row: int) -> str:
+        """Id of the sentence of this row."""
+        span = self.found.spans[int(np.searchsorted(self.starts, row, side="right")) - 1]
+        return sentence_id(span.owner, row - span.start)
+
+    def nearest(self, asked: np.ndarray, depth: int) -> list[list[tuple[int, float]]]:
+        """The rows nearest to each vector with their cosines, best first."""
+        if not self.found.spans:
+            return [[] for _ in asked]
+        end = self.found.spans[-1].end
+        vectors, scales = self.found.arrays
+        by_bytes, scale = products(asked, vectors[:end])
+        cosines = np.multiply(by_bytes, scales[:end, 0], dtype=np.float32)
+        cosines[:, self.unowned] = -np.inf
+        depth = min(depth, end - len(self.unowned))
+        return [
+            [(row, min(max(of_one[row] * by, -1.0), 1.0)) for row in _best(of_one, depth).tolist()]
+            for of_one, by in zip(cosines, scale[:, 0], strict=True)
+        ]
+
+
+def _lay_out(found: Found) -> _Layout:
+    is_owned = np.zeros(found.spans[-1].end if found.spans else 0, bool)
+    for span in found.spans:
+        is_owned[span.rows] = True
+    starts = np.array([span.start for span in found.spans], int)
+    return _Layout(found, starts, np.flatnonzero(~is_owned))
+
+
+def _in_bytes(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors as bytes, and what each is to be multiplied by to be a unit vector."""
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    rounded = np.round(vectors * (MOST / np.maximum(largest, 1e-12)))
+    lengths = np.linalg.norm(rounded, axis=1)
+    return rounded.astype(np.int8), 1 / np.maximum(lengths, 1).astype(np.float32)
+
+
+def _best(scores: np.ndarray, depth: int) -> np.ndarray:
+    """Where the largest scores are, largest first; ties by place. (depth,)."""
+    best = np.argpartition(-scores, depth - 1)[:depth]
+    return best[np.lexsort((best, -scores[best]))]
