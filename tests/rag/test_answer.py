@@ -334,7 +334,7 @@ def test_two_papers_that_are_named_are_compared_though_another_is_as_near():
         Hit(paper=p, score=s, passage=p.sentences[0])
         for p, s in zip((*papers, charlie), (1.0, 0.9, 0.88, 0.87), strict=True)
     ]
-    asked = "Alpha or Bravo: what does each of them give?"
+    asked = "What does each of them give, Alpha and Bravo?"
     draft = answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked)
     assert draft.kind is Kind.COMPARISON
     assert {e.paper.paper_id for e in draft.evidence} == {ALPHA.paper_id, BRAVO.paper_id}
