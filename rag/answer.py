@@ -16,6 +16,7 @@ from rag.question import (
     is_english,
     kind_of,
     names_in,
+    parts_of,
     unusual_words,
     words_in,
 )
@@ -119,8 +120,14 @@ class SentenceSignal(Protocol):
         ...
 
 
-class LateSignal(SentenceSignal, Protocol):
-    """A signal that looks at single words too."""
+class LateSignal(Protocol):
+    """A signal that looks at single words."""
+
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper], part: Span | None = None
+    ) -> Mapping[str, np.ndarray]:
+        """As a `SentenceSignal` does, for the whole question or for a part of it."""
+        ...
 
     def word_scores(
         self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
@@ -161,6 +168,15 @@ class Draft(NamedTuple):
 _Candidate = tuple[Hit, int, Span]
 
 
+class _Asked(NamedTuple):
+    """What sentences are ranked for: a question, or a part of one."""
+
+    text: str
+    kind: Kind
+    part: Span | None = None
+    """Where it is in the full question; None for all of it."""
+
+
 class QuoteAnswerer:
     """Answers with sentences of the papers themselves, so nothing can be said that is not there."""
 
@@ -198,13 +214,16 @@ class QuoteAnswerer:
         if kind is Kind.COMPARISON and not sides and not _two_stand_out(hits):
             kind = kind_of(asked, of_two=False)
         considered = hits[: self._survey_papers if kind is Kind.SURVEY else self._papers]
-        ranked = self._rank(query, considered, kind, asked)
+        parts = [] if kind in {Kind.SURVEY, Kind.COMPARISON} else _parts(query.query_str)
+        ranked, *by_part = self._rank(query, considered, asked, [_Asked(asked, kind), *parts])
         if not ranked:
             return Draft(kind, (), 0.0)
         if kind is Kind.SURVEY:
             chosen = self._one_a_paper(ranked, hits)
         elif kind is Kind.COMPARISON:
             chosen = self._two_sided(ranked, sides)
+        elif by_part:
+            chosen = _in_turns(ranked[0], by_part, self._max_sentences)
         else:
             plain_number = kind is Kind.NUMBER and not asks_twice(asked)
             nearly = _NEARLY_AS_GOOD_A_NUMBER if plain_number else _NEARLY_AS_GOOD
@@ -246,7 +265,7 @@ class QuoteAnswerer:
             likeness=likeness,
             unmatched=unmatched,
             unknown_name=bool(self.unknown_names(asked)),
-            absent_name=any(not any(_mentions(p, n) for p in best) for n in spelled_right),
+            absent_name=any(not any(self._has(p, n) for p in best) for n in spelled_right),
             unheard_of=tuple(self._unheard_of(query, asked, best[0])),
             unstated=None if asks_twice(asked) else self._unstated(query, asked, meant),
             asked_for=min(matched.values(), default=None),
@@ -265,6 +284,11 @@ class QuoteAnswerer:
         total = sum(rarity[word] for word in matched)
         missed = sum(rarity[word] * max(0.0, SAID - score) for word, score in matched.items())
         return missed / total if total else 0.0
+
+    def _has(self, paper: Paper, name: str) -> bool:
+        """Whether a paper has all words of a name, in whatever form and place."""
+        terms = self._lexicon.terms
+        return set(terms(name)) <= set(terms(f"{paper.title} {paper.abstract}"))
 
     def _unheard_of(self, query: QueryBundle, asked: str, paper: Paper) -> list[str]:
         """Unusual words of the question that no paper has, and the best one nothing like them."""
@@ -295,9 +319,9 @@ class QuoteAnswerer:
         return None
 
     def _rank(
-        self, query: QueryBundle, hits: Sequence[Hit], kind: Kind, asked: str
-    ) -> list[Evidence]:
-        """Every sentence of the papers that states something, best first."""
+        self, query: QueryBundle, hits: Sequence[Hit], asked: str, each: Sequence[_Asked]
+    ) -> list[list[Evidence]]:
+        """Every sentence of the papers that states something, best first, for each thing asked."""
         sentences = [
             (hit, number, span)
             for hit in hits
@@ -305,33 +329,33 @@ class QuoteAnswerer:
             if not hit.paper.quote(span).endswith("?")
         ]
         if not sentences:
-            return []
+            return [[] for _ in each]
         papers = [hit.paper for hit in hits]
         by_vectors = self._vectors.sentence_scores(query, papers)
         likeness = _laid_out(by_vectors, sentences)
-        # An embedder that gives no pieces has its vectors stand in for them.
-        late = _laid_out({**by_vectors, **self._late.sentence_scores(query, papers)}, sentences)
-        score = (
-            _LATE * late
-            + _LIKENESS * likeness
+        quotes = [hit.paper.quote(span) for hit, _, span in sentences]
+        common = (
+            _LIKENESS * likeness
             + _COVERAGE * self._coverage(asked, sentences)
             - _BEHIND * np.array([hits[0].score - hit.score for hit, _, _ in sentences])
             + _LAST * np.array([n / len(hit.paper.sentences) for hit, n, _ in sentences])
         )
-        quotes = [hit.paper.quote(span) for hit, _, span in sentences]
-        worth = _QUANTITY_WANTED if kind is Kind.NUMBER else _ANY_QUANTITY
-        score += worth * np.array([bool(_QUANTITY.search(quote)) for quote in quotes])
-        if kind is Kind.NUMBER and _ASKS_FOR_A_GAIN.search(asked):
-            score += _GAIN_WANTED * np.array([bool(_IS_A_GAIN.search(quote)) for quote in quotes])
         if not _ASKS_FOR_ASIDES.search(asked):
-            score -= _ASIDE * np.array([bool(_ASIDES.search(quote)) for quote in quotes])
-        if _ASKS_WHAT_IT_IS.search(asked):
-            score += _DEFINES_IT * np.array([bool(_DEFINES.search(quote)) for quote in quotes])
-        score = np.clip(score, 0, 1)
-        return [
-            Evidence(sentences[i][0].paper, sentences[i][2], float(score[i]), float(likeness[i]))
-            for i in np.argsort(-score, kind="stable")
-        ]
+            common -= _ASIDE * _matches(_ASIDES, quotes)
+        rankings: list[list[Evidence]] = []
+        for one in each:
+            # An embedder that gives no pieces has its vectors stand in for them.
+            by_pieces = self._late.sentence_scores(query, papers, one.part)
+            late = _laid_out({**by_vectors, **by_pieces}, sentences)
+            score = np.clip(common + _LATE * late + _fitting(one, quotes), 0, 1)
+            rankings.append(
+                [
+                    Evidence(hit.paper, span, float(score[i]), float(likeness[i]))
+                    for i in np.argsort(-score, kind="stable")
+                    for hit, _, span in (sentences[i],)
+                ]
+            )
+        return rankings
 
     def _coverage(self, question: str, sentences: Sequence[_Candidate]) -> np.ndarray:
         """Share of the question's words, by rarity, in each sentence; shape (n,), in [0, 1]."""
@@ -365,6 +389,59 @@ class QuoteAnswerer:
             for of_side, own in zip(said, sides, strict=True)
             for e in (*of_side, *(e for e in more if e.paper.paper_id == own))
         ]
+
+
+def _parts(question: str) -> list[_Asked]:
+    """What a question asks one after another; nothing when it asks for one thing."""
+    spans = parts_of(question)
+    texts = [question[span.start : span.end] for span in spans]
+    parts = [
+        _Asked(text, kind_of(text, of_two=False), span)
+        for text, span in zip(texts, spans, strict=True)
+    ]
+    return parts if len(parts) > 1 else []
+
+
+def _fitting(asked: _Asked, quotes: Sequence[str]) -> np.ndarray:
+    """What sentences gain by being of the kind that is asked for; float, (n,)."""
+    wants_number = asked.kind is Kind.NUMBER
+    gained = (_QUANTITY_WANTED if wants_number else _ANY_QUANTITY) * _matches(_QUANTITY, quotes)
+    if wants_number and _ASKS_FOR_A_GAIN.search(asked.text):
+        gained += _GAIN_WANTED * _matches(_IS_A_GAIN, quotes)
+    if _ASKS_WHAT_IT_IS.search(asked.text):
+        gained += _DEFINES_IT * _matches(_DEFINES, quotes)
+    return gained
+
+
+def _matches(pattern: re.Pattern[str], quotes: Sequence[str]) -> np.ndarray:
+    return np.array([bool(pattern.search(quote)) for quote in quotes], float)
+
+
+def _in_turns(best: Evidence, by_part: Sequence[list[Evidence]], limit: int) -> list[Evidence]:
+    """The best sentence of all, then the best of each part of the question in turn.
+
+    Args:
+        best: What answers the whole question best; it is the first turn of the part it answers.
+        by_part: The same sentences for each part, best first.
+        limit: How many at most.
+    """
+    floors = [ranked[0].score - _NEARLY_AS_GOOD for ranked in by_part]
+    left = [
+        [e for e in of_part if e.score >= f] for of_part, f in zip(by_part, floors, strict=True)
+    ]
+    behind = [
+        of_part[0].score - next(e.score for e in of_part if _is_same(e, best))
+        for of_part in by_part
+    ]
+    # The part that it answers best waits.
+    left.append(left.pop(behind.index(min(behind))))
+    chosen = [best]
+    while len(chosen) < limit and any(left):
+        for of_part in left:
+            of_part[:] = [e for e in of_part if not any(_repeats(e.quote, c.quote) for c in chosen)]
+            if of_part and len(chosen) < limit:
+                chosen.append(of_part.pop(0))
+    return chosen
 
 
 def _named_sides(asked: str, hits: Sequence[Hit]) -> list[str]:
@@ -442,6 +519,10 @@ def _complementary(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
         chosen.append(best)
         left = [e for e in left if not _repeats(e.quote, best.quote)]
     return chosen
+
+
+def _is_same(one: Evidence, other: Evidence) -> bool:
+    return (one.paper.paper_id, one.span) == (other.paper.paper_id, other.span)
 
 
 def _repeats(one: str, other: str) -> bool:

@@ -7,6 +7,8 @@ from string import ascii_lowercase
 
 from wordfreq import zipf_frequency
 
+from rag.text import Span
+
 _WORKS = (
     r"papers|works(?! (?:best|better|well|with|by|as|like)\b)|studies|publications|articles|"
     r"authors|researchers|groups|systems|methods|approaches|techniques|frameworks|algorithms|"
@@ -37,6 +39,16 @@ _COMPARISON = re.compile(
 _ASKS_AGAIN = re.compile(
     r"(?:[,;?.]|\band\b)\s+(?:and\s+)?(?:what|how|which|why|by how|is|does)\b", re.IGNORECASE
 )
+_ASKS = (
+    r"(?:(?:by|at|on|in|to|for|with|up to|than) )?"
+    r"(?:what|how|which|why|who|when|where|is|are|was|were|does|do|did|can)\b"
+)
+# A new part may begin after a mark, and after a comma or `and` when it asks.
+_PART_ENDS = re.compile(
+    rf"(?<=[;?.:])\s+|(?:(?<=,)\s+(?:(?:and|or|plus)\s+)?|\s+(?:and|plus)\s+(?:also\s+)?)(?={_ASKS})",
+    re.IGNORECASE,
+)
+_PART_ASKS = re.compile(rf"\W*(?:(?:and|or|plus|also) )*(?:{_ASKS}|explain\b)", re.IGNORECASE)
 _NUMBER = re.compile(
     r"\bhow (?:much|many|fast|large|big|long|small|often|close|closely|far|high|low|quickly|"
     r"accurate|cheap|sparse|dense|\w+er)\b|\b(?:percent\w*|speed-?ups?|what factor|"
@@ -124,6 +136,21 @@ def kind_of(question: str, *, of_two: bool = True) -> Kind:
 def asks_twice(question: str) -> bool:
     """Whether a question asks for two things: `what is it, and how much faster?`."""
     return bool(_ASKS_AGAIN.search(question))
+
+
+def parts_of(question: str) -> list[Span]:
+    """The parts of a question that ask something, in order: `what is it`, `how fast is it?`.
+
+    What only tells of a matter (`When caches grow, they thrash.`) is no part.
+    """
+    ends = [match.start() for match in _PART_ENDS.finditer(question)]
+    starts = [match.end() for match in _PART_ENDS.finditer(question)]
+    spans = map(Span, [0, *starts], [*ends, len(question)])
+    return [
+        span
+        for span in spans
+        if _PART_ASKS.match(question, span.start) and question[span.end - 1 : span.end] != "."
+    ]
 
 
 def names_in(question: str) -> list[str]:

@@ -35,7 +35,11 @@ _BY_NAME: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         (r"\bpower (?:draw|consumption)\b", frozenset({"w", "mw"})),
         (r"\bhow much (?:energy|electricity)\b", frozenset({"j", "kwh"}) | _RELATIVE),
         (r"\bhow long (?:do|did|does|is|was|were|are|will|can|must|has|have)\b", _TIME),
-        (r"\b(?:dose|dosage)\b", frozenset({"g"})),
+        (
+            r"\b(?:what|which|how (?:high|large)) (?:[\w-]+ ){0,2}?(dos(?:e|age))\b"
+            r"|\b(dos(?:e|age)) (?:of|in|\()",
+            frozenset({"g"}),
+        ),
         (
             r"\bhow much (?:do|did|does|would|will)\b[^,;]*\b(cost)\b|\bcost per\b"
             r"|\bwhat (?:do|did|does|would|will)\b[^,;]*\b(cost)\b(?! (?:in|of)\b)|\b(price) of\b",

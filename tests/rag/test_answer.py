@@ -59,7 +59,9 @@ class Scores:
 class Nothing:
     """An embedder without pieces."""
 
-    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper], part: Span | None = None
+    ) -> dict[str, np.ndarray]:
         return {}
 
     def word_scores(
@@ -338,3 +340,29 @@ def test_two_papers_that_are_named_are_compared_though_another_is_as_near():
     draft = answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked)
     assert draft.kind is Kind.COMPARISON
     assert {e.paper.paper_id for e in draft.evidence} == {ALPHA.paper_id, BRAVO.paper_id}
+
+
+def test_each_part_of_a_question_is_answered():
+    class ByPart(Nothing):
+        """The number speaks to the whole, and to the part that asks for it."""
+
+        def sentence_scores(
+            self, query: QueryBundle, papers: Sequence[Paper], part: Span | None = None
+        ) -> dict[str, np.ndarray]:
+            first = part is not None and query.query_str[part.start :].startswith("what")
+            return {
+                p.paper_id: np.array([0.9 if (n == 2) == first else 0.2 for n in range(4)])
+                for p in papers
+                if p is ALPHA
+            }
+
+    draft = drafted("what does Alpha split, and how much faster is it?", {}, ByPart())
+    quotes = [e.quote for e in draft.evidence]
+    third = ALPHA.quote(ALPHA.sentences[2])
+    assert quotes[1] == third
+    assert quotes[0] != third
+
+
+def test_a_name_may_be_said_in_another_form():
+    said = drafted("Is it faster than Questions here?", {}).confidence
+    assert said > drafted("Is it faster than Charlie here?", {}).confidence

@@ -1,6 +1,6 @@
 import pytest
 
-from rag.question import Kind, asked_for, is_english, kind_of, names_in, unusual_words
+from rag.question import Kind, asked_for, is_english, kind_of, names_in, parts_of, unusual_words
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,21 @@ def test_words_that_english_seldom_has(question: str, unusual: list[str]):
 )
 def test_keywords_can_be_english_too(question: str, english: bool):
     assert is_english(question) is english
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("What is Alpha and how fast is it?", ["What is Alpha", "how fast is it?"]),
+        ("what does it add, and by how much?", ["what does it add,", "by how much?"]),
+        ("When caches grow, they thrash. What helps?", ["What helps?"]),
+        (
+            "Alpha: where are pages kept? Who reads them?",
+            ["where are pages kept?", "Who reads them?"],
+        ),
+        ("bread and butter", []),
+        ("", []),
+    ],
+)
+def test_the_parts_that_ask(question: str, parts: list[str]):
+    assert [question[start:end] for start, end in parts_of(question)] == parts
