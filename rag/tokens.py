@@ -232,5 +232,7 @@ def _by_sentence(runs: np.ndarray, numbers: np.ndarray, n_sentences: int) -> np.
     of_title = runs[numbers < 0]
     if len(of_title):
         best[:] = of_title.max(axis=0)
-    np.maximum.at(best, numbers[numbers >= 0], runs[numbers >= 0])
+    # Pieces of a longer version may be here before that version is served.
+    is_own = (numbers >= 0) & (numbers < n_sentences)
+    np.maximum.at(best, numbers[is_own], runs[is_own])
     return best

@@ -157,3 +157,10 @@ def test_a_sentence_takes_its_own_best_match_alone(index: TokenIndex):
     scores = index.sentence_scores(asked(2, 5), np.ones(2), [BRAVO, ALPHA])
     assert scores[ALPHA.paper_id] == pytest.approx(np.array([0.25, 0.0]))
     assert scores[BRAVO.paper_id] == pytest.approx(np.array([0.0, 0.25]))
+
+
+def test_a_paper_may_be_answered_from_while_a_longer_version_of_it_is_written(index: TokenIndex):
+    """Its pieces are replaced before the catalogue serves it; readers have the old one till then."""
+    served = ALPHA.model_copy(update={"sentences": ALPHA.sentences[:1]})
+    scores = index.sentence_scores(asked(2, 4), np.ones(2), [served])
+    assert scores[ALPHA.paper_id] == pytest.approx(np.array([0.25]))
