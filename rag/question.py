@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 from string import ascii_lowercase
 
-from wordfreq import zipf_frequency
+from wordfreq import get_frequency_dict
 
 from rag.text import Span
 
@@ -98,8 +98,8 @@ _ASKING = re.compile(
     re.IGNORECASE,
 )
 _MOSTLY = 0.7
-# Shorter ones are one slip away from too many others.
-_SHORTEST_UNUSUAL = 4
+# Shorter ones are one slip away from too many others, longer ones from none.
+_SHORTEST_UNUSUAL, _LONGEST_MISSPELT = 4, 20
 
 
 class Kind(StrEnum):
@@ -204,6 +204,8 @@ def is_english(question: str) -> bool:
 def _is_unusual(word: str) -> bool:
     if len(word) < _SHORTEST_UNUSUAL or _is_common(word):
         return False
+    if len(word) > _LONGEST_MISSPELT:
+        return True
     ends = [(word[:at], word[at:]) for at in range(len(word) + 1)]
     slips = (
         *(a + b[1:] for a, b in ends if b),
@@ -215,5 +217,6 @@ def _is_unusual(word: str) -> bool:
 
 
 def _is_common(word: str) -> bool:
-    # The small list ends at one word in a million; those below it are given 0.
-    return zipf_frequency(word, "en", wordlist="small") > 0
+    # The small list ends at one word in a million. Its table, since `zipf_frequency` takes a word
+    # apart first: that of one misspelt word took milliseconds.
+    return word in get_frequency_dict("en", wordlist="small")
