@@ -34,7 +34,7 @@ _BY_NAME: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
     for pattern, measures in (
         (r"\bpower (?:draw|consumption)\b", frozenset({"w", "mw"})),
         (r"\bhow much (?:energy|electricity)\b", frozenset({"j", "kwh"}) | _RELATIVE),
-        (r"\bhow long (?:do|did|does|is|was|were|are|will|can|must|has|have)\b", _TIME),
+        (r"\b(how long) (?:do|did|does|is|was|were|are|will|can|must|has|have)\b", _TIME),
         (
             r"\b(?:what|which|how (?:high|large)) (?:[\w-]+ ){0,2}?(dos(?:e|age))\b"
             r"|\b(dos(?:e|age)) (?:of|in|\()",
@@ -45,7 +45,11 @@ _BY_NAME: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
             r"|\bwhat (?:do|did|does|would|will)\b[^,;]*\b(cost)\b(?! (?:in|of)\b)|\b(price) of\b",
             _MONEY,
         ),
-        (r"\b\w+ per second\b|\b\w+/s(?:ec)?\b|\bfps\b", frozenset({_RATE})),
+        (
+            r"\b\w+ per second\b|\b\w+/s(?:ec)?\b|\bfps\b"
+            r"|\bhow many ([\w-]+ (?:a|each|every) second)\b",
+            frozenset({_RATE}),
+        ),
     )
 )
 # What abstracts hardly ever say; and how they say it when they do.
@@ -71,9 +75,10 @@ _SELDOM_SAID: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
     )
 )
-# `in us` is no unit.
+# `in us` is no unit; what is asked for in points may be given in percent, or in BLEU.
 _IN_UNITS = re.compile(
-    r"\b(?:how many|in|of) (?:US |U\.S\. )?([A-Za-z]{4,}|[mn]s|[kmgt]i?b|[mk]g|k[wm]h?)\b",
+    r"\b(?:how many|in|of) (?:US |U\.S\. )?"
+    r"((?!points\b)[A-Za-z]{4,}|[mn]s|[kmgt]i?b|[mk]g|k[wm]h?)\b",
     re.IGNORECASE,
 )
 # Few write of these without a number but to ask for one: `energy per token, in joules`.
@@ -94,21 +99,38 @@ _AFTER = (
     r"might|must|of|on|in|to|for|per|from|that|at|with|by|and|or|when|where|than|before|after|during|the|"
     r"an?|each|use[ds]?|using|it|they|we|you|its|their|need(?:ed)?|required)\b|[,;?.:)]|$)"
 )
+# `By how many points` asks for a difference, `how many tokens per second` for a rate.
 _COUNTED = re.compile(
-    rf"\b(?:how many|number of) ((?:[\w-]+ ){{0,3}}?[\w-]+){_AFTER}|\b([\w-]+) count\b",
+    rf"\b(?:(?<!\bby )how many|number of) ((?:[\w-]+ ){{0,3}}?[\w-]+){_AFTER}"
+    r"(?! (?:per|a|each|every) second\b)|\b([\w-]+) count\b",
     re.IGNORECASE,
 )
 # `How many times faster` and `how many of the` count nothing that is named.
 _NOT_COUNTED = re.compile(r"times?\b|of\b|more\b|fold\b|percent\b", re.IGNORECASE)
-# What has a number of its own, which stands beside it: `learning rate`, `batch size`.
+# A number of what is counted that is no figure: `a single GPU`, `thousands of users`.
+_SOME = re.compile(
+    r"one|single|couple|pair|both|dozens|hundreds|thousands|millions|billions", re.IGNORECASE
+)
+# A time without a figure: `in under a day`, `within minutes`.
+_SOME_TIME = re.compile(
+    r"\b(?:in|within|under|over|than|about|only|just|almost|nearly|after|for|tak(?:es?|en)|took)"
+    r"(?: an?| one| a single| a few| several)? "
+    r"(?:minutes?|hours?|days?|weeks?|months?|years?|(?:micro|milli)?seconds)\b",
+    re.IGNORECASE,
+)
+# What has a number of its own, which stands beside it: `learning rate`, `batch size`; not the
+# `learning rate schedule`.
 _SET = re.compile(
-    r"\b(?:what|which)(?: (?:is|was|are|were))?(?: the| an?)? ((?:[\w-]+ ){0,3}?"
+    r"\b(?:what|which)(?:['’]s| (?:is|was|are|were))?(?: the| an?)? ((?:[\w-]+ ){0,3}?"
     r"(?:rate|size|rank|length|depth|width|dimension(?:ality)?|thickness|angle|temperature|"
-    r"threshold|diameter|distance|concentration|score|number)s?)\b",
+    r"threshold|diameter|distance|concentration|score|number(?! of\b))s?)"
+    rf"(?:{_AFTER}|(?= (?:works|gives|yields|leads|makes|performs|reaches)\b))",
     re.IGNORECASE,
 )
 # A number so many words away from a noun is taken to be its own.
 _BESIDE = 4
+# And so many before it where it is written as a word.
+_BEFORE = 2
 
 
 def wanted(question: str) -> list[Wanted]:
@@ -117,7 +139,7 @@ def wanted(question: str) -> list[Wanted]:
     Often nothing: `how much faster` and `what speedup` give none.
     """
     by_name = [
-        Wanted(match[match.lastindex or 0].strip(), measures)
+        Wanted(_said(match), measures)
         for pattern, measures in _BY_NAME
         if (match := pattern.search(question))
     ]
@@ -127,7 +149,7 @@ def wanted(question: str) -> list[Wanted]:
         if (measures := measure_of(match[1]))
     ]
     seldom = [
-        Wanted(match[match.lastindex or 0], told_by=told_by)
+        Wanted(_said(match), told_by=told_by)
         for pattern, told_by in _SELDOM_SAID
         if (match := pattern.search(question))
     ]
@@ -154,6 +176,8 @@ def _states(sentence: str, want: Wanted, terms: Terms) -> bool:
         return _has_number_beside(sentence, terms(want.counted), terms)
     if _RATE in want.measures and _A_SECOND.search(sentence):
         return True
+    if want.measures >= _TIME and _SOME_TIME.search(sentence):
+        return True
     return any(quantity.measures in want.measures for quantity in quantities(sentence))
 
 
@@ -163,12 +187,27 @@ def _has_number_beside(sentence: str, nouns: Sequence[str], terms: Terms) -> boo
         return False
     places = list(re.finditer(r"[^\W_]+", sentence))
     named = [at for at, place in enumerate(places) if set(terms(place.group())) & set(nouns)]
+    if any(_is_numbered(sentence, places, at) for at in named):
+        return True
     return any(
         abs(at - number) <= _BESIDE
         for quantity in quantities(sentence)
         for number in (sum(place.end() <= quantity.start for place in places),)
         for at in named
     )
+
+
+def _is_numbered(sentence: str, places: Sequence[re.Match[str]], at: int) -> bool:
+    """Whether a word is given a number that is no quantity: `rank-1`, `a single fast GPU`."""
+    before = (place.group() for place in places[max(at - _BEFORE, 0) : at])
+    return bool(re.match(r"-\d", sentence[places[at].end() :])) or any(map(_SOME.fullmatch, before))
+
+
+def _said(match: re.Match[str]) -> str:
+    """What of a question was matched, as it would stand inside a sentence."""
+    group = match.lastindex or 0
+    words = match[group].strip()
+    return words[:1].lower() + words[1:] if match.start(group) == 0 else words
 
 
 def _alike(measures: str) -> frozenset[str]:
