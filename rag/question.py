@@ -9,10 +9,11 @@ from wordfreq import get_frequency_dict
 
 from rag.text import Span
 
+# `The authors` are those of one paper.
 _WORKS = (
     r"papers|works(?! (?:best|better|well|with|by|as|like)\b)|studies|publications|articles|"
-    r"authors|researchers|groups|systems|methods|approaches|techniques|frameworks|algorithms|"
-    r"solutions|benchmarks|surveys|datasets|tools|schemes|strategies|schedules|architectures|"
+    r"(?<!the )authors|researchers|groups|systems|methods|approaches|techniques|frameworks|"
+    r"algorithms|solutions|benchmarks|surveys|datasets|tools|schemes|strategies|schedules|architectures|"
     r"accelerators|engines|libraries|designs|ways"
 )
 # `Who wrote it?` asks for a fact, `who has tried it?` for papers.
@@ -76,7 +77,7 @@ _ASKED_FOR = re.compile(
     r"kinds?|types?|takes?|made|makes?|should|would|will|could)\b)\s+"
     r"((?:[\w-]+\s+){0,3}?[\w-]+)\s+"
     r"(?:does|do|did|is|are|was|were|can|could|will|would|has|have|had|should|of|on|in|to|for|per|"
-    r"from|that|at|with|by|and)\b",
+    r"from|that|at|with|by|and|due|(?:an?|each|every) (?:second|minute|hour|day))\b",
     re.IGNORECASE,
 )
 _IN_UNITS = re.compile(
