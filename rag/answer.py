@@ -214,8 +214,10 @@ class QuoteAnswerer:
         if kind is Kind.COMPARISON and not sides and not _two_stand_out(hits):
             kind = kind_of(asked, of_two=False)
         considered = hits[: self._survey_papers if kind is Kind.SURVEY else self._papers]
-        parts = [] if kind in {Kind.SURVEY, Kind.COMPARISON} else _parts(query.query_str)
-        ranked, *by_part = self._rank(query, considered, asked, [_Asked(asked, kind), *parts])
+        parts = [] if kind in {Kind.SURVEY, Kind.COMPARISON} else _parts(query.query_str, asked)
+        # No more of them can be answered than sentences are said.
+        each = [_Asked(asked, kind), *parts[: self._max_sentences]]
+        ranked, *by_part = self._rank(query, considered, asked, each)
         if not ranked:
             return Draft(kind, (), 0.0)
         if kind is Kind.SURVEY:
@@ -391,9 +393,17 @@ class QuoteAnswerer:
         ]
 
 
-def _parts(question: str) -> list[_Asked]:
-    """What a question asks one after another; nothing when it asks for one thing."""
-    spans = parts_of(question)
+def _parts(question: str, asked: str) -> list[_Asked]:
+    """What a question asks one after another; nothing when it asks for one thing.
+
+    Args:
+        question: In full, with its topic in front, which may be a question too: a title.
+        asked: As it was typed.
+    """
+    typed_at = max(question.rfind(asked), 0)
+    spans = [
+        Span(typed_at + span.start, typed_at + span.end) for span in parts_of(question[typed_at:])
+    ]
     texts = [question[span.start : span.end] for span in spans]
     parts = [
         _Asked(text, kind_of(text, of_two=False), span)

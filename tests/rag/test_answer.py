@@ -363,6 +363,38 @@ def test_each_part_of_a_question_is_answered():
     assert quotes[0] != third
 
 
+def parts_scored(full: str, asked: str) -> list[str]:
+    """The parts of a question that sentences are ranked for."""
+    parts: list[str] = []
+
+    class Noted(Nothing):
+        def sentence_scores(
+            self, query: QueryBundle, papers: Sequence[Paper], part: Span | None = None
+        ) -> dict[str, np.ndarray]:
+            parts.extend([query.query_str[part.start : part.end]] if part else [])
+            return {}
+
+    answerer = QuoteAnswerer(
+        Scores({}), Noted(), Words(), papers=6, max_sentences=3, survey_papers=12
+    )
+    hits = [Hit(paper=ALPHA, score=1.0, passage=ALPHA.sentences[0])]
+    answerer.draft(QueryBundle(full, embedding=[1.0]), hits, asked)
+    return parts
+
+
+def test_the_topic_of_a_conversation_is_no_part_of_the_question():
+    topic = "Caching: How is it done?"
+    assert parts_scored(f"{topic}: and who does it?", "and who does it?") == []
+    typed = "where is it kept, and why?"
+    assert parts_scored(f"{topic}: {typed}", typed) == ["where is it kept,", "why?"]
+
+
+def test_no_more_parts_are_ranked_than_sentences_are_said():
+    """Six hundred of them took two seconds."""
+    asked = "what? " * 600
+    assert parts_scored(asked, asked) == ["what?"] * 3
+
+
 def test_a_name_may_be_said_in_another_form():
     said = drafted("Is it faster than Questions here?", {}).confidence
     assert said > drafted("Is it faster than Charlie here?", {}).confidence
