@@ -27,7 +27,7 @@ from rag.wanted import states, wanted
 # A further sentence may score this much less than the first; a plain number needs few.
 _NEARLY_AS_GOOD, _NEARLY_AS_GOOD_A_NUMBER = 0.16, 0.1
 # Of each side of a comparison at least these many sentences are said.
-_A_SIDE = 2
+_SIDES, _A_SIDE = 2, 2
 # What makes the sides of a comparison complete: what each is, and what it gives.
 _SAYS_WHAT_IT_IS, _SAYS_HOW_MUCH = 0.06, 0.03
 # Two papers are compared when the second stands out from those behind it this share as far as the
@@ -234,7 +234,8 @@ class QuoteAnswerer:
         if not chosen:
             return Draft(kind, (), 0.0)
         likeness = max(e.likeness for e in chosen)
-        signals = self._signals(query, hits, asked, likeness)
+        compared = [hit.paper for hit in considered if hit.paper.paper_id in sides]
+        signals = self._signals(query, hits, asked, likeness, compared)
         lacking = " ".join(asked_for(asked)) if is_lacking(signals) else signals.unstated
         return Draft(kind, tuple(chosen), confidence(signals), lacking, signals.unheard_of)
 
@@ -243,9 +244,23 @@ class QuoteAnswerer:
         return [name for name in names_in(question) if not self._lexicon.knows(name)]
 
     def _signals(
-        self, query: QueryBundle, hits: Sequence[Hit], asked: str, likeness: float
+        self,
+        query: QueryBundle,
+        hits: Sequence[Hit],
+        asked: str,
+        likeness: float,
+        compared: Sequence[Paper],
     ) -> Signals:
-        """What tells whether these papers answer; at least one was found."""
+        """What tells whether these papers answer; at least one was found.
+
+        Args:
+            query: The question in full.
+            hits: The papers, best first.
+            asked: The question as it was typed.
+            likeness: Of the chosen sentence that is most like it.
+            compared: The two that it names to compare them, if it does: neither need name the
+                other.
+        """
         scores = [hit.score for hit in hits[: 1 + _BEHIND_IT]]
         lead = scores[0] - fmean(scores[1:]) if len(scores) > 1 else 0.0
         best = [hit.paper for hit in hits[:_LOOKED_IN]]
@@ -253,7 +268,7 @@ class QuoteAnswerer:
         named = [paper for paper in best if any(_mentions(paper, name) for name in names)]
         spelled_right = [name for name in names if not self._lexicon.is_misspelt(name)]
         matched: Mapping[str, float] = {}
-        unmatched = self._unmatched(query, best[0])
+        unmatched = self._unmatched(query, compared or best[:1])
         if best[0] in named and is_english(asked):
             matched = self._late.word_scores(query, asked_for(asked), named)
         elif best[0] in named:
@@ -273,8 +288,8 @@ class QuoteAnswerer:
             asked_for=min(matched.values(), default=None),
         )
 
-    def _unmatched(self, query: QueryBundle, paper: Paper) -> float:
-        """How badly a paper matches the question's words, by rarity; in [0, 1.5]."""
+    def _unmatched(self, query: QueryBundle, papers: Sequence[Paper]) -> float:
+        """How badly papers together match the question's words, by rarity; in [0, 1.5]."""
         rarity = {
             word: max(map(self._lexicon.idf, self._lexicon.terms(word)), default=0.0)
             * (_MISSPELT if self._lexicon.is_misspelt(word) else 1.0)
@@ -282,7 +297,7 @@ class QuoteAnswerer:
         }
         if not any(rarity.values()):
             return SAID  # `what can you do?` says nothing of what it is about
-        matched = self._late.word_scores(query, list(rarity), [paper])
+        matched = self._late.word_scores(query, list(rarity), papers)
         total = sum(rarity[word] for word in matched)
         missed = sum(rarity[word] * max(0.0, SAID - score) for word, score in matched.items())
         return missed / total if total else 0.0
@@ -380,7 +395,9 @@ class QuoteAnswerer:
     def _two_sided(self, ranked: Sequence[Evidence], sides: Sequence[str]) -> list[Evidence]:
         """The best sentences of two papers, side by side: those named, or else the two best."""
         best_first = list(dict.fromkeys(e.paper.paper_id for e in ranked))
-        sides = [side for side in best_first if side in sides] or best_first[:2]
+        sides = [side for side in best_first if side in sides]
+        if len(sides) < _SIDES:  # none is named, or one of them states nothing
+            sides = best_first[:_SIDES]
         by_side = [[e for e in ranked if e.paper.paper_id == side] for side in sides]
         kept = [_complementary(of_side, self._max_sentences) for of_side in by_side]
         said = [of_side[:_A_SIDE] for of_side in kept]
@@ -465,7 +482,7 @@ def _named_sides(asked: str, hits: Sequence[Hit]) -> list[str]:
         having = titled or [hit.paper.paper_id for hit in hits if _mentions(hit.paper, name)]
         if len(having) == 1:
             owners[having[0]] = None
-    return list(owners) if len(owners) == 2 else []
+    return list(owners) if len(owners) == _SIDES else []
 
 
 def _two_stand_out(hits: Sequence[Hit]) -> bool:

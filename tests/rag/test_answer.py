@@ -342,6 +342,38 @@ def test_two_papers_that_are_named_are_compared_though_another_is_as_near():
     assert {e.paper.paper_id for e in draft.evidence} == {ALPHA.paper_id, BRAVO.paper_id}
 
 
+def test_papers_that_are_compared_need_not_name_each_other():
+    class Each(Nothing):
+        """A name is matched by its own paper, other words by all."""
+
+        def word_scores(
+            self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
+        ) -> dict[str, float]:
+            said = {w for p in papers for w in words(f"{p.title} {p.abstract}")}
+            return {
+                w: 0.1 if w in {"Alpha", "Bravo"} and w.lower() not in said else 0.9 for w in asked
+            }
+
+    asked = "Compare Alpha with Bravo"
+    assert drafted(asked, {}, Each()).confidence == drafted(asked, {}).confidence
+    asked = "Is Alpha near to Bravo?"
+    assert drafted(asked, {}, Each()).confidence < drafted(asked, {}).confidence
+
+
+def test_a_side_that_only_asks_leaves_the_two_best():
+    asks = paper("Charlie Asks", "What is Charlie? Is it a cache?")
+    answerer = QuoteAnswerer(
+        Scores({}), Nothing(), Words(), papers=6, max_sentences=5, survey_papers=12
+    )
+    hits = [
+        Hit(paper=p, score=s, passage=p.sentences[0])
+        for p, s in ((ALPHA, 1.0), (asks, 0.95), (BRAVO, 0.9))
+    ]
+    asked = "Compare Alpha with Charlie"
+    draft = answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked)
+    assert {e.paper.paper_id for e in draft.evidence} == {ALPHA.paper_id, BRAVO.paper_id}
+
+
 def test_each_part_of_a_question_is_answered():
     class ByPart(Nothing):
         """The number speaks to the whole, and to the part that asks for it."""
