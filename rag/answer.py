@@ -311,11 +311,15 @@ class QuoteAnswerer:
         """Unusual words of the question that no paper has, and the best one nothing like them."""
         if not is_english(asked):
             return []
+        # `Sub-models` are `submodels`.
+        joined = set(self._lexicon.terms(f"{paper.title} {paper.abstract}".replace("-", "")))
         names = names_in(asked)
         unknown = [
             word
             for word in unusual_words(asked)
-            if word not in names and not self._lexicon.knows(word)
+            if word not in names
+            and not self._lexicon.knows(word)
+            and not joined >= set(self._lexicon.terms(word))
         ]
         matched = self._late.word_scores(query, unknown, [paper])
         return [word for word in unknown if matched.get(word, 1.0) < _HEARD_OF]

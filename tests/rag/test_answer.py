@@ -321,6 +321,17 @@ def test_a_word_that_is_in_no_paper_and_unusual_is_unheard_of():
     assert drafted("Nützt der Cache im tokamak?", {}, Lacking()).unheard_of == ()
 
 
+def test_a_word_that_a_paper_writes_with_a_hyphen_is_heard_of():
+    tiles = paper("Tiles", "Each client trains its own sub-tokamak. It is small.")
+    answerer = QuoteAnswerer(
+        Scores({}), Lacking(), Words(), papers=6, max_sentences=5, survey_papers=12
+    )
+    hits = [Hit(paper=tiles, score=1.0, passage=tiles.sentences[0])]
+    asked = "How does a client get its subtokamak or its tokamaks?"
+    draft = answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked)
+    assert draft.unheard_of == ("tokamaks",)
+
+
 def test_a_name_that_the_best_papers_lack_lowers_the_confidence():
     both = drafted("Is Alpha faster than Bravo?", {})
     assert drafted("Is Alpha faster than Charlie?", {}).confidence < both.confidence
