@@ -22,6 +22,8 @@ from rag.pieces import unit_rows
 from rag.products import MOST, products
 from rag.rows import Found, RowFiles, Rows
 
+# Bytes round a cosine of 1 to no more than this.
+_LARGEST = 1.05
 # Questions compared at once: their products with 250,000 sentences take 50 MB.
 _BATCH = 50
 
@@ -121,9 +123,15 @@ class _Layout(NamedTuple):
         cosines[:, self.unowned] = -np.inf
         depth = min(depth, end - len(self.unowned))
         return [
-            [(row, min(max(of_one[row] * by, -1.0), 1.0)) for row in _best(of_one, depth).tolist()]
+            [(row, _as_cosine(of_one[row] * by)) for row in _best(of_one, depth).tolist()]
             for of_one, by in zip(cosines, scale[:, 0], strict=True)
         ]
+
+
+def _as_cosine(product: float) -> float:
+    if product > _LARGEST:
+        raise ValueError("its scales are not those of its vectors")
+    return min(max(product, -1.0), 1.0)
 
 
 def _lay_out(found: Found) -> _Layout:

@@ -180,6 +180,13 @@ def test_a_file_that_is_cut_is_named(index: SentenceIndex, tmp_path: Path):
         SentenceIndex(tmp_path / "sentences").nearest(AXES[0].tolist(), depth=1)
 
 
+def test_scales_of_other_vectors_are_named(index: SentenceIndex, tmp_path: Path):
+    """Else every sentence was as near as can be, and the index all well."""
+    (tmp_path / "sentences" / "scales.f32").write_bytes(np.full(4, 9e9, np.float32).tobytes())
+    with pytest.raises(IndexDamagedError, match="its scales are not those of its vectors; run"):
+        SentenceIndex(tmp_path / "sentences").nearest(AXES[0].tolist(), depth=1)
+
+
 def test_a_row_that_is_not_its_own_sentences_is_unreachable(index: SentenceIndex, tmp_path: Path):
     file = tmp_path / "sentences" / "vectors.i8"
     data = bytearray(file.read_bytes())
