@@ -372,7 +372,12 @@ class Index:
 
         From the first step on nothing cites them; should the rest be interrupted, the next command
         does it. The caller holds the index for writing.
+
+        Raises:
+            IndexMismatchError: The index was built with other settings; nothing was removed.
+            IndexDamagedError: It cannot be written.
         """
+        self.check_settings()
         self.catalogue.remove(paper_ids)
         self.update(_unwatched)
 

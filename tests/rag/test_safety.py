@@ -645,6 +645,9 @@ def test_an_index_without_the_sentences_is_named_and_rebuilt(config: Config):
         IndexMismatchError, match=r"built with version 3, .*; run `footnote rebuild"
     ):
         open_assistant(config)
+    with pytest.raises(IndexMismatchError, match="built with version 3"):
+        take_out(config, BRAVO["title"])
+    assert len(open_index(config).catalogue) == 2
     rebuild(config)
     assert found_disagreeing(config) == []
     assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
