@@ -478,14 +478,19 @@ def _in_turns(best: Evidence, by_part: Sequence[list[Evidence]], limit: int) -> 
 def _named_sides(asked: str, hits: Sequence[Hit]) -> list[str]:
     """Ids of the two papers that a question compares by their names; none when they are not two.
 
-    A name is a paper's own when no other one has it in its title, or mentions it where none has.
+    A name is a paper's own when no other one has it in its title as it is written; or, where none
+    has, in whatever letters; or mentions it. `ZeRO` is no `zero`.
     """
     owners: dict[str, None] = {}
     for name in names_in(asked):
-        titled = [hit.paper.paper_id for hit in hits if _says(hit.paper.title, name)]
-        having = titled or [hit.paper.paper_id for hit in hits if _mentions(hit.paper, name)]
+        as_written = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+        having = (
+            [hit for hit in hits if as_written.search(hit.paper.title)]
+            or [hit for hit in hits if _says(hit.paper.title, name)]
+            or [hit for hit in hits if _mentions(hit.paper, name)]
+        )
         if len(having) == 1:
-            owners[having[0]] = None
+            owners[having[0].paper.paper_id] = None
     return list(owners) if len(owners) == _SIDES else []
 
 

@@ -371,6 +371,20 @@ def test_papers_that_are_compared_need_not_name_each_other():
     assert drafted(asked, {}, Each()).confidence < drafted(asked, {}).confidence
 
 
+def test_a_name_is_its_papers_own_as_it_is_written():
+    zero, naught = paper("ZeRO++", "It halves the bill."), paper("Zero Bubbles", "It is quick.")
+    answerer = QuoteAnswerer(
+        Scores({}), Nothing(), Words(), papers=6, max_sentences=5, survey_papers=12
+    )
+    hits = [
+        Hit(paper=p, score=s, passage=p.sentences[0])
+        for p, s in ((ALPHA, 1.0), (naught, 0.95), (zero, 0.9))
+    ]
+    asked = "Compare Alpha with ZeRO++"
+    draft = answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked)
+    assert {e.paper.paper_id for e in draft.evidence} == {ALPHA.paper_id, zero.paper_id}
+
+
 def test_a_side_that_only_asks_leaves_the_two_best():
     asks = paper("Charlie Asks", "What is Charlie? Is it a cache?")
     answerer = QuoteAnswerer(
