@@ -210,10 +210,16 @@ class QuoteAnswerer:
             The sentences, most relevant first; none when no paper was found.
         """
         kind = kind_of(asked)
-        sides = _named_sides(asked, hits[: self._papers]) if kind is Kind.COMPARISON else []
+        sides = _named_sides(asked, hits) if kind is Kind.COMPARISON else []
         if kind is Kind.COMPARISON and not sides and not _two_stand_out(hits):
             kind = kind_of(asked, of_two=False)
-        considered = hits[: self._survey_papers if kind is Kind.SURVEY else self._papers]
+        n_considered = self._survey_papers if kind is Kind.SURVEY else self._papers
+        # The second of two that are compared may be far behind the first.
+        considered = [
+            hit
+            for rank, hit in enumerate(hits)
+            if rank < n_considered or hit.paper.paper_id in sides
+        ]
         parts = [] if kind in {Kind.SURVEY, Kind.COMPARISON} else _parts(query.query_str, asked)
         # No more of them can be answered than sentences are said.
         each = [_Asked(asked, kind), *parts[: self._max_sentences]]

@@ -385,6 +385,20 @@ def test_a_name_is_its_papers_own_as_it_is_written():
     assert {e.paper.paper_id for e in draft.evidence} == {ALPHA.paper_id, zero.paper_id}
 
 
+def test_a_paper_that_is_named_is_compared_though_many_are_before_it():
+    others = [paper(f"Cache {n}", f"It keeps {n} of its blocks.") for n in range(2, 9)]
+    answerer = QuoteAnswerer(
+        Scores({}), Nothing(), Words(), papers=6, max_sentences=5, survey_papers=12
+    )
+    hits = [
+        Hit(paper=p, score=s, passage=p.sentences[0])
+        for p, s in zip((ALPHA, *others, BRAVO), np.linspace(1, 0.5, 9), strict=True)
+    ]
+    asked = "Compare Alpha with Bravo"
+    draft = answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked)
+    assert {e.paper.paper_id for e in draft.evidence} == {ALPHA.paper_id, BRAVO.paper_id}
+
+
 def test_a_side_that_only_asks_leaves_the_two_best():
     asks = paper("Charlie Asks", "What is Charlie? Is it a cache?")
     answerer = QuoteAnswerer(
