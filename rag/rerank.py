@@ -11,7 +11,6 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from rag.embed import Question
 from rag.lexical import LexicalIndex
 from rag.pieces import Pieces
-from rag.question import Kind, kind_of
 from rag.schema import Paper
 from rag.text import Span
 from rag.tokens import TokenIndex
@@ -22,7 +21,6 @@ _LEAST_WEIGHT = 0.3
 _BESIDE_THE_PART = 0.1
 # Of 3, 5, 10 and 20 what cost SciFact least for what it gave the other two sets.
 _NEIGHBOURS = 20
-_FOR_A_SURVEY = 2
 
 
 class LateInteraction(BaseNodePostprocessor):
@@ -73,8 +71,7 @@ class Neighbours(BaseNodePostprocessor):
     """
 
     weight: float
-    """Share of the neighbours' mean in the new score; twice as much for a survey, which asks for
-    papers that are alike."""
+    """Share of the neighbours' mean in the new score."""
     _tokens: TokenIndex = PrivateAttr()
 
     def __init__(self, tokens: TokenIndex, **settings: Any):  # noqa: ANN401
@@ -89,8 +86,7 @@ class Neighbours(BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        asked = query_bundle.query_str if query_bundle else ""
-        weight = min(self.weight * (_FOR_A_SURVEY if kind_of(asked) is Kind.SURVEY else 1), 1)
+        del query_bundle
         by_paper = {node.node.metadata["paper_id"]: node for node in nodes}
         likeness = self._likeness(list(by_paper))
         scores = np.array([node.get_score() for node in nodes])
@@ -98,7 +94,7 @@ class Neighbours(BaseNodePostprocessor):
         around = np.where(
             weights > 0, likeness @ scores / np.where(weights > 0, weights, 1), scores
         )
-        drawn = (1 - weight) * scores + weight * around
+        drawn = (1 - self.weight) * scores + self.weight * around
         return _rescored(by_paper, drawn.tolist())
 
     def _likeness(self, paper_ids: Sequence[str]) -> np.ndarray:

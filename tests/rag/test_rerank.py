@@ -86,13 +86,3 @@ def test_a_word_that_a_paper_says_is_matched_and_another_is_not(index: Index):
     matched = late.word_scores(question, ["giraffes", "throughput", "absent"], [paper])
     assert matched.keys() == {"giraffes", "throughput"}
     assert matched["giraffes"] < 0.5 < matched["throughput"]
-
-
-def test_a_survey_draws_scores_together_twice_as_much(index: Index):
-    nodes = nodes_of(index, "DistServe", "Splitwise", "NanoFlow")
-    asked = QueryBundle("which papers split the phases?"), QueryBundle("how are phases split?")
-    survey, other = (
-        [n.get_score() for n in Neighbours(index.tokens, weight=w).postprocess_nodes(nodes, query)]
-        for w, query in zip((0.2, 0.4), asked, strict=True)
-    )
-    assert survey == pytest.approx(other)
