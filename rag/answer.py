@@ -47,7 +47,7 @@ _BEHIND = 1.25
 # Abstracts begin with what is known and end with what was found.
 _LAST = 0.08
 _QUANTITY_WANTED, _ANY_QUANTITY = 0.09, 0.02
-_GAIN_WANTED = 0.06
+_GAIN_WANTED = _WANTED_UNIT = 0.06
 _ASIDE = 0.06
 _DEFINES_IT = 0.19
 # So many papers are heard where they score nearly as the best one does.
@@ -67,7 +67,9 @@ _REPEATS = 0.6
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
 # `What speedup …` wants a factor, or a share that is more or less than another.
-_ASKS_FOR_A_GAIN = re.compile(r"\b(?:speed-?ups?|improvements?|gains?)\b", re.IGNORECASE)
+_ASKS_FOR_A_GAIN = re.compile(
+    r"\b(?:speed-?ups?|improvements?|gains?|factor|fold)\b", re.IGNORECASE
+)
 _IS_A_GAIN = re.compile(
     r"\d\s?(?:×|[xX]\b|-?fold\b|times\b)|(?:by|up to) \d[\d.]*\s?%"
     r"|\d\s?%\s(?:higher|lower|faster|more|less|better|improve|reduc|sav|gain)",
@@ -351,7 +353,7 @@ class QuoteAnswerer:
             # An embedder that gives no pieces has its vectors stand in for them.
             by_pieces = self._late.sentence_scores(query, papers, one.part)
             late = _laid_out({**by_vectors, **by_pieces}, sentences)
-            score = np.clip(common + _LATE * late + _fitting(one, quotes), 0, 1)
+            score = np.clip(common + _LATE * late + self._fitting(one, quotes), 0, 1)
             rankings.append(
                 [
                     Evidence(hit.paper, span, float(score[i]), float(likeness[i]))
@@ -360,6 +362,20 @@ class QuoteAnswerer:
                 ]
             )
         return rankings
+
+    def _fitting(self, asked: _Asked, quotes: Sequence[str]) -> np.ndarray:
+        """What sentences gain by being of the kind that is asked for; float, (n,)."""
+        wants_number = asked.kind is Kind.NUMBER
+        gained = (_QUANTITY_WANTED if wants_number else _ANY_QUANTITY) * _matches(_QUANTITY, quotes)
+        if wants_number and _ASKS_FOR_A_GAIN.search(asked.text):
+            gained += _GAIN_WANTED * _matches(_IS_A_GAIN, quotes)
+        if wants_number and (units := [want for want in wanted(asked.text) if want.measures]):
+            terms = self._lexicon.terms
+            stated = [any(states([quote], unit, terms) for unit in units) for quote in quotes]
+            gained += _WANTED_UNIT * np.array(stated, float)
+        if _ASKS_WHAT_IT_IS.search(asked.text):
+            gained += _DEFINES_IT * _matches(_DEFINES, quotes)
+        return gained
 
     def _coverage(self, question: str, sentences: Sequence[_Candidate]) -> np.ndarray:
         """Share of the question's words, by rarity, in each sentence; shape (n,), in [0, 1]."""
@@ -420,17 +436,6 @@ def _parts(question: str) -> list[_Asked]:
         for text, span in zip(texts, spans, strict=True)
     ]
     return parts if len(parts) > 1 else []
-
-
-def _fitting(asked: _Asked, quotes: Sequence[str]) -> np.ndarray:
-    """What sentences gain by being of the kind that is asked for; float, (n,)."""
-    wants_number = asked.kind is Kind.NUMBER
-    gained = (_QUANTITY_WANTED if wants_number else _ANY_QUANTITY) * _matches(_QUANTITY, quotes)
-    if wants_number and _ASKS_FOR_A_GAIN.search(asked.text):
-        gained += _GAIN_WANTED * _matches(_IS_A_GAIN, quotes)
-    if _ASKS_WHAT_IT_IS.search(asked.text):
-        gained += _DEFINES_IT * _matches(_DEFINES, quotes)
-    return gained
 
 
 def _matches(pattern: re.Pattern[str], quotes: Sequence[str]) -> np.ndarray:

@@ -101,6 +101,25 @@ def test_a_numeric_question_is_answered_by_a_quantity():
     assert draft.evidence[0].quote == "Decoding is 2.5× faster than paging."
 
 
+def test_a_quantity_in_the_unit_that_is_asked_for_comes_first():
+    power = paper("Power", "It decodes 4,000 tokens. It draws 300 W at most.")
+    answerer = QuoteAnswerer(
+        Scores({(power.paper_id, 0): 0.55, (power.paper_id, 1): 0.5}),
+        Nothing(),
+        Words(),
+        papers=3,
+        max_sentences=1,
+        survey_papers=3,
+    )
+    hits = [Hit(paper=power, score=1.0, passage=power.sentences[0])]
+    for asked, said in (
+        ("how many watts does it draw", "It draws 300 W at most."),
+        ("how many tokens", "It decodes 4,000 tokens."),
+    ):
+        draft = answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked)
+        assert draft.evidence[0].quote == said
+
+
 def test_where_the_code_is_comes_after_what_was_found():
     paper_ = paper("Code", "It halves the bill. The code is available at https://example.org/code.")
     answerer = QuoteAnswerer(
