@@ -165,6 +165,8 @@ class Draft(NamedTuple):
     """In [0, 1]: how likely it is that the papers answer (`rag.confidence`)."""
     lacking: str | None = None
     """What the question asks for and the papers do not seem to say; None when they do."""
+    unknown_names: tuple[str, ...] = ()
+    """Names that the question has and no paper mentions."""
     unheard_of: tuple[str, ...] = ()
     """Unusual words of the question that no paper has."""
 
@@ -240,11 +242,14 @@ class QuoteAnswerer:
         likeness = max(e.likeness for e in chosen)
         signals = self._signals(query, hits, asked, likeness)
         lacking = " ".join(asked_for(asked)) if is_lacking(signals) else signals.unstated
-        return Draft(kind, tuple(chosen), confidence(signals), lacking, signals.unheard_of)
-
-    def unknown_names(self, question: str) -> list[str]:
-        """Names that the question asks about and no paper mentions, in order."""
-        return [name for name in names_in(question) if not self._lexicon.knows(name)]
+        return Draft(
+            kind,
+            tuple(chosen),
+            confidence(signals),
+            lacking,
+            signals.unknown_names,
+            signals.unheard_of,
+        )
 
     def _signals(
         self, query: QueryBundle, hits: Sequence[Hit], asked: str, likeness: float
@@ -270,9 +275,9 @@ class QuoteAnswerer:
             lead=lead,
             likeness=likeness,
             unmatched=unmatched,
-            unknown_name=bool(self.unknown_names(asked)),
+            unknown_names=self._unknown_names(query.query_str),
             absent_name=any(not any(self._has(p, n) for p in best) for n in spelled_right),
-            unheard_of=tuple(self._unheard_of(query, asked, best[0])),
+            unheard_of=self._unheard_of(query, best[0]),
             unstated=None if asks_twice(asked) else self._unstated(query, asked, meant),
             asked_for=min(matched.values(), default=None),
         )
@@ -296,18 +301,22 @@ class QuoteAnswerer:
         terms = self._lexicon.terms
         return set(terms(name)) <= set(terms(f"{paper.title} {paper.abstract}"))
 
-    def _unheard_of(self, query: QueryBundle, asked: str, paper: Paper) -> list[str]:
+    def _unknown_names(self, question: str) -> tuple[str, ...]:
+        return tuple(name for name in names_in(question) if not self._lexicon.knows(name))
+
+    def _unheard_of(self, query: QueryBundle, paper: Paper) -> tuple[str, ...]:
         """Unusual words of the question that no paper has, and the best one nothing like them."""
-        if not is_english(asked):
-            return []
-        names = names_in(asked)
+        question = query.query_str
+        if not is_english(question):
+            return ()
+        names = names_in(question)
         unknown = [
             word
-            for word in unusual_words(asked)
+            for word in unusual_words(question)
             if word not in names and not self._lexicon.knows(word)
         ]
         matched = self._late.word_scores(query, unknown, [paper])
-        return [word for word in unknown if matched.get(word, 1.0) < _HEARD_OF]
+        return tuple(word for word in unknown if matched.get(word, 1.0) < _HEARD_OF)
 
     def _unstated(self, query: QueryBundle, asked: str, papers: Sequence[Paper]) -> str | None:
         """What the question wants stated and none of the papers states."""
