@@ -124,7 +124,7 @@ def _assemble(config: Config, index: Index, model: Model | None) -> Assistant:
         _rerankers(config, index),
         late,
         QuoteAnswerer(
-            index.vectors,
+            index.searched,
             late,
             index.words,
             papers=answering.papers,
