@@ -40,7 +40,7 @@ def one_thread() -> Generator[None]:
     """
     import torch
 
-    threads = _threads()
+    threads = n_threads()
     torch.set_num_threads(1)
     try:
         yield
@@ -49,7 +49,7 @@ def one_thread() -> Generator[None]:
 
 
 @cache
-def _threads() -> int:
+def n_threads() -> int:
     """How many threads torch computes on, read before any question has changed it."""
     import torch
 
