@@ -47,9 +47,11 @@ _BEHIND = 1.25
 # Abstracts begin with what is known and end with what was found.
 _LAST = 0.08
 _QUANTITY_WANTED, _ANY_QUANTITY = 0.09, 0.02
-_GAIN_WANTED = 0.06
+_GAIN_WANTED = _WANTED_UNIT = 0.06
 _ASIDE = 0.06
 _DEFINES_IT = 0.19
+# So many papers are heard where they score nearly as the best one does.
+_EQUALS, _AS_GOOD = 3, 0.03
 # The thing asked for is looked for in those of so many papers that have the name asked about.
 _LOOKED_IN = 3
 # A word that may be misspelt counts so much of another that no paper has.
@@ -65,7 +67,9 @@ _REPEATS = 0.6
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
 # `What speedup …` wants a factor, or a share that is more or less than another.
-_ASKS_FOR_A_GAIN = re.compile(r"\b(?:speed-?ups?|improvements?|gains?)\b", re.IGNORECASE)
+_ASKS_FOR_A_GAIN = re.compile(
+    r"\b(?:speed-?ups?|improvements?|gains?|factor|fold)\b", re.IGNORECASE
+)
 _IS_A_GAIN = re.compile(
     r"\d\s?(?:×|[xX]\b|-?fold\b|times\b)|(?:by|up to) \d[\d.]*\s?%"
     r"|\d\s?%\s(?:higher|lower|faster|more|less|better|improve|reduc|sav|gain)",
@@ -161,6 +165,8 @@ class Draft(NamedTuple):
     """In [0, 1]: how likely it is that the papers answer (`rag.confidence`)."""
     lacking: str | None = None
     """What the question asks for and the papers do not seem to say; None when they do."""
+    unknown_names: tuple[str, ...] = ()
+    """Names that the question has and no paper mentions."""
     unheard_of: tuple[str, ...] = ()
     """Unusual words of the question that no paper has."""
 
@@ -230,24 +236,29 @@ class QuoteAnswerer:
             chosen = self._one_a_paper(ranked, hits)
         elif kind is Kind.COMPARISON:
             chosen = self._two_sided(ranked, sides)
-        elif by_part:
-            chosen = _in_turns(ranked[0], by_part, self._max_sentences)
         else:
-            plain_number = kind is Kind.NUMBER and not asks_twice(asked)
-            nearly = _NEARLY_AS_GOOD_A_NUMBER if plain_number else _NEARLY_AS_GOOD
-            floor = ranked[0].score - nearly
-            chosen = _distinct([e for e in ranked if e.score >= floor], self._max_sentences)
+            if by_part:
+                chosen = _in_turns(ranked[0], by_part, self._max_sentences)
+            else:
+                plain_number = kind is Kind.NUMBER and not asks_twice(asked)
+                nearly = _NEARLY_AS_GOOD_A_NUMBER if plain_number else _NEARLY_AS_GOOD
+                floor = ranked[0].score - nearly
+                chosen = _distinct([e for e in ranked if e.score >= floor], self._max_sentences)
+            chosen = _with_equals(chosen, ranked, hits, self._max_sentences)
         if not chosen:
             return Draft(kind, (), 0.0)
         likeness = max(e.likeness for e in chosen)
         compared = [hit.paper for hit in considered if hit.paper.paper_id in sides]
         signals = self._signals(query, hits, asked, likeness, compared)
         lacking = " ".join(asked_for(asked)) if is_lacking(signals) else signals.unstated
-        return Draft(kind, tuple(chosen), confidence(signals), lacking, signals.unheard_of)
-
-    def unknown_names(self, question: str) -> list[str]:
-        """Names that the question asks about and no paper mentions, in order."""
-        return [name for name in names_in(question) if not self._lexicon.knows(name)]
+        return Draft(
+            kind,
+            tuple(chosen),
+            confidence(signals),
+            lacking,
+            signals.unknown_names,
+            signals.unheard_of,
+        )
 
     def _signals(
         self,
@@ -287,9 +298,9 @@ class QuoteAnswerer:
             lead=lead,
             likeness=likeness,
             unmatched=unmatched,
-            unknown_name=bool(self.unknown_names(asked)),
+            unknown_names=self._unknown_names(query.query_str),
             absent_name=any(not any(self._has(p, n) for p in best) for n in spelled_right),
-            unheard_of=tuple(self._unheard_of(query, asked, best[0])),
+            unheard_of=self._unheard_of(query, best[0]),
             unstated=None if asks_twice(asked) else self._unstated(query, asked, meant),
             asked_for=min(matched.values(), default=None),
         )
@@ -313,22 +324,26 @@ class QuoteAnswerer:
         terms = self._lexicon.terms
         return set(terms(name)) <= set(terms(f"{paper.title} {paper.abstract}"))
 
-    def _unheard_of(self, query: QueryBundle, asked: str, paper: Paper) -> list[str]:
+    def _unknown_names(self, question: str) -> tuple[str, ...]:
+        return tuple(name for name in names_in(question) if not self._lexicon.knows(name))
+
+    def _unheard_of(self, query: QueryBundle, paper: Paper) -> tuple[str, ...]:
         """Unusual words of the question that no paper has, and the best one nothing like them."""
-        if not is_english(asked):
-            return []
+        question = query.query_str
+        if not is_english(question):
+            return ()
         # `Sub-models` are `submodels`.
         joined = set(self._lexicon.terms(f"{paper.title} {paper.abstract}".replace("-", "")))
-        names = names_in(asked)
+        names = names_in(question)
         unknown = [
             word
-            for word in unusual_words(asked)
+            for word in unusual_words(question)
             if word not in names
             and not self._lexicon.knows(word)
             and not joined >= set(self._lexicon.terms(word))
         ]
         matched = self._late.word_scores(query, unknown, [paper])
-        return [word for word in unknown if matched.get(word, 1.0) < _HEARD_OF]
+        return tuple(word for word in unknown if matched.get(word, 1.0) < _HEARD_OF)
 
     def _unstated(self, query: QueryBundle, asked: str, papers: Sequence[Paper]) -> str | None:
         """What the question wants stated and none of the papers states."""
@@ -374,7 +389,7 @@ class QuoteAnswerer:
             # An embedder that gives no pieces has its vectors stand in for them.
             by_pieces = self._late.sentence_scores(query, papers, one.part)
             late = _laid_out({**by_vectors, **by_pieces}, sentences)
-            score = np.clip(common + _LATE * late + _fitting(one, quotes), 0, 1)
+            score = np.clip(common + _LATE * late + self._fitting(one, quotes), 0, 1)
             rankings.append(
                 [
                     Evidence(hit.paper, span, float(score[i]), float(likeness[i]))
@@ -383,6 +398,20 @@ class QuoteAnswerer:
                 ]
             )
         return rankings
+
+    def _fitting(self, asked: _Asked, quotes: Sequence[str]) -> np.ndarray:
+        """What sentences gain by being of the kind that is asked for; float, (n,)."""
+        wants_number = asked.kind is Kind.NUMBER
+        gained = (_QUANTITY_WANTED if wants_number else _ANY_QUANTITY) * _matches(_QUANTITY, quotes)
+        if wants_number and _ASKS_FOR_A_GAIN.search(asked.text):
+            gained += _GAIN_WANTED * _matches(_IS_A_GAIN, quotes)
+        if wants_number and (units := [want for want in wanted(asked.text) if want.measures]):
+            terms = self._lexicon.terms
+            stated = [any(states([quote], unit, terms) for unit in units) for quote in quotes]
+            gained += _WANTED_UNIT * np.array(stated, float)
+        if _ASKS_WHAT_IT_IS.search(asked.text):
+            gained += _DEFINES_IT * _matches(_DEFINES, quotes)
+        return gained
 
     def _coverage(self, question: str, sentences: Sequence[_Candidate]) -> np.ndarray:
         """Share of the question's words, by rarity, in each sentence; shape (n,), in [0, 1]."""
@@ -420,6 +449,22 @@ class QuoteAnswerer:
         ]
 
 
+def _with_equals(
+    chosen: Sequence[Evidence], ranked: Sequence[Evidence], hits: Sequence[Hit], limit: int
+) -> list[Evidence]:
+    """What was chosen, and last the best sentence of each paper that fits as well as the best."""
+    heard = {e.paper.paper_id for e in chosen}
+    best: dict[str, Evidence] = {}
+    for evidence in ranked:
+        best.setdefault(evidence.paper.paper_id, evidence)
+    added = [
+        best[hit.paper.paper_id]
+        for hit in hits[:_EQUALS]
+        if hits[0].score - hit.score < _AS_GOOD and hit.paper.paper_id in best.keys() - heard
+    ]
+    return [*chosen[: max(limit - len(added), 1)], *added][:limit]
+
+
 def _parts(question: str, asked: str) -> list[_Asked]:
     """What a question asks one after another; nothing when it asks for one thing.
 
@@ -437,17 +482,6 @@ def _parts(question: str, asked: str) -> list[_Asked]:
         for text, span in zip(texts, spans, strict=True)
     ]
     return parts if len(parts) > 1 else []
-
-
-def _fitting(asked: _Asked, quotes: Sequence[str]) -> np.ndarray:
-    """What sentences gain by being of the kind that is asked for; float, (n,)."""
-    wants_number = asked.kind is Kind.NUMBER
-    gained = (_QUANTITY_WANTED if wants_number else _ANY_QUANTITY) * _matches(_QUANTITY, quotes)
-    if wants_number and _ASKS_FOR_A_GAIN.search(asked.text):
-        gained += _GAIN_WANTED * _matches(_IS_A_GAIN, quotes)
-    if _ASKS_WHAT_IT_IS.search(asked.text):
-        gained += _DEFINES_IT * _matches(_DEFINES, quotes)
-    return gained
 
 
 def _matches(pattern: re.Pattern[str], quotes: Sequence[str]) -> np.ndarray:

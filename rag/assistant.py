@@ -77,14 +77,10 @@ class Assistant:
         """
         asked = self._checked(question)
         full = self.in_full(asked, history)
-        query = self._read_question(full)
-        hits = self._hits(query, self._keep)
-        draft = self._answerer.draft(query, hits, asked)
+        draft, hits = self._draft(full, asked)
         events: Iterable[Event]
-        unknown = self._answerer.unknown_names(asked)
-        least = max(self._min_confidence, _WITHOUT_THE_NAME if unknown else 0.0)
-        if draft.confidence < least or not draft.evidence:
-            events = [refuse(full, draft, self._why_not(unknown, draft))]
+        if not self._is_answered(draft):
+            events = [refuse(full, draft, self._why_not(draft))]
         elif self.writer:
             events = self.writer.write(cite(full, draft), _sources(draft, hits))
         else:
@@ -104,7 +100,8 @@ class Assistant:
     def in_full(self, question: str, history: Sequence[str]) -> str:
         """The question as it is understood after the questions before it.
 
-        One that leans on them is about the paper that fits the last of them best.
+        One that leans on them is about the paper that fits the last of them best, or, where the
+        papers did not answer that one, about what it asked.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -115,16 +112,26 @@ class Assistant:
         if self.writer and (said := standalone_with_model(self.writer.model, question, history)):
             return said
         before = self.in_full(history[-1], history[-_TURNS:-1])
-        found = self._hits(self._read_question(before), 1)
-        return in_full(question, found[0].paper.title if found else before)
+        draft, hits = self._draft(before, history[-1])
+        return in_full(question, hits[0].paper.title if self._is_answered(draft) else before)
 
     def paper(self, paper_id: str) -> Paper | None:
         """One paper by an id that it has or had, as it is answered from; None when it is not."""
         own_id = self.catalogue.resolve(paper_id)
         return self.catalogue.served([own_id]).get(own_id) if own_id else None
 
-    def _why_not(self, unknown: Sequence[str], draft: Draft) -> str:
-        if unheard_of := [*unknown, *(f"“{word}”" for word in draft.unheard_of)]:
+    def _draft(self, full: str, asked: str) -> tuple[Draft, list[Hit]]:
+        """What could be said to a question, given in full and as typed, and the papers found."""
+        query = self._read_question(full)
+        hits = self._hits(query, self._keep)
+        return self._answerer.draft(query, hits, asked), hits
+
+    def _is_answered(self, draft: Draft) -> bool:
+        least = max(self._min_confidence, _WITHOUT_THE_NAME if draft.unknown_names else 0.0)
+        return bool(draft.evidence) and draft.confidence >= least
+
+    def _why_not(self, draft: Draft) -> str:
+        if unheard_of := [*draft.unknown_names, *(f"“{word}”" for word in draft.unheard_of)]:
             return f"Nothing in {self._the_papers()} mentions {' or '.join(unheard_of)}."
         if draft.lacking:
             return f"The nearest of {self._the_papers()} does not state “{draft.lacking}”."

@@ -19,6 +19,7 @@ from rag.index import Index
 from rag.live import LiveAssistant
 from rag.llm import Model, load_model
 from rag.nli import load_nli
+from rag.processor import ready_for_questions
 from rag.prompts import load_prompts
 from rag.rerank import LateInteraction, LateSentences, Neighbours
 from rag.retrieve import (
@@ -71,7 +72,9 @@ def open_assistant(config: Config, *, writes: bool = True) -> Assistant:
     # Once, whatever is opened anew.
     _, model = index.embedder, load_writing_model(config) if writes else None
     followed = _Followed(config, index)
-    return LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model))
+    assistant = LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model))
+    ready_for_questions()
+    return assistant
 
 
 class _Followed:
@@ -124,7 +127,7 @@ def _assemble(config: Config, index: Index, model: Model | None) -> Assistant:
         _rerankers(config, index),
         late,
         QuoteAnswerer(
-            index.vectors,
+            index.searched,
             late,
             index.words,
             papers=answering.papers,

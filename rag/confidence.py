@@ -32,8 +32,8 @@ class Signals(NamedTuple):
     """Largest cosine of a chosen sentence to the question, in [0, 1]."""
     unmatched: float
     """How badly the best paper matches the question's words, by rarity, in [0, 1.5]: 0 is well."""
-    unknown_name: bool
-    """Whether the question names something that no paper mentions."""
+    unknown_names: tuple[str, ...]
+    """Names that the question has and no paper mentions."""
     absent_name: bool
     """Whether it has a name that none of the best papers mentions."""
     unheard_of: tuple[str, ...]
@@ -55,7 +55,7 @@ def confidence(signals: Signals) -> float:
         _LEAD * signals.lead
         + _LIKENESS * signals.likeness
         + _UNMATCHED * signals.unmatched
-        + _UNKNOWN * signals.unknown_name
+        + _UNKNOWN * bool(signals.unknown_names)
         + _ABSENT * signals.absent_name
         + _UNHEARD_OF * bool(signals.unheard_of)
         + _UNSTATED * (signals.unstated is not None)

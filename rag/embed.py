@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -10,20 +11,23 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.schema import QueryBundle
+from llama_index.core.schema import BaseNode, MetadataMode, QueryBundle
 
+from rag.chunk import embedded_length
 from rag.errors import EmbeddingError
 from rag.pieces import Pieces, unit_rows
-from rag.processor import computes_in_bfloat16, one_thread
+from rag.processor import computes_in_bfloat16, n_threads, one_thread
 
 if TYPE_CHECKING:
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding
     from sentence_transformers import SentenceTransformer
 
 BUNDLED = "bundled"
-# A passage counts for so many texts of a batch, which otherwise outgrows the processor's cache:
-# on 2 cores 8 abstracts at once took three quarters of the time of 32 at once.
+# A passage counts for so many texts of a batch, which otherwise outgrows the processor's cache.
 _SENTENCES_A_PASSAGE = 4
+# So does each batch where several are embedded side by side: of 32, 16 and 8 sentences 8 was the
+# fastest, of 8, 4 and 2 abstracts 2 as fast as 4.
+_SMALLER_SIDE_BY_SIDE = 4
 
 
 @dataclass
@@ -81,19 +85,51 @@ def read_question(embedder: BaseEmbedding, text: str) -> Question:
     return Question(text, embedding=vector.tolist(), pieces=pieces)
 
 
+def embed_chunks(embedder: BaseEmbedding, chunks: Sequence[BaseNode]) -> None:
+    """Give chunks their vectors."""
+    if not _is_local(embedder) or not _on_processor(embedder):
+        # A batch is as wide as its longest text, so those of like length go together.
+        embedder(sorted(chunks, key=embedded_length))
+        return
+    texts = [chunk.get_content(metadata_mode=MetadataMode.EMBED) for chunk in chunks]
+    for number, vector, _ in _passes(embedder, texts, embedder.embed_batch_size):
+        chunks[number].embedding = vector.tolist()
+
+
 def piece_vectors(embedder: BaseEmbedding, texts: Sequence[str]) -> list[Pieces] | None:
     """The word pieces of passages, in order; None from an embedder that does not give any."""
     if not _is_local(embedder):
         return None
-    batch = max(1, embedder.embed_batch_size // _SENTENCES_A_PASSAGE)
-    # Texts of like length together: a batch is as wide as its longest.
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    found: dict[int, Pieces] = {}
-    for first in range(0, len(order), batch):
-        numbers = order[first : first + batch]
-        encoded = _encode(embedder, [texts[i] for i in numbers], "text")
-        found |= {i: pieces for i, (_, pieces) in zip(numbers, encoded, strict=True)}
-    return [found[i] for i in range(len(texts))]
+    size = embedder.embed_batch_size // _SENTENCES_A_PASSAGE
+    found = {number: pieces for number, _, pieces in _passes(embedder, texts, size)}
+    return [found[number] for number in range(len(texts))]
+
+
+def _passes(
+    embedder: "HuggingFaceEmbedding", texts: Sequence[str], size: int
+) -> Iterator[tuple[int, np.ndarray, Pieces]]:
+    """The number of each text with its vector and pieces, in batches of texts of like length.
+
+    On a processor each batch is embedded on one thread, several side by side: threads of one batch
+    wait for each other at every step, and with anything else on the machine for much longer.
+    """
+    n_side_by_side = n_threads() if _on_processor(embedder) else 1
+    size = max(1, size // (_SMALLER_SIDE_BY_SIDE if n_side_by_side > 1 else 1))
+    # Longest first: the last batches, when some threads have nothing left, are the shortest.
+    order = sorted(range(len(texts)), key=lambda number: -len(texts[number]))
+    batches = [order[first : first + size] for first in range(0, len(order), size)]
+
+    def embedded(numbers: Sequence[int]) -> list[tuple[np.ndarray, Pieces]]:
+        with one_thread():
+            return _encode(embedder, [texts[number] for number in numbers], "text")
+
+    with ThreadPoolExecutor(n_side_by_side) as pool:
+        for numbers, found in zip(batches, pool.map(embedded, batches), strict=True):
+            yield from ((number, *one) for number, one in zip(numbers, found, strict=True))
+
+
+def _on_processor(embedder: "HuggingFaceEmbedding") -> bool:
+    return embedder._model.device.type == "cpu"  # pyright: ignore[reportPrivateUsage]
 
 
 def _is_local(embedder: BaseEmbedding) -> "TypeGuard[HuggingFaceEmbedding]":
@@ -165,6 +201,8 @@ def _sentence_transformer(
     if name == BUNDLED or readable is None:
         readable = 512  # the card says 256, its training length; the positions go to 512
     model._model.max_seq_length = min(max_tokens, readable)  # pyright: ignore[reportPrivateUsage]
+    # Its tokenizer is set up by its first call, which two threads must not make at once.
+    _encode(model, ["word"], "text")
     return model
 
 

@@ -20,8 +20,8 @@ from llama_index.core.schema import TextNode
 
 from rag import lock
 from rag.catalogue import Catalogue
-from rag.chunk import chunk_paper, embedded_length
-from rag.embed import piece_vectors
+from rag.chunk import chunk_paper
+from rag.embed import embed_chunks, piece_vectors
 from rag.errors import (
     IndexBusyError,
     IndexDamagedError,
@@ -534,8 +534,7 @@ def _embedded(
     embedder: BaseEmbedding, papers: list[Paper]
 ) -> tuple[list[TextNode], list[Pieces] | None]:
     chunks = [chunk for paper in papers for chunk in chunk_paper(paper)]
-    # A batch is as wide as its longest text, so those of like length go together.
-    embedder(sorted(chunks, key=embedded_length))
+    embed_chunks(embedder, chunks)
     return chunks, piece_vectors(embedder, [paper_text(paper) for paper in papers])
 
 

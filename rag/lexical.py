@@ -4,6 +4,7 @@ import math
 import unicodedata
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from pathlib import Path
 
 import tantivy
@@ -34,19 +35,11 @@ class LexicalIndex:
         Raises:
             IndexDamagedError: tantivy cannot use the folder.
         """
-        self._analyzer = (
-            tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_WORD_PATTERN))
-            .filter(Filter.lowercase())
-            .filter(Filter.ascii_fold())
-            .filter(Filter.stopword("english"))
-            .filter(Filter.stemmer("english"))
-            .build()
-        )
         self._folder = folder
         with self._explained():
             folder.mkdir(parents=True, exist_ok=True)
             self._index = tantivy.Index(_schema(), str(folder))
-        self._index.register_tokenizer(_ANALYZER, self._analyzer)
+        self._index.register_tokenizer(_ANALYZER, _analyzer())
 
     def __len__(self) -> int:
         """How many papers there are."""
@@ -89,7 +82,7 @@ class LexicalIndex:
 
     def terms(self, text: str) -> list[str]:
         """The words of a text as they are searched: stemmed, without stop words, in order."""
-        return self._analyzer.analyze(_folded(text))
+        return list(_terms(text))
 
     def n_papers_with(self, term: str) -> int:
         """How many papers hold this term."""
@@ -163,6 +156,24 @@ class LexicalIndex:
             fuzzy = Query.fuzzy_term_query(schema, "text", term, distance=edits)
             return Query.boost_query(fuzzy, _MISSPELT * _MOST_A_TERM * self.idf(term))
         return Query.term_query(schema, "text", term)
+
+
+@cache
+def _analyzer() -> tantivy.TextAnalyzer:
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_WORD_PATTERN))
+        .filter(Filter.lowercase())
+        .filter(Filter.ascii_fold())
+        .filter(Filter.stopword("english"))
+        .filter(Filter.stemmer("english"))
+        .build()
+    )
+
+
+# An answer reads some 120 texts, most of them sentences that others have read.
+@lru_cache(maxsize=4096)
+def _terms(text: str) -> tuple[str, ...]:
+    return tuple(_analyzer().analyze(_folded(text)))
 
 
 def _schema() -> tantivy.Schema:

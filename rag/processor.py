@@ -1,8 +1,11 @@
 """What this machine's processor does well, and how much of it a question may take."""
 
+import gc
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
+
+from threadpoolctl import threadpool_limits
 
 
 def computes_in_bfloat16() -> bool:
@@ -15,6 +18,19 @@ def multiplies_bytes() -> bool:
     return _has("avx512_vnni", "avx_vnni", "amx_int8")
 
 
+@cache
+def ready_for_questions() -> None:
+    """Make way for questions, once a process, when what all of them need is loaded.
+
+    numpy then computes on one thread: the others of OpenBLAS turn idly from one sum to the next,
+    which takes a second core and, with anything else on the machine, up to ten times as long. And
+    what is loaded is not searched for garbage any more, which stopped every hundredth question for
+    0.3 seconds; what is loaded later still is, such as an index that has changed.
+    """
+    threadpool_limits(1, user_api="blas")
+    gc.freeze()
+
+
 @contextmanager
 def one_thread() -> Generator[None]:
     """Compute on the thread that asks, for sums that are too short to be shared out.
@@ -24,7 +40,7 @@ def one_thread() -> Generator[None]:
     """
     import torch
 
-    threads = _threads()
+    threads = n_threads()
     torch.set_num_threads(1)
     try:
         yield
@@ -33,7 +49,7 @@ def one_thread() -> Generator[None]:
 
 
 @cache
-def _threads() -> int:
+def n_threads() -> int:
     """How many threads torch computes on, read before any question has changed it."""
     import torch
 

@@ -55,7 +55,12 @@ _NUMBER = re.compile(
     r"accurate|cheap|sparse|dense|\w+er)\b|\b(?:percent\w*|speed-?ups?|what factor|"
     r"by what (?:factor|percentage|margin|amount|ratio|fraction|share|degree)|"
     r"what (?:fraction|share|number|ratio|score|accuracy)|accuracy|[fF]-?score|fps|runtime|"
-    r"throughput (?:gain|improvement|increase)|how \w+ times)\b",
+    r"throughput (?:gain|improvement|increase)|how \w+ times)\b"
+    # `response rate of …`, `average share of …` ask for a number without saying so.
+    r"|^\W*(?:(?:the|average|mean|median|total|overall|peak|maximum) )*(?:[\w-]+ )?"
+    r"(?:share|rate|prevalence|incidence|percentage|proportion|fraction|number|frequency|odds|"
+    r"ratio|risk|size|length|count) (?:of|in|for|with|from|at|by|on)\b"
+    r"|\b(?:average|mean|median|total) (?:share|rate|number|percentage|proportion|time|cost)\b",
     re.IGNORECASE,
 )
 _FACT = re.compile(r"^(?:when|where|which|what)\b|\bname\b", re.IGNORECASE)

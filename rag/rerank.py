@@ -126,7 +126,7 @@ class LateSentences:
             part: The part of the question that is asked; the rest of it counts little.
         """
         pieces = query.pieces if isinstance(query, Question) else None
-        if pieces is None or not len(pieces.starts):
+        if not papers or pieces is None or not len(pieces.starts):
             return {}
         weights = piece_weights(query.query_str, pieces, self._lexical)
         if part is not None:
@@ -145,7 +145,7 @@ class LateSentences:
             papers: Of these, the one that matches a word best counts.
         """
         pieces = query.pieces if isinstance(query, Question) else None
-        if pieces is None or not len(pieces.starts):
+        if not asked or pieces is None or not len(pieces.starts):
             return {}
         best = self._tokens.piece_scores(pieces, [paper.paper_id for paper in papers]).values()
         of_words = _words_of(query.query_str, pieces)
@@ -190,10 +190,7 @@ def _word_around(text: str, start: int, end: int) -> str:
 def _rescored(
     by_paper: Mapping[str, NodeWithScore], scores: Sequence[float]
 ) -> list[NodeWithScore]:
-    """Nodes with new scores, given in their order, best first; ties go to the smaller id."""
-    best_first = sorted(
-        (-score, paper_id) for paper_id, score in zip(by_paper, scores, strict=True)
-    )
-    return [
-        NodeWithScore(node=by_paper[paper_id].node, score=-score) for score, paper_id in best_first
-    ]
+    """The nodes with new scores, given in their order, best first; ties go to the smaller id."""
+    for node, score in zip(by_paper.values(), scores, strict=True):
+        node.score = score
+    return [node for _, node in sorted(by_paper.items(), key=lambda n: (-n[1].get_score(), n[0]))]

@@ -9,18 +9,19 @@ the graph for as many as `store.exact_up_to`; here nothing is lost but what a by
     rows.sqlite    where each version's sentences are; see `rag.rows`
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from llama_index.core.schema import BaseNode
+from llama_index.core.schema import BaseNode, QueryBundle
 
 from rag.chunk import sentence_id, version_id, version_of_chunk
 from rag.pieces import unit_rows
 from rag.products import MOST, products
 from rag.rows import Found, RowFiles, Rows
+from rag.schema import Paper
 
 # Bytes round a cosine of 1 to no more than this.
 _LARGEST = 1.05
@@ -86,10 +87,32 @@ class SentenceIndex:
         asked = unit_rows(np.array(vectors, np.float32))
         with self._rows.explained():
             return [
-                [(layout.id_at(row), float(cosine)) for row, cosine in found]
+                list(zip(layout.ids_at(rows), cosines.tolist(), strict=True))
                 for first in range(0, len(asked), _BATCH)
-                for found in layout.nearest(asked[first : first + _BATCH], depth)
+                for rows, cosines in layout.nearest(asked[first : first + _BATCH], depth)
             ]
+
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper]
+    ) -> Mapping[str, np.ndarray]:
+        """Cosines of sentences to a question, by paper id; float32, (n_sentences,).
+
+        Off by some 0.001. Papers whose sentences are not all here are left out, as all are for a
+        question without a vector.
+        """
+        if query.embedding is None:
+            return {}
+        asked = unit_rows(np.array([query.embedding], np.float32))[0]
+        by_version = {version_id(p.paper_id, p.version): p for p in papers}
+        scores: dict[str, np.ndarray] = {}
+        with self._rows.explained():
+            spans, arrays = self._rows.find(by_version)
+            for span in spans:
+                paper = by_version[span.owner]
+                if span.n_rows == len(paper.sentences):
+                    vectors, scales = (array[span.rows] for array in arrays)
+                    scores[paper.paper_id] = vectors @ asked * scales[:, 0]
+        return scores
 
     def _layout(self) -> "_Layout":
         found, last = self._rows.all(), self._last
@@ -107,31 +130,36 @@ class _Layout(NamedTuple):
     unowned: np.ndarray
     """int, (n,): rows before the last that are nobody's."""
 
-    def id_at(self, row: int) -> str:
-        """Id of the sentence of this row."""
-        span = self.found.spans[int(np.searchsorted(self.starts, row, side="right")) - 1]
-        return sentence_id(span.owner, row - span.start)
+    def ids_at(self, rows: np.ndarray) -> list[str]:
+        """Ids of the sentences of these rows."""
+        owners = np.searchsorted(self.starts, rows, side="right") - 1
+        numbers = rows - self.starts[owners]
+        return [
+            sentence_id(self.found.spans[owner].owner, number)
+            for owner, number in zip(owners.tolist(), numbers.tolist(), strict=True)
+        ]
 
-    def nearest(self, asked: np.ndarray, depth: int) -> list[list[tuple[int, float]]]:
-        """The rows nearest to each vector with their cosines, best first."""
+    def nearest(self, asked: np.ndarray, depth: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The rows nearest to each vector and their cosines, best first."""
         if not self.found.spans:
-            return [[] for _ in asked]
+            return [(np.empty(0, int), np.empty(0, np.float32))] * len(asked)
         end = self.found.spans[-1].end
         vectors, scales = self.found.arrays
         by_bytes, scale = products(asked, vectors[:end])
         cosines = np.multiply(by_bytes, scales[:end, 0], dtype=np.float32)
         cosines[:, self.unowned] = -np.inf
         depth = min(depth, end - len(self.unowned))
+        rows = [_best(of_one, depth) for of_one in cosines]
         return [
-            [(row, _as_cosine(of_one[row] * by)) for row in _best(of_one, depth).tolist()]
-            for of_one, by in zip(cosines, scale[:, 0], strict=True)
+            (best, _as_cosines(of_one[best] * by))
+            for best, of_one, by in zip(rows, cosines, scale[:, 0], strict=True)
         ]
 
 
-def _as_cosine(product: float) -> float:
-    if product > _LARGEST:
+def _as_cosines(found: np.ndarray) -> np.ndarray:
+    if (found > _LARGEST).any():
         raise ValueError("its scales are not those of its vectors")
-    return min(max(product, -1.0), 1.0)
+    return np.clip(found, -1, 1)
 
 
 def _lay_out(found: Found) -> _Layout:

@@ -154,12 +154,10 @@ class TokenIndex:
         Returns:
             float32, (len(paper_ids), width), unit norm; a row of zeros for a paper without pieces.
         """
-        spans, _ = self._rows.find(paper_ids)
-        means = {own.owner: np.frombuffer(own.note, np.float32) for own in spans}
-        if not means:
-            return np.zeros((len(paper_ids), WIDTH), np.float32)
-        nothing = np.zeros_like(next(iter(means.values())))
-        return np.stack([means.get(paper_id, nothing) for paper_id in paper_ids])
+        means = {own.owner: own.note for own in self._rows.find(paper_ids).spans}
+        nothing = bytes(max(map(len, means.values()), default=4 * WIDTH))
+        rows = b"".join(means.get(paper_id, nothing) for paper_id in paper_ids)
+        return np.frombuffer(rows, np.float32).reshape(len(paper_ids), len(nothing) // 4)
 
     def _find(self, paper_ids: Iterable[str]) -> _Found | None:
         """Where the pieces of papers are, those without any left out; None when all are."""
@@ -191,9 +189,7 @@ class TokenIndex:
         """
         assert self._projection is not None  # noqa: S101 - a paper was found
         asked = unit_rows(question.vectors @ self._projection) / _SCALE
-        return best_matches(
-            asked, np.concatenate([found.pieces[own.rows] for own in found.papers]), starts
-        )
+        return best_matches(asked, [found.pieces[own.rows] for own in found.papers], starts)
 
 
 def _projection(vectors: np.ndarray) -> np.ndarray:

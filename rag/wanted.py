@@ -61,6 +61,10 @@ _SELDOM_SAID: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"|\b(funded|financed|sponsored) by (?:whom|which|what)\b",
             r"\b(?:fund|financ|sponsor|grant)|\bsupport(?:ed)? by\b|\bcontract\b",
         ),
+        (
+            r"\b(survey|review|overview|tutorial) (?:paper|article)s?\b",
+            r"\b(?:survey|review|overview|tutorial|taxonom)",
+        ),
         (r"\blicen[cs]ed?\b", r"\blicen[cs]|\bMIT\b|\bApache\b|\bA?GPL|\bBSD\b"),
         (
             r"\b(?:what|which) (language)\b[^,;]*\b(?:written|implemented|coded|programmed)\b"

@@ -101,6 +101,25 @@ def test_a_numeric_question_is_answered_by_a_quantity():
     assert draft.evidence[0].quote == "Decoding is 2.5× faster than paging."
 
 
+def test_a_quantity_in_the_unit_that_is_asked_for_comes_first():
+    power = paper("Power", "It decodes 4,000 tokens. It draws 300 W at most.")
+    answerer = QuoteAnswerer(
+        Scores({(power.paper_id, 0): 0.55, (power.paper_id, 1): 0.5}),
+        Nothing(),
+        Words(),
+        papers=3,
+        max_sentences=1,
+        survey_papers=3,
+    )
+    hits = [Hit(paper=power, score=1.0, passage=power.sentences[0])]
+    for asked, said in (
+        ("how many watts does it draw", "It draws 300 W at most."),
+        ("how many tokens", "It decodes 4,000 tokens."),
+    ):
+        draft = answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked)
+        assert draft.evidence[0].quote == said
+
+
 def test_where_the_code_is_comes_after_what_was_found():
     paper_ = paper("Code", "It halves the bill. The code is available at https://example.org/code.")
     answerer = QuoteAnswerer(
@@ -469,3 +488,24 @@ def test_no_more_parts_are_ranked_than_sentences_are_said():
 def test_a_name_may_be_said_in_another_form():
     said = drafted("Is it faster than Questions here?", {}).confidence
     assert said > drafted("Is it faster than Charlie here?", {}).confidence
+
+
+def test_papers_that_fit_as_well_are_heard_too():
+    charlie, delta = paper("Charlie", "It halves the bill."), paper("Delta", "It doubles it.")
+    answerer = QuoteAnswerer(
+        Scores({(ALPHA.paper_id, n): 0.9 for n in range(4)}),
+        Nothing(),
+        Words(),
+        papers=6,
+        max_sentences=3,
+        survey_papers=12,
+    )
+    hits = [
+        Hit(paper=p, score=s, passage=p.sentences[0])
+        for p, s in ((ALPHA, 0.5), (charlie, 0.48), (BRAVO, 0.46), (delta, 0.459))
+    ]
+    asked = "why is it slow"
+    said = [
+        e.paper for e in answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked).evidence
+    ]
+    assert said == [ALPHA, ALPHA, charlie]

@@ -77,6 +77,23 @@ def test_a_change_of_subject_leaves_the_old_one_behind(assistant: Assistant):
     assert answer.sources[0].title.startswith("NanoFlow")
 
 
+def test_a_question_that_names_its_subject_is_not_taken_for_one_that_leans(assistant: Assistant):
+    asked = "HybriMoE or ExpertFlow: what does each do and how fast are they?"
+    answer = assistant.ask(asked, ["How does 1-bit Adam compress gradients?"])
+    assert answer.understood_as is None
+    titles = " ".join(source.title for source in answer.sources)
+    assert "HybriMoE" in titles
+    assert "ExpertFlow" in titles
+
+
+def test_what_leans_on_a_refused_question_is_refused_too(assistant: Assistant):
+    refused = "Can you hide a watermark in the text a chatbot writes?"
+    assert assistant.ask(refused).refused
+    answer = assistant.ask("and how fast is it?", [refused])
+    assert answer.refused
+    assert "“watermark”" in (answer.reason or "")
+
+
 @pytest.mark.parametrize("question", ["", "  \n", "?!"])
 def test_an_empty_question(assistant: Assistant, question: str):
     with pytest.raises(QuestionError, match="the question is empty"):

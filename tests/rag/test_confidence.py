@@ -12,7 +12,7 @@ signals = st.builds(
     lead=share,
     likeness=share,
     unmatched=share,
-    unknown_name=st.booleans(),
+    unknown_names=st.just(()) | st.just(("RWKV",)),
     absent_name=st.booleans(),
     unheard_of=st.just(()) | st.just(("tokamak",)),
     unstated=st.none() | st.just("watts"),
@@ -38,7 +38,7 @@ def test_a_better_paper_never_lowers_it(found: Signals, more: float):
 
 @given(signals)
 def test_an_unknown_name_lowers_it(found: Signals):
-    known, unknown = found._replace(unknown_name=False), found._replace(unknown_name=True)
+    known, unknown = found._replace(unknown_names=()), found._replace(unknown_names=("RWKV",))
     assert confidence(unknown) <= confidence(known)
 
 
@@ -65,4 +65,4 @@ def test_what_is_lacking_lowers_it_and_what_is_not_does_not(found: Signals):
 
 def test_by_hand():
     # 8.1 * 0.1 + 3 * 0.5 - 12.2 * 0.02 - 1.25 = 0.816, and 1 / (1 + exp(-0.816)) = 0.693
-    assert round(confidence(Signals(0.5, 0.1, 0.5, 0.02, False, False, (), None, None)), 3) == 0.693
+    assert round(confidence(Signals(0.5, 0.1, 0.5, 0.02, (), False, (), None, None)), 3) == 0.693

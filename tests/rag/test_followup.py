@@ -16,6 +16,12 @@ from rag.followup import in_full, leans_back
         "why?",
         "what about energy",
         "How large was the latter?",
+        "What speedup does it get for BERT and ViT?",
+        "And how much less memory for the GPT-style ones?",
+        "ok and how much can it throw away on CIFAR then, at what price?",
+        "How much lower is chatbot latency with it?",
+        "Which two properties does the bound have that they built to avoid this?",
+        "how many times faster is it there, and what does the variant get?",
     ],
 )
 def test_it_leans_on_what_was_said(question: str):
@@ -26,6 +32,10 @@ def test_it_leans_on_what_was_said(question: str):
     "question",
     [
         "What is NanoFlow?",
+        "HybriMoE or ExpertFlow: what does each do and how fast are they?",
+        "In NanoFlow, how much memory does it use?",
+        "How are caches shared between tenants, and how fast is it?",
+        "Our GPUs are idle at night. Can they be lent?",
         "Which papers propose systems that offload experts to disk?",
         "Is it possible to train without a learning rate schedule?",
         "How does gradient compression affect convergence of training?",

@@ -14,6 +14,8 @@ from rag.question import Kind, asked_for, is_english, kind_of, names_in, parts_o
         ("How much faster is Zeppelin?", Kind.NUMBER),
         ("By what percentage does it shrink the cache?", Kind.NUMBER),
         ("what speedup over the baseline", Kind.NUMBER),
+        ("average share of misses that it removes", Kind.NUMBER),
+        ("response rate of the survey", Kind.NUMBER),
         ("Compare S-LoRA and DeltaZip", Kind.COMPARISON),
         ("GPipe vs PipeDream: memory", Kind.COMPARISON),
         ("What is the difference between LoRA and MoS?", Kind.COMPARISON),

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, TextNode
 
 from rag.build import open_index
+from rag.chunk import chunk_paper
 from rag.config import Config
-from rag.embed import piece_vectors, read_question
+from rag.embed import embed_chunks, piece_vectors, read_question
 from rag.index import Index
 from rag.rerank import LateInteraction, LateSentences, Neighbours, piece_weights
 
@@ -37,6 +38,16 @@ def test_a_question_is_embedded_as_the_embedder_does(index: Index):
     ours = np.array(read_question(index.embedder, text).embedding)
     theirs = np.array(index.embedder.get_query_embedding(text))
     assert ours @ theirs / np.linalg.norm(theirs) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_chunks_embedded_side_by_side_have_each_its_own_vector(index: Index):
+    chunks = [chunk for paper in index.catalogue.papers()[:4] for chunk in chunk_paper(paper)]
+    embed_chunks(index.embedder, chunks)
+    assert len(chunks) > 16  # several batches
+    for chunk in chunks[::3]:
+        text = chunk.get_content(metadata_mode=MetadataMode.EMBED)
+        alone = np.array(index.embedder.get_text_embedding(text))
+        assert np.dot(alone, chunk.get_embedding()) / np.linalg.norm(alone) > 0.999
 
 
 def test_pieces_lie_where_they_say(index: Index):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from llama_index.core.schema import BaseNode
+from llama_index.core.schema import BaseNode, QueryBundle
 
 from ingest.identity import to_paper
 from ingest.record import SourceRecord
@@ -95,6 +95,18 @@ def test_the_nearest_come_first_with_their_cosines(tmp_path: Path):
     assert index.nearest(question.tolist(), depth=7) == found[:7]
     of_both = index.nearest_to_each([AXES[0].repeat(16).tolist(), question.tolist()], depth=7)
     assert dict(of_both[1]) == pytest.approx(dict(found[:7]))
+
+
+def test_sentences_are_scored_for_whole_papers_alone(index: SentenceIndex):
+    question = QueryBundle("q", embedding=[0.0, 0.0, 3.0, 4.0])
+    scores = index.sentence_scores(question, [LATER, BRAVO])
+    assert {i: s.tolist() for i, s in scores.items()} == {
+        BRAVO.paper_id: pytest.approx([0.6, 0.8], abs=0.001)
+    }
+    half = BRAVO.model_copy(update={"sentences": BRAVO.sentences[:1]})
+    assert index.sentence_scores(question, [half]) == {}
+    assert index.sentence_scores(QueryBundle("q"), [ALPHA]) == {}
+    assert index.sentence_scores(question, []) == {}
 
 
 def test_a_search_does_not_load_torch(tmp_path: Path):

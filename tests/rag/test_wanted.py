@@ -53,6 +53,7 @@ def test_a_quantity_in_the_unit_answers(question: str, said: str, not_said: str)
         ("thickness in millimeters", "It is 3 mm thick.", "It weighs 3 kg."),
         ("What did the tunnel cost to build?", "It was built for $3,000.", "It was costly."),
         ("Who funded the project?", "It was supported by a grant.", "It was built with care."),
+        ("a survey paper on caches", "We survey caches.", "We present a cache."),
         ("Under which licence is it?", "Its license is MIT.", "It is published."),
         ("In which language is it written?", "It is written in Rust.", "It reads any language."),
         ("at which university do they work", "Done at Elm University.", "Done with care."),
