@@ -115,10 +115,10 @@ _NOT_COUNTED = re.compile(r"times?\b|of\b|more\b|fold\b|percent\b", re.IGNORECAS
 _SOME = re.compile(
     r"one|single|couple|pair|both|dozens|hundreds|thousands|millions|billions", re.IGNORECASE
 )
-# A time without a figure: `in under a day`, `within minutes`.
+# A time without a figure: `in under a day`; `within minutes` is none.
 _SOME_TIME = re.compile(
     r"\b(?:in|within|under|over|than|about|only|just|almost|nearly|after|for|tak(?:es?|en)|took)"
-    r"(?: an?| one| a single| a few| several)? "
+    r"(?: an?| one| a single| a few| several) "
     r"(?:minutes?|hours?|days?|weeks?|months?|years?|(?:micro|milli)?seconds)\b",
     re.IGNORECASE,
 )

@@ -19,7 +19,7 @@ def terms(text: str) -> list[str]:
         ("What dose was given to the mice?", "Mice got 5 mg/kg a day.", "Mice got it twice a day."),
         ("How long does training take?", "Training takes 2 days.", "Training takes 8 GPUs."),
         ("How long does it take?", "It takes under a day.", "It is run twice a day."),
-        ("how long did it run", "It ended within minutes.", "The minutes were kept."),
+        ("how long did it run", "It ended within a few minutes.", "It ended in minutes."),
         ("How much energy is saved?", "Energy falls by 42%.", "Energy falls a lot."),
         ("what does it cost per patient", "Care costs $1,200.", "Care costs little."),
         ("median survival in weeks", "They lived 3 months.", "They lived longer."),
