@@ -50,8 +50,6 @@ _QUANTITY_WANTED, _ANY_QUANTITY = 0.09, 0.02
 _GAIN_WANTED = _WANTED_UNIT = 0.06
 _ASIDE = 0.06
 _DEFINES_IT = 0.19
-# So many papers are heard where they score nearly as the best one does.
-_EQUALS, _AS_GOOD = 3, 0.03
 # The thing asked for is looked for in those of so many papers that have the name asked about.
 _LOOKED_IN = 3
 # A word that may be misspelt counts so much of another that no paper has.
@@ -236,15 +234,13 @@ class QuoteAnswerer:
             chosen = self._one_a_paper(ranked, hits)
         elif kind is Kind.COMPARISON:
             chosen = self._two_sided(ranked, sides)
+        elif by_part:
+            chosen = _in_turns(ranked[0], by_part, self._max_sentences)
         else:
-            if by_part:
-                chosen = _in_turns(ranked[0], by_part, self._max_sentences)
-            else:
-                plain_number = kind is Kind.NUMBER and not asks_twice(asked)
-                nearly = _NEARLY_AS_GOOD_A_NUMBER if plain_number else _NEARLY_AS_GOOD
-                floor = ranked[0].score - nearly
-                chosen = _distinct([e for e in ranked if e.score >= floor], self._max_sentences)
-            chosen = _with_equals(chosen, ranked, hits, self._max_sentences)
+            plain_number = kind is Kind.NUMBER and not asks_twice(asked)
+            nearly = _NEARLY_AS_GOOD_A_NUMBER if plain_number else _NEARLY_AS_GOOD
+            floor = ranked[0].score - nearly
+            chosen = _distinct([e for e in ranked if e.score >= floor], self._max_sentences)
         if not chosen:
             return Draft(kind, (), 0.0)
         likeness = max(e.likeness for e in chosen)
@@ -447,22 +443,6 @@ class QuoteAnswerer:
             for of_side, own in zip(said, sides, strict=True)
             for e in (*of_side, *(e for e in more if e.paper.paper_id == own))
         ]
-
-
-def _with_equals(
-    chosen: Sequence[Evidence], ranked: Sequence[Evidence], hits: Sequence[Hit], limit: int
-) -> list[Evidence]:
-    """What was chosen, and last the best sentence of each paper that fits as well as the best."""
-    heard = {e.paper.paper_id for e in chosen}
-    best: dict[str, Evidence] = {}
-    for evidence in ranked:
-        best.setdefault(evidence.paper.paper_id, evidence)
-    added = [
-        best[hit.paper.paper_id]
-        for hit in hits[:_EQUALS]
-        if hits[0].score - hit.score < _AS_GOOD and hit.paper.paper_id in best.keys() - heard
-    ]
-    return [*chosen[: max(limit - len(added), 1)], *added][:limit]
 
 
 def _parts(question: str, asked: str) -> list[_Asked]:

@@ -104,6 +104,7 @@ _ASKING = re.compile(
     re.IGNORECASE,
 )
 _MOSTLY = 0.7
+_ENDING = re.compile(r"(i(?:er|est|ly|ness))$|(?:ing|ed|er|est|ly|ness)$")
 # Shorter ones are one slip away from too many others, longer ones from none.
 _SHORTEST_UNUSUAL, _LONGEST_MISSPELT = 4, 20
 
@@ -210,6 +211,8 @@ def is_english(question: str) -> bool:
 def _is_unusual(word: str) -> bool:
     if len(word) < _SHORTEST_UNUSUAL or _is_common(word):
         return False
+    if any(map(_is_common, _plain_forms(word))):
+        return False
     if len(word) > _LONGEST_MISSPELT:
         return True
     ends = [(word[:at], word[at:]) for at in range(len(word) + 1)]
@@ -220,6 +223,17 @@ def _is_unusual(word: str) -> bool:
         *(a + letter + b[1:] for a, b in ends if b for letter in ascii_lowercase),
     )
     return not any(map(_is_common, slips))
+
+
+def _plain_forms(word: str) -> list[str]:
+    """What a word may be a form of: `sloppy` for `sloppier`, `swap` for `swapping`."""
+    ending = _ENDING.search(word)
+    if not ending:
+        return []
+    plain = word[: ending.start()]
+    if ending[1]:
+        return [f"{plain}y"]
+    return [plain, f"{plain}e", plain[:-1] if plain[-1:] == plain[-2:-1] else plain]
 
 
 def _is_common(word: str) -> bool:

@@ -488,24 +488,3 @@ def test_no_more_parts_are_ranked_than_sentences_are_said():
 def test_a_name_may_be_said_in_another_form():
     said = drafted("Is it faster than Questions here?", {}).confidence
     assert said > drafted("Is it faster than Charlie here?", {}).confidence
-
-
-def test_papers_that_fit_as_well_are_heard_too():
-    charlie, delta = paper("Charlie", "It halves the bill."), paper("Delta", "It doubles it.")
-    answerer = QuoteAnswerer(
-        Scores({(ALPHA.paper_id, n): 0.9 for n in range(4)}),
-        Nothing(),
-        Words(),
-        papers=6,
-        max_sentences=3,
-        survey_papers=12,
-    )
-    hits = [
-        Hit(paper=p, score=s, passage=p.sentences[0])
-        for p, s in ((ALPHA, 0.5), (charlie, 0.48), (BRAVO, 0.46), (delta, 0.459))
-    ]
-    asked = "why is it slow"
-    said = [
-        e.paper for e in answerer.draft(QueryBundle(asked, embedding=[1.0]), hits, asked).evidence
-    ]
-    assert said == [ALPHA, ALPHA, charlie]

@@ -80,6 +80,7 @@ def test_what_is_asked_for_takes_no_time_to_find(filler: str):
     [
         ("How is the plasma of a tokamak held?", ["tokamak"]),
         ("Does erenumab help?", ["erenumab"]),
+        ("Is a sloppier and lazily swapping index watermarked?", ["watermarked"]),
         ("How is trafic waht it was?", []),
         ("Which sidekick reads 4096 words?", []),
         (f"what of {'a' * 3_980}", ["a" * 3_980]),  # took a minute and a gigabyte

@@ -41,6 +41,7 @@ def test_a_quantity_in_the_unit_answers(question: str, said: str, not_said: str)
         ("number of routed experts per block", "A block has 256 experts.", "Experts are routed."),
         ("parameter count (millions)", "A 32 M parameter model.", "Its parameters are few."),
         ("Which LoRA rank was used?", "A rank of 16 is best.", "Ranks of adapters are mixed."),
+        ("Which peak rate turned out best?", "A rate of 3 is best.", "Rates are scaled."),
         ("what is the peak learning rate", "The rate was 0.01.", "It scales the learning rate."),
         ("On how many GPUs?", "It ran on eight GPUs.", "GPUs were used for all of the 8 tasks."),
         ("How many GPUs does it need?", "It fits a single 16 GB GPU.", "A GPU may be one of many."),
