@@ -128,7 +128,8 @@ _SET = re.compile(
     r"\b(?:what|which)(?:['’]s| (?:is|was|are|were))?(?: the| an?)? ((?:[\w-]+ ){0,3}?"
     r"(?:rate|size|rank|length|depth|width|dimension(?:ality)?|thickness|angle|temperature|"
     r"threshold|diameter|distance|concentration|score|number(?! of\b))s?)"
-    r"\b(?! (?:schedul|decay|polic|control|anneal|adapt|estimat|predict|function|metric|method|strateg))",
+    r"\b(?! (?:schedul|decay|polic|control|anneal|adapt|estimat|predict|function|metric|method|"
+    r"strateg))",
     re.IGNORECASE,
 )
 # A number so many words away from a noun is taken to be its own.
