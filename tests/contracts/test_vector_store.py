@@ -169,7 +169,8 @@ def config_for(folder: Path, url: str) -> Config:
         index=folder,
         embedder={"name": "tests.hashing:HashEmbedding"},
         answering={"min_confidence": 0},
-        store={"url": url},
+        # So that the server is asked: a small index would be compared with its own bytes.
+        store={"url": url, "exact_up_to": 0},
     )
 
 
