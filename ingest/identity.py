@@ -366,7 +366,7 @@ def _ids(groups: list[list[Part]], owner: Mapping[str, str], catalogue: Catalogu
             ids[min(free, key=lambda at: (paper not in natural[at], at))] = paper
     new = [at for at in range(len(groups)) if at not in ids]
     wanted = {i for at in new for i in natural[at]}
-    taken = {*ids.values(), *catalogue.get(wanted)}
+    taken = {*ids.values(), *catalogue.known(wanted)}
     for at in new:
         ids[at] = next(i for i in natural[at] if i not in taken)
         taken.add(ids[at])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ingest.identity import record_fingerprint, regroup, to_paper
 from ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRecord
+from ingest.restore import restore, take_back
 from ingest.services import fetch_pages, is_locator, parse_locator
 from ingest.sources import Meter, count_bytes, find_files, printable, read_source
 from rag.catalogue import Catalogue, Part, Regrouping
@@ -30,6 +31,8 @@ class Report(Record):
     updated: int
     unchanged: int
     refused: tuple[Refusal, ...]
+    restored: tuple[str, ...]
+    """Ids of papers that were not as they had been written, and are again."""
     seconds: float
 
 
@@ -60,9 +63,11 @@ def ingest(
         # Before anything is written: the catalogue must not run ahead of an index it cannot fill.
         index.check_settings()
         tally = _Tally()
+        restored, lost = restore(index.catalogue)
+        tally.restored.update(restored)
         reader = _Reader(index.folder / "fetched", sources or Sources(), tally, on_progress)
         for batch in _batches(reader.read(paths)):
-            _store(batch, index.catalogue, tally)
+            _store(batch, index.catalogue, tally, lost)
             on_progress("reading", tally.records, reader.estimate())
         index.update(on_progress)
     report = tally.report(time.perf_counter() - started)
@@ -83,6 +88,7 @@ class _Tally:
         self.added: set[str] = set()
         self.updated: set[str] = set()
         self.seen: set[str] = set()
+        self.restored: set[str] = set()
 
     def refuse(self, record: SourceRecord, reason: str) -> None:
         source, title = record.sighting.source, printable(" ".join(record.title.split())[:80])
@@ -106,6 +112,7 @@ class _Tally:
             updated=len(self.updated),
             unchanged=len(self.seen - self.added - self.updated),
             refused=tuple(self.refused),
+            restored=tuple(sorted(self.restored)),
             seconds=round(seconds, 3),
         )
 
@@ -186,14 +193,16 @@ def _batches(records: Iterator[SourceRecord]) -> Iterator[list[SourceRecord]]:
     yield batch
 
 
-def _store(records: list[SourceRecord], catalogue: Catalogue, tally: _Tally) -> None:
-    """Merge records into the catalogue, all or none of the batch."""
+def _store(
+    records: list[SourceRecord], catalogue: Catalogue, tally: _Tally, lost: dict[str, str]
+) -> None:
+    """Merge records into the catalogue, all or none of the batch; `lost` ones come back."""
     by_fingerprint = {record_fingerprint(record): record for record in records}
     taken_in = catalogue.papers_of_records(by_fingerprint)
     tally.seen.update(taken_in.values())
     parts: list[Part] = []
     for part_id, record in by_fingerprint.items():
-        if part_id not in taken_in:
+        if part_id not in taken_in or part_id in lost:
             try:
                 paper = to_paper(record)
             except ValueError:
@@ -203,6 +212,13 @@ def _store(records: list[SourceRecord], catalogue: Catalogue, tally: _Tally) -> 
                 tally.refuse(record, reason)
                 continue
             parts.append(Part(part_id, paper))
+    back = [part for part in parts if part.part_id in lost]
+    restored = take_back(back, lost, catalogue)
+    tally.restored.update(restored)
+    tally.updated.update(restored)
+    for part in back:
+        del lost[part.part_id]
+        parts.remove(part)
     change = regroup(parts, catalogue)
     known = catalogue.get(paper.paper_id for paper, _ in change.papers)
     catalogue.regroup(change)

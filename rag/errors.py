@@ -14,13 +14,17 @@ FootnoteError                     one line for a person: the thing, the value, t
     ├── IndexMissingError         there is none here yet
     ├── IndexMismatchError        it was built with other settings
     ├── IndexDamagedError         a file of it cannot be read
+    │   └── PaperDamagedError     a paper of the catalogue is not as it was written
     └── IndexBusyError            another process is writing it
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 _NO_ROOM_BYTES = 1_000_000
+# Papers that one line names.
+_NAMED = 3
 
 
 class FootnoteError(Exception):
@@ -83,6 +87,23 @@ class IndexMismatchError(IndexFolderError):
 
 class IndexDamagedError(IndexFolderError):
     """A file of the index cannot be read or written."""
+
+
+class PaperDamagedError(IndexDamagedError):
+    """Papers of the catalogue, or records of them, are not as they were written."""
+
+    def __init__(self, catalogue: Path, paper_ids: Sequence[str], *, restorable: bool):
+        shown = ", ".join(paper_ids[:_NAMED]) + ", …" * (len(paper_ids) > _NAMED)
+        which = f"paper {shown} of {catalogue} is"
+        if len(paper_ids) > 1:
+            which = f"{len(paper_ids):,} papers of {catalogue} ({shown}) are"
+        step = "run `footnote rebuild`, which restores what the records taken in still tell"
+        if not restorable:
+            step = "take in its source again, or take it out with `footnote remove`"
+        super().__init__(f"{which} not as written; {step}")
+        self.paper_ids = tuple(paper_ids)
+        self.restorable = restorable
+        """Whether every one of them can be made anew from its records."""
 
 
 class IndexBusyError(IndexFolderError):

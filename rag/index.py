@@ -29,6 +29,7 @@ from rag.errors import (
     IndexFolderError,
     IndexMismatchError,
     IndexMissingError,
+    PaperDamagedError,
     PaperError,
 )
 from rag.generation import Card, Generation
@@ -313,28 +314,35 @@ class Index:
             self._say(f"{_without_step(str(error))}; what was removed still takes its room")
         self._clean_up()
 
-    def named(self, names: Iterable[str]) -> list[Paper]:
-        """The papers that these ids or titles mean, in order, each once.
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """The papers that these ids or titles mean, in order: title by id; a lost title is the id.
 
         Raises:
             PaperError: One means no paper, or several; all such are named.
         """
-        found: dict[str, Paper] = {}
+        found: dict[str, str] = {}
         faults: list[str] = []
         for name in names:
             own_id = self.catalogue.resolve(name)
-            papers = list(self.catalogue.get([own_id]).values()) if own_id else self._titled(name)
-            if len(papers) == 1:
-                found[papers[0].paper_id] = papers[0]
+            titles = self._title_of(own_id) if own_id else self._titled(name)
+            if len(titles) == 1:
+                found |= titles
             else:
-                ids = " and ".join(paper.paper_id for paper in papers)
+                ids = " and ".join(titles)
                 faults.append(f"{name!r} is " + (f"the title of {ids}" if ids else "no paper here"))
         if faults:
             raise PaperError(f"{'; '.join(faults)}; `footnote papers --json` lists ids and titles")
-        return list(found.values())
+        return found
 
-    def _titled(self, name: str) -> list[Paper]:
-        return self.catalogue.find([f"title:{identity_key(name)}"])
+    def _title_of(self, paper_id: str) -> dict[str, str]:
+        try:
+            return {i: paper.title for i, paper in self.catalogue.get([paper_id]).items()}
+        except PaperDamagedError:
+            return {paper_id: paper_id}
+
+    def _titled(self, name: str) -> dict[str, str]:
+        found = self.catalogue.find([f"title:{identity_key(name)}"])
+        return {paper.paper_id: paper.title for paper in found}
 
     def remove(self, paper_ids: list[str]) -> None:
         """Take papers out of the catalogue, and then out of everything derived from it.
@@ -355,20 +363,22 @@ class Index:
 
         Real questions are asked of every part, by another process: a damaged file may end it.
         """
-        found: list[str] = []
+        damaged = self.catalogue.faults()
         try:
             self.check_card()
             generation = self.generation()
         except IndexFolderError as error:
-            return [str(error)]
+            return [*damaged, str(error)]
         n_papers, n_pending = len(self.catalogue), self.catalogue.count_pending()
+        found = [*damaged]
         if n_pending:
             next_step = "the next command that asks or takes in finishes them"
             found.append(f"{n_pending} of {n_papers} papers are not indexed; {next_step}")
         if not n_papers:
             found.append(f"index {self.folder} is empty; run `footnote ingest PATH` to fill it")
         faults = generation.faults(thorough=True)
-        if not any("is not there" in fault for fault in faults):
+        # What the parts should hold is asked of the catalogue.
+        if not damaged and not any("is not there" in fault for fault in faults):
             faults += probe(self.folder, exact_up_to=self._exact_up_to)
         return found + [f if "; " in f else f"{f}; run `footnote rebuild`" for f in faults]
 
@@ -451,7 +461,7 @@ class Index:
         if not (versions := self.catalogue.leftovers()):
             return
         ids = {version.paper_id for version in versions}
-        gone = ids - self.catalogue.get(ids).keys()
+        gone = ids - self.catalogue.known(ids)
         self.generation().remove(versions, gone)
         self.catalogue.mark_cleared(versions)
 

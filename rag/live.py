@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from rag.assistant import Assistant
 from rag.catalogue import Catalogue, State
-from rag.errors import IndexDamagedError, QuestionError
+from rag.errors import IndexDamagedError, PaperDamagedError, QuestionError
 from rag.generate import Event
 from rag.schema import Answer, Hit
 
@@ -59,7 +59,7 @@ class LiveAssistant(Assistant):
             state = self.catalogue.state()
             try:
                 return job(self._current(state))
-            except QuestionError:
+            except (QuestionError, PaperDamagedError):
                 raise
             except IndexDamagedError:
                 self._forget(state)

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from functools import wraps
 from pathlib import Path
@@ -145,6 +145,7 @@ def ingest(
         f"{report.updated:,} updated, {report.unchanged:,} unchanged, "
         f"{len(report.refused):,} refused, in {report.seconds:.1f} s"
     )
+    _say_restored(report.restored)
     for refusal in report.refused:
         where = f"{refusal.source}: {refusal.record}" if refusal.record else refusal.source
         _err.print(escape(f"refused {where}: {refusal.reason}"))
@@ -355,20 +356,29 @@ def doctor(config: Config, as_json: AsJson = False) -> None:
 @command
 def rebuild(config: Config, as_json: AsJson = False) -> None:
     """Derive the index anew from the catalogue, with the settings in force."""
+    from ingest.restore import restore
     from rag.build import open_index
 
     index = open_index(config)
     with index.holding(), _progress(as_json) as on_progress:
+        restored = restore(index.catalogue).paper_ids
         index.rebuild(on_progress)
     problems = index.problems()
     if as_json:
-        _print_json({"ok": not problems, "problems": problems})
-    elif problems:
-        _err.print(escape("\n".join(problems)))
+        _print_json({"ok": not problems, "problems": problems, "restored": restored})
     else:
-        _out.print(f"rebuilt {len(index.catalogue):,} papers")
+        _say_restored(restored)
+        if problems:
+            _err.print(escape("\n".join(problems)))
+        else:
+            _out.print(f"rebuilt {len(index.catalogue):,} papers")
     if problems:
         raise typer.Exit(1)
+
+
+def _say_restored(paper_ids: Sequence[str]) -> None:
+    for paper_id in paper_ids:
+        _err.print(escape(f"paper {paper_id} was not as written, and is restored"))
 
 
 @command
@@ -383,12 +393,12 @@ def remove(
     index = open_index(config)
     with index.writing():
         named = index.named(papers)
-        index.remove([paper.paper_id for paper in named])
+        index.remove(list(named))
     if as_json:
-        _print_json({"removed": [{"paper_id": p.paper_id, "title": p.title} for p in named]})
+        _print_json({"removed": [{"paper_id": i, "title": title} for i, title in named.items()]})
         return
-    for paper in named:
-        _out.print(escape(f"removed {paper.title}"))
+    for title in named.values():
+        _out.print(escape(f"removed {title}"))
 
 
 class _RateColumn(ProgressColumn):

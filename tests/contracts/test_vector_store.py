@@ -216,7 +216,7 @@ def test_what_a_server_holds_is_copied_without_what_was_removed(
     index = open_index(config)
     old = index.generation()
     with index.writing():
-        index.remove([p.paper_id for p in index.named(["Alpha", "Bravo"])])
+        index.remove(list(index.named(["Alpha", "Bravo"])))
     assert index.generation().name != old.name
     assert disagreements(index.catalogue, index.generation(), 0) == []
     assert "Charlie" in open_assistant(config).ask("what does Charlie keep?").answer
