@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rag.errors import IndexDamagedError, IndexMissingError, PaperDamagedError
+from rag.readonly import connect, stamp
 from rag.schema import Paper
 
 _SCHEMA = """
@@ -161,13 +162,27 @@ class Catalogue:
             )
         self.file = file
         with self._explained():
-            self._db = sqlite3.connect(file, check_same_thread=False, timeout=30)
+            self._db, self._stamp = connect(file, create=create)
             # What is no text any more must not keep the rest from being read.
             self._db.text_factory = partial(str, encoding="utf-8", errors="replace")
-            self._db.execute("PRAGMA journal_mode = WAL")
             # Each transaction is on disk when it ends: what was there before it is then deleted.
             self._db.execute("PRAGMA synchronous = FULL")
             self._make_tables()
+
+    def is_in_place(self) -> bool:
+        """Return True if the file at its place is still the one that is open.
+
+        Raises:
+            IndexMissingError: There is none any more.
+        """
+        try:
+            return stamp(self.file, watched=self._stamp.is_watched) == self._stamp
+        except OSError as error:
+            raise IndexMissingError(
+                f"index {self.file.parent} is gone: it was deleted or moved while this program had "
+                "it open",
+                "put it back, or take the papers in again with `footnote ingest PATH`",
+            ) from error
 
     def __len__(self) -> int:
         """How many papers there are."""

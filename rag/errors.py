@@ -14,21 +14,38 @@ FootnoteError                     one line for a person: the thing, the value, t
     ├── IndexMissingError         there is none here yet
     ├── IndexMismatchError        it was built with other settings
     ├── IndexDamagedError         a file of it cannot be read
-    │   └── PaperDamagedError     a paper of the catalogue is not as it was written
+    │   ├── PaperDamagedError     a paper of the catalogue is not as it was written
+    │   ├── IndexAccessError      it may not be read or written here, or the disk is full
+    │   └── VectorServerError     the server that holds its vectors does not answer
     └── IndexBusyError            another process is writing it
+
+Fault                             one thing that `footnote doctor` finds wrong with an index
 """
 
+import errno
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 _NO_ROOM_BYTES = 1_000_000
+_REBUILD = "run `footnote rebuild`"
 # Papers that one line names.
 _NAMED = 3
 
 
 class FootnoteError(Exception):
     """Base of all; its text is one line that a user can act on."""
+
+    def __init__(self, what: str, step: str = ""):
+        """Say what went wrong, and, where that is told apart from it, what to do about it."""
+        super().__init__(what, step)
+        self.what = what
+        self.step = step
+
+    def __str__(self) -> str:
+        return _line(self.what, self.step)
 
 
 class ConfigError(FootnoteError):
@@ -100,14 +117,47 @@ class PaperDamagedError(IndexDamagedError):
         step = "run `footnote rebuild`, which restores what the records taken in still tell"
         if not restorable:
             step = "take in its source again, or take it out with `footnote remove`"
-        super().__init__(f"{which} not as written; {step}")
+        super().__init__(f"{which} not as written", step)
         self.paper_ids = tuple(paper_ids)
         self.restorable = restorable
         """Whether every one of them can be made anew from its records."""
 
 
+class IndexAccessError(IndexDamagedError):
+    """The folder may not be read or written by this process, or its disk has no room."""
+
+
+class VectorServerError(IndexDamagedError):
+    """The server that holds the vectors does not answer; the index may well be whole."""
+
+
 class IndexBusyError(IndexFolderError):
     """Another process holds the index for writing."""
+
+
+class FaultKind(StrEnum):
+    """What a fault means for what is done next."""
+
+    GONE = "gone"
+    """A part is not there: nothing else need be asked of the index."""
+    DAMAGED = "damaged"
+    """A part is not as it was written, or lacks what it should hold."""
+    SURPLUS = "surplus"
+    """A part holds what no paper is: an interrupted writer leaves it, the next takes it away."""
+    GRAPH = "graph"
+    """A sound graph of neighbours loses as much, and another would."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way in which an index does not agree with its catalogue."""
+
+    what: str
+    step: str = _REBUILD
+    kind: FaultKind = FaultKind.DAMAGED
+
+    def __str__(self) -> str:
+        return _line(self.what, self.step)
 
 
 def is_fault(error: BaseException) -> bool:
@@ -127,9 +177,28 @@ def unusable(
         done: What could not be done with it.
     """
     reason = " ".join(str(error).split()) or type(error).__name__
-    no_room = any(sign in reason for sign in ("No space", "full", "File too large"))
-    if done == "written" and folder and folder.is_dir() and not no_room:
-        no_room = shutil.disk_usage(folder).free < _NO_ROOM_BYTES
-    step = "free some space and run the command again" if no_room else "run `footnote rebuild`"
     where = f" {folder}" if folder else ""
-    return IndexDamagedError(f"{place}{where} cannot be {done}: {reason}; {step}")
+    what = f"{place}{where} cannot be {done}: {reason}"
+    if _is_of_no_room(error, reason, folder if done == "written" else None):
+        return IndexAccessError(what, "free some space and run the command again")
+    if getattr(error, "errno", None) in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return IndexAccessError(what, "check who may use it, or name another with --index")
+    return IndexDamagedError(what, _REBUILD)
+
+
+def _is_of_no_room(error: BaseException, reason: str, written: Path | None) -> bool:
+    if (number := getattr(error, "errno", None)) is not None:
+        return number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    # Chroma, tantivy and SQLite give no number of the system's, and may not say it at all.
+    if any(sign in reason for sign in ("No space", "full", "File too large")):
+        return True
+    return bool(written and written.is_dir() and not has_room(written))
+
+
+def has_room(folder: Path) -> bool:
+    """Return True if the disk of a folder has room for the little that opening an index takes."""
+    return shutil.disk_usage(folder).free >= _NO_ROOM_BYTES
+
+
+def _line(what: str, step: str) -> str:
+    return f"{what}; {step}" if step else what

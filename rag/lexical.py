@@ -1,6 +1,8 @@
 """Words of papers, kept by tantivy and searched by BM25."""
 
+import errno
 import math
+import shutil
 import unicodedata
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ import tantivy
 from tantivy import Filter, Occur, Query
 
 from rag.errors import IndexDamagedError, is_fault, unusable
+from rag.readonly import drop_with, is_writable, stand_in
 from rag.schema import Paper
 
 # Whole numbers keep their fraction: `1.91` is one word, and so is `W4A4KV4`.
@@ -23,6 +26,7 @@ _MIN_FUZZY = 5
 _MOST_A_TERM = 1.2 + 1
 # What a likely misspelling counts of what the word itself would; 0.5 lost on two data sets.
 _MISSPELT = 0.2
+_LOCK = ".tantivy-writer.lock"
 _FOREIGN = 0.01
 
 
@@ -38,6 +42,10 @@ class LexicalIndex:
         self._folder = folder
         with self._explained():
             folder.mkdir(parents=True, exist_ok=True)
+            self._is_writable = is_writable(folder)
+            if not self._is_writable:  # tantivy takes a lock to read, which is a file it makes
+                folder = stand_in(folder, copied="*.json")
+                drop_with(self, folder)
             self._index = tantivy.Index(_schema(), str(folder))
         self._index.register_tokenizer(_ANALYZER, _analyzer())
 
@@ -74,10 +82,15 @@ class LexicalIndex:
     def _writing(self) -> Generator[tantivy.IndexWriter]:
         """Collect changes; all are made at once when this ends, or none."""
         with self._explained("written"):
+            if not self._is_writable:
+                raise OSError(errno.EROFS, "it may only be read")
             writer = self._index.writer(_WRITER_BYTES, 1)
             yield writer
             writer.commit()
             writer.wait_merging_threads()
+            # tantivy makes these for its own user alone, and all others for whoever may read.
+            for name in ("meta.json", ".managed.json"):
+                shutil.copymode(self._folder / _LOCK, self._folder / name)
             self._index.reload()
 
     def terms(self, text: str) -> list[str]:

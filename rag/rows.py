@@ -11,7 +11,6 @@ their room is given back when what is left is copied to another folder.
 import json
 import math
 import os
-import sqlite3
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from rag.errors import is_fault, unusable
+from rag.readonly import connect
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -102,8 +102,8 @@ class RowFiles:
         self._seen = _Seen()
         with self.explained():
             folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(folder / "rows.sqlite", check_same_thread=False, timeout=30)
-            self._db.execute("PRAGMA journal_mode = WAL")
+            file = folder / "rows.sqlite"
+            self._db, _ = connect(file, create=not file.is_file())
             self._db.executescript(_SCHEMA)
 
     @contextmanager

@@ -1,11 +1,12 @@
 """Vectors of chunks, kept by Chroma as a LlamaIndex vector store."""
 
+import errno
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import chromadb
@@ -23,17 +24,21 @@ from llama_index.core.vector_stores.types import VectorStoreQueryResult
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
 from rag.chunk import bare_node, chunk_id, parse_chunk_id
-from rag.errors import IndexDamagedError, is_fault, unusable
+from rag.errors import IndexDamagedError, VectorServerError, is_fault, unusable
 from rag.pieces import unit_rows
+from rag.readonly import drop_with, is_writable, stand_in
 from rag.schema import Paper
 
+Item = TypeVar("Item")
 _COLLECTION = "chunks"
 _FOLDER, _SERVER = "vector store ", "Chroma server "
 # Neighbours looked at: with Chroma's default of 100 the order of the same index moved between runs.
 _SEARCHED = 400
 # What is kept of a chunk; its text is in the catalogue.
 _KEPT = ("paper_id", "version", "sentence")
-# Most that Chroma takes at once is some 5,000; smaller transactions are shorter waits for readers.
+# Chunks a call, or fewer where a server takes fewer. Chroma in a folder takes 5,461 to write; smaller
+# transactions are shorter waits for readers. Of 32,766 ids or more it finds none: "too many SQL
+# variables".
 _BATCH = 1_000
 _GATE_TIMEOUT_S = 60
 _SERVER_TIMEOUT_S = 30.0
@@ -49,6 +54,7 @@ class CosineChroma(ChromaVectorStore):
     """
 
     _place: str = PrivateAttr("vector store")
+    _batch: int = PrivateAttr(_BATCH)
     _gate: Callable[[], AbstractContextManager[object]] = PrivateAttr(nullcontext)
 
     def add(self, nodes: Sequence[BaseNode], **_add_kwargs: Any) -> list[str]:  # noqa: ANN401
@@ -58,8 +64,7 @@ class CosineChroma(ChromaVectorStore):
             IndexDamagedError: Chroma cannot write them.
         """
         with self._explained("written"), self._gate():
-            for first in range(0, len(nodes), _BATCH):
-                batch = nodes[first : first + _BATCH]
+            for batch in self._batches(nodes):
                 self._collection.upsert(
                     ids=[node.node_id for node in batch],
                     embeddings=[node.get_embedding() for node in batch],
@@ -74,8 +79,8 @@ class CosineChroma(ChromaVectorStore):
             IndexDamagedError: Chroma cannot delete them.
         """
         with self._explained("written"), self._gate():
-            for first in range(0, len(versions), _BATCH):
-                paper_ids, hashes = zip(*versions[first : first + _BATCH], strict=True)
+            for batch in self._batches(versions):
+                paper_ids, hashes = zip(*batch, strict=True)
                 # A version is a fingerprint of the text: no other paper has it.
                 among = [{"paper_id": {"$in": list(paper_ids)}}, {"version": {"$in": list(hashes)}}]
                 self._collection.delete(where={"$and": among})  # pyright: ignore[reportArgumentType]
@@ -87,12 +92,21 @@ class CosineChroma(ChromaVectorStore):
 
     def chunks(self, ids: Sequence[str]) -> list[BaseNode]:
         """Those of these chunks that are here, with their vectors, without text."""
-        with self._explained():
-            held = self._collection.get(ids=list(ids), include=["embeddings"])
         return [
             bare_node(id_, parse_chunk_id(id_)).model_copy(update={"embedding": vector.tolist()})
-            for id_, vector in zip(held["ids"], np.asarray(held["embeddings"]), strict=True)
+            for id_, vector in self._vectors(ids)
         ]
+
+    def _vectors(self, ids: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Those of these chunks that are here, with their vectors."""
+        for batch in self._batches(ids):
+            with self._explained():
+                held = self._collection.get(ids=list(batch), include=["embeddings"])
+            yield from zip(held["ids"], np.asarray(held["embeddings"]), strict=True)
+
+    def _batches(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        for first in range(0, len(items), self._batch):
+            yield items[first : first + self._batch]
 
     def count(self) -> int:
         """How many chunks there are."""
@@ -151,6 +165,8 @@ class CosineChroma(ChromaVectorStore):
     def _explained(self, done: str = "read") -> Generator[None]:
         try:
             yield
+        except IndexDamagedError:
+            raise
         except BaseException as error:  # Rust panics are no Exceptions
             if not is_fault(error):
                 raise
@@ -165,15 +181,11 @@ class CosineChroma(ChromaVectorStore):
         ids = {p.paper_id: [chunk_id(p, n) for n in range(len(p.sentences))] for p in papers}
         if query.embedding is None or not ids:
             return {}
-        with self._explained():
-            held = self._collection.get(
-                ids=[i for own in ids.values() for i in own], include=["embeddings"]
-            )
-        cosines = (
-            unit_rows(np.asarray(held["embeddings"]).reshape(len(held["ids"]), -1))
-            @ (unit_rows(np.array([query.embedding]))[0])
-        )
-        by_id = dict(zip(held["ids"], cosines, strict=True))
+        asked = np.array(query.embedding)
+        held = dict(self._vectors([i for own in ids.values() for i in own]))
+        rows = np.array(list(held.values())).reshape(len(held), len(asked))
+        cosines = unit_rows(rows) @ unit_rows(asked[None])[0]
+        by_id = dict(zip(held, cosines, strict=True))
         return {
             paper_id: np.array([by_id[i] for i in own])
             for paper_id, own in ids.items()
@@ -189,7 +201,9 @@ def open_chroma(folder: Path, *, create: bool = False) -> CosineChroma:
     """
     place = f"{_FOLDER}{folder}"
     if not create and not (folder / "chroma.sqlite3").is_file():
-        raise IndexDamagedError(f"{place} is not there; run `footnote rebuild`")
+        raise IndexDamagedError(f"{place} is not there", "run `footnote rebuild`")
+    if not create and not is_writable(folder):
+        return _open_to_read(folder, place)
 
     def gate(mode: Literal["read", "write"]) -> AbstractContextManager[object]:
         # An instance a call: they exclude threads of this process too.
@@ -200,20 +214,59 @@ def open_chroma(folder: Path, *, create: bool = False) -> CosineChroma:
         folder.mkdir(parents=True, exist_ok=True)
         # Chroma loads its graph from several files, which a writer replaces one by one.
         with _OPENING, gate("write" if create else "read"):
-            # Chroma keeps one open system a path in this process, and what it has read of it.
-            SharedSystemClient.clear_system_cache()
-            client = chromadb.PersistentClient(
-                path=str(folder), settings=Settings(anonymized_telemetry=False)
-            )
-            collection = _collection(client, _COLLECTION, create=create)
-            _load(collection)
+            collection = _loaded(folder, create=create)
     except BaseException as error:
         if not is_fault(error):
             raise
         raise _unusable(place, error) from error
-    store = CosineChroma(chroma_collection=collection, persist_dir=str(folder))  # pyright: ignore[reportCallIssue]
+    return _store(collection, place, partial(gate, "write"))
+
+
+def _open_to_read(folder: Path, place: str) -> CosineChroma:
+    """Open the collection in a folder that cannot be written, which Chroma does even to read.
+
+    A stand-in has a copy of Chroma's SQLite file, about a tenth of the folder, and links to the
+    graph, which is read whole and let go of.
+    """
+
+    def refuse() -> AbstractContextManager[object]:
+        raise OSError(errno.EROFS, "it may only be read")
+
+    try:
+        made = stand_in(folder, copied="chroma.sqlite3*")
+        drop_with(refuse, made)  # which the store keeps
+        with _OPENING:
+            collection = _loaded(made, create=False)
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        raise _unusable(place, error) from error
+    return _store(collection, place, refuse)
+
+
+def _loaded(folder: Path, *, create: bool) -> Collection:
+    # Chroma keeps one open system a path in this process, and what it has read of it.
+    SharedSystemClient.clear_system_cache()
+    client = chromadb.PersistentClient(
+        path=str(folder), settings=Settings(anonymized_telemetry=False)
+    )
+    collection = _collection(client, _COLLECTION, create=create)
+    _load(collection)
+    return collection
+
+
+def _store(
+    collection: Collection,
+    place: str,
+    gate: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> CosineChroma:
+    store = CosineChroma(chroma_collection=collection)  # pyright: ignore[reportCallIssue]
     store._place = place  # pyright: ignore[reportPrivateUsage]
-    store._gate = partial(gate, "write")  # pyright: ignore[reportPrivateUsage]
+    store._gate = gate  # pyright: ignore[reportPrivateUsage]
+    # What a server does not say is -1.
+    most = collection._client.get_max_batch_size()  # pyright: ignore[reportPrivateUsage]
+    if most > 0:
+        store._batch = min(_BATCH, most)  # pyright: ignore[reportPrivateUsage]
     return store
 
 
@@ -221,24 +274,21 @@ def open_server(url: str, name: str, *, create: bool = False) -> CosineChroma:
     """Open a collection of a Chroma server.
 
     Raises:
-        IndexDamagedError: The server does not answer, or lacks the collection and `create` is
-            false.
+        VectorServerError: The server does not answer.
+        IndexDamagedError: It lacks the collection, and `create` is false.
     """
     place = f"{_SERVER}{url}"
     try:
-        collection = _collection(_connected(url), name, create=create)
+        return _store(_collection(_connected(url), name, create=create), place)
     except Exception as error:
         raise _unusable(place, error) from error
-    store = CosineChroma(chroma_collection=collection)  # pyright: ignore[reportCallIssue]
-    store._place = place  # pyright: ignore[reportPrivateUsage]
-    return store
 
 
 def drop_from_server(url: str, name: str) -> None:
     """Delete a collection of a Chroma server; none there is fine.
 
     Raises:
-        IndexDamagedError: The server does not answer.
+        VectorServerError: The server does not answer.
     """
     try:
         with suppress(NotFoundError):
@@ -285,8 +335,8 @@ def _load(collection: Collection) -> None:
 def _unusable(place: str, error: BaseException, done: str = "used") -> IndexDamagedError:
     if isinstance(error, httpx.HTTPError | ConnectionError) or "Could not connect" in str(error):
         reason = " ".join(str(error).split()) or type(error).__name__
-        return IndexDamagedError(
-            f"{place} does not answer: {reason}; start it, or change `store.url`"
+        return VectorServerError(
+            f"{place} does not answer: {reason}", "start it, or change `store.url`"
         )
     folder = None if place.startswith(_SERVER) else Path(place.removeprefix(_FOLDER))
     return unusable(_FOLDER.strip() if folder else place, folder, error, done)

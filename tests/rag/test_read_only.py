@@ -1,0 +1,303 @@
+"""An index can be asked where nothing can be written: all that is opened, as a person would."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ingest.pipeline import ingest
+from rag.build import open_assistant, open_index
+from rag.config import Config, load_config
+from rag.errors import IndexAccessError, IndexDamagedError
+from rag.readonly import connect, stand_in
+from tests.conftest import ROOT
+
+HASHING = {"name": "tests.hashing:HashEmbedding"}
+ALPHA = {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."}
+BRAVO = {"title": "Bravo: Routing", "abstract": "Bravo routes questions to models. It is cheap."}
+QUESTION = "where does Alpha keep blocks on disk?"
+COMMANDS = {
+    "ask": ("ask", QUESTION),
+    "search": ("search", "blocks on disk"),
+    "papers": ("papers",),
+    "doctor": ("doctor",),
+}
+SAID = {
+    "ask": "[1] Alpha",
+    "search": "1. Alpha",
+    "papers": "Bravo: Routing",
+    "doctor": "all is well",
+}
+
+
+def config_for(folder: Path, **settings: object) -> Config:
+    defaults = {"embedder": HASHING, "answering": {"min_confidence": 0}}
+    return load_config(index=folder, **(defaults | settings))
+
+
+def take_in(config: Config, *records: dict[str, str]) -> None:
+    file = config.index.parent / "papers.jsonl"
+    file.write_text("\n".join(map(json.dumps, records)))
+    ingest([file], open_index(config, create=True), lambda *_: None)
+
+
+def footnote(
+    *arguments: object, index: Path, before: str = "", **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """The command line, in a process that first runs some code."""
+    code = f"{before}\nimport ui.cli; ui.cli.main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments), "--index", str(index)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ
+        | {
+            "PYTHONPATH": str(ROOT),
+            "FOOTNOTE_EMBEDDER__NAME": HASHING["name"],
+            "FOOTNOTE_ANSWERING__MIN_CONFIDENCE": "0",
+        }
+        | settings,
+    )
+
+
+@contextmanager
+def mounted(*options: str, on: Path) -> Iterator[None]:
+    """Something mounted on a folder; skips where this user may not mount."""
+    done = subprocess.run(["mount", *options, str(on)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"mounting is not allowed here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(on)], check=True)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """A disk mounted to be read, or, for one who may not mount, folders that may only be read."""
+    if os.geteuid() == 0:
+        with mounted("--bind", "-o", "ro", str(folder), on=folder):
+            yield
+        return
+    folders = [folder, *(f for f in folder.rglob("*") if f.is_dir())]
+    for each in folders:
+        each.chmod(0o555)
+    try:
+        yield
+    finally:
+        for each in folders:
+            each.chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index folder of two papers; copy it before changing it."""
+    config = config_for(tmp_path_factory.mktemp("made") / "index")
+    take_in(config, ALPHA, BRAVO)
+    return config.index
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "index"))
+
+
+def contents(folder: Path) -> dict[str, tuple[int, int]]:
+    stats = {str(f.relative_to(folder)): f.stat() for f in folder.rglob("*")}
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exact_up_to", ["250000", "0"], ids=["sentences", "graph"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_read_only_disk_is_asked(folder: Path, command: str, exact_up_to: str):
+    before = contents(folder)
+    with read_only(folder):
+        done = footnote(*COMMANDS[command], index=folder, FOOTNOTE_STORE__EXACT_UP_TO=exact_up_to)
+    assert done.returncode == 0, done.stderr
+    assert SAID[command] in done.stdout
+    assert "rebuild" not in done.stdout + done.stderr
+    assert contents(folder) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["ask", "search", "papers"])
+def test_a_folder_of_another_user_is_asked(
+    folder: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Who may read all files and write none; one who is root becomes nobody."""
+    if os.geteuid():
+        pytest.skip("only root can become another user")
+    theirs = Path(shutil.copytree(folder, f"/tmp/footnote-theirs-{os.getpid()}"))  # noqa: S108
+    # Python's own folder may be root's alone: all is loaded before, by a question to another index.
+    become = (
+        "import os, sys; arguments = sys.argv; import ui.cli, ui.render, rag.build;"
+        f"from tests.rag.test_read_only import config_for, Path;"
+        f"rag.build.open_assistant(config_for(Path({str(folder)!r}))).ask({QUESTION!r});"
+        "os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534);"
+        "sys.argv = arguments"
+    )
+    try:
+        done = footnote(*COMMANDS[command], index=theirs, before=become)
+    finally:
+        shutil.rmtree(theirs)
+    assert done.returncode == 0, done.stderr
+    assert SAID[command] in done.stdout
+    assert "rebuild" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_full_disk_is_asked(folder: Path, tmp_path: Path, command: str):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mounted("-t", "tmpfs", "-o", "size=4m", "none", on=disk):
+        index = Path(shutil.copytree(folder, disk / "index"))
+        with pytest.raises(OSError, match="No space"), (disk / "filler").open("wb") as filler:
+            while True:
+                filler.write(b"\0" * 4096)
+                filler.flush()
+        done = footnote(*COMMANDS[command], index=index)
+    assert done.returncode == 0, done.stderr
+    assert SAID[command] in done.stdout
+    assert "rebuild" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_what_has_to_write_says_that_it_cannot(folder: Path, tmp_path: Path):
+    source = tmp_path / "more.jsonl"
+    source.write_text(json.dumps({"title": "Charlie", "abstract": "Charlie counts. It is new."}))
+    with read_only(folder):
+        for command in (("ingest", source), ("remove", ALPHA["title"]), ("rebuild",)):
+            done = footnote(*command, index=folder)
+            assert done.returncode == 1
+            [line] = done.stderr.splitlines()
+            assert f"index folder {folder} cannot be written: " in line
+            assert "name another with --index" in line
+
+
+@pytest.mark.slow
+def test_papers_that_no_command_can_finish_are_left_out_and_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = config_for(folder)
+
+    def stop(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.catalogue.Catalogue.mark_indexed", stop)
+        with pytest.raises(KeyboardInterrupt):
+            take_in(config, {"title": "Charlie", "abstract": "Charlie counts. It is new."})
+    with read_only(folder):
+        assert "blocks on disk" in open_assistant(config).ask(QUESTION).answer
+        done = footnote("doctor", index=folder)
+    assert done.returncode == 1
+    assert "1 of 3 papers are not indexed; make the folder writable" in done.stdout
+    assert "rebuild" not in done.stdout
+
+
+def test_a_part_that_is_damaged_is_an_error_where_it_cannot_be_mended(folder: Path):
+    [words] = folder.glob("generations/*/words")
+    shutil.rmtree(words)
+    with read_only(folder), pytest.raises(IndexDamagedError, match="word index .* is not there"):
+        open_assistant(config_for(folder))
+
+
+def test_nothing_is_written_through_a_stand_in(folder: Path):
+    with read_only(folder):
+        generation = open_index(config_for(folder)).generation()
+        for write in (
+            lambda: generation.words.remove(["x"]),
+            lambda: generation.vectors.remove([("x", "y")]),
+        ):
+            with pytest.raises(IndexAccessError, match="cannot be written"):
+                write()
+
+
+def killed_writer(file: Path, *, keep_shared_memory: bool) -> None:
+    """Leave a row in the log of a SQLite file, as a writer that was killed does."""
+    code = (
+        "import os, signal, sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
+        "db.execute('PRAGMA journal_mode = WAL'); db.execute('CREATE TABLE t (x)'); db.commit();"
+        "db.execute('PRAGMA wal_checkpoint(TRUNCATE)');"
+        "db.execute('INSERT INTO t VALUES (1)'); db.commit();"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(file)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    if not keep_shared_memory:
+        Path(f"{file}-shm").unlink()
+
+
+@pytest.mark.parametrize("keep_shared_memory", [True, False])
+def test_what_a_killed_writer_left_in_the_log_is_read(tmp_path: Path, keep_shared_memory: bool):
+    file = tmp_path / "disk" / "any.sqlite"
+    file.parent.mkdir()
+    killed_writer(file, keep_shared_memory=keep_shared_memory)
+    with read_only(file.parent), closing(connect(file).db) as db:
+        assert db.execute("SELECT x FROM t").fetchall() == [(1,)]
+
+
+def test_a_file_that_another_holds_is_waited_for_and_not_read_past(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("rag.readonly._TIMEOUT_S", 0.1)
+    file = tmp_path / "any.sqlite"
+    with closing(sqlite3.connect(file)) as holder:
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("CREATE TABLE t (x)")
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            connect(file)
+
+
+def test_a_catalogue_read_as_it_was_notices_a_writer_elsewhere(folder: Path, tmp_path: Path):
+    """A folder that is read here through a read-only mount, and written by its owner."""
+    if os.geteuid():
+        pytest.skip("only root can mount")
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    with mounted("--bind", "-o", "ro", str(folder), on=seen):
+        assistant = open_assistant(config_for(seen))
+        assert len(assistant.search("Alpha")) == 2
+        writer = config_for(folder)
+        index = open_index(writer)
+        with index.writing():
+            index.remove([paper.paper_id for paper in index.named([ALPHA["title"]])])
+        del index
+        assert [hit.paper.title for hit in assistant.search("Alpha")] == [BRAVO["title"]]
+        take_in(writer, ALPHA)
+        assert len(assistant.search("Alpha")) == 2
+
+
+def test_a_stand_in_has_every_file_but_locks(tmp_path: Path):
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("big.bin", "small.json", "x.lock", "gate", "deep/file"):
+        (folder / name).write_text(name)
+    made = stand_in(folder, copied="*.json")
+    assert sorted(f.name for f in made.iterdir()) == ["big.bin", "deep", "small.json"]
+    assert (made / "deep" / "file").read_text() == "deep/file"
+    assert [f.name for f in made.iterdir() if not f.is_symlink()] == ["small.json"]
+    shutil.rmtree(made)
+    assert (folder / "big.bin").read_text() == "big.bin"
+
+
+def test_stand_ins_are_gone_when_the_process_ends(folder: Path, tmp_path: Path):
+    own = tmp_path / "temporary"
+    own.mkdir()
+    with read_only(folder):
+        done = footnote("doctor", index=folder, TMPDIR=str(own))
+    assert done.returncode == 0, done.stdout
+    assert list(own.iterdir()) == []
