@@ -125,8 +125,8 @@ class LanguageModel(Section):
     """`none`, `llama.cpp`, `openai-compatible`, `ollama`, or `package.module:Class` of a LlamaIndex
     LLM."""
     model: str = ""
-    """A GGUF file for llama.cpp, empty for the small one that comes with `footnote[local]`; for the
-    others the name their server knows."""
+    """A GGUF file for llama.cpp, empty for the small one that comes with `footnote-papers[local]`;
+    for the others the name their server knows."""
     base_url: str | None = None
     """Address of the server's API."""
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)

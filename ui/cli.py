@@ -57,12 +57,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing els
 Question = Annotated[list[str], typer.Argument(help="The question, quoted or not.")]
 
 
+@app.callback()
 def _shared_options(
+    context: typer.Context,
     config: Annotated[Path | None, typer.Option(help="Settings file.")] = None,
     index: Annotated[Path | None, typer.Option(help="Index folder.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    """The options that every command has; `command` adds them."""
+    """Keep what stands before the command's name; `command` adds the same options after it."""
+    del debug  # `main` reads it: it has to know before any option is parsed
+    context.obj = (config, index)
 
 
 def main() -> NoReturn:
@@ -74,12 +78,12 @@ def main() -> NoReturn:
     if not debug:
         _quieten()
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], prog_name="footnote", standalone_mode=False)
         if code == _INTERRUPTED:  # typer turns an interrupt into its exit code, and says nothing
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except TyperException as error:
-        _fail(f"{error.format_message()} See `footnote --help`.", code=2)
+        _fail(f"{error.format_message().rstrip('.')}; see `footnote --help`", code=2)
     except FootnoteError as error:
         if debug:
             raise
@@ -99,14 +103,23 @@ def main() -> NoReturn:
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Register a command that is given the settings first.
 
-    Each takes `--config`, `--index` and `--debug` in addition to options of its own.
+    Each takes `--config`, `--index` and `--debug` in addition to options of its own; they count
+    more than those before its name.
     """
     own = list(inspect.signature(function).parameters.values())[1:]
 
     @wraps(function)
-    def run(*, config: Path | None, index: Path | None, debug: bool, **options: object) -> None:
-        del debug  # `main` reads it: it has to know before any option is parsed
-        function(load_config(config, index=index), **options)
+    def run(
+        *,
+        context: typer.Context,
+        config: Path | None,
+        index: Path | None,
+        debug: bool,
+        **options: object,
+    ) -> None:
+        del debug
+        earlier_config, earlier_index = context.obj
+        function(load_config(config or earlier_config, index=index or earlier_index), **options)
 
     shared = inspect.signature(_shared_options).parameters.values()
     options = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *shared]]
@@ -324,20 +337,27 @@ def bench(
 def serve(
     config: Config,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")
+    ] = None,
 ) -> None:
     """Serve the chat until interrupted."""
+    from ui.address import free_port
+
+    host = config.web.host if host is None else host
+    # Before everything is loaded, which takes seconds.
+    port = free_port(host, config.web.port if port is None else port)
     from rag.build import open_assistant
     from ui.web import serve as run
 
     with _err.status("Loading the index"):
         assistant = open_assistant(config)
-    run(assistant, host=host or config.web.host, port=config.web.port if port is None else port)
+    run(assistant, host=host, port=port)
 
 
 @command
 def doctor(config: Config, as_json: AsJson = False) -> None:
-    """Check the index against the catalogue, and call the model; exit 1 when something is wrong."""
+    """Check the index and the language model; exit 1 on a problem."""
     from rag.build import load_writing_model, open_index
     from rag.generate import problem_of
 
@@ -355,7 +375,7 @@ def doctor(config: Config, as_json: AsJson = False) -> None:
 
 @command
 def rebuild(config: Config, as_json: AsJson = False) -> None:
-    """Derive the index anew from the catalogue, with the settings in force."""
+    """Make the index anew, from the catalogue and the settings."""
     from ingest.restore import restore
     from rag.build import open_index
 
@@ -387,7 +407,7 @@ def remove(
     papers: Annotated[list[str], typer.Argument(help="Ids of papers, or their titles.")],
     as_json: AsJson = False,
 ) -> None:
-    """Take papers out of everything; taking in their source again brings them back."""
+    """Take papers out; taking in their source again brings them back."""
     from rag.build import open_index
 
     index = open_index(config)

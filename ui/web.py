@@ -1,7 +1,6 @@
 """The chat page: questions on the left, the paper behind a citation on the right."""
 
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,11 +12,14 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 from gradio.themes import Default
+from starlette.middleware import Middleware
 
 from rag.assistant import Assistant
 from rag.cite import short_name
 from rag.errors import ConfigError, FootnoteError
 from rag.schema import Answer, Sentence
+from ui.address import free_port
+from ui.calls import CallGuard, Page
 from ui.render import answer_html, draft_html, paper_html, parse_fragment
 
 _HINT = (
@@ -60,7 +62,7 @@ def build_page(assistant: Assistant) -> gr.Blocks:
         return paper_html(paper, cited[1])
 
     n_papers = len(assistant.catalogue)
-    with gr.Blocks(title="Footnote", fill_height=True, analytics_enabled=False) as page:
+    with Page(title="Footnote", fill_height=True, analytics_enabled=False) as page:
         gr.HTML(
             f'<header class="footnote-header"><h1>Footnote</h1><p>Ask {n_papers:,} papers. Each '
             "sentence of the answer rests on a quote: click its marker to see it in its abstract."
@@ -128,22 +130,23 @@ def launch(page: gr.Blocks, *, host: str, port: int) -> str:
     Raises:
         ConfigError: The address or port cannot be listened on.
     """
+    port = free_port(host, port)
     try:
         page.queue(default_concurrency_limit=4)
         _, url, _ = page.launch(
             server_name=host,
-            server_port=port or _free_port(host),
+            server_port=port,
             theme=Default(font=_FONTS, font_mono=_MONO_FONTS),
             css_paths=_HERE / "page.css",
             footer_links=[],
             share=False,
             quiet=True,
             prevent_thread_lock=True,
+            app_kwargs={"middleware": [Middleware(CallGuard)]},
         )
-    except OSError as error:
+    except OSError as error:  # taken since, or at another address that gradio tries as well
         raise ConfigError(
-            f"cannot serve on {host}:{port}: {' '.join(str(error).split())}; "
-            "choose another with --port or `web.port`"
+            f"port {port} of {host} cannot be used; choose another with --port or `web.port`"
         ) from error
     return url
 
@@ -159,9 +162,3 @@ def serve(assistant: Assistant, *, host: str, port: int) -> None:
     sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {url} until Ctrl+C\n")
     sys.stdout.flush()
     page.block_thread()
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]

@@ -1,16 +1,14 @@
 """The chat page in Chromium: ask, open a citation, read the highlighted sentence."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from rag.config import Config
-from tests.conftest import ROOT
+from tests.conftest import footnote_command, started
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -33,22 +31,13 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def url(sample_config: Config) -> Iterator[str]:
     """`footnote serve` as a process of its own, as a person starts it."""
-    command = [sys.executable, "-m", "ui.cli", "serve", "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--index", str(sample_config.index)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as server:
-        try:
-            assert server.stdout
-            line = server.stdout.readline()
-            match = re.search(r"408 papers answer at (http://\S+)", line)
-            assert match, line
-            yield match.group(1)
-        finally:
-            server.terminate()
+    command = footnote_command("serve", "--port", "0", "--index", sample_config.index)
+    with started(command, stderr=subprocess.DEVNULL) as server:
+        assert server.stdout
+        line = server.stdout.readline()
+        match = re.search(r"408 papers answer at (http://\S+)", line)
+        assert match, line
+        yield match.group(1)
 
 
 @pytest.fixture

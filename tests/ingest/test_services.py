@@ -23,7 +23,7 @@ from ingest.services import Locator, fetch_pages, is_locator, parse_locator
 from ingest.sources import read_source
 from rag.config import Service, Sources
 from rag.errors import FetchError, SourceError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, footnote_command, started
 
 ENTRY = """  <entry>
     <id>http://arxiv.org/abs/{id}v2</id>
@@ -484,24 +484,17 @@ def test_an_interrupted_fetch_stops_at_once_and_goes_on_later(serve: Serve, tmp_
         return arxiv(asked, n)
 
     server = serve(stalls)
-    environment = os.environ | {
+    variables = {
         "FOOTNOTE_SOURCES__ARXIV__URL": server.url,
         "FOOTNOTE_SOURCES__ARXIV__INTERVAL_S": "0",
         "FOOTNOTE_SOURCES__PAGE_PAPERS": "3",
-        "PYTHONPATH": str(ROOT),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ui.cli", "ingest", SEARCH, "--index", "i"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 60
+    with started(footnote_command("ingest", SEARCH, "--index", "i"), **variables) as process:
+        deadline = time.monotonic() + 120
         while len(server.requests) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=40)
-    finally:
-        process.kill()
     assert (process.returncode, stdout) == (130, "")
     assert stderr == "footnote: interrupted; the same command goes on from here\n"
     slow = False

@@ -204,7 +204,7 @@ def llama_server(gguf: str, key: str) -> Iterator[str]:
             _wait_until_it_listens(f"http://127.0.0.1:{port}/docs", server)
             yield f"http://127.0.0.1:{port}/v1"
         finally:
-            server.terminate()
+            server.kill()
 
 
 def _wait_until_it_listens(url: str, server: "subprocess.Popen[bytes]") -> None:

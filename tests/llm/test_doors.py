@@ -1,12 +1,11 @@
 """The terminal and the page with a model: sentences appear as they pass, and stopping stops it."""
 
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,12 @@ import yaml
 
 from rag.config import Config
 from tests.browser.test_chat import CHROMIUM, FLAGS, sync_api
-from tests.conftest import ROOT
+from tests.conftest import footnote_command, started
 from tests.llm.servers import KEY, Faults, fault_server
 
-pytest.importorskip("llama_index.llms.openai_like", reason="footnote[hosted] is not installed")
+pytest.importorskip(
+    "llama_index.llms.openai_like", reason="footnote-papers[hosted] is not installed"
+)
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 QUESTION = "What throughput improvement does NanoFlow achieve?"
@@ -35,24 +36,21 @@ def server() -> Iterator[Faults]:
         yield faults
 
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., "AbstractContextManager[subprocess.Popen[str]]"]
 
 
 @pytest.fixture
 def footnote(server: Faults, sample_config: Config, tmp_path: Path) -> Start:
     """Start the command line as a process, with a model that answers in the way named."""
 
-    def start(*arguments: str, answers: str) -> "subprocess.Popen[str]":
+    def start(*arguments: str, answers: str) -> "AbstractContextManager[subprocess.Popen[str]]":
         llm = {"backend": "openai-compatible", "model": "small", "base_url": server.url(answers)}
         file = tmp_path / "footnote.yaml"
         file.write_text(yaml.safe_dump({"index": str(sample_config.index), "llm": llm}))
-        return subprocess.Popen(
-            [sys.executable, "-m", "ui.cli", *arguments, "--config", str(file)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ
-            | {"PYTHONPATH": str(ROOT), "FOOTNOTE_LLM__API_KEY": KEY, "PYTHONUNBUFFERED": "1"},
+        return started(
+            footnote_command(*arguments, "--config", file),
+            FOOTNOTE_LLM__API_KEY=KEY,
+            PYTHONUNBUFFERED="1",
         )
 
     return start
@@ -92,19 +90,15 @@ def page(footnote: Start, request: pytest.FixtureRequest) -> Iterator["sync_api.
         footnote("serve", "--port", "0", answers=request.param) as served,
         sync_api.sync_playwright() as playwright,
     ):
-        try:
-            assert served.stdout
-            address = re.search(r"http://\S+", served.stdout.readline())
-            assert address
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1280, "height": 860})
-            page.set_default_timeout(20_000)
-            page.goto(address.group())
-            page.wait_for_selector("#question textarea")
-            yield page
-            browser.close()
-        finally:
-            served.terminate()
+        assert served.stdout
+        address = re.search(r"http://\S+", served.stdout.readline())
+        assert address
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 860})
+        page.set_default_timeout(20_000)
+        page.goto(address.group())
+        page.wait_for_selector("#question textarea")
+        yield page
 
 
 def ask(page: "sync_api.Page", wait_for: str = ".footnote-answer") -> None:

@@ -23,7 +23,9 @@ from rag.verify import Verifier
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
 from ui.render import answer_html, draft_html, writing_note
 
-pytest.importorskip("llama_index.llms.openai_like", reason="footnote[hosted] is not installed")
+pytest.importorskip(
+    "llama_index.llms.openai_like", reason="footnote-papers[hosted] is not installed"
+)
 pytestmark = [
     pytest.mark.slow,
     # A server's thread and a model's, ended in the middle of a read.
@@ -208,7 +210,9 @@ def test_what_passes_is_tried_again(server: Faults, verifier: Verifier, fault: s
 )
 def test_a_server_that_is_not_there(verifier: Verifier, backend: str, host: str, note: str):
     if backend == "ollama":
-        pytest.importorskip("llama_index.llms.ollama", reason="footnote[ollama] is not installed")
+        pytest.importorskip(
+            "llama_index.llms.ollama", reason="footnote-papers[ollama] is not installed"
+        )
     done = told(verifier, f"http://{host}:{free_port()}/v1", backend=backend)
     LOG.info("%s: %.2f s: %s", done.answer.mode, done.seconds, done.note)
     assert done.answer.mode == "quote"
@@ -229,7 +233,9 @@ def test_a_server_that_is_not_there(verifier: Verifier, backend: str, host: str,
     ],
 )
 def test_ollama(server: Faults, verifier: Verifier, fault: str, note: str):
-    pytest.importorskip("llama_index.llms.ollama", reason="footnote[ollama] is not installed")
+    pytest.importorskip(
+        "llama_index.llms.ollama", reason="footnote-papers[ollama] is not installed"
+    )
     done = told(verifier, server.url(fault), backend="ollama", timeout_s=4)
     assert note in done.note
     assert done.seconds < 12

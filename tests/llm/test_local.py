@@ -20,14 +20,16 @@ from rag.talk import Reply
 from tests.llm.servers import KEY, free_port, llama_server
 from ui import cli
 
-pytest.importorskip("llama_cpp", reason="footnote[local] is not installed")
-pytest.importorskip("llama_index.llms.openai_like", reason="footnote[local] is not installed")
+pytest.importorskip("llama_cpp", reason="footnote-papers[local] is not installed")
+pytest.importorskip(
+    "llama_index.llms.openai_like", reason="footnote-papers[local] is not installed"
+)
 from rag.llamacpp import LlamaCppChat, bundled_model
 
 GGUF = bundled_model()
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(GGUF is None, reason="footnote[local] is not installed"),
+    pytest.mark.skipif(GGUF is None, reason="footnote-papers[local] is not installed"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

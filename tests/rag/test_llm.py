@@ -29,7 +29,7 @@ def test_a_missing_extra_is_named(
 ):
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delitem(sys.modules, "rag.llamacpp", raising=False)
-    with pytest.raises(ConfigError, match=rf"pip install 'footnote\[{extra}\]'"):
+    with pytest.raises(ConfigError, match=rf"pip install 'footnote-papers\[{extra}\]'"):
         load_model(backend, model="x", base_url="http://127.0.0.1:1/v1")
 
 
@@ -55,7 +55,7 @@ def test_what_is_wrong_is_said(backend: str, options: dict[str, str], said: str)
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.skipif(not find_spec("llama_cpp"), reason="footnote[local] is not installed")
+@pytest.mark.skipif(not find_spec("llama_cpp"), reason="footnote-papers[local] is not installed")
 def test_a_file_that_is_no_model(tmp_path: Path):
     with pytest.raises(ConfigError, match="there is no file"):
         load_model("llama.cpp", model=str(tmp_path / "none.gguf"))

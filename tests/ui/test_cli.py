@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import pytest
 
 from rag.build import open_assistant
 from rag.config import Config
+from rag.errors import IndexMissingError
 from tests.conftest import PAGES, ROOT, SAMPLE, built_index, needs_shared
 from ui import cli
 
@@ -186,6 +188,64 @@ def test_errors_name_the_thing_and_the_next_step(
     footnote: Run, arguments: list[str], code: int, message: str
 ):
     assert message in one_line(footnote(*arguments, expect=code))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--index", "nowhere", "papers"], "no index in nowhere"),
+        (["--index", "nowhere", "papers", "--index", "elsewhere"], "no index in elsewhere"),
+        (["--config", "gone.yaml", "papers"], "settings file gone.yaml does not exist"),
+        (["--config", "gone.yaml", "papers", "--config", "lost.yaml"], "settings file lost.yaml"),
+        (["--config", "here.yaml", "papers"], "no index in from-file"),
+        (["--config", "here.yaml", "--index", "nowhere", "papers"], "no index in nowhere"),
+        (["papers"], "no index in from-environment"),
+    ],
+)
+def test_settings_are_named_before_or_after_the_command(
+    footnote: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+):
+    Path("here.yaml").write_text("index: from-file")
+    if arguments == ["papers"]:
+        monkeypatch.setenv("FOOTNOTE_CONFIG", "here.yaml")
+        monkeypatch.setenv("FOOTNOTE_INDEX", "from-environment")
+    assert message in one_line(footnote(*arguments, expect=1))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--debug", "papers", "--index", "x"], ["papers", "--index", "x", "--debug"]]
+)
+def test_a_traceback_is_shown_where_debug_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+):
+    monkeypatch.setattr(sys, "argv", ["footnote", *arguments])
+    with pytest.raises(IndexMissingError, match="no index in x"):
+        cli.main()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--port", "70000"], 2, "Invalid value for '--port'"),
+        (["--port", "-1"], 2, "Invalid value for '--port'"),
+        (["--port", "http"], 2, "Invalid value for '--port'"),
+        (["--port", "TAKEN"], 1, "is in use by another program; choose another with --port"),
+        (["--host", "192.0.2.1"], 1, "'192.0.2.1' is no address of this machine; choose another"),
+        (["--host", ""], 1, "'' is no address of this machine"),
+        (["--host", "a..b"], 1, "'a..b' is no address of this machine"),
+    ],
+)
+def test_a_port_that_cannot_be_served_on_is_said_before_anything_is_loaded(
+    footnote: Run, options: list[str], code: int, message: str
+):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        options = [port if option == "TAKEN" else option for option in options]
+        # There is no index: that would be said first if it were looked for.
+        done = footnote("serve", *options, "--index", "nowhere", expect=code)
+    assert message in one_line(done)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,49 @@
+"""Where the page can be served; asked before anything is loaded."""
+
+import errno
+import socket
+
+from rag.errors import ConfigError
+
+
+def free_port(host: str, port: int) -> int:
+    """The port that can be listened on at this host: the one given, or any that is free for 0.
+
+    Raises:
+        ConfigError: The host is no address of this machine, or the port cannot be had.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host.strip("[]") or "?", port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind) as probe:
+            # As the server does it: a port whose connections are only just closed is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return probe.getsockname()[1]
+    except (socket.gaierror, UnicodeError, ValueError) as error:
+        raise _not_here(host) from error
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise _not_here(host) from error
+        raise ConfigError(f"port {port} of {host} {_why(error)}; {_ANOTHER_PORT}") from error
+
+
+_ANOTHER_PORT = "choose another with --port or `web.port`, or 0 for any that is free"
+
+
+def _not_here(host: str) -> ConfigError:
+    return ConfigError(
+        f"{host!r} is no address of this machine; choose another with --host or `web.host`, "
+        "such as 127.0.0.1"
+    )
+
+
+def _why(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "is in use by another program"
+        case errno.EACCES:
+            return "may not be used by you"
+        case _:
+            return f"cannot be used: {error.strerror}"

@@ -1,0 +1,128 @@
+"""Calls to the page's server that nobody's browser makes: each gets a short answer and one line.
+
+Without this module gradio answers most of them with status 500 and writes a traceback of dozens
+of lines.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.block_function import BlockFunction
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# A long conversation with all its answers, which the browser sends with each question, is below
+# a tenth of this.
+MAX_BODY_BYTES = 10_000_000
+_log = logging.getLogger(__name__)
+
+
+class Page(gr.Blocks):
+    """A gradio page that refuses a call it cannot take, instead of failing at it."""
+
+    async def process_api(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        block_fn: BlockFunction,
+        inputs: list[Any],
+        **options: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        """Run the function that a call asks for.
+
+        Raises:
+            gr.Error: The call is malformed, or the function failed. Gradio gives its text to the
+                caller, and writes nothing.
+        """
+        if why := _malformed(block_fn, inputs):
+            raise _refused(f"call of {block_fn.name} refused: {why}")
+        try:
+            return await super().process_api(block_fn, inputs, **options)
+        except Exception as error:  # an outer edge: of gradio's reading the values, and of ours
+            raise _refused(f"call of {block_fn.name} failed: {_reason(error)}", error) from error
+
+
+class CallGuard:
+    """ASGI middleware: refuses a body that is too large, and a call that gradio stumbles over."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a call on, and answer it where that fails."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # What is no number is refused before it comes here.
+        if int(Headers(scope=scope).get("content-length", "0")) > MAX_BODY_BYTES:
+            await _answer(send, 413, _write_down(f"call of {scope['path']} refused: {_TOO_LARGE}"))
+            return
+        n_read, has_begun = 0, False
+
+        async def read() -> Message:
+            nonlocal n_read
+            message = await receive()
+            n_read += len(message.get("body", b""))
+            if n_read > MAX_BODY_BYTES:  # it did not say how large it is
+                raise ValueError(_TOO_LARGE)
+            return message
+
+        async def write(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, read, write)
+        except Exception as error:  # the outer edge of the server
+            # Why it broke off, not that it did.
+            cause = error.__cause__ if has_begun else error
+            said = _write_down(
+                f"call of {scope['path']} refused: {_reason(cause or error)}; "
+                "/gradio_api/info lists what can be called",
+                error,
+            )
+            if not has_begun:
+                await _answer(send, 400 if scope["method"] == "POST" else 500, said)
+
+
+_TOO_LARGE = f"it is larger than {MAX_BODY_BYTES:,} bytes"
+
+
+def _malformed(block_fn: BlockFunction, inputs: Sequence[object]) -> str | None:
+    """What is wrong with the values of a call, as far as its function's inputs tell."""
+    blocks = block_fn.inputs
+    if block_fn.cancels:  # gradio gives these the id of the session
+        return None
+    if len(inputs) != len(blocks):
+        n_wanted = sum(not getattr(block, "skip_api", False) for block in blocks)
+        return f"`data` has to hold {n_wanted} value{'s' * (n_wanted != 1)}"
+    for block, value in zip(blocks, inputs, strict=True):
+        if isinstance(block, gr.Textbox) and not isinstance(value, str):
+            return f"a question is text, not {json.dumps(value)[:80]}"
+    return None
+
+
+def _refused(said: str, error: Exception | None = None) -> gr.Error:
+    return gr.Error(_write_down(said, error), print_exception=False)
+
+
+def _reason(error: BaseException) -> str:
+    return error.message if isinstance(error, gr.Error) else f"{type(error).__name__}: {error}"
+
+
+def _write_down(said: str, error: Exception | None = None) -> str:
+    """Write a line to the log, and return it; a call may hold any character, and many of them."""
+    said = " ".join("".join(c if c.isprintable() else " " for c in said[:300]).split())
+    _log.error("footnote: %s", said)
+    if error:  # the command line shows warnings with --debug alone
+        _log.warning("%s", type(error).__name__, exc_info=error)
+    return said
+
+
+async def _answer(send: Send, status: int, said: str) -> None:
+    body = json.dumps({"detail": said}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
