@@ -1,7 +1,6 @@
 """Settings to objects: the one place that knows which backend a setting means."""
 
 from functools import cache, partial
-from pathlib import Path
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -44,16 +43,14 @@ def open_index(config: Config, *, create: bool = False) -> Index:
     embedder = config.embedder
     asked = Card(embedder=embedder.name, store=config.store.url or FOLDER)
 
-    def load(weights: Path | None) -> BaseEmbedding:
-        return load_embedder(
-            embedder.name,
-            max_tokens=embedder.max_tokens,
-            dtype=embedder.dtype,
-            batch=embedder.batch,
-            arguments=embedder.arguments,
-            weights=weights,
-        )
-
+    load = partial(
+        load_embedder,
+        embedder.name,
+        max_tokens=embedder.max_tokens,
+        dtype=embedder.dtype,
+        batch=embedder.batch,
+        arguments=embedder.arguments,
+    )
     return Index(config.index, asked, load, exact_up_to=config.store.exact_up_to, create=create)
 
 
@@ -174,8 +171,7 @@ def open_writer(config: Config, index: Index, model: Model) -> Writer:
     llm = config.llm
     return Writer(
         model,
-        # Its thresholds were found with the embedder as it comes.
-        Verifier(index.words, index.plain_embedder, load_nli(llm.nli) if llm.nli else None),
+        Verifier(index.words, index.embedder, load_nli(llm.nli) if llm.nli else None),
         load_prompts(llm.prompts),
         papers=config.answering.papers,
         timeout_s=llm.timeout_s,

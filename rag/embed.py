@@ -20,7 +20,6 @@ from rag.processor import computes_in_bfloat16, n_threads, one_thread
 
 if TYPE_CHECKING:
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding
-    from sentence_transformers import SentenceTransformer
 
 BUNDLED = "bundled"
 # A passage counts for so many texts of a batch, which otherwise outgrows the processor's cache.
@@ -44,7 +43,6 @@ def load_embedder(
     dtype: Literal["auto", "float32", "bfloat16"] = "auto",
     batch: int = 32,
     arguments: dict[str, Any] | None = None,
-    weights: Path | None = None,
 ) -> BaseEmbedding:
     """Load the embedder that a setting names.
 
@@ -54,7 +52,6 @@ def load_embedder(
         dtype: What a local model computes in.
         batch: Texts embedded at once.
         arguments: For a class by its import path.
-        weights: A folder with weights of it that were adapted to an index (`rag.adapt`).
 
     Raises:
         EmbeddingError: It cannot be loaded; the message names it and says why.
@@ -62,18 +59,12 @@ def load_embedder(
     try:
         if ":" in name and not Path(name).exists():
             return _by_import_path(name, arguments or {})
-        return _sentence_transformer(name, weights, max_tokens=max_tokens, dtype=dtype, batch=batch)
+        return _sentence_transformer(name, max_tokens=max_tokens, dtype=dtype, batch=batch)
     except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
-        step = "run `footnote adapt --undo`" if weights else "check `embedder.name` in the settings"
-        raise EmbeddingError(f"embedder {name!r} cannot be loaded: {reason}; {step}") from error
-
-
-def local_model(embedder: BaseEmbedding) -> "SentenceTransformer | None":
-    """The sentence-transformers model of an embedder; None for one of another kind."""
-    if not _is_local(embedder):
-        return None
-    return embedder._model  # pyright: ignore[reportPrivateUsage]
+        raise EmbeddingError(
+            f"embedder {name!r} cannot be loaded: {reason}; check `embedder.name` in the settings"
+        ) from error
 
 
 def read_question(embedder: BaseEmbedding, text: str) -> Question:
@@ -180,9 +171,7 @@ def _by_import_path(name: str, arguments: dict[str, Any]) -> BaseEmbedding:
     return named(**arguments)
 
 
-def _sentence_transformer(
-    name: str, weights: Path | None, *, max_tokens: int, dtype: str, batch: int
-) -> BaseEmbedding:
+def _sentence_transformer(name: str, *, max_tokens: int, dtype: str, batch: int) -> BaseEmbedding:
     # Its bar would be drawn into every answer of the command line.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     import torch
@@ -193,7 +182,7 @@ def _sentence_transformer(
     if dtype == "auto":
         dtype = "bfloat16" if _device() == "cpu" and computes_in_bfloat16() else "float32"
     model = HuggingFaceEmbedding(
-        model_name=str(weights or (_bundled_model() if name == BUNDLED else name)),
+        model_name=str(_bundled_model() if name == BUNDLED else name),
         device=_device(),
         embed_batch_size=batch,
         model_kwargs={"dtype": getattr(torch, dtype)},

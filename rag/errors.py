@@ -8,7 +8,6 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── PaperError                    a paper that is not there, or cannot be changed as asked
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
-├── AdaptationError               the embedder cannot be adapted to these papers
 ├── VerifierError                 the entailment model cannot be loaded, or is of another kind
 ├── GenerationError               the language model did not answer; quotes take its place
 └── IndexFolderError              the index folder cannot be used as it is
@@ -60,10 +59,6 @@ class DatasetError(FootnoteError):
 
 class EmbeddingError(FootnoteError):
     """The embedder cannot be loaded, or returned a vector that is not finite."""
-
-
-class AdaptationError(FootnoteError):
-    """The papers are too few to adapt the embedder to, or it is none that can be trained."""
 
 
 class VerifierError(FootnoteError):

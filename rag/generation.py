@@ -4,7 +4,6 @@ A rebuild makes another beside it, and the catalogue then names that one; so the
 that is whole.
 
 card.json       embedder, dimension, chunker, store and version of what follows
-embedder/       its weights, where they were adapted to these papers
 chroma/         vectors of chunks, unless a Chroma server holds them
 sentences/      the same as bytes, all of which are searched where they are not too many
 words/          words of papers
@@ -23,20 +22,20 @@ from pathlib import Path
 
 import numpy as np
 from llama_index.core.schema import BaseNode
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from rag.catalogue import Catalogue, Version
 from rag.chunk import CHUNKER, chunk_id
 from rag.errors import IndexDamagedError, IndexFolderError, unusable
 from rag.lexical import LexicalIndex
 from rag.pieces import Pieces
-from rag.schema import Paper, Record, fingerprint
+from rag.schema import Paper, Record
 from rag.sentences import SentenceIndex
 from rag.store import CosineChroma, drop_from_server, open_chroma, open_server
 from rag.tokens import TokenIndex
 
 # Raised when what is derived from the same catalogue would come out differently.
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 FOLDER = "folder"
 """The store of a card whose vectors are kept in the generation's own folder."""
 _PARTS = {
@@ -44,7 +43,6 @@ _PARTS = {
     "sentences": "sentence index",
     "words": "word index",
     "tokens": "token index",
-    "embedder": "adapted embedder",
 }
 # Larger files are compared by size alone when the index is opened; `doctor` reads all of them.
 _MAX_CHECKED_BYTES = 256_000_000
@@ -68,6 +66,9 @@ LOST_BY_A_GRAPH = (
 class Card(Record):
     """What an index was built with."""
 
+    # What another version of the program wrote beside these is none of this one's.
+    model_config = ConfigDict(extra="ignore")
+
     embedder: str
     dimension: int | None = None
     """Numbers a vector; null on the card that the settings ask for."""
@@ -77,8 +78,6 @@ class Card(Record):
     """Address of the Chroma server that holds the vectors, or `folder`."""
     pieces: bool = False
     """Whether the embedder gives word pieces, so that `tokens/` holds every paper."""
-    adapted: str | None = None
-    """Fingerprint of the embedder's weights in `embedder/`; null for those that it comes with."""
 
     def difference(self, asked: "Card") -> str | None:
         """Why an index with this card cannot serve settings that ask for another one."""
@@ -102,17 +101,14 @@ class Generation:
         self._create = create
 
     @classmethod
-    def make(cls, folder: Path, card: Card, weights: Path | None = None) -> "Generation":
-        """Begin an empty one, with its own copy of adapted weights.
+    def make(cls, folder: Path, card: Card) -> "Generation":
+        """Begin an empty one.
 
         Raises:
             IndexDamagedError: The folder cannot be written.
         """
         try:
             folder.mkdir(parents=True)
-            if weights:
-                shutil.copytree(weights, folder / "embedder")
-                card = card.model_copy(update={"adapted": fingerprint_of(weights)})
             (folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
         except OSError as error:
             raise IndexDamagedError(
@@ -141,11 +137,6 @@ class Generation:
     def name(self) -> str:
         """What the catalogue and a Chroma server know it by."""
         return self.folder.name
-
-    @property
-    def weights(self) -> Path | None:
-        """Where the embedder's adapted weights are; None when it was not adapted."""
-        return self.folder / "embedder" if self.card.adapted else None
 
     @cached_property
     def vectors(self) -> CosineChroma:
@@ -201,10 +192,6 @@ class Generation:
         if paper_ids := list(gone):
             self.words.remove(paper_ids)
             self.tokens.remove(paper_ids)
-
-    def weights_are_whole(self) -> bool:
-        """Whether the adapted weights are those that the card names."""
-        return self.weights is not None and fingerprint_of(self.weights) == self.card.adapted
 
     @property
     def is_worn(self) -> bool:
@@ -283,11 +270,7 @@ class Generation:
             raise unusable("index folder", self.folder, error, "written") from error
 
     def _part_folders(self) -> list[str]:
-        elsewhere = {
-            "chroma": self.card.store != FOLDER,
-            "tokens": not self.card.pieces,
-            "embedder": not self.card.adapted,
-        }
+        elsewhere = {"chroma": self.card.store != FOLDER, "tokens": not self.card.pieces}
         return [part for part in _PARTS if not elsewhere.get(part)]
 
     def _files(self) -> Iterator[Path]:
@@ -424,12 +407,6 @@ def _compared(part: str, held: set[str], catalogue: Catalogue) -> list[str]:
     if surplus := held - expected:
         found.append(f"{part} holds {len(surplus)} papers that are not in the catalogue")
     return found
-
-
-def fingerprint_of(weights: Path) -> str:
-    """Sixteen hexadecimal digits that depend on every file of an embedder, names included."""
-    files = sorted(file for file in weights.rglob("*") if file.is_file())
-    return fingerprint(*(f"{file.relative_to(weights)}:{_checksum(file)}" for file in files))
 
 
 def _collection_name(generation: str) -> str:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -30,7 +31,7 @@ from rag.errors import (
     IndexMissingError,
     PaperError,
 )
-from rag.generation import Card, Generation, fingerprint_of
+from rag.generation import Card, Generation
 from rag.lexical import LexicalIndex
 from rag.pieces import Pieces
 from rag.probe import probe
@@ -69,7 +70,7 @@ class Index:
         self,
         folder: Path,
         asked: Card,
-        embedder: Callable[[Path | None], BaseEmbedding],
+        embedder: Callable[[], BaseEmbedding],
         *,
         exact_up_to: int,
         create: bool = False,
@@ -80,8 +81,7 @@ class Index:
         Args:
             folder: Where it is, or shall be.
             asked: What the settings ask for.
-            embedder: Loads the embedder, with the adapted weights in a folder or, for None, those
-                that it comes with; called when something has to be embedded.
+            embedder: Loads the embedder; called when something has to be embedded, each time.
             exact_up_to: Sentences up to which a question is compared with all of them.
             create: Make what is missing.
             say: Told of repairs.
@@ -92,37 +92,23 @@ class Index:
         """
         self.folder = folder
         self._asked = asked
-        self._load_embedder = embedder
+        # Once for all that `opened_anew` makes, since to load one takes seconds.
+        self._load_embedder = cache(embedder)
         self._exact_up_to = exact_up_to
         self._say = say
         self._opened: tuple[str, Generation] | None = None
-        # By the fingerprint of its weights. One object for all that `opened_anew` makes, since to
-        # load one takes seconds.
-        self._embedders: dict[str | None, BaseEmbedding] = {}
         if create:
             _make_writable(folder)
         self.catalogue = Catalogue(folder / "catalogue.sqlite", create=create)
 
     @property
     def embedder(self) -> BaseEmbedding:
-        """The embedder of the settings, as it was adapted to this index if it was.
+        """The embedder of the settings.
 
         Raises:
             EmbeddingError: It cannot be loaded.
         """
-        adapted = self._adapted()
-        if adapted is None:
-            return self.plain_embedder
-        return self._loaded(adapted.card.adapted, adapted.weights)
-
-    @property
-    def plain_embedder(self) -> BaseEmbedding:
-        """The embedder of the settings with the weights that it comes with.
-
-        Raises:
-            EmbeddingError: It cannot be loaded.
-        """
-        return self._loaded(None, None)
+        return self._load_embedder()
 
     def opened_anew(self) -> "Index":
         """The same index with its parts not yet opened, so that they are seen as they are now."""
@@ -290,32 +276,15 @@ class Index:
     def rebuild(self, on_progress: Progress) -> None:
         """Derive everything anew from the catalogue, with the settings in force.
 
-        It is made beside the index in force, which answers until the new one is whole. An embedder
-        that was adapted stays so. The caller holds the index for writing.
+        It is made beside the index in force, which answers until the new one is whole. The caller
+        holds the index for writing.
         """
-        adapted = self._adapted()
-        if adapted and not adapted.weights_are_whole():
-            self._say(
-                f"adapted embedder {adapted.weights} is not as it was written; going on with the "
-                "one it was made from; run `footnote adapt` to adapt it again"
-            )
-            adapted = None
-        self.rebuild_with(adapted.weights if adapted else None, on_progress)
-
-    def rebuild_with(self, weights: Path | None, on_progress: Progress) -> None:
-        """As `rebuild`, with other weights of the embedder.
-
-        Args:
-            weights: Folder of adapted ones, which is copied; None for those it comes with.
-            on_progress: Told how many papers of all are done.
-        """
-        embedder = self._loaded(fingerprint_of(weights) if weights else None, weights)
         self._clean_up()
         total, done, last = len(self.catalogue), 0, ""
         made: Generation | None = None
         while papers := self.catalogue.after(last, _BATCH):
-            chunks, pieces = _embedded(embedder, papers)
-            made = made or self._make(self._card(chunks, pieces), weights)
+            chunks, pieces = _embedded(self.embedder, papers)
+            made = made or self._make(self._card(chunks, pieces))
             made.add(papers, chunks, pieces)
             last = papers[-1].paper_id
             done += len(papers)
@@ -332,7 +301,7 @@ class Index:
         self._say("more was removed from the index than is left; copying what is left")
         worn, total, done, last = self.generation(), self.catalogue.count_served(), 0, ""
         try:
-            made = self._make(worn.card, worn.weights if worn.card.adapted else None)
+            made = self._make(worn.card)
             while papers := self.catalogue.served_after(last, _BATCH):
                 made.copy(worn, papers)
                 last = papers[-1].paper_id
@@ -486,27 +455,13 @@ class Index:
         self.generation().remove(versions, gone)
         self.catalogue.mark_cleared(versions)
 
-    def _adapted(self) -> Generation | None:
-        """The generation in force if the embedder of the settings was adapted for it."""
-        try:
-            generation = self.generation()
-        except IndexFolderError:
-            return None
-        is_of_it = generation.card.embedder == self._asked.embedder
-        return generation if generation.card.adapted and is_of_it else None
-
-    def _loaded(self, key: str | None, weights: Path | None) -> BaseEmbedding:
-        if key not in self._embedders:
-            self._embedders[key] = self._load_embedder(weights)
-        return self._embedders[key]
-
     def _card(self, chunks: list[TextNode], pieces: list[Pieces] | None) -> Card:
         dimension = len(chunks[0].get_embedding()) if chunks else None
         return self._asked.model_copy(update={"dimension": dimension, "pieces": bool(pieces)})
 
-    def _make(self, card: Card, weights: Path | None = None) -> Generation:
+    def _make(self, card: Card) -> Generation:
         name = f"{int(time.time())}-{uuid4().hex[:8]}"
-        made = Generation.make(self._generations / name, card, weights)
+        made = Generation.make(self._generations / name, card)
         self._opened = name, made
         return made
 

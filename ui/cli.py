@@ -372,45 +372,6 @@ def rebuild(config: Config, as_json: AsJson = False) -> None:
 
 
 @command
-def adapt(
-    config: Config,
-    undo: Annotated[
-        bool, typer.Option("--undo", help="Go back to the embedder as it comes.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Tune the embedder on the papers; taken in only if it finds more of what it never saw."""
-    from rag.adapt import adapt as run_adapt
-    from ui.render import trial_line
-
-    if undo:
-        _undo_adapting(config, as_json)
-        return
-    try:
-        with _progress(as_json) as on_progress:
-            trial = run_adapt(config, on_progress)
-    except KeyboardInterrupt:  # unlike others, it does not go on from here
-        _fail("interrupted; the index is as it was", code=_INTERRUPTED)
-    if as_json:
-        _print_json({"adapted": trial.is_won, "trial": trial})
-    else:
-        _out.print(trial_line(trial))
-    if not trial.is_won:
-        raise typer.Exit(1)
-
-
-def _undo_adapting(config: Config, as_json: bool) -> None:
-    from rag.adapt import undo
-
-    with _progress(as_json) as on_progress:
-        undone = undo(config, on_progress)
-    if as_json:
-        _print_json({"undone": undone})
-    else:
-        _out.print("the embedder is as it comes" + ("" if undone else "; it was not adapted"))
-
-
-@command
 def remove(
     config: Config,
     papers: Annotated[list[str], typer.Argument(help="Ids of papers, or their titles.")],

@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from ingest.works import Explanation
 from rag.schema import Answer, Citation, Hit, Paper, Sentence, Source
 from rag.text import Span
-
-if TYPE_CHECKING:
-    from rag.adapt import Trial
 
 # A citation marker links to a fragment that the page turns into an opened paper.
 _FRAGMENT = "#cite="
@@ -174,17 +170,6 @@ def explanation_lines(explanation: Explanation) -> list[str]:
         alike = f" ({join.likeness:.0%} of the words of their abstracts)"
         lines.append(f"  {join.one} and {join.other} have {named}{alike}")
     return lines
-
-
-def trial_line(trial: "Trial") -> str:
-    """What came of adapting the embedder."""
-    measured = (
-        f"mean reciprocal rank over {trial.n_sentences:,} held-out sentences {trial.adapted:.3f}, "
-        f"{trial.plain:.3f} before (p = {trial.p:.3f})"
-    )
-    if trial.is_won:
-        return f"adapted: {measured}; `footnote adapt --undo` goes back"
-    return f"not adapted, for it is not better: {measured}; the index is as it was"
 
 
 def parse_fragment(fragment: str) -> tuple[str, Span] | None:

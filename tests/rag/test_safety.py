@@ -633,13 +633,15 @@ def test_an_index_of_an_earlier_version_is_named_and_rebuilt(config: Config):
 
 
 def test_an_index_without_the_sentences_is_named_and_rebuilt(config: Config):
-    """As version 3 made it."""
+    """As version 3 made it, whose card says what no card says any more."""
     take_in(config, ALPHA, BRAVO)
     [generation] = (config.index / "generations").iterdir()
     shutil.rmtree(generation / "sentences")
     card = (generation / "card.json").read_text()
     (generation / "card.json").write_text(
-        card.replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 3')
+        card.replace(
+            f'"format_version": {FORMAT_VERSION}', '"format_version": 3,\n  "adapted": null'
+        )
     )
     with pytest.raises(
         IndexMismatchError, match=r"built with version 3, .*; run `footnote rebuild"

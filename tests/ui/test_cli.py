@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import pytest
 
-from rag.adapt import Trial
 from rag.build import open_assistant
 from rag.config import Config
 from tests.conftest import PAGES, ROOT, SAMPLE, built_index, needs_shared
@@ -231,48 +230,6 @@ def test_a_damaged_index_is_named_and_rebuilt(tmp_path: Path):
     assert "on disk" in footnote_process(*ask).stdout
     (index / "catalogue.sqlite").write_bytes(b"junk" * 5000)
     assert "catalogue" in one_line(footnote_process("papers", "--index", index, expect=1))
-
-
-def test_adapt_needs_papers(footnote: Run, tmp_path: Path):
-    (tmp_path / "papers.jsonl").write_text(GOOD)
-    at = ["--index", tmp_path / "index"]
-    assert "footnote ingest" in one_line(footnote("adapt", *at, expect=1))
-    footnote("ingest", tmp_path / "papers.jsonl", *at)
-    said = one_line(footnote("adapt", *at, expect=1))
-    assert said.startswith("0 papers with abstracts of four sentences or more, at least 100 are")
-    assert footnote("adapt", "--undo", *at).stdout == (
-        "the embedder is as it comes; it was not adapted\n"
-    )
-    assert json.loads(footnote("adapt", "--undo", "--json", *at).stdout) == {"undone": False}
-
-
-@pytest.mark.parametrize(
-    ("adapted", "code", "said"),
-    [
-        (0.75, 0, "adapted: mean reciprocal rank over 400 held-out sentences 0.750, 0.500 before"),
-        (0.5, 1, "not adapted, for it is not better: mean reciprocal rank over 400"),
-    ],
-)
-def test_adapt_says_how_the_trial_went(
-    footnote: Run, monkeypatch: pytest.MonkeyPatch, adapted: float, code: int, said: str
-):
-    trial = Trial(n_sentences=400, plain=0.5, adapted=adapted, p=0.01)
-    monkeypatch.setattr("rag.adapt.adapt", lambda *_: trial)
-    assert footnote("adapt", expect=code).stdout.startswith(said)
-    assert json.loads(footnote("adapt", "--json", expect=code).stdout) == {
-        "adapted": code == 0,
-        "trial": {"n_sentences": 400, "plain": 0.5, "adapted": adapted, "p": 0.01},
-    }
-
-
-def test_an_interrupted_adapt_does_not_claim_to_go_on(
-    footnote: Run, monkeypatch: pytest.MonkeyPatch
-):
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("rag.adapt.adapt", interrupt)
-    assert one_line(footnote("adapt", expect=130)) == "interrupted; the index is as it was"
 
 
 def test_remove_takes_papers_by_id_or_title(footnote: Run, tmp_path: Path):
