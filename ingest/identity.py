@@ -10,10 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import combinations
+from math import inf
 from typing import NamedTuple
 
 from ingest.clean import clean_text
-from ingest.record import SourceRecord, paper_url
+from ingest.record import N_RANKS, SourceRecord, paper_url, source_rank
 from rag.catalogue import Catalogue, Part, Regrouping
 from rag.schema import Paper, Sighting, fingerprint, paper_id
 from rag.text import identity_key, sentence_spans, words
@@ -106,22 +107,17 @@ def with_own_id(paper: Paper) -> Paper:
     return paper.model_copy(update={"paper_id": f"title:{own}"})
 
 
-def merge(known: Paper, seen: Paper) -> Paper:
-    """One paper from two records of the same work, keeping the id of `known`."""
-    return merge_all([known, seen], known.paper_id)
-
-
 def merge_all(papers: Sequence[Paper], own_id: str) -> Paper:
-    """One paper from all records of one work; at least one.
+    """One paper from all records of one work, a paper each; at least one.
 
-    Of each field the best value stays, whichever came first: title and abstract of the newest
-    version that was not withdrawn (of several, the longest), a date that spells out its year, the
-    largest count, the longest list of authors. All sightings, titles and keys are kept.
+    Of each field the best value stays, whichever came first. Title, abstract and authors are of the
+    source that is believed most (`source_rank`); there, of the newest version that was not
+    withdrawn, of several the longest. Then a date that spells out its year, and the largest count.
+    All sightings, titles and keys are kept.
     """
     newest = max(papers, key=_abstract_rank)
     title = max(papers, key=_title_rank)
     dated = min(papers, key=lambda p: (p.date is None, p.date_inferred, str(p.date)))
-    last = max((p.version_number or 0 for p in papers), default=0)
     arxiv_id, doi = _first(p.arxiv_id for p in papers), _first(p.doi for p in papers)
     return Paper(
         paper_id=own_id,
@@ -137,13 +133,12 @@ def merge_all(papers: Sequence[Paper], own_id: str) -> Paper:
         organisation=_first(p.organisation for p in papers),
         upvotes=_largest(p.upvotes for p in papers),
         sightings=_union(p.sightings for p in papers),
-        authors=max((p.authors for p in papers), key=lambda names: (len(names), names)),
+        authors=max(papers, key=_authors_rank).authors,
         arxiv_id=arxiv_id,
         version_number=newest.version_number,
         doi=doi,
         url=paper_url(arxiv_id, doi) or _first(p.url for p in papers),
-        # A version that was withdrawn and then replaced is not withdrawn any more.
-        withdrawn=any(p.withdrawn and (p.version_number or last) >= last for p in papers),
+        withdrawn=_is_withdrawn(papers),
         notice=_first(p.notice for p in papers),
         cite_keys=tuple(sorted({key for p in papers for key in p.cite_keys})),
     )
@@ -403,20 +398,41 @@ def _as_parts(*papers: Paper) -> list[Part]:
 
 
 def _abstract_rank(paper: Paper) -> tuple[object, ...]:
-    # A withdrawal may replace the abstract by a note; the text that was cited is the one before.
-    return (not paper.withdrawn, *_version(paper), len(paper.abstract), paper.abstract)
+    return (*_text_rank(paper), len(paper.abstract), paper.abstract)
 
 
 def _title_rank(paper: Paper) -> tuple[object, ...]:
-    return (not paper.withdrawn, *_version(paper), len(paper.title), paper.title)
+    return (*_text_rank(paper), len(paper.title), paper.title)
 
 
-def _version(paper: Paper) -> tuple[int]:
-    return (paper.version_number or 0,)
+def _text_rank(paper: Paper) -> tuple[int, bool, int]:
+    # The source first: a version is what a record says of itself. Of one source's versions a
+    # withdrawn one may have a note for its abstract; the text that was cited is the one before.
+    return _source_rank(paper), not paper.withdrawn, paper.version_number or 0
+
+
+def _authors_rank(paper: Paper) -> tuple[object, ...]:
+    names = paper.authors
+    return (bool(names), _source_rank(paper), len(names), names)
+
+
+def _source_rank(paper: Paper) -> int:
+    return max(map(source_rank, paper.sightings), default=0)
+
+
+def _is_withdrawn(papers: Sequence[Paper]) -> bool:
+    """Return True unless a source that is believed as much has a version after each withdrawal."""
+    last = [0] * N_RANKS
+    for paper in papers:
+        for rank in range(_source_rank(paper) + 1):
+            last[rank] = max(last[rank], paper.version_number or 0)
+    withdrawn = (paper for paper in papers if paper.withdrawn)
+    return any((p.version_number or inf) >= last[_source_rank(p)] for p in withdrawn)
 
 
 def _union(several: Iterable[tuple[Sighting, ...]]) -> tuple[Sighting, ...]:
-    by_place = {(s.source, s.day or ""): s for sightings in several for s in sightings}
+    seen = sorted((s for sightings in several for s in sightings), key=source_rank)
+    by_place = {(s.source, s.day or ""): s for s in seen}
     return tuple(by_place[place] for place in sorted(by_place))
 
 

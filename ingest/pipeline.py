@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from ingest.identity import record_fingerprint, regroup, to_paper
 from ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRecord
@@ -160,7 +161,8 @@ class _Reader:
             locator = parse_locator(path)
             if locator:
                 for page in fetch_pages(locator, self._sources, self._cache, self._on_progress):
-                    yield from self._read_file(page.file, locator.shown)
+                    for record in self._read_file(page.file, locator.shown):
+                        yield _given_by(locator.service, record)
         except FetchError as error:
             kept = "what was fetched so far is kept; run the same command again"
             self._refuse(path, f"{error}; {kept}")
@@ -181,6 +183,11 @@ class _Reader:
     def _refuse(self, path: str, reason: str) -> None:
         refusal = Refusal(source=printable(path), record=None, reason=reason)
         self._tally.refused.append(refusal)
+
+
+def _given_by(service: Literal["arxiv", "hf"], record: SourceRecord) -> SourceRecord:
+    sighting = record.sighting.model_copy(update={"service": service})
+    return record.model_copy(update={"sighting": sighting})
 
 
 def _batches(records: Iterator[SourceRecord]) -> Iterator[list[SourceRecord]]:

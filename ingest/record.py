@@ -45,6 +45,18 @@ class Refusal(Record):
     reason: str
 
 
+_SERVICES = ("hf", "arxiv")
+N_RANKS = 1 + len(_SERVICES)
+
+
+def source_rank(sighting: Sighting) -> int:
+    """How much a source is believed: arXiv itself 2, HF Daily Papers 1, any file 0.
+
+    All files are alike: whoever wrote one could have written it in another format.
+    """
+    return _SERVICES.index(sighting.service) + 1 if sighting.service else 0
+
+
 def fault(record: SourceRecord) -> str | None:
     """Why a record cannot become a paper; None when it can."""
     title, abstract = record.title, record.abstract

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from ingest.fetch import Fetcher, Kind
 from ingest.record import parse_arxiv_id
@@ -33,8 +33,7 @@ _FORMS = "`arxiv:2309.06180`, `arxiv:cat:cs.DC 2025-01-01..2025-01-07`, `hf:2025
 class Locator(NamedTuple):
     """What to fetch from which service."""
 
-    service: str
-    """`arxiv` or `hf`."""
+    service: Literal["arxiv", "hf"]
     name: str
     """As it was written, with single spaces."""
     ids: tuple[str, ...] = ()
@@ -70,7 +69,8 @@ def parse_locator(text: str) -> Locator | None:
     match = _LOCATOR.fullmatch(text.strip())
     if not match:
         return None
-    service, asked = match.group(1).lower(), " ".join(match.group(2).split())
+    service = cast(Literal["arxiv", "hf"], match.group(1).lower())
+    asked = " ".join(match.group(2).split())
     name = f"{service}:{asked}"
     days = _DAYS.search(asked)
     first, last = _span(name, days) if days else (None, None)

@@ -1,22 +1,24 @@
 """Settings: plain data, read once, never a live object."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
-    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
+    YamlConfigSettingsSource,
 )
+from yaml import YAMLError
 
 from rag.errors import ConfigError
 
 DEFAULT_FILE = Path("config.yaml")
+_NUMBERS: tuple[object, ...] = (int, float, bool)
 
 
 class Section(BaseModel):
@@ -188,11 +190,51 @@ def load_config(file: Path | None = None, **overrides: object) -> Config:
 
     Raises:
         ConfigError: The file named is absent or not YAML, or a key is wrong; every wrong key is
-            listed, each by its dotted name.
+            listed, each by its dotted name. Or the file was merely found in the working folder,
+            and says what to load, to open or to speak to.
     """
-    file = file or _default_file()
-    written = _read(file) if file else {}
+    if named := file or _named_in_environment():
+        return _checked(named, _source(named), overrides)
+    if not DEFAULT_FILE.is_file():
+        return _checked(None, None, overrides)
+    source = _source(DEFAULT_FILE)
+    config = _checked(DEFAULT_FILE, source, overrides)
+    _refuse_what_only_a_named_file_may_say(_checked(DEFAULT_FILE, source, {}, environment=False))
+    return config
 
+
+def _named_in_environment() -> Path | None:
+    named = os.environ.get("FOOTNOTE_CONFIG")
+    return Path(named) if named else None
+
+
+def _source(file: Path) -> YamlConfigSettingsSource:
+    if not file.exists():
+        raise ConfigError(f"settings file {file} does not exist; name another with --config")
+    try:
+        source = YamlConfigSettingsSource(Config, file)
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"settings file {file} cannot be read: {reason}") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"settings file {file} holds no keys and values; write lines such as `index: FOLDER`"
+        ) from error
+    if isinstance(model := source.yaml_data.get("llm"), dict) and "api_key" in model:
+        raise ConfigError(
+            f"settings file {file} holds `llm.api_key`; "
+            "give the key in the environment, as FOOTNOTE_LLM__API_KEY"
+        )
+    return source
+
+
+def _checked(
+    file: Path | None,
+    source: YamlConfigSettingsSource | None,
+    overrides: dict[str, object],
+    *,
+    environment: bool = True,
+) -> Config:
     class Loaded(Config):
         @classmethod
         def settings_customise_sources(
@@ -203,7 +245,11 @@ def load_config(file: Path | None = None, **overrides: object) -> Config:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, InitSettingsSource(settings_cls, written)
+            return (
+                init_settings,
+                *([env_settings] if environment else []),
+                *([source] if source else []),
+            )
 
     try:
         return Loaded(**{k: v for k, v in overrides.items() if v is not None})  # pyright: ignore[reportArgumentType]
@@ -214,31 +260,26 @@ def load_config(file: Path | None = None, **overrides: object) -> Config:
         raise ConfigError(f"settings (environment): {error}") from error
 
 
-def _default_file() -> Path | None:
-    if named := os.environ.get("FOOTNOTE_CONFIG"):
-        return Path(named)
-    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+def _refuse_what_only_a_named_file_may_say(found: Config) -> None:
+    if names := [f"`{name}`" for name in _free_settings(found, Config.model_construct())]:
+        raise ConfigError(
+            f"settings file {DEFAULT_FILE}, which lies in this folder, sets {', '.join(names)}; "
+            "what is loaded, opened or spoken to is taken only from a file that you name: "
+            f"if you trust it, add --config {DEFAULT_FILE}"
+        )
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        data: object = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"settings file {file} does not exist; name another with --config"
-        ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"settings file {file} cannot be read: {reason}") from error
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise ConfigError(
-            f"settings file {file} holds a {type(data).__name__}, not keys and values"
-        )
-    if isinstance(model := data.get("llm"), dict) and "api_key" in model:
-        raise ConfigError(
-            f"settings file {file} holds `llm.api_key`; "
-            "give the key in the environment, as FOOTNOTE_LLM__API_KEY"
-        )
-    return {str(key): value for key, value in data.items()}
+def _free_settings(section: BaseModel, usual: BaseModel, prefix: str = "") -> Iterator[str]:
+    """The dotted names of settings, other than by default, that are no number and no fixed choice.
+
+    Only such a value can name a program, a file or an address, so that a setting which is added
+    later is in or out by its type.
+    """
+    for name, field in type(usual).model_fields.items():
+        value, default = getattr(section, name), getattr(usual, name)
+        if isinstance(default, BaseModel):
+            yield from _free_settings(value, default, f"{prefix}{name}.")
+        elif value != default and not (
+            field.annotation in _NUMBERS or get_origin(field.annotation) is Literal
+        ):
+            yield prefix + name

@@ -164,10 +164,11 @@ def _encode(
 
 def _by_import_path(name: str, arguments: dict[str, Any]) -> BaseEmbedding:
     module, _, class_name = name.partition(":")
-    made: object = getattr(import_module(module), class_name)(**arguments)
-    if not isinstance(made, BaseEmbedding):
+    named: object = getattr(import_module(module), class_name)
+    # Before the call: what is no embedding could do anything with its arguments.
+    if not (isinstance(named, type) and issubclass(named, BaseEmbedding)):
         raise TypeError(f"{class_name} is not a LlamaIndex embedding")
-    return made
+    return named(**arguments)
 
 
 def _sentence_transformer(name: str, *, max_tokens: int, dtype: str, batch: int) -> BaseEmbedding:

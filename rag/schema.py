@@ -8,6 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rag.text import Span, identity_key
 
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 Text = Annotated[str, Field(min_length=1)]
 Verdict = Literal["supported", "partly", "unsupported"]
 
@@ -27,6 +32,8 @@ class Sighting(Record):
     """Name of the file or feed, without the folders that lead to it."""
     day: str | None = None
     """Day of that page, `YYYY-MM-DD`, or `--MM-DD` where the page does not tell its year."""
+    service: Literal["arxiv", "hf"] | None = Field(default=None, exclude_if=_is_none)
+    """The service that gave it when it was asked; absent for a file, whatever the file says."""
 
 
 class Paper(Record):
@@ -105,10 +112,6 @@ class Citation(Record):
     start: int = Field(ge=0)
     end: int
     score: float = Field(ge=0, le=1)
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 class Sentence(Record):

@@ -247,9 +247,7 @@ def _open_to_read(folder: Path, place: str) -> CosineChroma:
 def _loaded(folder: Path, *, create: bool) -> Collection:
     # Chroma keeps one open system a path in this process, and what it has read of it.
     SharedSystemClient.clear_system_cache()
-    client = chromadb.PersistentClient(
-        path=str(folder), settings=Settings(anonymized_telemetry=False)
-    )
+    client = chromadb.PersistentClient(path=str(folder), settings=_settings())
     collection = _collection(client, _COLLECTION, create=create)
     _load(collection)
     return collection
@@ -308,10 +306,15 @@ def _connected(url: str) -> ClientAPI:
         host=parts.hostname or "",
         port=parts.port or (443 if secure else 80),
         ssl=secure,
-        settings=Settings(anonymized_telemetry=False),
+        settings=_settings(),
     )
     client._server._session.timeout = _SERVER_TIMEOUT_S  # pyright: ignore
     return client
+
+
+def _settings() -> Settings:
+    # Unless told otherwise it reads `.env` of the working folder, which can name classes to load.
+    return Settings(_env_file=None, anonymized_telemetry=False)  # pyright: ignore[reportCallIssue]
 
 
 def _collection(client: ClientAPI, name: str, *, create: bool) -> Collection:

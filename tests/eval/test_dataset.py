@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from eval.dataset import load_beir, load_questions
-from ingest.identity import merge, record_fingerprint, regroup, to_paper
+from ingest.identity import merge_all, record_fingerprint, regroup, to_paper
 from ingest.record import SourceRecord
 from rag.catalogue import Catalogue, Part
 from rag.errors import DatasetError
@@ -18,7 +18,8 @@ def paper(title: str) -> Paper:
     )
 
 
-ALPHA = merge(paper("M$^3$ViT: Alpha"), paper("M^3ViT: Alpha"))
+_ONE, _OTHER = paper("M$^3$ViT: Alpha"), paper("M^3ViT: Alpha")
+ALPHA = merge_all([_ONE, _OTHER], _ONE.paper_id)
 GOOD = {"id": "q1", "question": "what", "relevant": {"M^3ViT: alpha": 2}, "must_include": ["x"]}
 
 

@@ -19,9 +19,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from ingest.pipeline import ingest
 from ingest.services import Locator, fetch_pages, is_locator, parse_locator
 from ingest.sources import read_source
-from rag.config import Service, Sources
+from rag.build import open_index
+from rag.config import Service, Sources, load_config
 from rag.errors import FetchError, SourceError
 from tests.conftest import ROOT, footnote_command, started
 
@@ -139,6 +141,29 @@ def arxiv(asked: dict[str, str], _n: int) -> Reply:
         return Reply(body=feed([i for i in asked["id_list"].split(",") if i in ALL]))
     start, size = int(asked["start"]), int(asked["max_results"])
     return Reply(body=feed(ALL[start : start + size], len(ALL)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fetched_first", [True, False])
+def test_a_file_that_claims_a_later_version_does_not_replace_what_arxiv_gave(
+    serve: Serve, tmp_path: Path, fetched_first: bool
+):
+    evil = {
+        "arxiv_id": f"{ALL[1]}v9",
+        "title": TITLES[1],
+        "abstract": "Nothing of it is true, as this far longer text of nobody's asserts. " * 5,
+    }
+    # A name that looks like the service's makes it no service's.
+    (tmp_path / "arXiv").write_text(json.dumps(evil))
+    hashing = {"name": "tests.hashing:HashEmbedding"}
+    config = load_config(index=tmp_path / "index", embedder=hashing)
+    what = [f"arxiv:{ALL[1]}", tmp_path / "arXiv"]
+    sources = settings(serve(arxiv).url)
+    for path in what if fetched_first else reversed(what):
+        ingest([path], open_index(config, create=True), lambda *_: None, sources)
+    [paper] = open_index(config).catalogue.papers()
+    assert paper.abstract.startswith(f"Paper {ALL[1]} says one thing")
+    assert paper.version_number == 2
 
 
 def settings(url: str, **fields: object) -> Sources:

@@ -29,7 +29,7 @@ ALONE = "Introduction"
 
 
 def record(title: str, abstract: str = A1, *, source: str = "a", **fields: object) -> SourceRecord:
-    sighting = Sighting(source=source)
+    sighting = Sighting(source=source, service=fields.pop("service", None))  # pyright: ignore[reportArgumentType]
     return SourceRecord(title=title, abstract=abstract, sighting=sighting, **fields)  # pyright: ignore[reportArgumentType]
 
 
@@ -93,9 +93,10 @@ def test_two_known_papers_can_turn_out_to_be_one_and_both_ids_find_it(tmp_path: 
 
 texts = st.sampled_from([A1, A2, A3, A1[:120], A1 + A2, f"{A1}This version says more."])
 some_records = st.builds(
-    lambda title, abstract, arxiv_id, version, doi, author, key, source, withdrawn: record(
+    lambda title, abstract, arxiv_id, version, doi, author, key, source, withdrawn, service: record(
         title, abstract, arxiv_id=arxiv_id, version_number=version if arxiv_id else None, doi=doi,
         authors=(author,) if author else (), cite_key=key, source=source, withdrawn=withdrawn,
+        service=service,
     ),
     st.sampled_from([T1, T2, T3, T1.upper(), ALONE]),
     texts,
@@ -106,6 +107,7 @@ some_records = st.builds(
     st.sampled_from([None, "key1"]),
     st.sampled_from(["a", "b"]),
     st.booleans(),
+    st.sampled_from([None, None, "hf", "arxiv"]),
 )  # fmt: skip
 
 
