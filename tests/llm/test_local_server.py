@@ -126,15 +126,19 @@ def test_a_model_is_served_by_a_child(program: Path, monkeypatch: pytest.MonkeyP
 
 def test_it_lives_on_when_the_thread_that_asked_first_ends(program: Path):
     """The kernel sends its signal when the thread ends that started a child, not the process."""
-    models: list[Any] = []
-    path = str(program / "small.gguf")
-    thread = threading.Thread(target=lambda: models.append(load_model("llama.cpp", model=path)))
+    known: list[Any] = []
+
+    def load() -> None:
+        known.append(load_model("llama.cpp", model=str(program / "small.gguf")))
+        known.append(started(program)["pid"])
+
+    thread = threading.Thread(target=load)
     thread.start()
     thread.join()
-    pid = started(program)["pid"]
+    model, pid = known
     time.sleep(0.5)
     assert runs(pid)
-    assert said(models[0]) == "Hello."
+    assert said(model) == "Hello."
 
 
 def test_one_that_ended_is_started_again(program: Path):
@@ -202,7 +206,10 @@ def test_nothing_is_left_behind(
         pid = started(program)["pid"]
         end(parent)
         parent.wait(timeout=15)
-    assert is_gone_soon(pid)
+    gone = is_gone_soon(pid)
+    if not gone:
+        os.kill(pid, signal.SIGKILL)
+    assert gone
 
 
 def test_neither_program_nor_model_is_asked_for_what_is_not_here(program: Path):
