@@ -16,10 +16,11 @@ from rag.generate import Writer
 from rag.generation import FOLDER, Card
 from rag.index import Index
 from rag.live import LiveAssistant
-from rag.llm import Model, load_model
+from rag.llm.load import load_model
+from rag.llm.port import Model
+from rag.llm.prompts import load_prompts
 from rag.nli import load_nli
 from rag.processor import ready_for_questions
-from rag.prompts import load_prompts
 from rag.rerank import LateInteraction, LateSentences, Neighbours
 from rag.retrieve import (
     Fusion,
@@ -155,7 +156,6 @@ def load_writing_model(config: Config) -> Model | None:
         context_window=llm.context_window,
         max_tokens=llm.max_tokens,
         temperature=llm.temperature,
-        timeout_s=llm.timeout_s,
         arguments=llm.arguments,
     )
 

@@ -130,7 +130,7 @@ class LanguageModel(Section):
     """A GGUF file for llama.cpp, empty for the small one that comes with `footnote-papers[local]`;
     for the others the name their server knows."""
     base_url: str | None = None
-    """Address of the server's API."""
+    """Address of the server's API, such as http://127.0.0.1:8000/v1; Ollama's is known."""
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     """From the environment alone: FOOTNOTE_LLM__API_KEY."""
     context_window: int = Field(default=4096, ge=256)
@@ -145,9 +145,10 @@ class LanguageModel(Section):
     unsupported: Literal["drop", "strike"] = "drop"
     """What becomes of a sentence that no source supports."""
     arguments: dict[str, Any] = Field(default={}, repr=False)
-    """Passed on to the class of the model."""
+    """Options of llama.cpp's server, fields sent with each question to another one, or what a
+    class is made with."""
     prompts: dict[str, str] = {}
-    """Texts in place of those in `rag/prompts.py`, by their names there."""
+    """Texts in place of those in `rag/llm/prompts.py`, by their names there."""
 
 
 class Web(Section):

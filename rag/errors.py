@@ -89,6 +89,22 @@ class VerifierError(FootnoteError):
 class GenerationError(FootnoteError):
     """A language model gave no answer; the text goes on after its name: `was too slow`."""
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retryable: bool = False,
+        wait_s: float | None = None,
+    ):
+        super().__init__(message)
+        self.status = status
+        """Of its server's answer; None when there was none."""
+        self.retryable = retryable
+        """Whether the same call may succeed in a moment."""
+        self.wait_s = wait_s
+        """How long the server asks to wait; None when it does not say."""
+
 
 class IndexFolderError(FootnoteError):
     """The index folder cannot be used as it is."""

@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple
 
 from rag.cite import render_text, short_name
 from rag.errors import GenerationError
-from rag.llm import Model
+from rag.llm.port import Model
+from rag.llm.prompts import NO_ANSWER, Prompts, ask_about, ask_to_rewrite, load_prompts
+from rag.llm.talk import Reply
 from rag.markers import SentenceStream, take_markers
-from rag.prompts import NO_ANSWER, Prompts, ask_about, ask_to_rewrite, load_prompts
 from rag.schema import Answer, Citation, Paper, Sentence, Source, Writing
-from rag.talk import Reply
 from rag.text import identity_key, words
 from rag.verify import Support, Verifier
 
@@ -87,7 +87,6 @@ class Writer:
             quotes.question,
             papers[: max(self._papers, len(quotes.sources))],
             room=self.model.context_window - self._max_tokens,
-            count=self.model.count_tokens,
         )
         draft = _Draft(asked.papers)
         reply = Reply(
@@ -119,7 +118,7 @@ class Writer:
                         continue
                     if text.strip(" .!") == NO_ANSWER:
                         return None if draft.n_kept else "found no answer in the sources"
-                    claim = _Claim(*take_markers(self.model.redact(text), n_sources))
+                    claim = _Claim(*take_markers(text, n_sources))
                     if draft.repeats(claim.text):
                         if draft.n_repeats >= _REPEATS:
                             break
@@ -267,11 +266,11 @@ def standalone_with_model(model: Model, question: str, history: Sequence[str]) -
     messages = ask_to_rewrite(load_prompts({}), question, history[-_MAX_HISTORY:])
     reply = Reply(model, messages, timeout_s=_MAX_REWRITE_S, max_tokens=_MAX_REWRITE_TOKENS)
     try:
-        text = model.redact("".join(reply))
+        text = "".join(reply)
     except GenerationError:
         return None
     said = _THINKING.sub("", text).strip().strip("\"'“”*").strip()
-    if not reply.complete or said.count("?") != 1 or not said.endswith("?") or "\n" in said:
+    if said.count("?") != 1 or not said.endswith("?") or "\n" in said:
         return None
     # Names and figures come from the conversation, or they are the model's own.
     known = set(words(" ".join([question, *history])))

@@ -37,8 +37,8 @@ _SEARCHED = 400
 # What is kept of a chunk; its text is in the catalogue.
 _KEPT = ("paper_id", "version", "sentence")
 # Chunks a call, or fewer where a server takes fewer. Chroma in a folder takes 5,461 to write, but
-# smaller transactions are shorter waits for readers. Of 32,766 ids or more it finds none: "too many SQL
-# variables".
+# smaller transactions are shorter waits for readers. Of 32,766 ids or more it finds none: "too many
+# SQL variables".
 _BATCH = 1_000
 _GATE_TIMEOUT_S = 60
 _SERVER_TIMEOUT_S = 30.0

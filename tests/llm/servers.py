@@ -1,5 +1,6 @@
 """Servers of language models for the tests: llama.cpp's own, and one that commits every fault."""
 
+import gzip
 import json
 import os
 import socket
@@ -9,6 +10,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.error import URLError
@@ -69,6 +72,28 @@ class _Handler(BaseHTTPRequestHandler):
                     self._status(429, {"Retry-After": "1"})
                 case "429":
                     self._status(429, {"Retry-After": "600"})
+                case "429-date" if n == 1:
+                    later = datetime.now(UTC) + timedelta(seconds=2)
+                    self._status(429, {"Retry-After": format_datetime(later, usegmt=True)})
+                case "429-soon":
+                    self._status(429, {"Retry-After": "30"})
+                case "no-credit":
+                    self._refuse(429, code="insufficient_quota")
+                case "too-long":
+                    self._refuse(400, code="context_length_exceeded")
+                case "reasoning" if "max_tokens" in self.server.bodies[-1]:
+                    self._refuse(400, code="unsupported_parameter", param="max_tokens")
+                case "reasoning" if "temperature" in self.server.bodies[-1]:
+                    self._refuse(400, code="unsupported_value", param="temperature")
+                case "reset-once" if n == 1:
+                    self.close_connection = True
+                case "compressed":
+                    zipped = {"Content-Encoding": "gzip"}
+                    self._body(
+                        gzip.compress(b"data: " * 1_000_000), "text/event-stream", 200, zipped
+                    )
+                case "long-error":
+                    self._body(b"x" * 50_000_000, "text/plain", 400)
                 case "redirect":
                     self._status(307, {"Location": self.server.url("good")})
                 case "html":
@@ -110,23 +135,22 @@ class _Handler(BaseHTTPRequestHandler):
                 for word in f"{self.server.text} It goes on and on.".split(" "):
                     self._say(f"{word} ")
                     time.sleep(30 if fault == "drip" else 0.4)
-            case "ollama" | "ollama-cut":
-                for word in self.server.text.split(" "):
-                    said = {"role": "assistant", "content": f"{word} "}
-                    self._chunk(json.dumps({"message": said, "done": False}).encode() + b"\n")
-                    if fault == "ollama-cut" and word == "on":
-                        return self._chunk(b"")
-                end = {"message": {"role": "assistant", "content": ""}, "done": True}
-                self._chunk(json.dumps(end | {"done_reason": "stop"}).encode() + b"\n")
-                return self._chunk(b"")
             case "endless":
                 for n in range(100_000):
                     self._say(f"Word{n} is said about thing{n * 7}. ")
             case "one-line":
                 while True:
                     self._chunk(b"data: " + b"x" * 1_000_000)
-            case "says-key":
-                self._say(f"{GOOD} The key is {KEY}.")
+            case "only-thinks":
+                self._say("", finish="length")
+                return self._chunk(b"")
+            case "other-lines":  # characters that end a line for some, raw in JSON as they may be
+                self._chunk(
+                    'data: {"choices": [{"delta": {"content": "a\u2028b\x85c\x7f"}}]}\r\n\r\n'
+                    'data:{"choices": [{"delta": {}, "finish_reason": "stop"}]}\r\n\r\n'
+                    "data: [DONE]\r\n\r\n".encode()
+                )
+                return self._chunk(b"")
             case _:
                 for piece in _SAID.get(fault, self.server.text).split(" "):
                     self._say(f"{piece} ")
@@ -146,6 +170,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _status(self, status: int, headers: dict[str, str] | None = None) -> None:
         error = {"error": {"message": f"status {status}: the key was {KEY}", "code": status}}
         self._body(json.dumps(error).encode(), "application/json", status, headers)
+
+    def _refuse(self, status: int, **said: str) -> None:
+        error = {"error": {"message": "it is not so", **said}}
+        self._body(json.dumps(error).encode(), "application/json", status)
 
     def _body(
         self, body: bytes, kind: str, status: int = 200, headers: dict[str, str] | None = None

@@ -16,9 +16,6 @@ from tests.browser.test_chat import CHROMIUM, FLAGS, sync_api
 from tests.conftest import footnote_command, started
 from tests.llm.servers import KEY, Faults, fault_server
 
-pytest.importorskip(
-    "llama_index.llms.openai_like", reason="footnote-papers[hosted] is not installed"
-)
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 QUESTION = "What throughput improvement does NanoFlow achieve?"

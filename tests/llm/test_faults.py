@@ -15,17 +15,14 @@ from rag.answer import Draft, Evidence
 from rag.cite import cite
 from rag.generate import Status, Writer, problem_of, standalone_with_model
 from rag.lexical import LexicalIndex
-from rag.llm import load_model
-from rag.prompts import Prompts, estimate_tokens
+from rag.llm.load import load_model
+from rag.llm.prompts import Prompts, estimate_tokens
 from rag.question import Kind
 from rag.schema import Answer, Sentence, Sighting
 from rag.verify import Verifier
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
 from ui.render import answer_html, draft_html, writing_note
 
-pytest.importorskip(
-    "llama_index.llms.openai_like", reason="footnote-papers[hosted] is not installed"
-)
 pytestmark = [
     pytest.mark.slow,
     # A server's thread and a model's, ended in the middle of a read.
@@ -87,13 +84,13 @@ def writer(
     max_tokens: int = 100,
     context_window: int = 4096,
     unsupported: Literal["drop", "strike"] = "drop",
+    key: str = KEY,
 ) -> Writer:
     model = load_model(
         backend,
         model="small",
         base_url=url,
-        api_key=SecretStr(KEY),
-        timeout_s=timeout_s,
+        api_key=SecretStr(key),
         max_tokens=max_tokens,
         context_window=context_window,
     )
@@ -117,7 +114,7 @@ def told(verifier: Verifier, url: str, **options: Any) -> Told:
     for citation in (c for s in answer.sentences for c in s.citations):
         paper = {p.paper_id: p for p in (ALPHA, BRAVO)}[citation.paper_id]
         assert paper.abstract[citation.start : citation.end] == citation.quote
-    assert KEY not in repr(events)
+    assert options.get("key") or KEY not in repr(events)
     return Told(
         [e.text for e in events if isinstance(e, Status)],
         [e for e in events if isinstance(e, Sentence)],
@@ -154,13 +151,14 @@ def test_a_good_answer_is_told_sentence_by_sentence(server: Faults, verifier: Ve
         pytest.param("429", 1, "is asked too often (429)", id="429-for-ten-minutes"),
         pytest.param("500", 3, "failed (500)", id="500"),
         pytest.param("redirect", 1, "answered with status 307", id="redirect"),
-        pytest.param("html", 1, "gave an empty answer", id="html"),
+        pytest.param("html", 1, "sent what is no answer", id="html"),
         pytest.param("cut", 1, "was cut off in the middle", id="cut"),
         pytest.param("unfinished", 1, "was cut off in the middle", id="unfinished"),
         pytest.param("malformed", 1, "sent what is no answer", id="malformed"),
         pytest.param("one-line", 1, "sent what is no answer", id="a-line-without-end"),
-        pytest.param("error-event", 1, "failed in the middle", id="error-event"),
+        pytest.param("error-event", 3, "failed in the middle", id="error-event"),
         pytest.param("empty", 1, "gave an empty answer", id="empty"),
+        pytest.param("only-thinks", 1, "came to the end of its `llm.max_tokens`", id="only-thinks"),
         pytest.param("language", 1, "wrote what the sources do not say", id="wrong-language"),
         pytest.param("off-topic", 1, "wrote what the sources do not say", id="ignores-the-prompt"),
         pytest.param("counts", 1, "wrote what the sources do not say", id="only-counts"),
@@ -209,39 +207,11 @@ def test_what_passes_is_tried_again(server: Faults, verifier: Verifier, fault: s
     ids=["refused", "no-such-host"],
 )
 def test_a_server_that_is_not_there(verifier: Verifier, backend: str, host: str, note: str):
-    if backend == "ollama":
-        pytest.importorskip(
-            "llama_index.llms.ollama", reason="footnote-papers[ollama] is not installed"
-        )
     done = told(verifier, f"http://{host}:{free_port()}/v1", backend=backend)
     LOG.info("%s: %.2f s: %s", done.answer.mode, done.seconds, done.note)
     assert done.answer.mode == "quote"
-    if host == "127.0.0.1" or backend != "ollama":  # ollama's client tells no name from no server
-        assert note in done.note
-    assert done.seconds < 15
-
-
-@pytest.mark.parametrize(
-    ("fault", "note"),
-    [
-        ("ollama", "Written by small, checked sentence by sentence."),
-        ("ollama-cut", "was cut off in the middle"),
-        ("404", "is not known at"),
-        ("500", "failed (500)"),
-        ("malformed", "sent what is no answer"),
-        ("hang", "did not answer in time"),
-    ],
-)
-def test_ollama(server: Faults, verifier: Verifier, fault: str, note: str):
-    pytest.importorskip(
-        "llama_index.llms.ollama", reason="footnote-papers[ollama] is not installed"
-    )
-    done = told(verifier, server.url(fault), backend="ollama", timeout_s=4)
     assert note in done.note
-    assert done.seconds < 12
-    assert server.authorizations[-1] == f"Bearer {KEY}"
-    options = server.bodies[-1]["options"]
-    assert options == {"temperature": 0.0, "num_ctx": 4096, "num_predict": 100}
+    assert done.seconds < 15
 
 
 def test_a_stream_cut_after_whole_sentences_keeps_those(server: Faults, verifier: Verifier):
@@ -327,7 +297,7 @@ def test_no_proxy_leads_to_this_machine(
     assert told(verifier, server.url("good")).answer.mode == "llm"
 
 
-@pytest.mark.parametrize("fault", ["400", "401", "500", "error-event", "says-key", "malformed"])
+@pytest.mark.parametrize("fault", ["400", "401", "500", "error-event", "malformed"])
 def test_the_key_appears_nowhere(
     server: Faults,
     verifier: Verifier,
@@ -339,26 +309,32 @@ def test_the_key_appears_nowhere(
     written = writer(verifier, server.url(fault), unsupported="strike")
     events = list(written.write(QUOTES, [ALPHA]))
     problem = problem_of(written.model, timeout_s=9)
-    shown = [repr(events), str(problem), repr(written.model), repr(written.model.llm), caplog.text]
-    shown += [str(written.model.llm.to_dict()), *capfd.readouterr(), repr(vars(written))]
+    shown = [repr(events), str(problem), repr(written.model), caplog.text]
+    shown += [*capfd.readouterr(), repr(vars(written)), repr(vars(written.model))]
     shown += [answer_html(e) for e in events if isinstance(e, Answer)]
     assert [s for s in shown if KEY in s] == []
-    if fault == "says-key":
-        assert "[key]" in repr(events)
 
 
 def test_the_traceback_of_a_fault_holds_no_key(server: Faults, verifier: Verifier):
     import traceback
 
     from rag.errors import GenerationError
-    from rag.prompts import ask_to_rewrite
-    from rag.talk import Reply
+    from rag.llm.prompts import ask_to_rewrite
+    from rag.llm.talk import Reply
 
     model = writer(verifier, server.url("401")).model
     reply = Reply(model, ask_to_rewrite(Prompts(), "And?", ["What?"]), timeout_s=9, max_tokens=9)
     with pytest.raises(GenerationError) as caught:
         list(reply)
     assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_short_key_garbles_no_answer(server: Faults, verifier: Verifier):
+    """With the dummy key that a local server is given, readers saw `2.5[key] faster`."""
+    done = told(verifier, server.url("good"), key="a")
+    assert done.sentences[0].text == "Alpha keeps blocks on disk."
+    refused = told(verifier, server.url("400"), key="a")
+    assert "status 400: the key was" in refused.note
 
 
 def test_doctor_names_what_is_wrong(server: Faults, verifier: Verifier):

@@ -1,4 +1,4 @@
-"""A real model in llama.cpp, in this process and behind its server, from question to cited answer."""
+"""A real model in llama.cpp, as a child and as a server of its own, from question to cited answer."""
 
 import json
 import sys
@@ -8,24 +8,21 @@ from pathlib import Path
 
 import pytest
 import yaml
-from llama_index.core.llms import ChatMessage
 from pydantic import SecretStr
 
 from rag.build import open_assistant
 from rag.config import Config, load_config
+from rag.errors import GenerationError
 from rag.generate import Status
-from rag.llm import load_model
+from rag.llm.load import load_model
+from rag.llm.local_server import bundled_model
+from rag.llm.port import Message
+from rag.llm.talk import Reply
 from rag.schema import Answer, Paper, Sentence
-from rag.talk import Reply
 from tests.llm.servers import KEY, free_port, llama_server
 from ui import cli
 
 pytest.importorskip("llama_cpp", reason="footnote-papers[local] is not installed")
-pytest.importorskip(
-    "llama_index.llms.openai_like", reason="footnote-papers[local] is not installed"
-)
-from rag.llamacpp import LlamaCppChat, bundled_model
-
 GGUF = bundled_model()
 pytestmark = [
     pytest.mark.slow,
@@ -34,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 QUESTION = "What throughput improvement does NanoFlow achieve?"
-HELLO = [ChatMessage(role="user", content="Say in one sentence what a cache is.")]
+HELLO = [Message("user", "Say in one sentence what a cache is.")]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +55,7 @@ def settings(sample_config: Config, tmp_path: Path) -> Callable[..., Path]:
 
 def hosted(url: str) -> dict[str, object]:
     # Its server would else press a model this small to vary its words, and it then invents some.
-    plain = {"additional_kwargs": {"extra_body": {"repeat_penalty": 1.0}}}
+    plain = {"repeat_penalty": 1.0}
     return {
         "backend": "openai-compatible",
         "model": "small",
@@ -67,29 +64,41 @@ def hosted(url: str) -> dict[str, object]:
     }
 
 
-def test_a_gguf_file_in_this_process_is_asked_through_its_chat_template():
+def test_a_gguf_file_is_asked_through_its_chat_template():
     model = load_model("llama.cpp", max_tokens=60)
-    assert isinstance(model.llm, LlamaCppChat)
     reply = Reply(model, HELLO, timeout_s=60, max_tokens=60)
     pieces = [piece for piece in reply if piece]
     assert len(pieces) > 5
     assert "cache" in "".join(pieces).lower()
+    assert reply.complete
     assert reply.first_token_s
     assert reply.tokens_per_s
-    assert model.count_tokens("A cache of blocks.") < len("A cache of blocks.") / 2
-    assert model.llm.complete("Say hello.").text.strip()
-    assert model.llm.chat(HELLO).message.content
 
 
 def test_it_stops_when_it_is_told_to():
     model = load_model("llama.cpp", max_tokens=3000)
-    asked = [ChatMessage(role="user", content="Write a very long story about a river.")]
+    asked = [Message("user", "Write a very long story about a river.")]
     with closing(iter(Reply(model, asked, timeout_s=60, max_tokens=3000))) as pieces:
         next(piece for piece in pieces if piece)
     # It is free for the next question at once.
     again = Reply(model, HELLO, timeout_s=20, max_tokens=3)
     assert any(list(again))
     assert not again.complete
+
+
+def test_a_file_that_llama_cpp_cannot_read(tmp_path: Path):
+    bad = tmp_path / "bad.gguf"
+    bad.write_bytes(b"GGUF but not really")
+    model = load_model("llama.cpp", model=str(bad))
+    with pytest.raises(GenerationError, match=r"could not be started: .*exit 1"):
+        list(Reply(model, HELLO, timeout_s=60, max_tokens=3))
+
+
+def test_more_than_it_reads_at_once_is_told():
+    model = load_model("llama.cpp", context_window=256)
+    with pytest.raises(GenerationError, match=r"lower `llm\.context_window`") as caught:
+        list(Reply(model, [Message("user", "word " * 400)], timeout_s=60, max_tokens=3))
+    assert caught.value.status == 400
 
 
 def test_the_server_streams(server: str):

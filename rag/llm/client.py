@@ -1,0 +1,417 @@
+"""One client for all that speaks OpenAI's chat protocol: services, vLLM, Ollama, llama.cpp."""
+
+import asyncio
+import json
+import socket
+import ssl
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from ipaddress import ip_address
+from threading import Thread
+from typing import Any, NamedTuple
+
+import httpx
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from rag.errors import GenerationError
+from rag.llm.port import End, Message, Put, without_key
+
+_ATTEMPTS = 3
+_FIRST_WAIT_S = 0.5
+_RETRYABLE = frozenset([408, 425, 429])
+# Longer than any answer; a line that never ends would fill the memory.
+_MAX_ANSWER_BYTES = 8_000_000
+# An explanation is shorter; it is shown in part anyway.
+_MAX_ERROR_BYTES = 64_000
+# As OpenAI, llama_cpp.server and llama-server call it.
+_TOO_LONG = frozenset(["context_length_exceeded", "exceed_context_size_error"])
+_NO_CREDIT = "insufficient_quota"
+
+
+class Server(NamedTuple):
+    """Where to ask, and with which key."""
+
+    url: str
+    key: SecretStr | None
+
+
+class ServedModel:
+    """A model behind an address, asked over HTTP."""
+
+    def __init__(
+        self,
+        name: str,
+        server: Callable[[], Awaitable[Server]],
+        *,
+        context_window: int,
+        max_tokens: int,
+        temperature: float,
+        arguments: Mapping[str, Any],
+    ):
+        """Prepare; nothing is asked yet.
+
+        Args:
+            name: What the server calls the model.
+            server: Finds the server, or raises GenerationError; awaited for each call.
+            context_window: Tokens that the model reads at once.
+            max_tokens: Tokens of an answer at most.
+            temperature: 0 for the same answer each time.
+            arguments: Sent along with each question; null takes a field out.
+        """
+        self.name = name
+        self.context_window = context_window
+        self._server = server
+        fields = {"max_tokens": max_tokens, "temperature": temperature} | dict(arguments)
+        self._fields = {field: value for field, value in fields.items() if value is not None}
+
+    def begin(
+        self, messages: Sequence[Message], put: Put, *, deadline: float
+    ) -> Callable[[], None]:
+        """Begin to answer in the background; see `Model`."""
+        return _in_background(self._answer(messages, put, deadline), put)
+
+    async def _answer(self, messages: Sequence[Message], put: Put, deadline: float) -> End:
+        server = await self._server()
+        async with self._client(server) as client:
+            for attempt in range(_ATTEMPTS):
+                exchange = _Exchange(server, put)
+                try:
+                    return await exchange.run(client, self._body(messages))
+                except GenerationError as error:
+                    last = attempt + 1 == _ATTEMPTS
+                    adapted = self._adapt(exchange.refused)
+                    wait_s = 0.0 if adapted else _wait_s(error, attempt)
+                    if last or not (adapted or error.retryable):
+                        raise
+                    if time.monotonic() + wait_s >= deadline:
+                        raise
+                await asyncio.sleep(wait_s)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _client(self, server: Server) -> httpx.AsyncClient:
+        try:
+            return httpx.AsyncClient(
+                base_url=server.url,
+                auth=_Key(server.key) if server.key else None,
+                timeout=None,  # noqa: S113  # whoever listens stops it at the deadline
+                trust_env=not _is_loopback(server.url),  # no proxy leads to this machine itself
+                follow_redirects=False,  # one would carry the key to wherever it points
+                # A compressed answer may be a thousand times its size.
+                headers={"Accept-Encoding": "identity"},
+                verify=self._trusted,
+            )
+        except (ImportError, ValueError):
+            raise GenerationError(
+                "could not be reached: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names no proxy that "
+                "can be used"
+            ) from None
+
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        """Made once: it takes longer than all else about a client."""
+        return httpx.create_ssl_context()
+
+    def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
+        said = [message._asdict() for message in messages]
+        return {"model": self.name, "messages": said, "stream": True} | self._fields
+
+    def _adapt(self, refused: str | None) -> bool:
+        """Do without a field that the server refuses by its name; whether that can help."""
+        # OpenAI's reasoning models know the one by another name, and the other not at all.
+        if refused not in ("max_tokens", "temperature"):
+            return False
+        value = self._fields.pop(refused, None)
+        if refused == "max_tokens" and value is not None:
+            self._fields["max_completion_tokens"] = value
+        return value is not None
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, server: Server, put: Put):
+        self._server = server
+        self._put = put
+        self._has_said = False
+        self.refused: str | None = None
+        """The field of the request that the server does not take."""
+
+    async def run(self, client: httpx.AsyncClient, body: Mapping[str, Any]) -> End:
+        """Ask, and pass on the text as it comes.
+
+        Raises:
+            GenerationError: There is no answer, or not a whole one.
+        """
+        try:
+            async with client.stream("POST", "chat/completions", json=body) as response:
+                if not response.is_success:
+                    raise await self._explained(response)
+                return await self._read(response)
+        except httpx.HTTPError as error:
+            failure = self._unreached(error)
+        except httpx.InvalidURL:
+            failure = self._no_answer()
+        # Outside of the handlers: what httpx raises holds the request, and with it the key.
+        raise failure
+
+    async def _read(self, response: httpx.Response) -> End:
+        """Pass on the text of a stream."""
+        ending, n_events = None, 0
+        async for data in _events(response, _MAX_ANSWER_BYTES):
+            n_events += 1
+            if data == b"[DONE]":
+                break
+            event = self._parsed(data)
+            if event.error is not None:
+                status = _Refusal.of(event.error).status
+                raise GenerationError(
+                    "failed in the middle of its answer",
+                    status=status,
+                    retryable=not self._has_said and (status or 0) >= 500,
+                )
+            for choice in event.choices[:1]:
+                if text := choice.delta.content:
+                    self._has_said = True
+                    self._put(text)
+                ending = choice.finish_reason or ending
+        if not n_events:
+            raise self._no_answer()
+        if ending is None:
+            raise self._cut_off()
+        if not self._has_said and ending == "length":
+            raise GenerationError("came to the end of its `llm.max_tokens` before it said a word")
+        return End(complete=ending == "stop")
+
+    def _parsed(self, data: bytes) -> "_Event":
+        try:
+            return _Event.model_validate_json(data)
+        except ValidationError:
+            pass
+        raise self._no_answer()
+
+    async def _explained(self, response: httpx.Response) -> GenerationError:
+        """Say what a status means."""
+        status = response.status_code
+        body = b""
+        with suppress(httpx.HTTPError):  # the status says enough
+            async for piece in _bounded(response, _MAX_ERROR_BYTES):
+                body += piece
+        said = _Refusal.read(body)
+        self.refused = said.field if status == 400 else None
+        wait_s = _retry_after(response.headers.get("retry-after"))
+        passing = status in _RETRYABLE or status >= 500
+        if status == 429 and said.code == _NO_CREDIT:
+            passing = False
+        return GenerationError(
+            self._meaning(status, said), status=status, retryable=passing, wait_s=wait_s
+        )
+
+    def _meaning(self, status: int, said: "_Refusal") -> str:
+        if status in (401, 403):
+            return f"refused the key ({status}); check FOOTNOTE_LLM__API_KEY"
+        if status == 404:
+            at = self._server.url
+            return f"is not known at {at} (404); check `llm.model` and `llm.base_url`"
+        if status == 429:
+            if said.code == _NO_CREDIT:
+                return "is not paid for any more (429)"
+            return "is asked too often (429)"
+        if status >= 500:
+            return f"failed ({status})"
+        if said.code in _TOO_LONG:
+            return f"reads less at once than it was sent ({status}); lower `llm.context_window`"
+        if status in (400, 413, 422):
+            why = without_key(said.message, self._server.key) or "it does not say why"
+            return f"refused the question ({status}): {why}"
+        return f"answered with status {status}; check `llm.base_url`"
+
+    def _unreached(self, error: httpx.HTTPError) -> GenerationError:
+        """Say why no answer came, or no whole one."""
+        causes, at = list(_causes(error)), self._server.url
+        for cause in causes:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                why = cause.verify_message
+                return GenerationError(f"could not be reached: the certificate of {at}: {why}")
+            if isinstance(cause, ssl.SSLError):
+                return GenerationError(f"could not be reached: {at} speaks no TLS, or another one")
+            if isinstance(cause, socket.gaierror):
+                return GenerationError(
+                    f"was not found: the host of {at} is unknown",
+                    retryable=cause.errno == socket.EAI_AGAIN,
+                )
+        if isinstance(error, httpx.ProxyError):
+            return GenerationError(f"could not be reached: the proxy to {at} does not let it pass")
+        if isinstance(error, httpx.ConnectError):
+            return GenerationError(f"could not be reached: nothing answers at {at}", retryable=True)
+        if isinstance(error, httpx.DecodingError):
+            return self._no_answer()
+        return self._cut_off()
+
+    def _no_answer(self) -> GenerationError:
+        return GenerationError(
+            f"sent what is no answer; is {self._server.url} the address of its API?"
+        )
+
+    def _cut_off(self) -> GenerationError:
+        return GenerationError(
+            "was cut off in the middle of its answer", retryable=not self._has_said
+        )
+
+
+class _Delta(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    delta: _Delta = _Delta()
+    finish_reason: str | None = None
+
+
+class _Event(BaseModel):
+    """A piece of a stream; of its many fields those that matter here."""
+
+    choices: list[_Choice] = []
+    error: Any = None
+
+
+class _Refusal(NamedTuple):
+    """What a server says that it does not do, in one of the forms in use."""
+
+    message: str = ""
+    code: str | None = None
+    field: str | None = None
+    status: int | None = None
+
+    @classmethod
+    def read(cls, body: bytes) -> "_Refusal":
+        """From the body of an answer, JSON or not."""
+        try:
+            said: object = json.loads(body)
+        except ValueError:
+            return cls(body.decode(errors="replace"))
+        if not isinstance(said, dict):
+            return cls(str(said))
+        return cls.of(said.get("error") or said.get("detail") or said.get("message") or "")
+
+    @classmethod
+    def of(cls, error: object) -> "_Refusal":
+        """From `error` of an answer, an object or a text."""
+        if not isinstance(error, dict):
+            return cls(str(error))
+        named = {name: error.get(name) for name in ("message", "code", "type", "param")}
+        code = next((c for c in (named["code"], named["type"]) if isinstance(c, str)), None)
+        status = named["code"] if isinstance(named["code"], int) else None
+        field = named["param"] if isinstance(named["param"], str) else None
+        return cls(str(named["message"] or ""), code, field, status)
+
+
+class _Key(httpx.Auth):
+    """Puts the key into a request at the last moment, so that nothing else holds it."""
+
+    def __init__(self, key: SecretStr):
+        self._key = key
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        request.headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
+        yield request
+
+
+async def _events(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
+    """The data of server-sent events; each is one line here, as all these servers send it."""
+    # Not httpx's own lines: they also end at characters that may stand in an answer.
+    line = bytearray()
+    async for piece in _bounded(response, max_bytes):
+        first, *others = piece.split(b"\n")
+        line += first
+        for other in others:
+            if line.startswith(b"data:"):
+                yield bytes(line[5:].strip())
+            line = bytearray(other)
+    if line.startswith(b"data:"):
+        yield bytes(line[5:].strip())
+
+
+async def _bounded(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise httpx.DecodingError("compressed, which was not asked for")
+    n_bytes = 0
+    async for piece in response.aiter_raw():
+        yield piece
+        n_bytes += len(piece)
+        if n_bytes > max_bytes:
+            raise httpx.DecodingError("too long for an answer")
+
+
+def _in_background(work: Coroutine[Any, Any, End], put: Put) -> Callable[[], None]:
+    """Work in a thread that can be stopped at any moment, even while it waits for a connection."""
+    loop = asyncio.new_event_loop()
+
+    async def told() -> None:
+        try:
+            put(await work)
+        except Exception as error:  # whatever it is, someone waits for it
+            put(error)
+
+    task = loop.create_task(told())
+
+    def run() -> None:
+        try:
+            with suppress(asyncio.CancelledError):
+                loop.run_until_complete(task)
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()
+
+    def stop() -> None:
+        with suppress(RuntimeError):  # it has ended
+            loop.call_soon_threadsafe(task.cancel)
+
+    Thread(target=run, name="model", daemon=True).start()
+    return stop
+
+
+def _wait_s(error: GenerationError, attempt: int) -> float:
+    return error.wait_s if error.wait_s is not None else _FIRST_WAIT_S * 2**attempt
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds that the header asks to wait, given as a number or as a date."""
+    value = (value or "").strip()
+    with suppress(ValueError, OverflowError):
+        if value[:1].isdigit():
+            return min(float(value), 1e9)
+        moment = parsedate_to_datetime(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_loopback(url: str) -> bool:
+    host = httpx.URL(url).host
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

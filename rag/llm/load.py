@@ -1,0 +1,120 @@
+"""Settings to a language model: a service, Ollama, llama.cpp, any LlamaIndex LLM."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from rag.errors import ConfigError
+from rag.llm.client import ServedModel, Server
+from rag.llm.local_server import LocalServer
+from rag.llm.port import Model
+
+_OLLAMA = "http://127.0.0.1:11434/v1"
+# What each question says already.
+_OURS = frozenset(["model", "messages", "stream"])
+
+
+def load_model(
+    backend: str,
+    *,
+    model: str = "",
+    base_url: str | None = None,
+    api_key: SecretStr | None = None,
+    context_window: int = 4096,
+    max_tokens: int = 400,
+    temperature: float = 0.0,
+    arguments: Mapping[str, Any] | None = None,
+) -> Model:
+    """Load the model that a setting names; no server is asked anything yet.
+
+    Args:
+        backend: `llama.cpp`, `openai-compatible`, `ollama`, or `package.module:Class`.
+        model: A GGUF file for llama.cpp (empty for the bundled one), else the model's name.
+        base_url: Where the server is.
+        api_key: Sent to the server, and to nothing else.
+        context_window: Tokens that the model reads at once.
+        max_tokens: Tokens of an answer at most.
+        temperature: 0 for the same answer each time.
+        arguments: Options of llama.cpp's server, fields of each question to another one, or what
+            a class is made with.
+
+    Raises:
+        ConfigError: Something is missing or wrong; the message says what to install or to set.
+    """
+    more = dict(arguments or {})
+    key = _checked_key(api_key)
+    bounds: dict[str, Any] = {
+        "context_window": context_window,
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+    }
+    if backend == "llama.cpp":
+        child = LocalServer(model, context_window=context_window, options=more)
+        child.begin()
+        # Else llama_cpp.server presses a small model to vary its words, and it invents some.
+        return ServedModel(child.name, child.ready, arguments={"repeat_penalty": 1.0}, **bounds)
+    if backend in ("openai-compatible", "ollama"):
+        server = Server(_checked_url(base_url or (_OLLAMA if backend == "ollama" else "")), key)
+
+        async def known() -> Server:
+            return server
+
+        name = _named(model, backend)
+        return ServedModel(name, known, arguments=_checked_fields(more), **bounds)
+    if ":" in backend:
+        # LlamaIndex takes a while to import, and nothing else here needs it.
+        from rag.llm.foreign import load_foreign
+
+        return load_foreign(backend, model, key=key, context_window=context_window, arguments=more)
+    raise ConfigError(
+        f"`llm.backend`: {backend!r} is none; take none, llama.cpp, openai-compatible, "
+        "ollama or package.module:Class"
+    )
+
+
+def _named(model: str, backend: str) -> str:
+    if model:
+        return model
+    raise ConfigError(f"`llm.model` names no model; {backend} needs its name")
+
+
+def _checked_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    if ours := sorted(_OURS & set(fields)):
+        raise ConfigError(f"`llm.arguments.{ours[0]}` is sent anyway; leave it out")
+    try:
+        json.dumps(fields, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"`llm.arguments` cannot be sent as JSON: {error}") from error
+    return fields
+
+
+def _checked_url(url: str) -> str:
+    if not url:
+        raise ConfigError(
+            "`llm.base_url` is missing; openai-compatible needs it, such as "
+            "http://127.0.0.1:8000/v1"
+        )
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ConfigError(f"`llm.base_url` is no address: {error}") from None
+    if parts.userinfo or parts.query or parts.fragment:
+        raise ConfigError(
+            "`llm.base_url` holds a password or a query; give a key as FOOTNOTE_LLM__API_KEY"
+        )
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise ConfigError(
+            f"`llm.base_url`: {url!r} is no address; it begins with http:// or https://"
+        )
+    return url.rstrip("/")
+
+
+def _checked_key(key: SecretStr | None) -> SecretStr | None:
+    """The key without space around it; what no header can carry would come back in an error."""
+    bare = key.get_secret_value().strip() if key else ""
+    if not all("!" <= character <= "~" for character in bare):
+        raise ConfigError("FOOTNOTE_LLM__API_KEY holds characters that no key has; set it again")
+    return SecretStr(bare) if bare else None

@@ -1,0 +1,74 @@
+"""One call of a language model that ends in time, whatever the model or its server does."""
+
+import queue
+import time
+from collections.abc import Generator, Sequence
+
+from rag.errors import GenerationError
+from rag.llm.port import End, Message, Model, Said
+
+_TICK_S = 1.0
+# A token is hardly longer; servers may send several at once.
+_CHARS_A_TOKEN = 16
+
+
+class Reply:
+    """What the model says, piece by piece; iterate once, and close it to stop the model."""
+
+    def __init__(
+        self, model: Model, messages: Sequence[Message], *, timeout_s: float, max_tokens: int
+    ):
+        self._model = model
+        self._messages = list(messages)
+        self._begun = time.monotonic()
+        self._deadline = self._begun + timeout_s
+        self._max_tokens = max_tokens
+        self.first_token_s: float | None = None
+        self.n_tokens = 0
+        self.complete = False
+        """Whether the model is known to have come to its own end."""
+        self._last_s = 0.0
+
+    def __iter__(self) -> Generator[str]:
+        """The text as it arrives, and an empty one each second in which none does.
+
+        Raises:
+            GenerationError: The model cannot be reached, fails, says nothing, or takes too long.
+        """
+        said: queue.Queue[Said] = queue.Queue()
+        stop = self._model.begin(self._messages, said.put, deadline=self._deadline)
+        room = self._max_tokens * _CHARS_A_TOKEN
+        try:
+            while isinstance(piece := (yield from self._next(said)), str):
+                if self.n_tokens >= self._max_tokens or room <= 0:
+                    return
+                room -= len(piece)
+                self._last_s = time.monotonic() - self._begun
+                self.first_token_s = self.first_token_s or self._last_s
+                self.n_tokens += 1
+                yield piece
+        finally:
+            stop()
+        self.complete = piece.complete
+        if not self.n_tokens:
+            raise GenerationError("gave an empty answer")
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Speed after the first token, counting a piece as one; None for less than two."""
+        if self.first_token_s is None or self.n_tokens < 2 or self._last_s <= self.first_token_s:
+            return None
+        return (self.n_tokens - 1) / (self._last_s - self.first_token_s)
+
+    def _next(self, said: "queue.Queue[Said]") -> Generator[str, None, str | End]:
+        """The next piece; meanwhile whoever listens hears every second that nothing has come."""
+        while (left_s := self._deadline - time.monotonic()) > 0:
+            try:
+                piece = said.get(timeout=min(left_s, _TICK_S))
+            except queue.Empty:
+                yield ""
+                continue
+            if isinstance(piece, Exception):
+                raise piece
+            return piece
+        raise GenerationError("did not answer in time", retryable=True)
