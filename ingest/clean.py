@@ -1,8 +1,8 @@
 r"""Turn text as a listing shows it into text that reads as the authors meant it.
 
 Listings print LaTeX with its commands half removed: `1.96\times` arrives as `1.96times`,
-`\frac{2}{3}` as `2{3}`. Each rule below undoes one kind of residue, and leaves plain prose as
-it is; cleaning twice changes nothing more.
+`\frac{2}{3}` as `2{3}`; and Markdown with its stars. Each rule below undoes one kind of residue,
+and leaves plain prose as it is; cleaning twice changes nothing more.
 """
 
 import html
@@ -179,6 +179,12 @@ _RESIDUE = _rules(
     (r"\\([cvHukr])\s?\{\\?([A-Za-z])\}", lambda m: m.group(2) + _ACCENT[m.group(1)]),
     (r"(\w)~(?=[(\[])", r"\1 "),
     (r"\\([%$#&_{}])", r"\1"),
+    # Markdown's `**bold**` and `*italic*`, around whole words: `A* and B*`, `a*b` are none.
+    (
+        r"(?<![^\s(\[\"'“‘/–—-])(\*{1,3})(?=[^\W_])([^*]{1,200}?)(?<=\S)\1"
+        r"(?![^\s.,;:!?)\]\"'”’/–—-])",
+        r"\2",
+    ),
     # `T_{2}^*` and `M^{3}ViT`, once with braces and once without.
     (r"\^(?=\*)", ""),
     (r"\^\{([\d+-]+|n)\}|\^(\d|n\b)", lambda m: (m.group(1) or m.group(2)).translate(_SUPERSCRIPT)),

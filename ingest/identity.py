@@ -31,7 +31,7 @@ _START_CHARS = 60
 CROWD = 50
 
 # Raised when the same record would become another paper: cleaning, splitting or merging changed.
-_VERSION = "2"
+_VERSION = "3"
 
 
 class Join(NamedTuple):

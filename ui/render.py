@@ -1,5 +1,6 @@
 """Records as the doors show them: JSON rows for programs, HTML for the page."""
 
+from calendar import month_name
 from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote, unquote
@@ -129,12 +130,9 @@ def source_text(source: Source) -> str:
 
 def paper_html(paper: Paper, quoted: Span | None) -> str:
     """A paper with its abstract, the quoted characters highlighted. All text is escaped."""
-    seen = ", ".join(
-        f"{sighting.source} ({sighting.day})" if sighting.day else sighting.source
-        for sighting in paper.sightings
-    )
+    seen = ", ".join(_seen_in(sighting.source, sighting.day) for sighting in paper.sightings)
     facts = [
-        str(paper.date) if paper.date else None,
+        f"{paper.date}{', year inferred' * paper.date_inferred}" if paper.date else None,
         f"{paper.n_authors} author{'s' * (paper.n_authors > 1)}" if paper.n_authors else None,
         paper.organisation,
         f"{paper.upvotes} upvote{'s' * (paper.upvotes > 1)}" if paper.upvotes else None,
@@ -162,7 +160,7 @@ def explanation_lines(explanation: Explanation) -> list[str]:
             f"doi:{record.doi}" if record.doi else None,
             f"key {record.cite_key}" if record.cite_key else None,
         ]
-        seen = f"{record.source} ({record.day})" if record.day else record.source
+        seen = _seen_in(record.source, record.day)
         lines.append(f"  {record.number}. {seen}: {record.title} {' '.join(filter(None, ids))}")
     for join in explanation.joins:
         kind, _, value = join.key.partition(":")
@@ -179,6 +177,14 @@ def parse_fragment(fragment: str) -> tuple[str, Span] | None:
     if not (fragment.startswith(_FRAGMENT) and paper_id and start.isdecimal() and end.isdecimal()):
         return None
     return unquote(paper_id), Span(int(start), int(end))
+
+
+def _seen_in(source: str, day: str | None) -> str:
+    """Where a paper was seen, and on which day: `page.txt (14 March, year not given)`."""
+    if day and day.startswith("--"):
+        _, _, month, day_of_month = day.split("-")
+        day = f"{int(day_of_month)} {month_name[int(month)]}, year not given"
+    return f"{source} ({day})" if day else source
 
 
 def _arxiv_name(paper: Paper) -> str | None:

@@ -51,6 +51,9 @@ from ingest.clean import clean_text
         (r"J{\o}rgen Stra{\ss}e", "Jørgen Straße"),
         ("a\u00a0b\u200bc\td", "a bc d"),
         ("parallelism{this url}", "parallelism this url"),
+        ("**Foo**", "Foo"),
+        ("**Foo**: A *Fast* Bar", "Foo: A Fast Bar"),
+        ("a novel *two-stage* cache (*E. coli*), ***all*** of it", "a novel two-stage cache (E. coli), all of it"),
     ],
 )  # fmt: skip
 def test_residue_is_resolved(shown: str, meant: str):
@@ -68,6 +71,20 @@ def test_residue_is_resolved(shown: str, meant: str):
         "Cohen's kappa, PixArt-delta, alpha and beta.",
         "~100 papers, 1.5~2.0 points",
         "single- or multi-GPU, zero- and few-shot",
+        "A* search",
+        "A* and B* search",
+        "Retro* beats RetroGraph*",
+        "a*b and c*d",
+        "2 * 3 * 4",
+        "The C*-algebra and *-homomorphisms",
+        "p < 0.05 *, p < 0.01 **",
+        "(*p<0.05, **p<0.01)",
+        "x**2 + y**2",
+        "T₂*-weighted and T₁*-weighted",
+        "** not bold **",
+        "**",
+        "*a",
+        "(a)*b and (c)* d",
     ],
 )
 def test_prose_stays_as_it_is(prose: str):
@@ -106,6 +123,9 @@ def test_cleaning_twice_changes_nothing_more(text: str):
         "\\frac{",
         "1 sim",
         "a~",
+        "*a",
+        "**a ",
+        " *a",
     ],
 )
 def test_no_text_takes_long(unit: str):

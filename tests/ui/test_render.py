@@ -1,8 +1,12 @@
+import datetime
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.identity import to_paper
 from ingest.record import SourceRecord
+from ingest.works import Explanation
 from rag.answer import Draft, Evidence
 from rag.cite import cite, refuse
 from rag.question import Kind
@@ -11,6 +15,7 @@ from rag.text import Span
 from ui.render import (
     answer_html,
     draft_html,
+    explanation_lines,
     paper_html,
     parse_fragment,
     sentence_text,
@@ -51,6 +56,43 @@ def test_the_quote_is_highlighted_and_nothing_else():
 
 def test_facts_that_are_not_known_are_left_out():
     assert "1 author · 2 upvotes" in paper_html(PAPER, None)
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        ("2025-03-14", "Seen in page.txt (2025-03-14)<"),
+        ("--03-14", "Seen in page.txt (14 March, year not given)<"),
+        ("--12-01", "Seen in page.txt (1 December, year not given)<"),
+        (None, "Seen in page.txt<"),
+    ],
+)
+def test_the_day_of_a_page_is_said_as_far_as_it_is_known(day: str | None, said: str):
+    seen = Sighting(source="page.txt", day=day)
+    assert said in paper_html(PAPER.model_copy(update={"sightings": (seen,)}), None)
+    ids = dict.fromkeys(("arxiv_id", "version_number", "doi", "cite_key"))
+    record = {"number": 1, "source": "page.txt", "day": day, "title": "T", "abstract": "A", **ids}
+    known = {"paper_id": "x", "title": "T", "aliases": (), "records": (record,), "joins": ()}
+    lines = explanation_lines(Explanation.model_validate(known))
+    assert said.removeprefix("Seen in ").removesuffix("<") in lines[1]
+
+
+def test_a_year_that_no_page_gave_is_marked():
+    known = {"date": datetime.date(2025, 3, 14)}
+    paper = PAPER.model_copy(update=known)
+    assert "2025-03-14 · 1 author" in paper_html(paper, None)
+    inferred = paper.model_copy(update={"date_inferred": True})
+    assert "2025-03-14, year inferred · 1 author" in paper_html(inferred, None)
+
+
+def test_signs_of_a_title_that_mean_something_elsewhere_are_shown_as_they_are():
+    title = "A* and B* beat M^3ViT_x: `k`, $n$ & [1](x)"
+    paper = PAPER.model_copy(update={"title": title})
+    assert title.replace("&", "&amp;") in paper_html(paper, None)
+    [source] = cite(
+        "q", Draft(Kind.FACT, (Evidence(paper, paper.sentences[0], 0.5, 0.5),), 0.5)
+    ).sources
+    assert source_text(source) == f"[1] {title}"
 
 
 def test_an_answer_is_one_block_for_markdown():
