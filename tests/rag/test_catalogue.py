@@ -238,8 +238,6 @@ def test_a_catalogue_cut_short_is_damaged_and_not_empty(config: Config, n_bytes:
         lambda: open_index(config).problems(),
     ]
     for command in commands:
-        with pytest.raises(
-            IndexDamagedError, match=r"^catalogue .*put a copy of it back"
-        ):
+        with pytest.raises(IndexDamagedError, match=r"^catalogue .*put a copy of it back"):
             command()
     assert any((config.index / "generations").iterdir())
