@@ -4,7 +4,6 @@ A page that was fetched is a file. Within some hours it is taken as it is, so th
 fetch goes on where it stopped; after that the service is asked whether it changed.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ import httpx
 from pydantic import ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
+from rag.durable import make_folder, write_durably
 from rag.errors import FetchError
 from rag.schema import Record, fingerprint
 
@@ -307,11 +307,9 @@ def _save_note(page: Path, note: _Note) -> None:
 
 def _save(file: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
-    draft = file.with_suffix(f"{file.suffix}.{os.getpid()}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(data)
-        draft.replace(file)
+        make_folder(file.parent)
+        write_durably(file, data)
     except OSError as error:
         raise FetchError(
             f"what was fetched cannot be kept in {file.parent}: {error.strerror}; "

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rag.durable import make_file
 from rag.errors import IndexDamagedError, IndexMissingError, PaperDamagedError
 from rag.readonly import connect, stamp
 from rag.schema import Paper
@@ -162,6 +163,8 @@ class Catalogue:
             )
         self.file = file
         with self._explained():
+            if create:
+                make_file(file)
             self._db, self._stamp = connect(file, create=create)
             # What is no text any more must not keep the rest from being read.
             self._db.text_factory = partial(str, encoding="utf-8", errors="replace")
@@ -704,7 +707,7 @@ class Catalogue:
     def _explained(self) -> Generator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise IndexDamagedError(
                 f"catalogue {self.file} cannot be used: {error}; {_next_step(error)}"
             ) from error
@@ -735,7 +738,7 @@ def _version_of(record: bytes) -> str | None:
         return None
 
 
-def _next_step(error: sqlite3.Error) -> str:
+def _next_step(error: Exception) -> str:
     damaged = ("malformed", "not a database", "no such table", "no such column")
     if any(sign in str(error) for sign in damaged):
         return f"the file is damaged: {_PUT_BACK}"

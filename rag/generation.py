@@ -26,6 +26,7 @@ from pydantic import ConfigDict, ValidationError
 
 from rag.catalogue import Catalogue, Version
 from rag.chunk import CHUNKER, chunk_id
+from rag.durable import delete_durably, make_folder, sync, sync_all, write_durably
 from rag.errors import IndexDamagedError, IndexFolderError, unusable
 from rag.lexical import LexicalIndex
 from rag.pieces import Pieces
@@ -108,8 +109,8 @@ class Generation:
             IndexDamagedError: The folder cannot be written.
         """
         try:
-            folder.mkdir(parents=True)
-            (folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
+            make_folder(folder)
+            write_durably(folder / "card.json", f"{card.model_dump_json(indent=2)}\n".encode())
         except OSError as error:
             raise IndexDamagedError(
                 f"index folder {folder} cannot be written: {error.strerror}; "
@@ -204,9 +205,8 @@ class Generation:
 
     def _note_removed(self, n_chunks: int) -> None:
         with self._explained():
-            new = self.folder / "removed.new"
-            new.write_text(str(self._n_removed() + n_chunks), encoding="utf-8")
-            new.replace(self.folder / "removed")
+            n_removed = self._n_removed() + n_chunks
+            write_durably(self.folder / "removed", str(n_removed).encode())
 
     def _n_removed(self) -> int:
         """Chunks deleted since it was made; at least, where a writer was killed."""
@@ -221,17 +221,18 @@ class Generation:
         return (self.folder / "manifest.json").is_file()
 
     def seal(self) -> None:
-        """Note that the files are whole, and what they are."""
+        """Note that the files are whole and on disk, and what they are."""
         with self._explained():
+            for part in self._part_folders():
+                sync_all(self.folder / part)
+            sync(self.folder)
             listed = {str(file.relative_to(self.folder)): _sized(file) for file in self._files()}
-            new = self.folder / "manifest.json.new"
-            new.write_text(json.dumps(listed), encoding="utf-8")
-            new.replace(self.folder / "manifest.json")
+            write_durably(self.folder / "manifest.json", json.dumps(listed).encode())
 
     def unseal(self) -> None:
         """Note that the files are about to change."""
         with self._explained():
-            (self.folder / "manifest.json").unlink(missing_ok=True)
+            delete_durably(self.folder / "manifest.json")
 
     def faults(self, *, thorough: bool = False) -> list[str]:
         """Which parts are not there or not as they were written, a line each; reads no index."""

@@ -22,6 +22,7 @@ from llama_index.core.schema import TextNode
 from rag import lock
 from rag.catalogue import Catalogue
 from rag.chunk import chunk_paper
+from rag.durable import make_file, make_folder
 from rag.embed import embed_chunks, piece_vectors
 from rag.errors import (
     IndexBusyError,
@@ -515,8 +516,8 @@ def _without_step(message: str) -> str:
 def _make_writable(folder: Path) -> None:
     probe = folder / "lock"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
+        make_folder(folder)
+        make_file(probe)
     except OSError as error:
         raise IndexDamagedError(
             f"index folder {folder} cannot be written: {error.strerror}; name another with --index"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from rag.durable import make_folder, write_durably
 from rag.errors import IndexBusyError, IndexDamagedError
 
 _WAIT_S = 0.5
@@ -25,9 +26,9 @@ def writing(folder: Path, *, wait_s: float = _WAIT_S) -> Generator[None]:
         IndexBusyError: Another process holds it; the message says which and since when.
         IndexDamagedError: The folder cannot be written.
     """
-    lock = FileLock(folder / "lock", timeout=wait_s)
+    lock = FileLock(folder / "lock", timeout=wait_s, mode=0o600)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock.acquire()
     except Timeout as error:
         raise IndexBusyError(
@@ -59,7 +60,7 @@ def check_free(folder: Path) -> None:
 def _note_holder(folder: Path) -> None:
     now = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
     try:
-        (folder / "writer").write_text(f"process {os.getpid()} since {now}\n", encoding="utf-8")
+        write_durably(folder / "writer", f"process {os.getpid()} since {now}\n".encode())
     except OSError as error:  # a full disk: said here, before anything is begun
         raise IndexDamagedError(
             f"index folder {folder} cannot be written: {error.strerror}; "

@@ -19,6 +19,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from rag.durable import make_file, make_folder
 from rag.errors import is_fault, unusable
 from rag.readonly import connect
 
@@ -101,9 +102,10 @@ class RowFiles:
         self._part = part
         self._seen = _Seen()
         with self.explained():
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             file = folder / "rows.sqlite"
             self._db, _ = connect(file, create=not file.is_file())
+            self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
 
     @contextmanager
@@ -239,7 +241,7 @@ def _mapped(file: Path, kind: type[np.generic], width: int) -> np.ndarray:
 @contextmanager
 def _at(file: Path, position: int) -> Generator[BinaryIO]:
     """Open a file to write from a position on; what is written is on disk when this ends."""
-    file.touch()
+    make_file(file)
     with file.open("r+b") as opened:
         opened.seek(position)
         yield opened
