@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rag.errors import IndexBusyError, IndexDamagedError
+from rag.errors import IndexAccessError, IndexBusyError
 
 _WAIT_S = 0.5
 
@@ -23,7 +23,7 @@ def writing(folder: Path, *, wait_s: float = _WAIT_S) -> Generator[None]:
 
     Raises:
         IndexBusyError: Another process holds it; the message says which and since when.
-        IndexDamagedError: The folder cannot be written.
+        IndexAccessError: The folder cannot be written.
     """
     lock = FileLock(folder / "lock", timeout=wait_s)
     try:
@@ -31,11 +31,12 @@ def writing(folder: Path, *, wait_s: float = _WAIT_S) -> Generator[None]:
         lock.acquire()
     except Timeout as error:
         raise IndexBusyError(
-            f"index {folder} is being written by {_holder(folder)}; wait for it to end"
+            f"index {folder} is being written by {_holder(folder)}", "wait for it to end"
         ) from error
     except OSError as error:
-        raise IndexDamagedError(
-            f"index folder {folder} cannot be written: {error.strerror}; name another with --index"
+        raise IndexAccessError(
+            f"index folder {folder} cannot be written: {error.strerror}",
+            "name another with --index",
         ) from error
     try:
         _note_holder(folder)
@@ -61,9 +62,9 @@ def _note_holder(folder: Path) -> None:
     try:
         (folder / "writer").write_text(f"process {os.getpid()} since {now}\n", encoding="utf-8")
     except OSError as error:  # a full disk: said here, before anything is begun
-        raise IndexDamagedError(
-            f"index folder {folder} cannot be written: {error.strerror}; "
-            "free some space or name another with --index"
+        raise IndexAccessError(
+            f"index folder {folder} cannot be written: {error.strerror}",
+            "free some space or name another with --index",
         ) from error
 
 
