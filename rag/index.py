@@ -416,7 +416,8 @@ class Index:
             what = f"{n_pending} of {len(self.catalogue)} papers are not indexed"
             found.append(Fault(what, next_step))
         if not any(fault.kind is FaultKind.GONE for fault in faults):
-            faults += probe(self.folder, exact_up_to=self._exact_up_to)
+            # With papers pending, the same command takes away what an interrupted one left.
+            faults += probe(self.folder, exact_up_to=self._exact_up_to, unfinished=bool(n_pending))
         return [str(fault) for fault in found + faults]
 
     def _is_whole(self) -> bool:
