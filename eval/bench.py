@@ -24,6 +24,7 @@ from rag.build import load_stock_embedder, open_assistant, open_index
 from rag.config import Config
 from rag.errors import SourceError
 from rag.index import Progress
+from rag.processor import ready_for_questions
 from rag.schema import Paper, Record
 from rag.stock import StockRetriever
 
@@ -145,6 +146,7 @@ def _measure_footnote(settings: dict[str, Any], file: Path, questions: list[str]
     report = pipeline.ingest([file], index, _unwatched)
     seconds = time.perf_counter() - started
     assistant = open_assistant(config)
+    ready_for_questions()  # as the command line has it
     retrieve = _times_ms(lambda question: assistant.search(question, _DEPTH), questions)
     ask = _times_ms(assistant.ask, questions)
     return _Timed(report.papers, seconds, retrieve, ask, _peak_memory_mb(), folder)

@@ -13,6 +13,7 @@ from rag.build import open_assistant, open_index
 from rag.config import Config, Retrieval
 from rag.errors import DatasetError
 from rag.index import Progress
+from rag.processor import ready_for_questions
 from rag.schema import Paper
 from rag.verify import Verifier
 
@@ -58,6 +59,7 @@ def evaluate_systems(
         retrieval = config.retrieval.model_copy(update={"system": system})
         asked = config.model_copy(update={"retrieval": retrieval})
         assistant = open_assistant(asked)
+        ready_for_questions()  # as the command line has it: each question is timed
         run = run_dataset(
             assistant,
             dataset,

@@ -20,7 +20,6 @@ from rag.llm.load import load_model
 from rag.llm.port import Model
 from rag.llm.prompts import load_prompts
 from rag.nli import load_nli
-from rag.processor import ready_for_questions
 from rag.rerank import LateInteraction, LateSentences, Neighbours
 from rag.retrieve import (
     Fusion,
@@ -70,13 +69,14 @@ def open_assistant(config: Config, *, writes: bool = True) -> Assistant:
     # Once, whatever is opened anew.
     _, model = index.embedder, load_writing_model(config) if writes else None
     followed = _Followed(config, index)
-    assistant = LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model))
-    ready_for_questions()
-    return assistant
+    return LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model))
 
 
 class _Followed:
-    """An index that another process may rebuild with another embedder while this one answers."""
+    """An index that another process may rebuild with another embedder while this one answers.
+
+    Or delete, and make another in its place.
+    """
 
     def __init__(self, config: Config, index: Index):
         self._started_with = config
@@ -86,10 +86,16 @@ class _Followed:
         """The index as it is now, and the settings that fit it.
 
         Raises:
+            IndexMissingError: It was deleted, or the one in its place is empty.
+            IndexBusyError: The one in its place is just taking in its first papers.
             IndexMismatchError: It was rebuilt with what this process cannot take up.
         """
         config, index = self._opened
-        index = index.opened_anew()
+        if index.catalogue.is_in_place():
+            index = index.opened_anew()
+        else:
+            index = open_index(config)
+            index.check_served()
         if (name := index.generation().card.embedder) != config.embedder.name:
             config = self._with_embedder(name)
             index = open_index(config)
@@ -97,10 +103,10 @@ class _Followed:
             index.check_card()
             _ = index.embedder
         except (IndexMismatchError, EmbeddingError) as error:
-            reason = str(error).split("; ")[0]
             raise IndexMismatchError(
-                f"{reason}; the index was made anew meanwhile: start this program again, with the "
-                "settings it was made with"
+                error.what,
+                "the index was made anew meanwhile: start this program again, with the settings it "
+                "was made with",
             ) from error
         self._opened = config, index
         return config, index

@@ -159,7 +159,8 @@ class Catalogue:
             raise IndexDamagedError(f"catalogue {file} is empty beside an index; {_PUT_BACK}")
         if not create and not file.is_file():
             raise IndexMissingError(
-                f"no index in {file.parent}; run `footnote ingest PATH` or name one with --index"
+                f"no index in {file.parent}",
+                "run `footnote ingest PATH` or name one with --index",
             )
         self.file = file
         with self._explained():
@@ -709,7 +710,7 @@ class Catalogue:
             yield
         except (sqlite3.Error, OSError) as error:
             raise IndexDamagedError(
-                f"catalogue {self.file} cannot be used: {error}; {_next_step(error)}"
+                f"catalogue {self.file} cannot be used: {error}", _next_step(error)
             ) from error
 
 

@@ -27,7 +27,14 @@ from pydantic import ConfigDict, ValidationError
 from rag.catalogue import Catalogue, Version
 from rag.chunk import CHUNKER, chunk_id
 from rag.durable import delete_durably, make_folder, sync, sync_all, write_durably
-from rag.errors import IndexDamagedError, IndexFolderError, unusable
+from rag.errors import (
+    Fault,
+    FaultKind,
+    IndexAccessError,
+    IndexDamagedError,
+    IndexFolderError,
+    unusable,
+)
 from rag.lexical import LexicalIndex
 from rag.pieces import Pieces
 from rag.schema import Paper, Record
@@ -58,10 +65,6 @@ _NEAR, _FAR = 10, 200
 _ITSELF, _SAME = 0.99, 0.999
 # Graphs lost up to 0.19 of 6,000 vectors (`docs/experiments.md`); one that loses more is damaged.
 _LOST_BY_GRAPHS = 0.25
-LOST_BY_A_GRAPH = (
-    "as happens to graphs of neighbours; raise `store.exact_up_to`, so that all are compared"
-)
-"""What `disagreements` says of papers that a sound graph loses; another would lose as many."""
 
 
 class Card(Record):
@@ -112,9 +115,9 @@ class Generation:
             make_folder(folder)
             write_durably(folder / "card.json", f"{card.model_dump_json(indent=2)}\n".encode())
         except OSError as error:
-            raise IndexDamagedError(
-                f"index folder {folder} cannot be written: {error.strerror}; "
-                "free some space or name another with --index"
+            raise IndexAccessError(
+                f"index folder {folder} cannot be written: {error.strerror}",
+                "free some space or name another with --index",
             ) from error
         return cls(folder, card, create=True)
 
@@ -130,7 +133,7 @@ class Generation:
             card = Card.model_validate_json(file.read_bytes())
         except (OSError, ValidationError) as error:
             raise IndexDamagedError(
-                f"index card {file} is lost or cannot be read; run `footnote rebuild`"
+                f"index card {file} is lost or cannot be read", "run `footnote rebuild`"
             ) from error
         return cls(folder, card)
 
@@ -163,7 +166,7 @@ class Generation:
     @cached_property
     def tokens(self) -> TokenIndex:
         """Word pieces of papers; empty when the embedder gives none."""
-        return TokenIndex(self.folder / "tokens")
+        return TokenIndex(self.folder / "tokens", kept=self.card.pieces)
 
     def add(
         self, papers: Sequence[Paper], chunks: Sequence[BaseNode], pieces: Sequence[Pieces] | None
@@ -234,28 +237,37 @@ class Generation:
         with self._explained():
             delete_durably(self.folder / "manifest.json")
 
-    def faults(self, *, thorough: bool = False) -> list[str]:
-        """Which parts are not there or not as they were written, a line each; reads no index."""
+    def faults(self, *, thorough: bool = False) -> list[Fault]:
+        """List the parts that are not there or not as they were written; reads no index.
+
+        Raises:
+            IndexAccessError: This process may not read a file.
+        """
         missing = [
-            f"{_PARTS[part]} {self.folder / part} is not there"
+            Fault(f"{_PARTS[part]} {self.folder / part} is not there", kind=FaultKind.GONE)
             for part in self._part_folders()
             if not any((self.folder / part).glob("*"))
         ]
         return missing or self._altered(thorough=thorough)
 
-    def _altered(self, *, thorough: bool) -> list[str]:
+    def _altered(self, *, thorough: bool) -> list[Fault]:
         manifest = self.folder / "manifest.json"
         if not manifest.is_file():
             return []
         try:
             listed = json.loads(manifest.read_text(encoding="utf-8"))
             return [
-                f"{_PARTS[Path(name).parts[0]]}: file {self.folder / name} is not as it was written"
+                Fault(f"{part}: file {self.folder / name} is not as it was written")
                 for name, sized in listed.items()
+                for part in [_PARTS[Path(name).parts[0]]]
                 if not _is_as_written(self.folder / name, *sized, thorough=thorough)
             ]
+        except PermissionError as error:
+            raise IndexAccessError(
+                f"file {error.filename} may not be read", "let this user read the folder"
+            ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
-            return [f"manifest {manifest} cannot be read: {' '.join(str(error).split())}"]
+            return [Fault(f"manifest {manifest} cannot be read: {' '.join(str(error).split())}")]
 
     def drop(self) -> None:
         """Delete it; what is not there is fine."""
@@ -293,8 +305,8 @@ def _is_of_readers_too(file: Path) -> bool:
     )
 
 
-def disagreements(catalogue: Catalogue, generation: Generation, exact_up_to: int) -> list[str]:
-    """What a generation does not hold as the catalogue says, a line each.
+def disagreements(catalogue: Catalogue, generation: Generation, exact_up_to: int) -> list[Fault]:
+    """List what a generation does not hold as the catalogue says.
 
     Every paper is asked for: its first sentence by its own vector, the paper by its title's words,
     its pieces by their rows. A damaged part may take the process down: see `rag.probe`.
@@ -304,12 +316,12 @@ def disagreements(catalogue: Catalogue, generation: Generation, exact_up_to: int
         generation: What is asked.
         exact_up_to: Sentences up to which all are compared, as for questions.
     """
-    found: list[str] = []
+    found: list[Fault] = []
     for check in (partial(_vector_faults, exact_up_to=exact_up_to), _word_faults, _token_faults):
         try:
             found += check(generation, catalogue)
         except IndexFolderError as error:
-            found.append(str(error))
+            found.append(Fault(error.what, error.step))
     return found
 
 
@@ -320,7 +332,7 @@ def _served(catalogue: Catalogue) -> Iterator[list[Paper]]:
         last = papers[-1].paper_id
 
 
-def _vector_faults(generation: Generation, catalogue: Catalogue, exact_up_to: int) -> list[str]:
+def _vector_faults(generation: Generation, catalogue: Catalogue, exact_up_to: int) -> list[Fault]:
     vectors, sentences = generation.vectors, generation.sentences
     searched = generation.searched(exact_up_to)
     held = vectors.ids()
@@ -332,20 +344,28 @@ def _vector_faults(generation: Generation, catalogue: Catalogue, exact_up_to: in
         firsts = [chunk_id(p, 0) for p in papers if p.sentences and chunk_id(p, 0) in held]
         n_asked += len(firsts)
         lost += unreachable(searched, vectors.chunks(firsts))
-    found: list[str] = []
+    found: list[Fault] = []
     if lost and searched is sentences:
         found.append(
-            f"sentence index does not find {len(lost)} papers by the vector store's vectors"
+            Fault(f"sentence index does not find {len(lost)} papers by the vector store's vectors")
         )
     elif lost:
-        line = f"vector store does not find {len(lost)} of {n_asked} papers by their own sentences"
-        is_graphs_way = len(lost) <= _LOST_BY_GRAPHS * n_asked
-        found.append(f"{line}, {LOST_BY_A_GRAPH}" if is_graphs_way else line)
+        what = f"vector store does not find {len(lost)} of {n_asked} papers by their own sentences"
+        found.append(
+            Fault(
+                f"{what}, as happens to graphs of neighbours",
+                "raise `store.exact_up_to`, so that all are compared",
+                FaultKind.GRAPH,
+            )
+            if len(lost) <= _LOST_BY_GRAPHS * n_asked
+            else Fault(what)
+        )
     for name, own in ((_PARTS["chroma"], held), (_PARTS["sentences"], sentences.ids())):
         if missing := expected - own:
-            found.append(f"{name} lacks {len(missing)} of {len(expected)} chunks")
+            found.append(Fault(f"{name} lacks {len(missing)} of {len(expected)} chunks"))
         if surplus := own - expected:
-            found.append(f"{name} holds {len(surplus)} chunks of no paper")
+            what = f"{name} holds {len(surplus)} chunks of no paper"
+            found.append(Fault(what, kind=FaultKind.SURPLUS))
     return found
 
 
@@ -379,17 +399,17 @@ def unreachable(
     return [chunk.node_id for chunk in chunks]
 
 
-def _word_faults(generation: Generation, catalogue: Catalogue) -> list[str]:
+def _word_faults(generation: Generation, catalogue: Catalogue) -> list[Fault]:
     lost = 0
     for papers in _served(catalogue):
         for paper in papers:
             words = generation.words
             lost += bool(words.terms(paper.title)) and not words.finds(paper.paper_id, paper.title)
-    found = [f"word index does not find {lost} papers by their titles"] if lost else []
+    found = [Fault(f"word index does not find {lost} papers by their titles")] if lost else []
     return found + _compared("word index", generation.words.paper_ids(), catalogue)
 
 
-def _token_faults(generation: Generation, catalogue: Catalogue) -> list[str]:
+def _token_faults(generation: Generation, catalogue: Catalogue) -> list[Fault]:
     if not generation.card.pieces:
         return []
     tokens, place = generation.tokens, np.zeros(1, int)
@@ -400,13 +420,14 @@ def _token_faults(generation: Generation, catalogue: Catalogue) -> list[str]:
     return _compared("token index", tokens.paper_ids(), catalogue)
 
 
-def _compared(part: str, held: set[str], catalogue: Catalogue) -> list[str]:
+def _compared(part: str, held: set[str], catalogue: Catalogue) -> list[Fault]:
     expected = {paper.paper_id for papers in _served(catalogue) for paper in papers}
-    found: list[str] = []
+    found: list[Fault] = []
     if missing := expected - held:
-        found.append(f"{part} lacks {len(missing)} of {len(expected)} papers")
+        found.append(Fault(f"{part} lacks {len(missing)} of {len(expected)} papers"))
     if surplus := held - expected:
-        found.append(f"{part} holds {len(surplus)} papers that are not in the catalogue")
+        what = f"{part} holds {len(surplus)} papers that are not in the catalogue"
+        found.append(Fault(what, kind=FaultKind.SURPLUS))
     return found
 
 

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +25,9 @@ from rag.chunk import chunk_paper
 from rag.durable import make_file, make_folder
 from rag.embed import embed_chunks, piece_vectors
 from rag.errors import (
+    Fault,
+    FaultKind,
+    IndexAccessError,
     IndexBusyError,
     IndexDamagedError,
     IndexFolderError,
@@ -32,11 +35,13 @@ from rag.errors import (
     IndexMissingError,
     PaperDamagedError,
     PaperError,
+    VectorServerError,
 )
 from rag.generation import Card, Generation
 from rag.lexical import LexicalIndex
 from rag.pieces import Pieces
 from rag.probe import probe
+from rag.readonly import is_writable
 from rag.schema import Paper
 from rag.sentences import SentenceIndex
 from rag.store import CosineChroma
@@ -46,6 +51,7 @@ from rag.tokens import TokenIndex, paper_text
 _BATCH = 64
 # What an index of format version 2 or less was made of, beside its catalogue.
 _OLD_PARTS = ("chroma", "words", "tokens")
+_MAKE_WRITABLE = "make the folder writable"
 
 
 class Progress(Protocol):
@@ -149,11 +155,9 @@ class Index:
         if name is None:
             if any((self.folder / part).is_dir() for part in _OLD_PARTS):
                 raise IndexMismatchError(
-                    f"index {self.folder} was made by an earlier version; run `footnote rebuild`"
+                    f"index {self.folder} was made by an earlier version", "run `footnote rebuild`"
                 )
-            raise IndexMissingError(
-                f"index {self.folder} is empty; run `footnote ingest PATH` to fill it"
-            )
+            raise self._emptiness()
         if self._opened is None or self._opened[0] != name:
             self._opened = name, Generation.load(self._generations / name)
         return self._opened[1]
@@ -168,8 +172,8 @@ class Index:
         """
         if difference := self.generation().card.difference(self._asked):
             raise IndexMismatchError(
-                f"index {self.folder} was built with {difference}; "
-                "run `footnote rebuild`, or name another with --index"
+                f"index {self.folder} was built with {difference}",
+                "run `footnote rebuild`, or name another with --index",
             )
 
     def check_settings(self) -> None:
@@ -193,7 +197,8 @@ class Index:
         if expected is not None and len(vector) != expected:
             raise IndexMismatchError(
                 f"index {self.folder} holds vectors of {expected} numbers, the embedder "
-                f"`{self._asked.embedder}` gives {len(vector)}; run `footnote rebuild`"
+                f"`{self._asked.embedder}` gives {len(vector)}",
+                "run `footnote rebuild`",
             )
 
     def holding(self) -> AbstractContextManager[None]:
@@ -224,28 +229,70 @@ class Index:
     def make_whole(self) -> None:
         """Finish what an interrupted command left and restore what is lost, before questions.
 
-        Costs next to nothing when nothing is wrong. While another process writes, what is indexed
-        can be asked.
+        Costs next to nothing when nothing is wrong. While another process writes, and where nothing
+        can be written, what is indexed can be asked.
 
         Raises:
             IndexMissingError: There are no papers.
             IndexMismatchError: The index was built with other settings.
-            IndexBusyError: Something has to be done, and another process is writing.
+            IndexBusyError: Something has to be done, and another process is writing; or the first
+                papers are just being taken in.
             IndexDamagedError: It cannot be done.
         """
-        if not len(self.catalogue):
-            raise IndexMissingError(
-                f"index {self.folder} is empty; run `footnote ingest PATH` to fill it"
-            )
+        self._check_filled()
         self.check_settings()
+        if not is_writable(self.folder):
+            self._check_readable()
+            return
         if self._is_whole():
             return
         try:
             with self.writing():
                 self.update(_unwatched)
-        except IndexBusyError:
+        except (IndexBusyError, IndexAccessError):
             if not self.catalogue.count_served() or self.generation().faults():
                 raise
+
+    def check_served(self) -> None:
+        """Make sure that there is a paper to answer from.
+
+        Raises:
+            IndexMissingError: There is none.
+            IndexBusyError: There is none yet: another process is taking them in.
+        """
+        if not self.catalogue.count_served():
+            self._check_unwritten()
+            raise self._emptiness()
+
+    def _check_filled(self) -> None:
+        if not len(self.catalogue):
+            self._check_unwritten()
+            raise self._emptiness()
+
+    def _check_unwritten(self) -> None:
+        """Make sure that nobody is writing, as far as this process may know."""
+        with suppress(IndexAccessError):
+            lock.check_free(self.folder)
+
+    def _check_readable(self) -> None:
+        """Make sure that what cannot be mended can be asked; says what is left out.
+
+        Chroma is left alone: it takes a copy of a part of it to be opened here, and few questions
+        need it.
+        """
+        if faults := self.generation().faults():
+            raise IndexDamagedError(faults[0].what, f"{_MAKE_WRITABLE}, and it is restored")
+        self.check_served()
+        if n_pending := self.catalogue.count_pending():
+            self._say(
+                f"index folder {self.folder} cannot be written: {n_pending:,} of "
+                f"{len(self.catalogue):,} papers are not indexed and cannot be answered from"
+            )
+
+    def _emptiness(self) -> IndexMissingError:
+        return IndexMissingError(
+            f"index {self.folder} is empty", "run `footnote ingest PATH` to fill it"
+        )
 
     def update(self, on_progress: Progress) -> None:
         """Bring the index up to the catalogue; what it already holds costs nothing.
@@ -312,7 +359,7 @@ class Index:
             made.seal()
             self.catalogue.switch(made.name)
         except IndexDamagedError as error:  # a full disk, say: all is well but for the room
-            self._say(f"{_without_step(str(error))}; what was removed still takes its room")
+            self._say(f"{error.what}; what was removed still takes its room")
         self._clean_up()
 
     def named(self, names: Iterable[str]) -> dict[str, str]:
@@ -360,28 +407,29 @@ class Index:
         self.update(_unwatched)
 
     def problems(self) -> list[str]:
-        """What does not agree with the catalogue, a line each with what to do; empty for none.
+        """List what does not agree with the catalogue, a line each with what to do.
 
         Real questions are asked of every part, by another process: a damaged file may end it.
         """
         damaged = self.catalogue.faults()
+        found: list[Fault] = []
         try:
+            self._check_filled()
             self.check_card()
-            generation = self.generation()
+            faults = self.generation().faults(thorough=True)
         except IndexFolderError as error:
             return [*damaged, str(error)]
-        n_papers, n_pending = len(self.catalogue), self.catalogue.count_pending()
-        found = [*damaged]
-        if n_pending:
+        if n_pending := self.catalogue.count_pending():
             next_step = "the next command that asks or takes in finishes them"
-            found.append(f"{n_pending} of {n_papers} papers are not indexed; {next_step}")
-        if not n_papers:
-            found.append(f"index {self.folder} is empty; run `footnote ingest PATH` to fill it")
-        faults = generation.faults(thorough=True)
+            if not is_writable(self.folder):
+                next_step = f"{_MAKE_WRITABLE}, and {next_step}"
+            what = f"{n_pending} of {len(self.catalogue)} papers are not indexed"
+            found.append(Fault(what, next_step))
         # What the parts should hold is asked of the catalogue.
-        if not damaged and not any("is not there" in fault for fault in faults):
-            faults += probe(self.folder, exact_up_to=self._exact_up_to)
-        return found + [f if "; " in f else f"{f}; run `footnote rebuild`" for f in faults]
+        if not damaged and not any(fault.kind is FaultKind.GONE for fault in faults):
+            # With papers pending, the same command takes away what an interrupted one left.
+            faults += probe(self.folder, exact_up_to=self._exact_up_to, unfinished=bool(n_pending))
+        return [*damaged, *(str(fault) for fault in found + faults)]
 
     def _is_whole(self) -> bool:
         try:
@@ -403,10 +451,10 @@ class Index:
         except IndexMissingError:
             return None
         except IndexFolderError as error:
-            return _without_step(str(error))
+            return error.what
         if generation.is_sealed:
             if faults := generation.faults():
-                return faults[0]
+                return faults[0].what
             # After an interrupted removal the parts rightly hold more.
             return None if self.catalogue.leftovers() else self._miscounted()
         if not self.catalogue.count_served():  # ended before its first papers: begin again
@@ -416,7 +464,7 @@ class Index:
         found = generation.faults() or probe(
             self.folder, exact_up_to=self._exact_up_to, unfinished=True
         )
-        return _without_step(found[0]) if found else None
+        return found[0].what if found else None
 
     def _miscounted(self) -> str | None:
         try:
@@ -430,10 +478,10 @@ class Index:
                 return f"word index holds {held} papers, the catalogue has {n_papers}"
             if generation.card.pieces and (held := len(generation.tokens)) != n_papers:
                 return f"token index holds {held} papers, the catalogue has {n_papers}"
+        except VectorServerError:
+            raise
         except IndexFolderError as error:
-            if "does not answer" in str(error):
-                raise
-            return _without_step(str(error))
+            return error.what
         return None
 
     def _catch_up(self, on_progress: Progress) -> None:
@@ -483,9 +531,10 @@ class Index:
             if folder.name != in_force:
                 try:
                     Generation.load(folder).drop()
-                except IndexDamagedError as error:
-                    if "does not answer" not in str(error):
-                        shutil.rmtree(folder, ignore_errors=True)
+                except VectorServerError:
+                    pass  # kept: it names what the server still holds
+                except IndexDamagedError:
+                    shutil.rmtree(folder, ignore_errors=True)
         if in_force is not None:
             for part in _OLD_PARTS:
                 shutil.rmtree(self.folder / part, ignore_errors=True)
@@ -508,17 +557,13 @@ def _unwatched(phase: str, done: int, total: int | None) -> None:
     """Nobody watches a repair."""
 
 
-def _without_step(message: str) -> str:
-    """A message without its next step, which is about to be taken."""
-    return message.split("; ")[0]
-
-
 def _make_writable(folder: Path) -> None:
     probe = folder / "lock"
     try:
         make_folder(folder)
         make_file(probe)
     except OSError as error:
-        raise IndexDamagedError(
-            f"index folder {folder} cannot be written: {error.strerror}; name another with --index"
+        raise IndexAccessError(
+            f"index folder {folder} cannot be written: {error.strerror}",
+            "name another with --index",
         ) from error

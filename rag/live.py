@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from rag.assistant import Assistant
 from rag.catalogue import Catalogue, State
-from rag.errors import IndexDamagedError, PaperDamagedError, QuestionError
+from rag.errors import IndexDamagedError, PaperDamagedError
 from rag.generate import Event
-from rag.schema import Answer, Hit
+from rag.schema import Answer, Hit, Paper
 
 Result = TypeVar("Result")
 # What is read while it is replaced fails once; each further try opens it as it then is.
@@ -25,8 +25,8 @@ class LiveAssistant(Assistant):
         """Open the index.
 
         Args:
-            catalogue: Of the index; says when that has changed.
-            make: Opens every part as it is now.
+            catalogue: Of the index; says when that has changed, or is there no more.
+            make: Opens every part as it is now, and the catalogue if another is in its place.
         """
         self.catalogue = catalogue
         self._make = make
@@ -54,29 +54,43 @@ class LiveAssistant(Assistant):
         """The question as it is understood after those before it; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.in_full(question, history))
 
+    def paper(self, paper_id: str) -> Paper | None:
+        """One paper by an id that it has or had, as it is answered from; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.paper(paper_id))
+
     def _attempt(self, job: Callable[[Assistant], Result]) -> Result:
         for tries_left in reversed(range(_TRIES)):
-            state = self.catalogue.state()
+            assistant: Assistant | None = None
             try:
-                return job(self._current(state))
-            except (QuestionError, PaperDamagedError):
+                assistant = self._current()
+                return job(assistant)
+            except PaperDamagedError:  # to open it anew mends nothing
                 raise
             except IndexDamagedError:
-                self._forget(state)
+                self._forget(assistant)
                 if not tries_left:
                     raise
                 time.sleep(_PAUSE_S)
         raise AssertionError("unreachable")
 
-    def _current(self, state: State) -> Assistant:
+    def _current(self) -> Assistant:
+        """The assistant over the index as it is now.
+
+        Raises:
+            IndexMissingError: The index was deleted.
+        """
         with self._lock:
+            if not self.catalogue.is_in_place():
+                self.catalogue, self._made = self._make().catalogue, None
+            # Before the parts are opened: what changes meanwhile is opened at the next question.
+            state = self.catalogue.state()
             if self._made is None or self._made[0] != state:
                 self._made = state, self._make()
             return self._made[1]
 
-    def _forget(self, state: State) -> None:
+    def _forget(self, assistant: Assistant | None) -> None:
         with self._lock:
-            if self._made and self._made[0] == state:
+            if self._made and self._made[1] is assistant:
                 self._made = None
 
 

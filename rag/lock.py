@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rag.durable import make_folder, write_durably
-from rag.errors import IndexBusyError, IndexDamagedError
+from rag.errors import IndexAccessError, IndexBusyError
 
 _WAIT_S = 0.5
 
@@ -24,7 +24,7 @@ def writing(folder: Path, *, wait_s: float = _WAIT_S) -> Generator[None]:
 
     Raises:
         IndexBusyError: Another process holds it; the message says which and since when.
-        IndexDamagedError: The folder cannot be written.
+        IndexAccessError: The folder cannot be written.
     """
     lock = FileLock(folder / "lock", timeout=wait_s, mode=0o600)
     try:
@@ -32,11 +32,12 @@ def writing(folder: Path, *, wait_s: float = _WAIT_S) -> Generator[None]:
         lock.acquire()
     except Timeout as error:
         raise IndexBusyError(
-            f"index {folder} is being written by {_holder(folder)}; wait for it to end"
+            f"index {folder} is being written by {_holder(folder)}", "wait for it to end"
         ) from error
     except OSError as error:
-        raise IndexDamagedError(
-            f"index folder {folder} cannot be written: {error.strerror}; name another with --index"
+        raise IndexAccessError(
+            f"index folder {folder} cannot be written: {error.strerror}",
+            "name another with --index",
         ) from error
     try:
         _note_holder(folder)
@@ -62,9 +63,9 @@ def _note_holder(folder: Path) -> None:
     try:
         write_durably(folder / "writer", f"process {os.getpid()} since {now}\n".encode())
     except OSError as error:  # a full disk: said here, before anything is begun
-        raise IndexDamagedError(
-            f"index folder {folder} cannot be written: {error.strerror}; "
-            "free some space or name another with --index"
+        raise IndexAccessError(
+            f"index folder {folder} cannot be written: {error.strerror}",
+            "free some space or name another with --index",
         ) from error
 
 

@@ -7,17 +7,17 @@ import sys
 from pathlib import Path
 
 from rag.catalogue import Catalogue
-from rag.errors import FootnoteError
-from rag.generation import LOST_BY_A_GRAPH, Generation, disagreements
+from rag.errors import Fault, FaultKind, FootnoteError
+from rag.generation import Generation, disagreements
 
 # Some 5,000 papers take a few seconds.
 _TIMEOUT_S = 1_800
 # What an interrupted writer may leave, and the next one takes away; and what no writer can mend.
-_UNFINISHED = "no paper", "not in the catalogue", LOST_BY_A_GRAPH
+_UNFINISHED = FaultKind.SURPLUS, FaultKind.GRAPH
 
 
-def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[str]:
-    """What the generation in force does not hold as the catalogue of this index folder says.
+def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[Fault]:
+    """List what the generation in force does not hold as the catalogue of this index folder says.
 
     Args:
         folder: The index folder.
@@ -25,7 +25,7 @@ def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[s
         unfinished: Pass over what an interrupted writer may have left, and what a graph loses.
 
     Returns:
-        A line for each kind of fault; none when every paper is found.
+        One for each kind of fault; none when every paper is found.
     """
     command = [sys.executable, "-m", "rag.probe", str(folder.absolute()), str(exact_up_to)]
     try:
@@ -33,15 +33,14 @@ def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[s
             command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return [f"index {folder} does not answer within {_TIMEOUT_S} s; run `footnote rebuild`"]
+        return [Fault(f"index {folder} does not answer within {_TIMEOUT_S} s")]
     try:
-        found = [str(line) for line in json.loads(done.stdout.splitlines()[-1])]
+        told = json.loads(done.stdout.splitlines()[-1])
+        found = [Fault(what, step, FaultKind(kind)) for what, step, kind in told]
     except (ValueError, IndexError):
         ended = signal.Signals(-done.returncode).name if done.returncode < 0 else "a fault"
-        return [f"index {folder} ends the process that reads it ({ended}); run `footnote rebuild`"]
-    if unfinished:
-        return [line for line in found if not any(part in line for part in _UNFINISHED)]
-    return found
+        return [Fault(f"index {folder} ends the process that reads it ({ended})")]
+    return [f for f in found if f.kind not in _UNFINISHED] if unfinished else found
 
 
 def _main(folder: Path, exact_up_to: int) -> None:
@@ -51,8 +50,8 @@ def _main(folder: Path, exact_up_to: int) -> None:
         generation = Generation.load(folder / "generations" / name)
         found = disagreements(catalogue, generation, exact_up_to)
     except FootnoteError as error:
-        found = [str(error)]
-    sys.stdout.write(json.dumps(found) + "\n")
+        found = [Fault(error.what, error.step)]
+    sys.stdout.write(json.dumps([(f.what, f.step, f.kind) for f in found]) + "\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ their room is given back when what is left is copied to another folder.
 import json
 import math
 import os
+import sqlite3
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,13 +87,16 @@ class _Seen:
 class RowFiles:
     """Rows by owner. One writer at a time; readers see what was complete when they asked."""
 
-    def __init__(self, folder: Path, files: Mapping[str, type[np.generic]], part: str):
+    def __init__(
+        self, folder: Path, files: Mapping[str, type[np.generic]], part: str, *, kept: bool = True
+    ):
         """Open the files in this folder, or make them.
 
         Args:
             folder: Where they are.
             files: The numbers of each, by its name.
             part: What they are to a person.
+            kept: False where there is nothing to keep: no file is made, even by a reader.
 
         Raises:
             IndexDamagedError: The folder cannot be used.
@@ -102,10 +106,13 @@ class RowFiles:
         self._part = part
         self._seen = _Seen()
         with self.explained():
-            make_folder(folder)
             file = folder / "rows.sqlite"
-            self._db, _ = connect(file, create=not file.is_file())
-            self._db.execute("PRAGMA synchronous = FULL")
+            if kept:
+                make_folder(folder)
+                self._db, _ = connect(file, create=not file.is_file())
+                self._db.execute("PRAGMA synchronous = FULL")
+            else:
+                self._db = sqlite3.connect(":memory:", check_same_thread=False)
             self._db.executescript(_SCHEMA)
 
     @contextmanager

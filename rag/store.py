@@ -1,6 +1,7 @@
 """Vectors of chunks, kept by Chroma as a LlamaIndex vector store."""
 
 import errno
+import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -24,7 +25,7 @@ from llama_index.core.vector_stores.types import VectorStoreQueryResult
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
 from rag.chunk import bare_node, chunk_id, parse_chunk_id
-from rag.errors import IndexDamagedError, VectorServerError, is_fault, unusable
+from rag.errors import IndexDamagedError, VectorServerError, has_room, is_fault, unusable
 from rag.pieces import unit_rows
 from rag.readonly import drop_with, is_writable, stand_in
 from rag.schema import Paper
@@ -36,9 +37,8 @@ _FOLDER, _SERVER = "vector store ", "Chroma server "
 _SEARCHED = 400
 # What is kept of a chunk; its text is in the catalogue.
 _KEPT = ("paper_id", "version", "sentence")
-# Chunks a call, or fewer where a server takes fewer. Chroma in a folder takes 5,461 to write, but
-# smaller transactions are shorter waits for readers. Of 32,766 ids or more it finds none: "too many
-# SQL variables".
+# Chunks a call, or fewer where a server takes fewer. Chroma in a folder writes up to 5,461; smaller
+# transactions are shorter waits for readers. It fails to get more than 32,766.
 _BATCH = 1_000
 _GATE_TIMEOUT_S = 60
 _SERVER_TIMEOUT_S = 30.0
@@ -202,7 +202,7 @@ def open_chroma(folder: Path, *, create: bool = False) -> CosineChroma:
     place = f"{_FOLDER}{folder}"
     if not create and not (folder / "chroma.sqlite3").is_file():
         raise IndexDamagedError(f"{place} is not there", "run `footnote rebuild`")
-    if not create and not is_writable(folder):
+    if not create and not (is_writable(folder) and has_room(folder)):
         return _open_to_read(folder, place)
 
     def gate(mode: Literal["read", "write"]) -> AbstractContextManager[object]:
@@ -230,7 +230,8 @@ def _open_to_read(folder: Path, place: str) -> CosineChroma:
     """
 
     def refuse() -> AbstractContextManager[object]:
-        raise OSError(errno.EROFS, "it may only be read")
+        number = errno.ENOSPC if is_writable(folder) else errno.EROFS
+        raise OSError(number, os.strerror(number))
 
     try:
         made = stand_in(folder, copied="chroma.sqlite3*")

@@ -46,14 +46,14 @@ class _Found(NamedTuple):
 class TokenIndex:
     """Pieces of all papers. One writer at a time; readers see what was complete when they asked."""
 
-    def __init__(self, folder: Path):
-        """Open the index in this folder, or make it.
+    def __init__(self, folder: Path, *, kept: bool = True):
+        """Open the index in this folder, or make it; one that is not kept is empty.
 
         Raises:
             IndexDamagedError: The folder cannot be used.
         """
         self._rows = RowFiles(
-            folder, {"pieces.i8": np.int8, "sentences.i16": np.int16}, "token index"
+            folder, {"pieces.i8": np.int8, "sentences.i16": np.int16}, "token index", kept=kept
         )
         self._file = folder / "projection.npy"
         with self._rows.explained():

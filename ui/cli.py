@@ -234,9 +234,12 @@ def search(
 ) -> None:
     """Find papers, without answering."""
     from rag.build import open_assistant
+    from rag.processor import ready_for_questions
     from ui.render import hit_rows
 
-    rows = hit_rows(open_assistant(config, writes=False).search(" ".join(question), k))
+    assistant = open_assistant(config, writes=False)
+    ready_for_questions()
+    rows = hit_rows(assistant.search(" ".join(question), k))
     if as_json:
         _print_json(rows)
         return
@@ -249,9 +252,11 @@ def search(
 def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
     """Answer a question, every sentence with its source."""
     from rag.build import open_assistant
+    from rag.processor import ready_for_questions
     from ui.render import source_text, writing_note
 
     assistant = open_assistant(config)
+    ready_for_questions()
     if as_json:
         _print_json(assistant.ask(" ".join(question)))
         return

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from starlette.middleware import Middleware
 from rag.assistant import Assistant
 from rag.cite import short_name
 from rag.errors import ConfigError, FootnoteError
+from rag.processor import ready_for_questions
 from rag.schema import Answer, Sentence
 from ui.address import free_port
 from ui.calls import CallGuard, Page
@@ -56,7 +58,10 @@ def build_page(assistant: Assistant) -> gr.Blocks:
 
     def open_citation(event: gr.EventData) -> str:
         cited = parse_fragment(str(event.fragment))
-        paper = assistant.paper(cited[0]) if cited else None
+        try:
+            paper = assistant.paper(cited[0]) if cited else None
+        except FootnoteError as error:
+            return _HINT.replace("Click", f"{escape(str(error))}. Click", 1)
         if not cited or not paper:
             return _HINT.replace("Click", "That paper is not in the index. Click", 1)
         return paper_html(paper, cited[1])
@@ -158,6 +163,7 @@ def serve(assistant: Assistant, *, host: str, port: int) -> None:
         ConfigError: The address or port cannot be listened on.
     """
     page = build_page(assistant)
+    ready_for_questions()
     url = launch(page, host=host, port=port)
     sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {url} until Ctrl+C\n")
     sys.stdout.flush()

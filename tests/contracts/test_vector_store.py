@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from llama_index.core.schema import QueryBundle
+from llama_index.core.schema import QueryBundle, TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from ingest.identity import to_paper
 from ingest.pipeline import ingest
 from ingest.record import SourceRecord
 from rag.build import open_assistant, open_index
-from rag.chunk import chunk_id, chunk_paper
+from rag.chunk import chunk_id, chunk_paper, sentence_id, version_id
 from rag.config import Config, load_config
-from rag.errors import ConfigError, IndexDamagedError
+from rag.errors import ConfigError, IndexDamagedError, VectorServerError
 from rag.generation import disagreements, unreachable
 from rag.schema import Paper, Sighting
 from rag.store import CosineChroma, drop_from_server, open_chroma, open_server
@@ -166,6 +166,44 @@ def test_every_sentence_is_found_after_many_deletes_and_additions(opened: Open):
     assert unreachable(found, found.chunks(ids), depths=(1,)) == []
 
 
+def test_more_chunks_than_one_statement_takes_are_added_found_and_removed(tmp_path: Path):
+    """SQLite takes 32,766 variables a statement; Chroma 1.5.9 has one for each id."""
+    store = open_chroma(tmp_path / "chroma", create=True)
+    versions = [(f"title:{n}", f"v{n}") for n in range(11_000)]
+    chunks = [
+        TextNode(
+            id_=sentence_id(version_id(*version), n),
+            embedding=[float(n), 1.0],
+            metadata={"paper_id": version[0], "version": version[1], "sentence": n},
+        )
+        for version in versions
+        for n in range(3)
+    ]
+    store.add(chunks)
+    ids = [chunk.node_id for chunk in chunks]
+    assert store.count() == len(ids) == 33_000
+    found = {chunk.node_id: chunk.get_embedding() for chunk in store.chunks(ids)}
+    assert found == {chunk.node_id: chunk.get_embedding() for chunk in chunks}
+    assert store.ids() == set(ids)
+    store.remove(versions)
+    assert store.count() == 0
+
+
+def test_no_write_is_larger_than_the_server_says(server: str, monkeypatch: pytest.MonkeyPatch):
+    """Chroma's client refuses a larger one itself; a hosted one says 300."""
+    monkeypatch.setattr("chromadb.api.fastapi.FastAPI.get_max_batch_size", lambda _: 3)
+    store = open_server(server, f"test-{time.time_ns()}", create=True)
+    papers = [paper(f"Paper {n}", "One two. Three four.") for n in range(4)]
+    chunks = [chunk for each in papers for chunk in chunk_paper(each)]
+    for chunk in chunks:
+        chunk.embedding = AXES[0].tolist()
+    store.add(chunks)
+    ids = [chunk.node_id for chunk in chunks]
+    assert {chunk.node_id for chunk in store.chunks(ids)} == store.ids() == set(ids)
+    store.remove([(each.paper_id, each.version) for each in papers])
+    assert store.count() == 0
+
+
 def config_for(folder: Path, url: str) -> Config:
     return load_config(
         index=folder,
@@ -234,7 +272,7 @@ def test_a_server_that_refuses_or_never_answers_is_named(tmp_path: Path):
             if step == "never answers":
                 silent.listen()
             with pytest.raises(
-                IndexDamagedError,
+                VectorServerError,
                 match=rf"^Chroma server http://127\.0\.0\.1:{port} does not answer: .*`store\.url`",
             ):
                 open_server(f"http://127.0.0.1:{port}", "chunks")

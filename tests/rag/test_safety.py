@@ -19,8 +19,10 @@ from ingest.pipeline import ingest
 from rag.build import open_assistant, open_index
 from rag.config import Config, load_config
 from rag.errors import (
+    Fault,
+    FaultKind,
+    IndexAccessError,
     IndexBusyError,
-    IndexDamagedError,
     IndexFolderError,
     IndexMismatchError,
 )
@@ -69,7 +71,7 @@ def rebuild(config: Config) -> None:
         index.rebuild(lambda *_: None)
 
 
-def found_disagreeing(config: Config) -> list[str]:
+def found_disagreeing(config: Config) -> list[Fault]:
     """What a look at every paper in every part finds wrong."""
     index = open_index(config)
     return disagreements(index.catalogue, index.generation(), config.store.exact_up_to)
@@ -314,7 +316,7 @@ def test_a_copy_that_has_no_room_is_said_and_costs_nothing(
     take_in(config, ALPHA, BRAVO, LATER | {"title": "Charlie"})
 
     def full(*_args: object) -> None:
-        raise IndexDamagedError("vector store x cannot be written: No space left; free some space")
+        raise IndexAccessError("vector store x cannot be written: No space left", "free some space")
 
     with monkeypatch.context() as patch:
         patch.setattr("rag.generation.Generation.copy", full)
@@ -560,14 +562,19 @@ def test_above_the_limit_the_graph_is_asked(config: Config):
     [
         (
             1,
-            "vector store does not find 1 of 8 papers by their own sentences, as happens to "
-            "graphs of neighbours; raise `store.exact_up_to`, so that all are compared",
+            Fault(
+                "vector store does not find 1 of 8 papers by their own sentences, as happens to "
+                "graphs of neighbours",
+                "raise `store.exact_up_to`, so that all are compared",
+                FaultKind.GRAPH,
+            ),
         ),
-        (3, "vector store does not find 3 of 8 papers by their own sentences"),
+        (3, Fault("vector store does not find 3 of 8 papers by their own sentences")),
     ],
+    ids=["few", "many"],
 )
 def test_what_a_graph_loses_is_no_damage_unless_it_is_much(
-    config: Config, monkeypatch: pytest.MonkeyPatch, n_lost: int, said: str
+    config: Config, monkeypatch: pytest.MonkeyPatch, n_lost: int, said: Fault
 ):
     """A rebuild, which makes a graph that loses as many, is neither advised nor done."""
     take_in(config, *(ALPHA | {"title": f"Alpha {n}"} for n in range(8)))
@@ -575,7 +582,8 @@ def test_what_a_graph_loses_is_no_damage_unless_it_is_much(
     with monkeypatch.context() as patch:
         patch.setattr("rag.generation.unreachable", lambda _, chunks: chunks[:n_lost])
         assert disagreements(index.catalogue, index.generation(), 0) == [said]
-    done = subprocess.CompletedProcess([], 0, stdout=json.dumps([said]))
+    told = json.dumps([(said.what, said.step, said.kind)])
+    done = subprocess.CompletedProcess([], 0, stdout=told)
     monkeypatch.setattr("rag.probe.subprocess.run", lambda *_args, **_options: done)
     assert probe(config.index, exact_up_to=0) == [said]
     assert probe(config.index, exact_up_to=0, unfinished=True) == ([said] if n_lost > 1 else [])

@@ -1,0 +1,172 @@
+"""An assistant that goes on answering, and notices what becomes of its index folder."""
+
+import gc
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from threadpoolctl import threadpool_info
+
+from ingest.pipeline import ingest
+from rag.assistant import Assistant
+from rag.build import open_assistant, open_index
+from rag.config import Config, load_config
+from rag.errors import IndexBusyError, IndexMismatchError, IndexMissingError
+
+HASHING = {"name": "tests.hashing:HashEmbedding"}
+ALPHA = {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."}
+BRAVO = {"title": "Bravo: Routing", "abstract": "Bravo routes questions to models. It is cheap."}
+
+
+def config_for(folder: Path, **settings: object) -> Config:
+    defaults = {"embedder": HASHING, "answering": {"min_confidence": 0}}
+    return load_config(index=folder, **(defaults | settings))
+
+
+def take_in(config: Config, *records: dict[str, str]) -> None:
+    file = config.index.parent / "papers.jsonl"
+    file.write_text("\n".join(map(json.dumps, records)))
+    ingest([file], open_index(config, create=True), lambda *_: None)
+
+
+def titles(assistant: Assistant) -> set[str]:
+    return {hit.paper.title for hit in assistant.search("Alpha or Bravo")}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    config = config_for(tmp_path / "index")
+    take_in(config, ALPHA)
+    return config
+
+
+@pytest.fixture
+def assistant(config: Config) -> Assistant:
+    assistant = open_assistant(config)
+    assert titles(assistant) == {ALPHA["title"]}
+    return assistant
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "catalogue"])
+def test_a_folder_that_is_gone_is_said_at_the_next_question(
+    config: Config, assistant: Assistant, how: str
+):
+    [paper] = assistant.catalogue.papers()
+    if how == "deleted":
+        shutil.rmtree(config.index)
+    elif how == "moved":
+        config.index.rename(config.index.with_name("elsewhere"))
+    else:
+        (config.index / "catalogue.sqlite").unlink()
+    for ask in (
+        lambda: assistant.ask("where does Alpha keep blocks?"),
+        lambda: list(assistant.ask_stream("where does Alpha keep blocks?")),
+        lambda: assistant.search("Alpha"),
+        lambda: assistant.paper(paper.paper_id),
+    ):
+        with pytest.raises(
+            IndexMissingError, match=rf"^index {config.index} is gone: .*; put it back, or take the"
+        ):
+            ask()
+    assert not config.index.exists() or how == "catalogue"
+
+
+def test_a_folder_that_was_put_back_answers_again(config: Config, assistant: Assistant):
+    away = config.index.rename(config.index.with_name("away"))
+    with pytest.raises(IndexMissingError):
+        titles(assistant)
+    away.rename(config.index)
+    assert titles(assistant) == {ALPHA["title"]}
+
+
+@pytest.mark.parametrize("how", ["moved", "made anew"])
+def test_another_index_in_its_place_is_answered_from(
+    config: Config, assistant: Assistant, tmp_path: Path, how: str
+):
+    if how == "moved":
+        other = config_for(tmp_path / "other")
+        take_in(other, BRAVO)
+        shutil.rmtree(config.index)
+        other.index.rename(config.index)
+    else:
+        shutil.rmtree(config.index)
+        take_in(config, BRAVO)
+    assert titles(assistant) == {BRAVO["title"]}
+    assert [paper.title for paper in assistant.catalogue.papers()] == [BRAVO["title"]]
+    assert "routes" in assistant.ask("what does Bravo route?").answer
+    [paper] = assistant.catalogue.papers()
+    assert assistant.paper(paper.paper_id) == paper
+    take_in(config, ALPHA, BRAVO)
+    assert titles(assistant) == {ALPHA["title"], BRAVO["title"]}
+
+
+def test_another_index_that_is_being_filled_is_waited_for(config: Config, assistant: Assistant):
+    shutil.rmtree(config.index)
+    index = open_index(config, create=True)
+    with pytest.raises(IndexMissingError, match="is empty; run `footnote ingest PATH`"):
+        titles(assistant)
+    with (
+        index.writing(),
+        pytest.raises(IndexBusyError, match=rf"is being written by process {os.getpid()} since"),
+    ):
+        titles(assistant)
+    take_in(config, BRAVO)
+    assert titles(assistant) == {BRAVO["title"]}
+
+
+def test_another_index_made_with_what_this_one_cannot_take_up_is_said(
+    config: Config, assistant: Assistant
+):
+    shutil.rmtree(config.index)
+    take_in(config_for(config.index, embedder={"name": "tests.hashing:WideHashEmbedding"}), BRAVO)
+    assert titles(assistant) == {BRAVO["title"]}
+    [card] = config.index.glob("generations/*/card.json")
+    card.write_text(card.read_text().replace("WideHashEmbedding", "NoEmbedding"))
+    (config.index / "catalogue.sqlite").rename(config.index / "other")
+    (config.index / "other").rename(config.index / "catalogue.sqlite")
+    shutil.copy(config.index / "catalogue.sqlite", config.index / "other")
+    (config.index / "other").replace(config.index / "catalogue.sqlite")
+    with pytest.raises(IndexMismatchError, match="was made anew meanwhile: start this program"):
+        titles(assistant)
+
+
+@pytest.mark.parametrize("n_saved", [0, 1])
+def test_a_question_during_the_first_ingest_says_who_is_writing(tmp_path: Path, n_saved: int):
+    config = config_for(tmp_path / "index")
+    index = open_index(config, create=True)
+    whose = rf"^index {config.index} is being written by process {os.getpid()} since 20\d\d-"
+    with index.writing():
+        if n_saved:
+            take_in(config_for(tmp_path / "other"), ALPHA)
+            [paper] = open_index(config_for(tmp_path / "other")).catalogue.papers()
+            index.catalogue.save([(paper, ())], {})
+        with pytest.raises(IndexBusyError, match=whose):
+            open_assistant(config)
+        if not n_saved:
+            assert "is being written by process" in index.problems()[0]
+    if not n_saved:
+        with pytest.raises(IndexMissingError, match="is empty"):
+            open_assistant(config)
+
+
+@contextmanager
+def two_threads() -> Iterator[None]:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(2, user_api="blas"):
+        yield
+
+
+def test_opening_leaves_the_process_as_it_was(config: Config):
+    gc.unfreeze()
+    with two_threads():
+        before = [(pool["filepath"], pool["num_threads"]) for pool in threadpool_info()]
+        assistant = open_assistant(config)
+        assistant.search("Alpha")
+        after = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
+    assert [(file, after[file]) for file, _ in before] == before
+    assert gc.get_freeze_count() == 0
