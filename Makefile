@@ -9,7 +9,7 @@ CORPUS ?= ingest/sample
 DEMO_INDEX := .footnote/demo-$(shell printf '%s' '$(abspath $(CORPUS))' | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help install models demo test check lint types imports tests gate format clean
+.PHONY: help install models demo test check quick lint types imports tests gate format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t12
@@ -21,6 +21,9 @@ demo: $(VENV)/.installed  ## Take in CORPUS (the bundled sample by default) and 
 test: $(VENV)/.installed-test lint types imports tests  ## Lint, types, import contracts, all tests
 
 check: test
+
+quick: $(VENV)/.installed-test  ## The tests that take no model, server or browser (under 2 minutes)
+	$(BIN)/pytest -m "not slow and not browser"
 
 install: $(VENV)/.installed  ## Install Footnote into .venv
 

@@ -8,7 +8,7 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── PaperError                    a paper that is not there, or cannot be changed as asked
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
-├── VerifierError                 the entailment model cannot be loaded, or is of another kind
+├── VerifierError                 the model of `llm.nli` cannot be loaded, or does not judge support
 ├── GenerationError               the language model did not answer; quotes take its place
 └── IndexFolderError              the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet
@@ -177,14 +177,14 @@ class Fault:
 
 
 def is_fault(error: BaseException) -> bool:
-    """Whether this is a failure of a library, Rust's panics included, not a wish to stop."""
+    """Return True if this is a failure of a library, Rust's panics included, not a wish to stop."""
     return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def unusable(
     place: str, folder: Path | None, error: BaseException, done: str = "used"
 ) -> IndexDamagedError:
-    """What to say of a part of the index that failed: what it is, why, and what to do.
+    """Say of a part of the index that failed what it is, why, and what to do.
 
     Args:
         place: The part.

@@ -23,6 +23,13 @@ PAGES = SHARED / "corpus" / "pages"
 needs_shared = pytest.mark.skipif(not PAGES.is_dir(), reason="../shared is not on this machine")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses an index of the real embedder, which takes a minute to make, as slow."""
+    for item in items:
+        if {"sample_config", "pages_config"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Tests see no settings file or variable of the person who runs them."""

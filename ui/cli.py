@@ -92,7 +92,7 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; the same command goes on from here", code=_INTERRUPTED)
+        _fail("interrupted; run the same command again to go on", code=_INTERRUPTED)
     except Exception as error:  # the outer edge: a fault of ours, said in one line
         if debug:
             raise
@@ -229,7 +229,7 @@ def _explain(index: "Index", paper_id: str, as_json: bool) -> None:
 def search(
     config: Config,
     question: Question,
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Papers at most.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many papers at most.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Find papers, without answering."""
@@ -274,15 +274,19 @@ def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
 @command
 def evaluate(
     config: Config,
-    dataset: Annotated[Path, typer.Argument(help="A BEIR folder, or a question file.")],
+    dataset: Annotated[
+        Path, typer.Argument(help="A file of questions, or a folder in BEIR's format.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the report.")],
     systems: Annotated[
-        str, typer.Option(help="Systems, comma between; the first is reported.")
+        str, typer.Option(help="Systems to measure, commas between; pages show the first.")
     ] = "footnote",
     baseline: Annotated[
         Path | None, typer.Option(help="An earlier report.json; exit 1 on a significant drop.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Judgements of a BEIR folder to use.")] = "test",
+    split: Annotated[
+        str, typer.Option(help="Which judgements of a BEIR folder: test, dev.")
+    ] = "test",
     as_json: AsJson = False,
 ) -> None:
     """Measure retrieval and answers on a set of judged questions."""
@@ -309,12 +313,14 @@ def evaluate(
 def bench(
     config: Config,
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Papers to measure with; the sample without any.")
+        list[Path] | None, typer.Argument(help="Papers to measure with; else the sample.")
     ] = None,
     n_papers: Annotated[
-        int | None, typer.Option("--papers", min=1, help="How many of them at most.")
+        int | None, typer.Option("--papers", min=1, help="How many papers at most.")
     ] = None,
-    n_questions: Annotated[int, typer.Option("--questions", min=1, help="Questions asked.")] = 100,
+    n_questions: Annotated[
+        int, typer.Option("--questions", min=1, help="How many questions.")
+    ] = 100,
     as_json: AsJson = False,
 ) -> None:
     """Measure speed and size beside LlamaIndex's starter, in one run."""

@@ -521,7 +521,7 @@ def test_an_interrupted_fetch_stops_at_once_and_goes_on_later(serve: Serve, tmp_
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=40)
     assert (process.returncode, stdout) == (130, "")
-    assert stderr == "footnote: interrupted; the same command goes on from here\n"
+    assert stderr == "footnote: interrupted; run the same command again to go on\n"
     slow = False
     cache = tmp_path / "i" / "fetched"
     assert fetch(server.url, cache) == TITLES
