@@ -188,6 +188,9 @@ class _Exchange:
                     self._put(text)
                 ending = choice.finish_reason or ending
         if not n_events:
+            # llama_cpp.server ends a stream at once when the question is too long for it.
+            if response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise GenerationError("gave an empty answer")
             raise self._no_answer()
         if ending is None:
             raise self._cut_off()

@@ -233,9 +233,10 @@ def _as_arguments(program: _Program, options: Mapping[str, Any]) -> list[str]:
 
 
 def _environment(key_variable: str, key: str, port: int) -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("FOOTNOTE_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FOOTNOTE_")}
     # llama_cpp.server takes these over its arguments.
-    return ours | {key_variable: key, "HOST": "127.0.0.1", "PORT": str(port)}
+    kept.pop("CONFIG_FILE", None)
+    return kept | {key_variable: key, "HOST": "127.0.0.1", "PORT": str(port)}
 
 
 def _keep(

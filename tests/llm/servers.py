@@ -120,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "unfinished":  # ends as if all were well, but never says that it is done
                 self._say("Alpha keeps blocks on")
                 return self._chunk(b"")
+            case "silent":  # llama_cpp.server, asked more than fits
+                return self._chunk(b"")
             case "malformed":
                 self._chunk(b'data: {"choices": [{"delta": {"content": \n\n')
             case "error-event":

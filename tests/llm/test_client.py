@@ -102,6 +102,7 @@ def test_a_field_that_a_model_refuses_by_name_is_left_out_from_then_on(server: F
         ("cut", None, False, None, "was cut off in the middle of its answer"),
         ("error-event", 500, True, None, "failed in the middle of its answer"),
         ("empty", None, False, None, "gave an empty answer"),
+        ("silent", None, False, None, "gave an empty answer"),
         ("long-error", 400, False, None, "refused the question (400): xxx"),
     ],
 )

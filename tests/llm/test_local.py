@@ -1,7 +1,12 @@
 """A real model in llama.cpp, as a child and as a server of its own, from question to cited answer."""
 
 import json
+import os
+import signal
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +24,7 @@ from rag.llm.local_server import bundled_model
 from rag.llm.port import Message
 from rag.llm.talk import Reply
 from rag.schema import Answer, Paper, Sentence
+from tests.conftest import ROOT
 from tests.llm.servers import KEY, free_port, llama_server
 from ui import cli
 
@@ -94,11 +100,37 @@ def test_a_file_that_llama_cpp_cannot_read(tmp_path: Path):
         list(Reply(model, HELLO, timeout_s=60, max_tokens=3))
 
 
-def test_more_than_it_reads_at_once_is_told():
+def test_more_than_it_reads_at_once_is_no_answer():
     model = load_model("llama.cpp", context_window=256)
-    with pytest.raises(GenerationError, match=r"lower `llm\.context_window`") as caught:
+    with pytest.raises(GenerationError, match="gave an empty answer"):
         list(Reply(model, [Message("user", "word " * 400)], timeout_s=60, max_tokens=3))
-    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("name", ["PORT", "HOST", "API_KEY", "CONFIG_FILE"])
+def test_no_variable_of_the_person_moves_the_server(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(name, "1")
+    assert any(Reply(load_model("llama.cpp"), HELLO, timeout_s=60, max_tokens=3))
+
+
+def test_nothing_is_left_behind_when_its_parent_is_killed():
+    asks = (
+        "from rag.llm.local_server import LocalServer; import asyncio, os, signal\n"
+        "server = LocalServer('', context_window=256, options={})\n"
+        "print(asyncio.run(server.ready()).url, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", asks], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == -signal.SIGKILL
+    port = int(done.stdout.split(":")[2].split("/")[0])
+    for _ in range(50):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.1)
+    raise AssertionError("the server lives on")
 
 
 def test_the_server_streams(server: str):
