@@ -1,8 +1,9 @@
 """Read text files line by line, in bounded memory, keeping what is wrong with each line."""
 
 import io
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,21 +16,32 @@ _HEAD_BYTES = 8_192
 # few, what was never text has 11 in 100 or more.
 _MOST_CONTROLS = 0.05
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r")) + b"\x7f"
+# Where a long line is cut: not inside a word, a tag or an escape, if that can be had.
+_SEAMS = (b" ", b",", b">", b"}")
+# So many of every other byte are null in UTF-16 text of Western letters.
+_UTF_16_NULLS = 0.7
+_UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 class Line(NamedTuple):
-    """One line without its end; `fault` says why `text` is empty, if it had to be given up."""
+    """One line without its end, or a piece of a line that is longer than `MAX_LINE_BYTES`."""
 
     number: int
     text: str
+    """A byte that is not UTF-8 stands in it as a lone surrogate, as `surrogateescape` has it."""
+    n_bytes: int
     fault: str | None = None
+    """Why `text` is not what was written down."""
+    continues: bool = False
+    """It goes on with the line of the piece before."""
 
 
 def load_lines(path: Path) -> Iterator[Line]:
     """Yield the lines of a UTF-8 file, or of the standard input for `-`, counted from 1.
 
-    A line that is too long or not UTF-8 comes with its fault and no text; the rest goes on. Null
-    bytes, which a damaged disk or a broken export leaves in text, are left out.
+    A line that is too long comes in pieces, see `whole_lines`; one that is not UTF-8 comes with its
+    fault. Null bytes, which a damaged disk or a broken export leaves in text, are left out, and so
+    are the marks of byte order that remain where files were joined.
 
     Raises:
         SourceError: The file cannot be opened, is no regular file, or is empty,
@@ -43,18 +55,79 @@ def load_lines(path: Path) -> Iterator[Line]:
             raise SourceError("not a regular file")
         with open_stdin() if path == STDIN else path.open("rb") as file:
             _check_head(file.peek(_HEAD_BYTES)[:_HEAD_BYTES])
-            number = 0
-            while raw := file.readline(MAX_LINE_BYTES):
-                number += 1
-                n_bytes = len(raw)
-                end = raw
-                while not end.endswith(b"\n") and (end := file.readline(MAX_LINE_BYTES)):
-                    n_bytes += len(end)
-                yield _line(number, raw, n_bytes)
+            yield from _lines(file)
     except OSError as error:
         raise SourceError(error.strerror or str(error)) from error
     except ValueError as error:  # a name with a null byte
         raise SourceError(str(error)) from error
+
+
+def whole_lines(pieces: Iterable[Line]) -> Iterator[Line]:
+    """Yield one line for all its pieces: the first of them, with the fault that it is too long.
+
+    A line that is blank, however long, is no fault.
+    """
+    line: Line | None = None
+    for piece in pieces:
+        if line and piece.continues:
+            text = line.text if line.text.strip() else piece.text
+            line = line._replace(text=text, n_bytes=line.n_bytes + piece.n_bytes)
+            continue
+        if line:
+            yield _judged(line)
+        line = piece
+    if line:
+        yield _judged(line)
+
+
+def undecoded(text: str, first_line: int | None = None) -> str | None:
+    """Say which byte of a text is not UTF-8, and on which line if the first one's number is given.
+
+    None when all of it is.
+    """
+    found = _UNDECODED.search(text)
+    if not found:
+        return None
+    before = text[: found.start()]
+    n_breaks = before.count("\n")
+    where = "" if first_line is None else f"line {first_line + n_breaks}: "
+    column = len(before) - before.rfind("\n")
+    return f"{where}not UTF-8: byte 0x{ord(found.group()) - 0xDC00:02x} at column {column}"
+
+
+def _lines(file: io.BufferedReader) -> Iterator[Line]:
+    number, rest = 1, b""
+    continues = False
+    while raw := rest + file.readline(MAX_LINE_BYTES - len(rest)):
+        is_end = raw.endswith(b"\n") or len(raw) < MAX_LINE_BYTES
+        at = len(raw) if is_end else _seam(raw)
+        raw, rest = raw[:at], raw[at:]
+        yield _line(number, raw, continues)
+        continues = not is_end
+        number += is_end
+
+
+def _seam(raw: bytes) -> int:
+    """Where to cut a piece: after the last seam of its later half, or else between letters."""
+    at = max(raw.rfind(seam) for seam in _SEAMS) + 1
+    if at > len(raw) // 2:
+        return at
+    for at in range(len(raw) - 1, len(raw) - 4, -1):
+        if raw[at] >= 0xC0:
+            return at
+    return len(raw)
+
+
+def _line(number: int, raw: bytes, continues: bool) -> Line:
+    text = raw.replace(b"\0", b"").decode(errors="surrogateescape").rstrip("\r\n")
+    return Line(number, text.removeprefix("\ufeff"), len(raw), undecoded(text), continues)
+
+
+def _judged(line: Line) -> Line:
+    if line.n_bytes <= MAX_LINE_BYTES or not line.text.strip():
+        return line
+    fault = f"a line of {line.n_bytes:,} bytes, more than {MAX_LINE_BYTES:,}"
+    return line._replace(fault=fault)
 
 
 def open_stdin() -> io.BufferedReader:
@@ -79,17 +152,18 @@ def _check_head(head: bytes) -> None:
         raise SourceError("an empty file")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SourceError("UTF-16 text; save it as UTF-8")
+    if _is_utf_16(head):
+        raise SourceError("UTF-16 text; save it as UTF-8")
     n_controls = len(head) - len(head.translate(None, _CONTROLS))
     if b"\0" in head and n_controls > _MOST_CONTROLS * len(head):
         raise SourceError("a binary file")
 
 
-def _line(number: int, raw: bytes, n_bytes: int) -> Line:
-    if n_bytes > MAX_LINE_BYTES:
-        return Line(number, "", f"a line of {n_bytes:,} bytes, more than {MAX_LINE_BYTES:,}")
-    try:
-        text = raw.replace(b"\0", b"").decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        bad = raw[error.start]
-        return Line(number, "", f"not UTF-8: byte 0x{bad:02x} at column {error.start + 1}")
-    return Line(number, text.rstrip("\r\n"))
+def _is_utf_16(head: bytes) -> bool:
+    """Return True if every other byte is null and the others are text, as without a mark."""
+    halves = head[0::2], head[1::2]
+    return any(
+        nulls.count(0) > _UTF_16_NULLS * len(nulls)
+        and len(letters) - len(letters.translate(None, _CONTROLS)) < _MOST_CONTROLS * len(letters)
+        for nulls, letters in (halves, halves[::-1])
+    )

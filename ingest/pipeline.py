@@ -127,11 +127,11 @@ class _Reader:
         self._tally = tally
         self._on_progress = on_progress
         self._meter = Meter()
-        self._n_chars: int | None = 0
+        self._n_bytes: int | None = 0
 
     def read(self, paths: Sequence[str | Path]) -> Iterator[SourceRecord]:
         files = [Path(path) for path in paths if self._is_file(path)]
-        self._n_chars = count_bytes(files)
+        self._n_bytes = count_bytes(files)
         for path in paths:
             if self._is_file(path):
                 for file, source in find_files([Path(path)]):
@@ -141,9 +141,9 @@ class _Reader:
 
     def estimate(self) -> int | None:
         """How many records there are, guessed from how much is read; None when not known."""
-        if not self._n_chars or not self._meter.n_chars:
+        if not self._n_bytes or not self._meter.n_bytes:
             return None
-        share = min(1.0, self._meter.n_chars / self._n_chars)
+        share = min(1.0, self._meter.n_bytes / self._n_bytes)
         return max(self._tally.records, round(self._tally.records / share))
 
     @staticmethod

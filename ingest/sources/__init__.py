@@ -12,7 +12,9 @@ from rag.errors import SourceError
 # Each has `detects(head)` and `parse(lines, source)`; the first that detects its format reads.
 FORMATS = (jsonl, array, atom, bibtex, ris, table, pages)
 FORMAT_NAMES = "a listing page, JSONL, a JSON array, Atom, BibTeX, RIS, CSV or TSV"
-_HEAD_LINES = 40
+# So many lines that are not blank tell the format; looked for among so many.
+_HEAD_TEXTS = 40
+_HEAD_LINES = 1_000
 
 
 def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -58,15 +60,15 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 class Meter:
-    """Counts the characters of the lines that were read."""
+    """Counts the bytes of the lines that were read."""
 
     def __init__(self) -> None:
-        self.n_chars = 0
+        self.n_bytes = 0
 
     def count(self, lines: Iterable[Line]) -> Iterator[Line]:
         """The same lines, counted as they pass."""
         for line in lines:
-            self.n_chars += len(line.text) + 1
+            self.n_bytes += line.n_bytes
             yield line
 
 
@@ -87,7 +89,7 @@ def read_source(
     """Yield the records of one file in order, and a refusal for each thing left out."""
     try:
         lines = (meter or Meter()).count(load_lines(path))
-        head = _take(lines, _HEAD_LINES)
+        head = _take(lines)
         form = next((f for f in FORMATS if f.detects(head)), None)
         if form is None:
             # A fault in a file that no format knows explains it better than its format does.
@@ -100,13 +102,16 @@ def read_source(
         yield Refusal(source=source, record=None, reason=str(error))
 
 
-def _take(lines: Iterator[Line], n_texts: int) -> list[Line]:
-    """The lines up to the `n_texts`-th that is not blank."""
+def _take(lines: Iterator[Line]) -> list[Line]:
+    """The lines by which the format is known, without the blank ones above the first."""
     head: list[Line] = []
+    n_texts = 0
     for line in lines:
-        head.append(line)
-        n_texts -= bool(line.text.strip() or line.fault)
-        if n_texts == 0:
+        is_blank = not line.text.strip()
+        if head or not is_blank:
+            head.append(line)
+            n_texts += not is_blank
+        if n_texts == _HEAD_TEXTS or len(head) == _HEAD_LINES:
             break
     return head
 
@@ -118,7 +123,7 @@ def _checked(item: SourceRecord | Refusal) -> SourceRecord | Refusal:
     reason = fault(item)
     if reason is None:
         return item
-    name = printable(" ".join(item.title.split())[:80]) or None
+    name = printable(" ".join(item.title.split())[:80]) or "a record without a title"
     return Refusal(source=item.sighting.source, record=name, reason=reason)
 
 

@@ -2,30 +2,31 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from ingest.lines import Line
+from ingest.lines import Line, undecoded
 from ingest.record import Refusal, SourceRecord, says_withdrawn
-from ingest.sources.blocks import Block, cut_blocks
+from ingest.sources.blocks import Block, Part, cut_blocks
 from ingest.sources.objects import RecordError, to_record
 from rag.errors import SourceError
 from rag.schema import Sighting
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _ARXIV = "{http://arxiv.org/schemas/atom}"
-_FEED = re.compile(r"<feed\b[^<>]{0,5000}>")
-_ENTRY = re.compile(r"(?=<entry[\s>])")
+_FEED = re.compile(r"<(?:[A-Za-z]\w{0,20}:)?feed\b[^<>]{0,5000}>")
+_START = re.compile(r"<(?:[A-Za-z]\w{0,20}:)?entry(?=[\s/>]|$)")
+_END = re.compile(r"</(?:[A-Za-z]\w{0,20}:)?entry\s{0,20}>")
+_CUT = re.compile(f"(?={_START.pattern})|{_END.pattern}")
 _MAX_HEAD_CHARS = 20_000
 
 
 def detects(head: Sequence[Line]) -> bool:
     """Whether it is XML: what is no feed is refused by that name."""
     first = next((line.text for line in head if line.text.strip()), "")
-    return bool(re.match(r"\s*<(\?xml|!DOCTYPE|feed)\b", first))
+    return bool(re.match(r"\s*<(\?xml|!DOCTYPE|(?:[A-Za-z]\w{0,20}:)?feed)\b", first))
 
 
 def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal]:
@@ -34,40 +35,44 @@ def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal
     Raises:
         SourceError: It is no Atom feed, or begins with a document type, which no feed has.
     """
-    blocks = cut_blocks(chain.from_iterable(map(_at_entries, lines)), _starts)
+    blocks = cut_blocks(_parts(lines))
     head = next(blocks, Block(1, ""))
     feed = _FEED.search(head.text[:_MAX_HEAD_CHARS])
-    if head.fault or not feed:
-        raise SourceError(head.fault or "XML that is no Atom feed")
+    if not feed or undecoded(feed.group()):
+        raise SourceError(undecoded(head.text) or "XML that is no Atom feed")
     if "<!DOCTYPE" in head.text or "<!ENTITY" in head.text:
         raise SourceError("XML with a document type of its own, which no feed has")
     sighting = Sighting(source=source)
     for block in blocks:
+        if not _START.match(block.text) and not _END.search(block.text):
+            continue  # what the feed says of itself
         try:
             yield _record(_entry(block, feed.group()), sighting)
         except RecordError as error:
             yield Refusal(source=source, record=f"line {block.number}", reason=str(error))
 
 
-def _starts(text: str) -> bool:
-    return bool(_ENTRY.match(text))
-
-
-def _at_entries(line: Line) -> Iterator[Line]:
-    """The line, cut where entries begin; a feed may be one line."""
-    if line.fault:
-        yield line
-        return
-    for text in _ENTRY.split(line.text.strip()):
-        yield line._replace(text=text)
+def _parts(lines: Iterable[Line]) -> Iterator[Part]:
+    """Cut before each entry and after it; a feed may be one line."""
+    starts = False
+    for line in lines:
+        text, at = line.text if line.continues else line.text.lstrip(), 0
+        for cut in _CUT.finditer(text):
+            if cut.end() > at:
+                yield Part(line._replace(text=text[at : cut.end()]), starts)
+            starts, at = True, cut.end()
+        yield Part(line._replace(text=text[at:]), starts)
+        starts = False
 
 
 def _entry(block: Block, feed: str) -> Element:
-    if block.fault:
-        raise RecordError(block.fault)
-    text, end, _ = block.text.partition("</entry>")
+    end = _END.search(block.text)
+    text = block.text[: end.end()] if end else block.text
+    if fault := (None if end else block.fault) or undecoded(text, block.number):
+        raise RecordError(fault)
     try:
-        found = fromstring(f"{feed}{text}{end}</feed>").find(f"{_ATOM}entry")
+        prefix = "".join(re.findall(r"^<(\w+:)", feed))
+        found = fromstring(f"{feed}{text}</{prefix}feed>").find(f"{_ATOM}entry")
     except ParseError as error:
         raise RecordError(f"not XML: {error.msg}") from error
     except DefusedXmlException as error:

@@ -5,18 +5,23 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from bibtexparser.entrypoint import parse_string
-from bibtexparser.model import DuplicateFieldKeyBlock, Entry
+from bibtexparser.model import DuplicateFieldKeyBlock, Entry, ParsingFailedBlock
 
-from ingest.lines import Line
+from ingest.lines import Line, undecoded
 from ingest.record import Refusal, SourceRecord
-from ingest.sources.blocks import Block, cut_blocks
+from ingest.sources.blocks import Block, Part, cut_blocks
 from ingest.sources.objects import RecordError, to_record
 from rag.schema import Sighting
 
 # What it warns of is refused here with its reason.
 logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
 
-_START = re.compile(r"\s{0,200}@\s{0,20}([A-Za-z]{1,40})\s{0,20}[{(]")
+# What is not UTF-8 before the sign is left out, as what is text is.
+_START = re.compile(r"[\s\udc80-\udcff]{0,200}@\s{0,20}([A-Za-z]{1,40})\s{0,20}[{(]")
+# An entry that begins where another one ended on the same line.
+_SEAM = re.compile(
+    r"(?<=[})])\s{0,200}(?=@[A-Za-z]{1,40}\s{0,20}[{(]\s{0,20}[^\s,{}()\"=]{0,500},)"
+)
 _NO_PAPERS = ("string", "comment", "preamble")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
@@ -33,9 +38,10 @@ def detects(head: Sequence[Line]) -> bool:
 def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal]:
     """Yield a record, or a refusal, for each entry; text between entries is comment."""
     sighting = Sighting(source=source)
-    for block in cut_blocks(lines, lambda text: bool(_START.match(text))):
+    for block in cut_blocks(_parts(lines)):
         start = _START.match(block.text)
-        if not block.fault and (not start or start.group(1).lower() in _NO_PAPERS):
+        if not start or start.group(1).lower() in _NO_PAPERS:
+            # Nor does comment cost one: a line of it may be anything.
             continue
         try:
             yield _record(block, sighting)
@@ -43,10 +49,22 @@ def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal
             yield Refusal(source=source, record=f"line {block.number}", reason=str(error))
 
 
+def _parts(lines: Iterable[Line]) -> Iterator[Part]:
+    """Cut before each entry: where a line begins one, even inside another that has no end."""
+    for line in lines:
+        text, at = line.text, 0
+        starts = not line.continues and bool(_START.match(text))
+        for seam in _SEAM.finditer(text):
+            yield Part(line._replace(text=text[at : seam.start()]), starts)
+            starts, at = True, seam.end()
+        yield Part(line._replace(text=text[at:]), starts)
+
+
 def _record(block: Block, sighting: Sighting) -> SourceRecord:
-    if block.fault:
-        raise RecordError(block.fault)
-    fields, key = _fields(block.text)
+    entry = _entry(block)
+    if fault := undecoded(entry.raw or "", block.number):
+        raise RecordError(fault)
+    fields = {str(f.key).lower(): _literal(str(f.value)) for f in entry.fields}
     named = {
         "title": fields.get("title", ""),
         "abstract": fields.get("abstract", ""),
@@ -58,23 +76,25 @@ def _record(block: Block, sighting: Sighting) -> SourceRecord:
         "date": _date(fields),
     }
     record = to_record(named, sighting)
-    return record.model_copy(update={"cite_key": key[:200] or None})
+    return record.model_copy(update={"cite_key": str(entry.key)[:200] or None})
 
 
-def _fields(text: str) -> tuple[dict[str, str], str]:
-    """The fields of one entry by their names in lower case, and its key."""
-    library = parse_string(text.lstrip())
-    entry = next(iter(library.entries), None)
-    for failed in library.failed_blocks:
-        if isinstance(failed, DuplicateFieldKeyBlock):
+def _entry(block: Block) -> Entry:
+    """The first entry of the block; what stands behind it is comment."""
+    library = parse_string(block.text.lstrip())
+    for found in library.blocks:
+        if isinstance(found, Entry):
+            return found
+        if isinstance(found, DuplicateFieldKeyBlock) and isinstance(
+            found.ignore_error_block, Entry
+        ):
             # A field that stands twice is no reason to lose a paper.
-            entry = failed.ignore_error_block
-        elif entry is None:
-            reason = getattr(failed.error, "abort_reason", str(failed.error))
-            raise RecordError(f"not BibTeX: {' '.join(reason.split())[:200]}")
-    if not isinstance(entry, Entry):
-        raise RecordError("not BibTeX: an entry that has no end")
-    return {str(f.key).lower(): _literal(str(f.value)) for f in entry.fields}, str(entry.key)
+            return found.ignore_error_block
+        if isinstance(found, ParsingFailedBlock):
+            fault = block.fault or undecoded(block.text, block.number)
+            reason = getattr(found.error, "abort_reason", str(found.error))
+            raise RecordError(fault or f"not BibTeX: {' '.join(reason.split())[:200]}")
+    raise RecordError(block.fault or "not BibTeX: an entry that has no end")
 
 
 def _literal(value: str) -> str:

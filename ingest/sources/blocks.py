@@ -1,6 +1,6 @@
 """Cut a file into the text of its records, so that what is wrong with one costs that one alone."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ingest.lines import Line
@@ -15,19 +15,28 @@ class Block(NamedTuple):
     """Of its first line."""
     text: str
     fault: str | None = None
-    """Why `text` is not to be read: it is too long, or one of its lines has a fault."""
+    """Why `text` is not all of it."""
 
 
-def cut_blocks(lines: Iterable[Line], starts: Callable[[str], bool]) -> Iterator[Block]:
-    """Yield a block from each line that starts one to the next such line.
+class Part(NamedTuple):
+    """A line, or a part of one, as a format cuts it."""
 
-    What stands before the first start is a block too.
+    line: Line
+    starts: bool
+    """A block begins here."""
+
+
+def cut_blocks(parts: Iterable[Part]) -> Iterator[Block]:
+    """Yield a block from each part that starts one to the next such part, blank blocks left out.
+
+    What stands before the first start is a block too. A block that is too long comes with its
+    beginning: what stands after a record's end is no fault of the record.
     """
-    block = _Open(1)
-    for line in lines:
-        if not line.fault and starts(line.text):
+    block = _Open()
+    for line, starts in parts:
+        if starts:
             yield from block.close()
-            block = _Open(line.number)
+            block = _Open()
         block.add(line)
     yield from block.close()
 
@@ -35,23 +44,26 @@ def cut_blocks(lines: Iterable[Line], starts: Callable[[str], bool]) -> Iterator
 class _Open:
     """A block that may still grow, in bounded memory."""
 
-    def __init__(self, number: int):
-        self._number = number
+    def __init__(self) -> None:
+        self._number = 0
         self._texts: list[str] = []
         self._n_chars = 0
-        self._fault: str | None = None
 
     def add(self, line: Line) -> None:
-        self._n_chars += len(line.text) + 1
-        if line.fault:
-            self._fault = self._fault or f"line {line.number}: {line.fault}"
-        elif self._n_chars > MAX_BLOCK_CHARS:
-            self._texts.clear()
-            self._fault = f"a record of more than {MAX_BLOCK_CHARS:,} characters"
-        else:
-            self._texts.append(line.text)
+        text = line.text
+        if not self._texts:
+            if not text.strip():
+                return
+            self._number = line.number
+        elif not line.continues:
+            text = f"\n{text}"
+        room = MAX_BLOCK_CHARS - self._n_chars
+        self._n_chars += len(text)
+        if room > 0:
+            self._texts.append(text[:room])
 
     def close(self) -> Iterator[Block]:
-        text = "\n".join(self._texts)
-        if self._fault or text.strip():
-            yield Block(self._number, "" if self._fault else text, self._fault)
+        if self._texts:
+            is_whole = self._n_chars <= MAX_BLOCK_CHARS
+            fault = None if is_whole else f"a record of more than {MAX_BLOCK_CHARS:,} characters"
+            yield Block(self._number, "".join(self._texts), fault)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ingest.lines import Line
+from ingest.lines import Line, whole_lines
 from ingest.record import Refusal, SourceRecord
 from ingest.sources.objects import RecordError, parse_json, to_record
 from rag.schema import Sighting
@@ -17,7 +17,7 @@ def detects(head: Sequence[Line]) -> bool:
 def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal]:
     """Yield a record, or a refusal, for each line that is not blank; other keys are ignored."""
     sighting = Sighting(source=source)
-    for line in lines:
+    for line in whole_lines(lines):
         if line.fault or line.text.strip():
             try:
                 if line.fault:

@@ -67,7 +67,8 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
     """The record that an object is.
 
     Raises:
-        RecordError: It is no object, or its title or abstract is missing or no text.
+        RecordError: It is no object, or its title or abstract is missing or no text, or its
+            title is blank.
     """
     if not isinstance(value, dict):
         raise RecordError(f"{_shape(value)}, should be a valid dictionary with title and abstract")
@@ -81,6 +82,8 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
     title, abstract = _text(fields, TITLES, "title"), _text(fields, ABSTRACTS, "abstract")
     if not title.strip() and "_id" in fields:  # many BEIR corpora have passages without titles
         title = abstract[:80]
+    if not title.strip():
+        raise RecordError("no title")
     authors = _authors(fields)
     arxiv_id, version = _arxiv(fields)
     doi = next(filter(None, (parse_doi(t) for t in _texts(fields, _DOIS))), None)

@@ -11,11 +11,12 @@ one sequence once blank lines are gone, so one parser reads them:
 
 import datetime
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ingest.lines import Line
+from ingest.lines import Line, whole_lines
 from ingest.record import Refusal, SourceRecord
 from rag.schema import Sighting
 
@@ -34,6 +35,10 @@ _DATE = re.compile(
 )
 # The longest title of the pages at hand has 152 characters, the shortest abstract 597.
 _PROSE_CHARS = 250
+# A page is held until the newest year on it is known; one of this length is no listing any more.
+_MAX_HELD_CHARS = 5_000_000
+# About what an entry takes beside its texts.
+_ITEM_CHARS = 500
 _SENTENCE_END = re.compile(r"[.!?][\"”')\]]*$")
 
 
@@ -42,6 +47,11 @@ class _Date(NamedTuple):
     day: int
     year: int | None
     upvotes: int | None
+
+
+class _Refused(NamedTuple):
+    record: str
+    reason: str
 
 
 class _Entry(NamedTuple):
@@ -64,58 +74,73 @@ def detects(head: Sequence[Line]) -> bool:
 
 
 def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal]:
-    """Yield the records of a page in order, then what had to be left out.
+    """Yield the records of a page, and a refusal for each thing left out, in order.
 
     A date without a year is of the page's own year: the year after the newest one that the
-    page spells out. On a page that spells out none, such a date stays unknown.
+    page spells out. On a page that spells out none, such a date stays unknown. Of a page that is
+    longer than any is, the newest year is that of what was read so far.
     """
-    page = _Page(lines, source)
-    entries = list(page.entries())
-    years = [e.date.year for e in entries if e.date and e.date.year]
-    page_year = max(years) + 1 if years else None
-    sighting = Sighting(source=source, day=_page_day(page.day, page_year))
-    for entry in entries:
-        yield _record(entry, sighting, page_year)
-    yield from page.refusals
+    page = _Page(lines)
+    held: list[_Entry | _Refused] = []
+    n_held, newest = 0, None
+    for item in page.items():
+        held.append(item)
+        n_held += _ITEM_CHARS + sum(len(text) for text in item[:2])
+        if isinstance(item, _Entry) and item.date and item.date.year:
+            newest = max(newest or 0, item.date.year)
+        if n_held > _MAX_HELD_CHARS:
+            yield from _finished(held, source, page.day, newest)
+            held, n_held = [], 0
+    yield from _finished(held, source, page.day, newest)
+
+
+def _finished(
+    items: Iterable[_Entry | _Refused], source: str, day: _Date | None, newest: int | None
+) -> Iterator[SourceRecord | Refusal]:
+    page_year = newest + 1 if newest else None
+    sighting = Sighting(source=source, day=_page_day(day, page_year))
+    for item in items:
+        if isinstance(item, _Entry):
+            yield _record(item, sighting, page_year)
+        else:
+            yield Refusal(source=source, record=item.record, reason=item.reason)
 
 
 class _Page:
     """Walks the lines of a page that are not blank, one record at a time."""
 
-    def __init__(self, lines: Iterable[Line], source: str):
-        self.source = source
+    def __init__(self, lines: Iterable[Line]):
         self.day: _Date | None = None
-        self.refusals: list[Refusal] = []
-        self._lines = [
+        self._further = (
             line._replace(text=line.text.strip())
-            for line in lines
-            if line.text.strip() or line.fault
-        ]
-        self._at = 0
+            for line in whole_lines(lines)
+            if line.text.strip()
+        )
+        self._ahead: deque[Line] = deque()
         self._skip_header()
 
-    def entries(self) -> Iterator[_Entry]:
+    def items(self) -> Iterator[_Entry | _Refused]:
         while (title := self._peek()) is not None:
-            self._at += 1
+            self._ahead.popleft()
             abstract = self._peek()
-            if title.fault:
-                self._refuse(f"line {title.number}", title.fault)
-            elif _HEADER.fullmatch(title.text):
+            if _HEADER.fullmatch(title.text):
                 continue
-            elif _is_prose(title.text):
-                self._refuse(f"line {title.number}", "a paragraph without a title above it")
-                self._details()
-            elif abstract and abstract.fault:
-                self._at += 1
-                self._refuse(title.text[:80], f"line {abstract.number}: {abstract.fault}")
+            if _is_prose(title.text):
+                reason = title.fault or "a paragraph without a title above it"
+                yield _Refused(f"line {title.number}", reason)
                 self._details()
             elif abstract is None or self._is_detail() or self._is_title():
-                self._refuse(title.text[:80], "a title without an abstract")
+                yield _refused(title, title.fault or "a title without an abstract")
                 self._details()
             else:
-                self._at += 1
-                entry = _Entry(title.text, abstract.text)
-                yield entry._replace(**self._details())
+                self._ahead.popleft()
+                entry = _Entry(title.text, abstract.text)._replace(**self._details())
+                if title.fault:
+                    yield _refused(title, title.fault)
+                elif abstract.fault:
+                    yield _refused(title, f"line {abstract.number}: {abstract.fault}")
+                else:
+                    yield entry
 
     def _skip_header(self) -> None:
         seen_header = False
@@ -126,9 +151,9 @@ class _Page:
                 self.day = day
             else:
                 break
-            self._at += 1
+            self._ahead.popleft()
         if line and seen_header:
-            self._lines[self._at] = line._replace(text=_GLUED.sub("", line.text, count=1))
+            self._ahead[0] = line._replace(text=_GLUED.sub("", line.text, count=1))
 
     def _details(self) -> dict[str, object]:
         """Consume what may follow an abstract."""
@@ -136,16 +161,17 @@ class _Page:
         line = self._peek()
         if line and (authors := _AUTHORS.fullmatch(line.text)):
             details["n_authors"] = int(authors.group(1)) or None
-            self._at += 1
+            self._ahead.popleft()
         elif line and line.text and not _is_prose(line.text) and self._text(1) == _DOT:
             # `deepseek-ai DeepSeek`: the handle, then the name it displays.
-            details["organisation"] = line.text.split()[0]
-            self._at += 1
+            if not line.fault:
+                details["organisation"] = line.text.split()[0]
+            self._ahead.popleft()
         if self._text(0) == _DOT:
-            self._at += 1
+            self._ahead.popleft()
             if date := _date(self._text(0)):
                 details["date"] = date
-                self._at += 1
+                self._ahead.popleft()
         return details
 
     def _is_detail(self) -> bool:
@@ -161,15 +187,22 @@ class _Page:
             _is_prose(after) or (bool(after) and not _SENTENCE_END.search(text))
         )
 
-    def _refuse(self, record: str, reason: str) -> None:
-        self.refusals.append(Refusal(source=self.source, record=record, reason=reason))
-
-    def _peek(self) -> Line | None:
-        return self._lines[self._at] if self._at < len(self._lines) else None
+    def _peek(self, ahead: int = 0) -> Line | None:
+        while len(self._ahead) <= ahead:
+            line = next(self._further, None)
+            if line is None:
+                return None
+            self._ahead.append(line)
+        return self._ahead[ahead]
 
     def _text(self, ahead: int) -> str:
-        at = self._at + ahead
-        return self._lines[at].text if at < len(self._lines) else ""
+        line = self._peek(ahead)
+        return line.text if line else ""
+
+
+def _refused(title: Line, reason: str) -> _Refused:
+    """Refuse by the title, or by its line where the title cannot be read."""
+    return _Refused(f"line {title.number}" if title.fault else title.text[:80], reason)
 
 
 def _is_prose(text: str) -> bool:

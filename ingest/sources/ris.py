@@ -5,35 +5,51 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import rispy
 
-from ingest.lines import Line
+from ingest.lines import Line, undecoded
 from ingest.record import Refusal, SourceRecord
-from ingest.sources.blocks import Block, cut_blocks
+from ingest.sources.blocks import Block, Part, cut_blocks
 from ingest.sources.objects import RecordError, to_record
 from rag.schema import Sighting
 
 _START = re.compile(r"TY  -")
+_END = re.compile(r"ER  -")
+# `Provider: …`, `Content: text/plain; charset="UTF-8"`, as databases write above the first record.
+_PROVIDER = re.compile(r"[A-Z][a-z]{2,20}: ")
 _TAG = re.compile(r"[A-Z][A-Z0-9]  -")
 
 
 def detects(head: Sequence[Line]) -> bool:
-    """Whether the first line that is not blank says of what type a record is."""
-    first = next((line.text for line in head if line.text.strip()), "")
-    return bool(_START.match(first))
+    """Whether a line says of what type a record is, with nothing but what provider it is before."""
+    texts = [line.text for line in head if line.text.strip()]
+    return bool(_START.match(next((t for t in texts if not _PROVIDER.match(t)), "")))
 
 
 def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal]:
-    """Yield a record, or a refusal, for each `TY`."""
+    """Yield a record, or a refusal, for each `TY`, and a refusal for lines that have none."""
     sighting = Sighting(source=source)
-    for block in cut_blocks(lines, lambda text: bool(_START.match(text))):
+    for block in cut_blocks(_parts(lines)):
+        if not any(map(_TAG.match, block.text.split("\n"))):
+            continue  # what a database says of itself
         try:
             yield _record(block, sighting)
         except RecordError as error:
             yield Refusal(source=source, record=f"line {block.number}", reason=str(error))
 
 
+def _parts(lines: Iterable[Line]) -> Iterator[Part]:
+    """Cut before each `TY` and after each `ER`."""
+    is_after_end = False
+    for line in lines:
+        is_begun = not line.continues
+        yield Part(line, starts=is_begun and (is_after_end or bool(_START.match(line.text))))
+        is_after_end = is_begun and bool(_END.match(line.text))
+
+
 def _record(block: Block, sighting: Sighting) -> SourceRecord:
-    if block.fault:
-        raise RecordError(block.fault)
+    if not _START.match(block.text):
+        raise RecordError("not RIS: lines without a `TY` before them")
+    if fault := block.fault or undecoded(block.text, block.number):
+        raise RecordError(fault)
     lines = _joined(block.text.split("\n"))
     if len(lines) < 2:
         raise RecordError("not RIS: a record without fields")
@@ -62,7 +78,7 @@ def _joined(lines: Iterable[str]) -> list[str]:
     """One line a field, up to the record's end: rispy takes long over a field of many lines."""
     fields: list[list[str]] = []
     for line in lines:
-        if line.startswith("ER  -"):
+        if _END.match(line):
             break
         if _TAG.match(line) or not fields:
             fields.append([line.rstrip()])

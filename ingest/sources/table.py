@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from ingest.lines import Line
+from ingest.lines import MAX_LINE_BYTES, Line, whole_lines
 from ingest.record import Refusal, SourceRecord
 from ingest.sources.objects import ABSTRACTS, TITLES, RecordError, to_record
 from rag.schema import Sighting
@@ -13,6 +13,8 @@ _DELIMITERS = "\t,;|"
 # A quote that is not closed would take the rest of the file for one field.
 _MAX_ROW_LINES = 200
 _MAX_ROW_CHARS = 200_000
+# A text that is too long is refused as that, and not for its quotes.
+csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
 
 
 def detects(head: Sequence[Line]) -> bool:
@@ -23,7 +25,7 @@ def detects(head: Sequence[Line]) -> bool:
 def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal]:
     """Yield a record, or a refusal, for each row below the header."""
     sighting = Sighting(source=source)
-    rows = iter(lines)
+    rows = whole_lines(lines)
     first = next((line for line in rows if line.text.strip()), None)
     found = _header(first.text) if first else None
     if not found:
@@ -33,6 +35,8 @@ def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal
         try:
             if fault:
                 raise RecordError(fault)
+            while len(row) > len(names) and not row[-1].strip():
+                row.pop()
             if len(row) > len(names):
                 raise RecordError(f"{len(row)} fields, the header names {len(names)}")
             fields = {n: v for n, v in zip(names, row, strict=False) if n and v.strip()}
@@ -62,19 +66,21 @@ def _rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[int, list[str
     """
     waiting: list[Line] = []  # lines of a broken row, the next one last
     while line := waiting.pop() if waiting else next(lines, None):
-        if line.fault or not line.text.strip():
-            if line.fault:
-                yield line.number, [], line.fault
+        if not line.text.strip():
             continue
-        taken, row, fault = [line], list[str](), None
+        if line.n_bytes > MAX_LINE_BYTES:
+            yield line.number, [], line.fault
+            continue
+        taken, row, misfit = [line], list[str](), None
         try:
             row = _row(_take(chain(reversed(waiting), lines), taken), delimiter)
         except csv.Error as error:
-            fault = f"quotes that do not fit: {error}"
+            misfit = f"quotes that do not fit: {error}"
         del waiting[max(0, len(waiting) - len(taken) + 1) :]
-        if fault:
+        if misfit:
             waiting += reversed(taken[1:])
-        yield line.number, row, fault
+        fault = next((f"line {part.number}: {part.fault}" for part in taken if part.fault), None)
+        yield line.number, row, misfit or fault
 
 
 def _take(further: Iterator[Line], taken: list[Line]) -> Iterator[str]:
@@ -84,7 +90,7 @@ def _take(further: Iterator[Line], taken: list[Line]) -> Iterator[str]:
     for line in further:
         taken.append(line)
         n_chars += len(line.text)
-        if line.fault or len(taken) > _MAX_ROW_LINES or n_chars > _MAX_ROW_CHARS:
+        if line.n_bytes > MAX_LINE_BYTES or len(taken) > _MAX_ROW_LINES or n_chars > _MAX_ROW_CHARS:
             raise csv.Error("a field that does not end")
         yield line.text + "\n"
 
