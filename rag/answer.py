@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from statistics import fmean
 from typing import NamedTuple, Protocol
 
@@ -279,7 +280,6 @@ class QuoteAnswerer:
         best = [hit.paper for hit in hits[:_LOOKED_IN]]
         names = names_in(asked)
         named = [paper for paper in best if any(_mentions(paper, name) for name in names)]
-        spelled_right = [name for name in names if not self._lexicon.is_misspelt(name)]
         matched: Mapping[str, float] = {}
         unmatched = self._unmatched(query, compared or best[:1])
         if best[0] in named and is_english(asked):
@@ -295,7 +295,7 @@ class QuoteAnswerer:
             likeness=likeness,
             unmatched=unmatched,
             unknown_names=self._unknown_names(query.query_str),
-            absent_name=any(not any(self._has(p, n) for p in best) for n in spelled_right),
+            absent_name=self._lacks_a_name(best, names),
             unheard_of=self._unheard_of(query, best[0]),
             unstated=None if asks_twice(asked) else self._unstated(query, asked, meant),
             asked_for=min(matched.values(), default=None),
@@ -315,10 +315,12 @@ class QuoteAnswerer:
         missed = sum(rarity[word] * max(0.0, SAID - score) for word, score in matched.items())
         return missed / total if total else 0.0
 
-    def _has(self, paper: Paper, name: str) -> bool:
-        """Whether a paper has all words of a name, in whatever form and place."""
+    def _lacks_a_name(self, papers: Sequence[Paper], names: Sequence[str]) -> bool:
+        """Whether no paper has all words of some name, in whatever form and place."""
         terms = self._lexicon.terms
-        return set(terms(name)) <= set(terms(f"{paper.title} {paper.abstract}"))
+        said = [set(terms(f"{paper.title} {paper.abstract}")) for paper in papers]
+        absent = (name for name in names if not any(own.issuperset(terms(name)) for own in said))
+        return any(not self._lexicon.is_misspelt(name) for name in absent)
 
     def _unknown_names(self, question: str) -> tuple[str, ...]:
         return tuple(name for name in names_in(question) if not self._lexicon.knows(name))
@@ -330,7 +332,7 @@ class QuoteAnswerer:
             return ()
         # `Sub-models` are `submodels`.
         joined = set(self._lexicon.terms(f"{paper.title} {paper.abstract}".replace("-", "")))
-        names = names_in(question)
+        names = set(names_in(question))
         unknown = [
             word
             for word in unusual_words(question)
@@ -503,15 +505,19 @@ def _named_sides(asked: str, hits: Sequence[Hit]) -> list[str]:
     """
     owners: dict[str, None] = {}
     for name in names_in(asked):
-        as_written = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
         having = (
-            [hit for hit in hits if as_written.search(hit.paper.title)]
+            [hit for hit in hits if _has_as_written(hit.paper.title, name)]
             or [hit for hit in hits if _says(hit.paper.title, name)]
             or [hit for hit in hits if _mentions(hit.paper, name)]
         )
         if len(having) == 1:
             owners[having[0].paper.paper_id] = None
     return list(owners) if len(owners) == _SIDES else []
+
+
+def _has_as_written(title: str, name: str) -> bool:
+    # A pattern takes longer to make than all titles take to read.
+    return name in title and bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", title))
 
 
 def _two_stand_out(hits: Sequence[Hit]) -> bool:
@@ -529,7 +535,13 @@ def _mentions(paper: Paper, name: str) -> bool:
 
 
 def _says(text: str, name: str) -> bool:
-    return f" {' '.join(words(name))} " in f" {' '.join(words(text))} "
+    return _plain(name) in _plain(text)
+
+
+# A question may have hundreds of names, each looked for in the same few papers.
+@lru_cache(maxsize=256)
+def _plain(text: str) -> str:
+    return f" {' '.join(words(text))} "
 
 
 def _laid_out(scores: Mapping[str, np.ndarray], sentences: Sequence[_Candidate]) -> np.ndarray:

@@ -20,6 +20,8 @@ _GOES_ON = re.compile(r"^\W*(?:and|but|so|also|what about|how about)\b", re.IGNO
 # What stands before this in a question can be what its pronouns stand for.
 _BREAK = re.compile(r"[.?!:;]\s|,?\s+and\s+(?=what|how|which|why|is|does)\b", re.IGNORECASE)
 _SAYS_ENOUGH = 4
+# The embedder reads a few hundred words, and the question stands last; no title is as long.
+_LONGEST_TOPIC = 500
 # A question of fewer words that names nothing says too little to stand alone: `By how much?`
 _TOO_SHORT = 6
 
@@ -52,6 +54,6 @@ def in_full(question: str, topic: str) -> str:
 
     Args:
         question: As it was asked.
-        topic: What the conversation is about: a title, or the question before.
+        topic: What the conversation is about: a title, or the question before; a long one is cut.
     """
-    return f"{topic}: {question}"
+    return f"{topic[:_LONGEST_TOPIC].rstrip()}: {question}"

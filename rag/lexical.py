@@ -22,6 +22,8 @@ _ANALYZER = "english"
 _WRITER_BYTES = 50_000_000
 # Shorter words are one edit away from too many others: `raft` from `draft`.
 _MIN_FUZZY = 5
+# Longer ones are no slip of another word, and what matches them takes a gigabyte to make.
+_MAX_FUZZY = 40
 # tantivy's BM25 multiplies a term's idf by at most k1 + 1, however often it is said.
 _MOST_A_TERM = 1.2 + 1
 # What a likely misspelling counts of what the word itself would; 0.5 lost on two data sets.
@@ -164,7 +166,8 @@ class LexicalIndex:
     def _query(self, term: str) -> Query:
         """Match a term, or, where no paper holds it, what it may be a misspelling of."""
         schema = self._index.schema
-        if term.isalpha() and len(term) >= _MIN_FUZZY and not self.n_papers_with(term):
+        is_fuzzy = term.isalpha() and _MIN_FUZZY <= len(term) <= _MAX_FUZZY
+        if is_fuzzy and not self.n_papers_with(term):
             edits = 1 if len(term) < 2 * _MIN_FUZZY else 2
             fuzzy = Query.fuzzy_term_query(schema, "text", term, distance=edits)
             return Query.boost_query(fuzzy, _MISSPELT * _MOST_A_TERM * self.idf(term))

@@ -334,7 +334,9 @@ def _in_digits(text: str) -> list[Quantity]:
         measures, scale = _UNITS[unit[1].lower()] if unit else (currency, 1.0)
         if match["below"] and not unit:
             measures = _SHARE
-        if not measures and _MULTIPLIED.search(text[: match.start()][-_LONGEST_LEAD:]):
+        if not measures and _MULTIPLIED.search(
+            text[max(0, match.start() - _LONGEST_LEAD) : match.start()]
+        ):
             measures = _FACTOR
         quantity = Quantity(match.start(), end, value * scale, measures, places=places, scale=scale)
         found.append(

@@ -31,10 +31,12 @@ _SURVEY = re.compile(
 )
 _COMPARISON = re.compile(
     r"\bcompar(?:e|es|ed|ing|ison)\b|\bversus\b|\bvs\b|\bdifferences?\b|\bdiffer\b|"
-    r"\bagainst\b.*\beach\b|\bas against\b|\bone\b.*\banother\b|\bdoes each\b|"
-    r"\b(?:what|how) do(?:es)? the\b.*\band (?:what|how) do(?:es)? the\b|"
-    r"\b(?:and|or)\b.*\b(?:each|both)\b|\b(?:each|both)\b.*\band\b|"
-    r"^[^\w]*(?:how do )?[\w-]+ (?:and|or) [\w-]+\b|\bagree\b|\btwo papers\b",
+    r"\bas against\b|\bdoes each\b|\bagree\b|\btwo papers\b|"
+    # What follows the first of them is all that can: `against` a thousand times is read once.
+    r"\A(?>.*?\bagainst\b).*\beach\b|\A(?>.*?\bone\b).*\banother\b|"
+    r"\A(?>.*?\b(?:what|how) do(?:es)? the\b).*\band (?:what|how) do(?:es)? the\b|"
+    r"\A(?>.*?\b(?:and|or)\b).*\b(?:each|both)\b|\A(?>.*?\b(?:each|both)\b).*\band\b|"
+    r"^[^\w]*(?:how do )?[\w-]+ (?:and|or) [\w-]+\b",
     re.IGNORECASE,
 )
 _ASKS_AGAIN = re.compile(
@@ -64,12 +66,11 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _FACT = re.compile(r"^(?:when|where|which|what)\b|\bname\b", re.IGNORECASE)
-# `RWKV`, `QLoRA`, `NF4`, `vLLM`: capitals or digits inside a word; not `RAM`, which is a noun.
-_NAME = re.compile(
-    r"\b(?![A-Z]{1,3}s?\b)(?=[\w-]*[A-Za-z])"
-    r"[\w-]*(?:[A-Z][\w-]*[A-Z]|[a-z][A-Z]|[A-Za-z]\d|\d[A-Z])[\w-]*",
-    re.ASCII,
-)
+_WRITTEN = re.compile(r"[\w-]+", re.ASCII)
+# `RWKV`, `QLoRA`, `NF4`, `vLLM`: capitals or digits inside a word.
+_LIKE_A_NAME = re.compile(r"[A-Z][\w-]*[A-Z]|[a-z][A-Z]|[A-Za-z]\d|\d[A-Z]", re.ASCII)
+# `RAM` is a noun, and so is the `GPU` of `GPU-A100`.
+_ABBREVIATION = re.compile(r"-*[A-Z]{1,3}s?\b", re.ASCII)
 # `70B` and `4K` are written like names, and are none.
 _AMOUNT = re.compile(r"\d+[A-Za-z]{1,2}")
 _CAPITALISED = re.compile(r"(?<=[\w,;:] )[A-Z][a-z]{2,}\b")
@@ -156,14 +157,18 @@ def parts_of(question: str) -> list[Span]:
     return [
         span
         for span in spans
-        if _PART_ASKS.match(question, span.start) and question[span.end - 1 : span.end] != "."
+        if _PART_ASKS.match(question, *span) and question[span.end - 1 : span.end] != "."
     ]
 
 
 def names_in(question: str) -> list[str]:
     """The words of a question that are written like names, in order, each once."""
-    found = [(m.start(), m.group().strip("-")) for m in _NAME.finditer(question)]
-    found = [(start, name) for start, name in found if not _AMOUNT.fullmatch(name)]
+    found: list[tuple[int, str]] = []
+    for written in _WRITTEN.finditer(question):
+        abbreviation = _ABBREVIATION.match(written.group())
+        name = written.group()[abbreviation.end() if abbreviation else 0 :].strip("-")
+        if _LIKE_A_NAME.search(name) and not _AMOUNT.fullmatch(name):
+            found.append((written.start(), name))
     if is_english(question):
         found += [(m.start(), m.group()) for m in _CAPITALISED.finditer(question)]
     return list(dict.fromkeys(name for _, name in sorted(found)))

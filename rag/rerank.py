@@ -1,5 +1,6 @@
 """Put the papers found in a better order, by late interaction."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -148,13 +149,14 @@ class LateSentences:
         if not asked or pieces is None or not len(pieces.starts):
             return {}
         best = self._tokens.piece_scores(pieces, [paper.paper_id for paper in papers]).values()
-        of_words = _words_of(query.query_str, pieces)
-        scores: dict[str, float] = {}
-        for word in asked:
-            own = [at for at, of_piece in enumerate(of_words) if of_piece == word]
-            if own and best:
-                scores[word] = max(float(of_paper[own].mean()) for of_paper in best)
-        return scores
+        pieces_of: defaultdict[str, list[int]] = defaultdict(list)
+        for at, word in enumerate(_words_of(query.query_str, pieces)):
+            pieces_of[word].append(at)
+        return {
+            word: max(float(of_paper[pieces_of[word]].mean()) for of_paper in best)
+            for word in asked
+            if best and word in pieces_of
+        }
 
 
 def piece_weights(question: str, pieces: Pieces, lexical: LexicalIndex) -> np.ndarray:
@@ -172,19 +174,19 @@ def piece_weights(question: str, pieces: Pieces, lexical: LexicalIndex) -> np.nd
 
 
 def _words_of(question: str, pieces: Pieces) -> list[str]:
-    """The word that each piece is part of."""
+    """The word that each piece is part of, or the words it joins: `A/B` for the stroke of `A/B`."""
+    # Read once, not from each piece anew: a question without spaces is one word of many pieces.
+    first, last = list(range(len(question) + 1)), list(range(len(question) + 1))
+    for at, character in enumerate(question):
+        if character.isalnum():
+            first[at + 1] = first[at]
+    for at in range(len(question) - 1, -1, -1):
+        if question[at].isalnum():
+            last[at] = last[at + 1]
     return [
-        _word_around(question, start, end)
+        question[first[start] : last[end]]
         for start, end in zip(pieces.starts, pieces.ends, strict=True)
     ]
-
-
-def _word_around(text: str, start: int, end: int) -> str:
-    while start > 0 and text[start - 1].isalnum():
-        start -= 1
-    while end < len(text) and text[end].isalnum():
-        end += 1
-    return text[start:end]
 
 
 def _rescored(

@@ -41,8 +41,8 @@ _BY_NAME: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
             frozenset({"g"}),
         ),
         (
-            r"\bhow much (?:do|did|does|would|will)\b[^,;]*\b(cost)\b|\bcost per\b"
-            r"|\bwhat (?:do|did|does|would|will)\b[^,;]*\b(cost)\b(?! (?:in|of)\b)|\b(price) of\b",
+            r"\bhow much (?:do|did|does|would|will)\b[^,;]{0,60}\b(cost)\b|\bcost per\b"
+            r"|\bwhat (?:do|did|does|would|will)\b[^,;]{0,60}\b(cost)\b(?! (?:in|of)\b)|\b(price) of\b",
             _MONEY,
         ),
         (
@@ -67,7 +67,7 @@ _SELDOM_SAID: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (r"\blicen[cs]ed?\b", r"\blicen[cs]|\bMIT\b|\bApache\b|\bA?GPL|\bBSD\b"),
         (
-            r"\b(?:what|which) (language)\b[^,;]*\b(?:written|implemented|coded|programmed)\b"
+            r"\b(?:what|which) (language)\b[^,;]{0,60}\b(?:written|implemented|coded|programmed)\b"
             r"|\bprogramming language\b",
             r"\b(?:written|implemented|coded|programmed) (?:entirely )?in\b"
             r"|\bprogramming languages?\b|\bPython\b|C\+\+|\bRust\b|\bJava|\bFortran\b|\bJulia\b",
@@ -106,7 +106,7 @@ _AFTER = (
 # `By how many points` asks for a difference, `how many tokens per second` for a rate.
 _COUNTED = re.compile(
     rf"\b(?:(?<!\bby )how many|number of) ((?:[\w-]+ ){{0,3}}?[\w-]+){_AFTER}"
-    r"(?! (?:per|a|each|every) second\b)|\b([\w-]+) count\b",
+    r"(?! (?:per|a|each|every) second\b)|(?<![\w-])([\w-]+) count\b",
     re.IGNORECASE,
 )
 # `How many times faster` and `how many of the` count nothing that is named.

@@ -53,3 +53,8 @@ def test_no_question_takes_forever():
 
 def test_in_full():
     assert in_full("and its cost?", "Alpha: A Cache") == "Alpha: A Cache: and its cost?"
+
+
+def test_a_long_topic_is_cut_and_the_question_is_not():
+    assert in_full("and why?", "word " * 800).endswith("word word: and why?")
+    assert len(in_full("and why?", "word " * 800)) < 520
