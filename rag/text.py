@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from nltk.tokenize.punkt import PunktTokenizer
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
 
 # Seen in abstracts, and taken for a sentence end by Punkt's newswire model.
 ABBREVIATIONS = "al approx cf e.g eq eqs et fig figs i.e i.i.d incl no resp sec tab vs w.r.t"
@@ -98,14 +98,14 @@ def _continues(before: str, after: str) -> bool:
 
 
 @cache
-def _punkt() -> "PunktTokenizer":
+def _punkt() -> "PunktSentenceTokenizer":
     # Imported here: nltk takes a second to import, and only ingest splits sentences.
     import nltk
     from llama_index.core import __file__ as llama_index_core
-    from nltk.tokenize.punkt import PunktTokenizer
+    from nltk.tokenize.punkt import PunktSentenceTokenizer, load_punkt_params
 
     # llama-index-core ships Punkt's data; nltk would look for it on the network.
     nltk.data.path.insert(0, str(Path(llama_index_core).parent / "_static" / "nltk_cache"))
-    tokenizer = PunktTokenizer("english")
-    tokenizer._params.abbrev_types |= set(ABBREVIATIONS.split())  # pyright: ignore[reportPrivateUsage]
-    return tokenizer
+    learned = load_punkt_params(nltk.data.find("tokenizers/punkt_tab/english/"))
+    learned.abbrev_types |= set(ABBREVIATIONS.split())
+    return PunktSentenceTokenizer(learned)

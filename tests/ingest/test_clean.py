@@ -54,6 +54,20 @@ from ingest.clean import clean_text
         ("**Foo**", "Foo"),
         ("**Foo**: A *Fast* Bar", "Foo: A Fast Bar"),
         ("a novel *two-stage* cache (*E. coli*), ***all*** of it", "a novel two-stage cache (E. coli), all of it"),
+        (r"$\sim$3 and $\times$2, not $5", "~3 and ×2, not $5"),
+        (r"$\tilde{O}(\sqrt{n})$ for $\varepsilon \neq 0$", "Õ(√(n)) for ε ≠ 0"),
+        (r"\frac{\sqrt{a}}{b}, \mathcal O and \sqrt2", "√(a)/b, O and √(2)"),
+        (r"$\mathbb{R}^d$, 90^\circ, H\textsubscript{2}O", "R^d, 90°, H2O"),
+        (r"Bj\o rn Stra\ss e, \v Cern\'y", "Bjørn Straße, Černý"),
+        (r"\emph{{5% of} $x$ \textbf{bold}}, a", "5% of x bold, a"),
+        (r"{\em fast} \cite{a} \href{https://a.org}{code}", "fast code"),
+        (r"\begin{itemize} \item one \end{itemize}", "one"),
+        (r"half a \frac{1}, a \href, \ours{}", "half a frac1, a href, ours"),
+        (r"\{a\}\, \[b\] 5\%", "a b 5%"),
+        ("naÃ¯ve, itâ€™s 1.96Ã— faster", "naïve, it’s 1.96× faster"),
+        ("eﬃcient ﬁne-tuning", "efficient fine-tuning"),
+        ("popula- tion- based, cortical- subcortical", "population-based, cortical-subcortical"),
+        ("large- scale through- put", "large-scale throughput"),
     ],
 )  # fmt: skip
 def test_residue_is_resolved(shown: str, meant: str):
@@ -85,6 +99,8 @@ def test_residue_is_resolved(shown: str, meant: str):
         "**",
         "*a",
         "(a)*b and (c)* d",
+        "“Quoted”, l’humanité, Ångström, São Paulo, ×2 – ½",
+        "全角，（ＡＢＣ）。",
     ],
 )
 def test_prose_stays_as_it_is(prose: str):
@@ -94,7 +110,7 @@ def test_prose_stays_as_it_is(prose: str):
 residue = st.lists(
     st.sampled_from(
         ["&amp;", "lt;", "&#38;", "\\", "{", "}", "$", "times", "1", "frac", "sim", "^", "_", "x2010",
-         "- ", "ab", " ", "``", "~", "\\text{", "\\times", "T_", "\\'", "{\\c", "amp;", "ell", "\u200b"]
+         "- ", "ab", " ", "``", "~", "\\text{", "\\times", "T_", "\\'", "{\\c", "\\sqrt{", "\\em ", "\\o ", "Ã", "©", "â€™", "amp;", "ell", "\u200b"]
     ),
     max_size=14,
 ).map("".join)  # fmt: skip
@@ -126,6 +142,16 @@ def test_cleaning_twice_changes_nothing_more(text: str):
         "*a",
         "**a ",
         " *a",
+        "\\a ",
+        "\\a{",
+        "\\frac{a}{",
+        "\\sqrt{\\sqrt{\\sqrt{",
+        "\\a{}",
+        "\\a[",
+        "\\'e",
+        "{}",
+        "Ã©",
+        "â€™ ",
     ],
 )
 def test_no_text_takes_long(unit: str):
