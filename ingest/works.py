@@ -5,6 +5,7 @@ from rag.catalogue import Catalogue, Part
 from rag.errors import PaperError
 from rag.index import Index, Progress
 from rag.schema import Paper, Record
+from rag.text import closest
 
 
 class SeenRecord(Record):
@@ -91,7 +92,12 @@ def split_paper(index: Index, paper_id: str, on_progress: Progress) -> list[Pape
 def _parts(catalogue: Catalogue, paper_id: str) -> tuple[Paper, list[Part]]:
     own_id = catalogue.resolve(paper_id)
     if own_id is None:
-        raise PaperError(f"no paper is called {paper_id!r}; `footnote papers --json` lists the ids")
+        ids = {paper.title: paper.paper_id for paper in catalogue.papers()}
+        title = closest(paper_id, ids)
+        meant = f"did you mean {ids[title]!r}, {title!r}? " if title else ""
+        raise PaperError(
+            f"no paper is called {paper_id!r}; {meant}`footnote papers --json` lists the ids"
+        )
     paper = catalogue.get([own_id])[own_id]
     return paper, catalogue.parts_of([paper])[own_id]
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 ABBREVIATIONS = "al approx cf e.g eq eqs et fig figs i.e i.i.d incl no resp sec tab vs w.r.t"
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W\d_]+)?")
 
+# Of 100; lower ones suggest more strangers than titles that were meant (`docs/experiments.md`).
+_LIKE, _PART_LIKE = 70, 88
+_SHORTEST_PART = 5
+
 
 class Span(NamedTuple):
     """A half-open range of characters, counted as Python counts them."""
@@ -47,6 +51,22 @@ def identity_key(text: str) -> str:
     Empty for a text without letters or digits.
     """
     return re.sub(r"[\W_]+", "", fold(text))
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of these that may have been meant: it is misspelt, or a part of it is given.
+
+    None when nothing comes near.
+    """
+    from rapidfuzz import fuzz, process  # only errors ask for it
+
+    shown, asked = {fold(n): n for n in names}, fold(name)
+    found = process.extractOne(asked, list(shown), scorer=fuzz.ratio, score_cutoff=_LIKE)
+    if not found and len(asked) >= _SHORTEST_PART:
+        found = process.extractOne(
+            asked, list(shown), scorer=fuzz.partial_ratio, score_cutoff=_PART_LIKE
+        )
+    return shown[found[0]] if found else None
 
 
 def sentence_spans(text: str) -> tuple[Span, ...]:

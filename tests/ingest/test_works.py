@@ -253,6 +253,14 @@ def _keys(paper: Paper) -> frozenset[str]:
     return identity_keys(paper)
 
 
+def test_a_title_in_place_of_an_id_is_told_its_id(tmp_path: Path):
+    catalogue = catalogue_of(tmp_path, [record("Bravo: Routing Questions")])
+    [paper] = catalogue.papers()
+    with pytest.raises(PaperError) as error:
+        explain(catalogue, "bravo, routing question")
+    assert f"did you mean {paper.paper_id!r}, 'Bravo: Routing Questions'?" in str(error.value)
+
+
 def test_an_id_that_nobody_has_is_an_error_that_says_what_to_do(tmp_path: Path):
     with pytest.raises(PaperError, match=r"'arxiv:1'; `footnote papers --json` lists"):
         explain(catalogue_of(tmp_path), "arxiv:1")

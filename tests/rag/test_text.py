@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.text import fold, identity_key, sentence_spans, words
+from rag.text import closest, fold, identity_key, sentence_spans, words
 
 
 def sentences(text: str) -> list[str]:
@@ -64,3 +64,23 @@ def test_a_number_keeps_its_fraction():
 @given(st.text(st.characters(codec="ascii")))
 def test_plain_text_folds_as_it_does_beside_an_accent(text):
     assert fold(f"{text} é") == f"{fold(text)} e"
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("nanoflwo: towards fast servng", "NanoFlow: Towards Fast Serving"),
+        ("NanoFlow", "NanoFlow: Towards Fast Serving"),
+        ("naive baies", "Naïve Bayes"),
+        ("Diffusion of Ink in Water", None),
+        ("ow", None),
+        ("", None),
+    ],
+)
+def test_the_closest_name_is_the_one_that_was_meant(asked: str, meant: str | None):
+    names = ["NanoFlow: Towards Fast Serving", "Naïve Bayes", "Attention in Trees"]
+    assert closest(asked, names) == meant
+
+
+def test_among_no_names_none_is_close():
+    assert closest("NanoFlow", []) is None
