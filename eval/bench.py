@@ -16,17 +16,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eval.baselines import StockRetriever, load_stock_embedder
 from ingest import pipeline
 from ingest.identity import to_paper
 from ingest.record import SourceRecord
 from ingest.sources import find_files, read_source
-from rag.build import load_stock_embedder, open_assistant, open_index
+from rag.build import open_assistant, open_index
 from rag.config import Config
 from rag.errors import SourceError
 from rag.index import Progress
 from rag.processor import ready_for_questions
 from rag.schema import Paper, Record
-from rag.stock import StockRetriever
 
 SAMPLE = Path(pipeline.__file__).parent / "sample"
 _DEPTH = 10

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from eval.baselines import STOCK, stock_finder
 from eval.dataset import Dataset, load_beir, load_questions
 from eval.metrics import RETRIEVAL
 from eval.report import ANSWERING, Report, differences, fallen, make_report, write_report
@@ -17,7 +18,7 @@ from rag.processor import ready_for_questions
 from rag.schema import Paper
 from rag.verify import Verifier
 
-_SYSTEMS = get_args(Retrieval.model_fields["system"].annotation)
+_SYSTEMS = (*get_args(Retrieval.model_fields["system"].annotation), STOCK)
 _SHOWN_FALLS = 10
 
 
@@ -37,7 +38,8 @@ def evaluate_systems(
         source: A BEIR folder, indexed apart below `out`, or a question file for the index of the
             settings.
         out: Where the report goes, with the tables of all systems.
-        systems: Names that `retrieval.system` knows, at least one.
+        systems: Names that `retrieval.system` knows, or `stock` for LlamaIndex's starter; at least
+            one.
         split: Judgements of a BEIR folder to use.
         on_progress: Told how many papers are indexed and how many questions are asked.
 
@@ -56,9 +58,11 @@ def evaluate_systems(
     reports: list[Report] = []
     runs = []
     for system in systems:
-        retrieval = config.retrieval.model_copy(update={"system": system})
+        retrieval = config.retrieval
+        if system != STOCK:
+            retrieval = retrieval.model_copy(update={"system": system})
         asked = config.model_copy(update={"retrieval": retrieval})
-        assistant = open_assistant(asked)
+        assistant = open_assistant(asked, finder=stock_finder(config) if system == STOCK else None)
         ready_for_questions()  # as the command line has it: each question is timed
         run = run_dataset(
             assistant,

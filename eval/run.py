@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from eval.citations import CitationScores, Judge, citation_scores
 from eval.dataset import Dataset, Question
+from eval.timing import stages
 from rag.assistant import Assistant
 from rag.errors import FootnoteError
 from rag.schema import Answer, Hit, Record
-from rag.stages import stages
 
 # As deep as the deepest measure looks.
 DEPTH = 100

@@ -1,5 +1,6 @@
 """Settings to objects: the one place that knows which backend a setting means."""
 
+from collections.abc import Callable
 from functools import cache, partial
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -29,7 +30,6 @@ from rag.retrieve import (
     only_vectors,
     only_words,
 )
-from rag.stock import STOCK_BATCH, STOCK_TOKENS, StockRetriever
 from rag.verify import Verifier
 
 
@@ -54,8 +54,18 @@ def open_index(config: Config, *, create: bool = False) -> Index:
     return Index(config.index, asked, load, exact_up_to=config.store.exact_up_to, create=create)
 
 
-def open_assistant(config: Config, *, writes: bool = True) -> Assistant:
+def open_assistant(
+    config: Config,
+    *,
+    writes: bool = True,
+    finder: Callable[[Index], BaseRetriever] | None = None,
+) -> Assistant:
     """Open the index for questions; without `writes` no model is loaded, for searching alone.
+
+    Args:
+        config: The settings.
+        writes: Whether a language model may write.
+        finder: Gives what finds papers in the index, in place of what the settings say.
 
     Raises:
         IndexMissingError: There is no index, or it is empty.
@@ -69,7 +79,7 @@ def open_assistant(config: Config, *, writes: bool = True) -> Assistant:
     # Once, whatever is opened anew.
     _, model = index.embedder, load_writing_model(config) if writes else None
     followed = _Followed(config, index)
-    return LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model))
+    return LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model, finder))
 
 
 class _Followed:
@@ -120,15 +130,20 @@ class _Followed:
         return self._started_with.model_copy(update={"embedder": other})
 
 
-def _assemble(config: Config, index: Index, model: Model | None) -> Assistant:
+def _assemble(
+    config: Config,
+    index: Index,
+    model: Model | None,
+    finder: Callable[[Index], BaseRetriever] | None,
+) -> Assistant:
     """An assistant over the parts of an index just opened."""
     answering = config.answering
     late = LateSentences(index.tokens, index.words)
     return Assistant(
         index.catalogue,
         partial(_read_question, index, index.embedder),
-        _retriever(config, index),
-        _rerankers(config, index),
+        finder(index) if finder else _retriever(config, index),
+        [] if finder else _rerankers(config, index),
         late,
         QuoteAnswerer(
             index.searched,
@@ -197,9 +212,6 @@ def _read_question(index: Index, embedder: BaseEmbedding, text: str) -> Question
 
 
 def _retriever(config: Config, index: Index) -> BaseRetriever:
-    system, depth = config.retrieval.system, config.retrieval.depth
-    if system == "stock":
-        return StockRetriever(index.catalogue.papers(), load_stock_embedder(config), depth=depth)
     fusions: dict[str, Fusion] = {
         "footnote": partial(fuse_scores, weight=config.retrieval.dense_weight),
         "hybrid-rrf": fuse_ranks,
@@ -207,22 +219,11 @@ def _retriever(config: Config, index: Index) -> BaseRetriever:
         "bm25": only_words,
     }
     return HybridRetriever(
-        index.searched, index.words, index.embedder, depth=depth, fuse=fusions[system]
-    )
-
-
-def load_stock_embedder(config: Config) -> BaseEmbedding:
-    """The embedder of the settings as LlamaIndex's starter would use it.
-
-    Raises:
-        EmbeddingError: It cannot be loaded.
-    """
-    return load_embedder(
-        config.embedder.name,
-        max_tokens=STOCK_TOKENS,
-        dtype="float32",
-        batch=STOCK_BATCH,
-        arguments=config.embedder.arguments,
+        index.searched,
+        index.words,
+        index.embedder,
+        depth=config.retrieval.depth,
+        fuse=fusions[config.retrieval.system],
     )
 
 

@@ -56,8 +56,8 @@ class Store(Section):
 class Retrieval(Section):
     """How papers are found."""
 
-    system: Literal["footnote", "hybrid-rrf", "dense", "bm25", "stock"] = "footnote"
-    """`footnote`, or a baseline to measure it against."""
+    system: Literal["footnote", "hybrid-rrf", "dense", "bm25"] = "footnote"
+    """`footnote`, or fewer of its signals: fused by rank, vectors alone, words alone."""
     depth: int = Field(default=200, ge=1)
     """Sentences taken by their vectors, and papers by their words, before fusion."""
     dense_weight: float = Field(default=0.43, ge=0, le=1)

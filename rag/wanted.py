@@ -42,7 +42,8 @@ _BY_NAME: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         ),
         (
             r"\bhow much (?:do|did|does|would|will)\b[^,;]{0,60}\b(cost)\b|\bcost per\b"
-            r"|\bwhat (?:do|did|does|would|will)\b[^,;]{0,60}\b(cost)\b(?! (?:in|of)\b)|\b(price) of\b",
+            r"|\bwhat (?:do|did|does|would|will)\b[^,;]{0,60}\b(cost)\b(?! (?:in|of)\b)"
+            r"|\b(price) of\b",
             _MONEY,
         ),
         (

@@ -4,7 +4,7 @@ Its defaults throughout: `VectorStoreIndex` in memory over `SentenceSplitter` no
 embedder as its card has it, which reads 256 tokens in float32.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from llama_index.core import Document, VectorStoreIndex
@@ -13,12 +13,38 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import MockLLM
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
+from rag.config import Config
+from rag.embed import load_embedder
+from rag.index import Index
 from rag.schema import Paper
 
+STOCK = "stock"
 # What the card of all-MiniLM-L6-v2 says; the starter leaves it so.
-STOCK_TOKENS = 256
+_TOKENS = 256
 # LlamaIndex's own default.
-STOCK_BATCH = 10
+_BATCH = 10
+
+
+def load_stock_embedder(config: Config) -> BaseEmbedding:
+    """The embedder of the settings as LlamaIndex's starter would use it.
+
+    Raises:
+        EmbeddingError: It cannot be loaded.
+    """
+    return load_embedder(
+        config.embedder.name,
+        max_tokens=_TOKENS,
+        dtype="float32",
+        batch=_BATCH,
+        arguments=config.embedder.arguments,
+    )
+
+
+def stock_finder(config: Config) -> Callable[[Index], BaseRetriever]:
+    """What finds papers as the starter does, over all papers of an index."""
+    return lambda index: StockRetriever(
+        index.catalogue.papers(), load_stock_embedder(config), depth=config.retrieval.depth
+    )
 
 
 class StockRetriever(BaseRetriever):
