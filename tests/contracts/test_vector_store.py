@@ -183,7 +183,9 @@ def test_more_chunks_than_one_statement_takes_are_added_found_and_removed(tmp_pa
     ids = [chunk.node_id for chunk in chunks]
     assert store.count() == len(ids) == 33_000
     found = {chunk.node_id: chunk.get_embedding() for chunk in store.chunks(ids)}
-    assert found == {chunk.node_id: chunk.get_embedding() for chunk in chunks}
+    assert found.keys() == set(ids)
+    # Chroma divides them by their length, and multiplies again.
+    assert np.allclose([found[id_] for id_ in ids], [c.get_embedding() for c in chunks])
     assert store.ids() == set(ids)
     store.remove(versions)
     assert store.count() == 0
