@@ -33,11 +33,11 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(VENV)/.installed-test
+types: $(VENV)/.installed-test .links
 	$(BIN)/pyright
 
-imports: $(VENV)/.installed-test
-	$(BIN)/lint-imports
+imports: $(VENV)/.installed-test .links
+	PYTHONPATH=.links $(BIN)/lint-imports
 
 tests: $(VENV)/.installed-test
 	$(BIN)/pytest
@@ -51,8 +51,14 @@ format: $(VENV)/.installed-test  ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The package as it is installed, in links: tools that read files do not follow an editable install.
+.links:
+	mkdir -p .links/footnote
+	ln -sfn $(CURDIR)/footnote/* .links/footnote/
+	ln -sfn $(CURDIR)/rag $(CURDIR)/ingest $(CURDIR)/ui $(CURDIR)/eval .links/footnote/
+
 clean:  ## Remove the virtual environment and the demo's indexes
-	rm -rf $(VENV) .footnote
+	rm -rf $(VENV) .footnote .links
 
 # The constraints pin what was tested. torch comes first and alone: asked for by a range, it would
 # bring several GB of libraries for GPUs.

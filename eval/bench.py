@@ -15,18 +15,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from eval.baselines import StockRetriever, load_stock_embedder
-from ingest import pipeline
-from ingest.identity import to_paper
-from ingest.record import SourceRecord
-from ingest.sources import find_files, read_source
-from rag.build import open_assistant, open_index
-from rag.config import Config
-from rag.errors import SourceError
-from rag.index import Progress
-from rag.processor import ready_for_questions
-from rag.schema import Paper, Record
+from footnote.eval.baselines import StockRetriever, load_stock_embedder
+from footnote.ingest import pipeline
+from footnote.ingest.identity.merge import to_paper
+from footnote.ingest.record import SourceRecord
+from footnote.ingest.sources import find_files, read_source
+from footnote.rag.build import open_assistant, open_index
+from footnote.rag.core.config import Config
+from footnote.rag.core.errors import SourceError
+from footnote.rag.core.records import Paper, Record
+from footnote.rag.index.index import Progress
+from footnote.rag.index.processor import ready_for_questions
 
 SAMPLE = Path(pipeline.__file__).parent / "sample"
 _DEPTH = 10

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from rag.schema import Answer, Citation, Paper, Sentence
-from rag.text import Span
-from rag.verify import Support
+from footnote.rag.core.records import Answer, Citation, Paper, Sentence
+from footnote.rag.core.text import Span
+from footnote.rag.verification.verify import Support
 
 
 class Judge(Protocol):

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from eval.baselines import STOCK, stock_finder
-from eval.dataset import Dataset, load_beir, load_questions
-from eval.metrics import RETRIEVAL
-from eval.report import ANSWERING, Report, differences, fallen, make_report, write_report
-from eval.run import run_dataset
-from ingest.identity import identity_keys
-from rag.build import open_assistant, open_index
-from rag.config import Config, Retrieval
-from rag.errors import DatasetError
-from rag.index import Progress
-from rag.processor import ready_for_questions
-from rag.schema import Paper
-from rag.verify import Verifier
+from footnote.eval.baselines import STOCK, stock_finder
+from footnote.eval.datasets import Dataset, load_beir, load_questions
+from footnote.eval.metrics import RETRIEVAL
+from footnote.eval.report import ANSWERING, Report, differences, fallen, make_report, write_report
+from footnote.eval.run import run_dataset
+from footnote.ingest.identity.merge import identity_keys
+from footnote.rag.build import open_assistant, open_index
+from footnote.rag.core.config import Config, Retrieval
+from footnote.rag.core.errors import DatasetError
+from footnote.rag.core.records import Paper
+from footnote.rag.index.index import Progress
+from footnote.rag.index.processor import ready_for_questions
+from footnote.rag.verification.verify import Verifier
 
 _SYSTEMS = (*get_args(Retrieval.model_fields["system"].annotation), STOCK)
 _SHOWN_FALLS = 10

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
-
-from eval.dataset import Dataset
-from eval.metrics import (
+from footnote.eval.datasets import Dataset
+from footnote.eval.metrics import (
     RETRIEVAL,
     Confidence,
     Difference,
@@ -20,9 +18,10 @@ from eval.metrics import (
     mean_of,
     retrieval_values,
 )
-from eval.run import Outcome, Run
-from rag.errors import DatasetError
-from rag.schema import Record, fingerprint
+from footnote.eval.run import Outcome, Run
+from footnote.rag.core.errors import DatasetError
+from footnote.rag.core.records import Record, fingerprint
+from pydantic import ValidationError
 
 ANSWERING = (
     "fact recall",

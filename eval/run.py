@@ -4,12 +4,12 @@ import resource
 import time
 from collections.abc import Callable
 
-from eval.citations import CitationScores, Judge, citation_scores
-from eval.dataset import Dataset, Question
-from eval.timing import stages
-from rag.assistant import Assistant
-from rag.errors import FootnoteError
-from rag.schema import Answer, Hit, Record
+from footnote.eval.citations import CitationScores, Judge, citation_scores
+from footnote.eval.datasets import Dataset, Question
+from footnote.eval.timing import stages
+from footnote.rag.assistant import Assistant
+from footnote.rag.core.errors import FootnoteError
+from footnote.rag.core.records import Answer, Hit, Record
 
 # As deep as the deepest measure looks.
 DEPTH = 100

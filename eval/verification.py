@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from rag.schema import Paper, Verdict
-from rag.text import Span
-from rag.verify import Verifier
+from footnote.rag.core.records import Paper, Verdict
+from footnote.rag.core.text import Span
+from footnote.rag.verification.verify import Verifier
 
 Label = Literal["SUPPORT", "CONTRADICT", "UNRELATED"]
 VERDICTS: tuple[Verdict, ...] = ("supported", "partly", "unsupported")

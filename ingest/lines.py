@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from rag.errors import SourceError
+from footnote.rag.core.errors import SourceError
 
 STDIN = Path("-")
 MAX_LINE_BYTES = 2_000_000

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ingest.identity import record_fingerprint, regroup, to_paper
-from ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRecord
-from ingest.restore import restore, take_back
-from ingest.services import fetch_pages, is_locator, parse_locator
-from ingest.sources import Meter, count_bytes, find_files, printable, read_source
-from rag.catalogue import Catalogue, Part, Regrouping
-from rag.config import Sources
-from rag.errors import FetchError, SourceError
-from rag.index import Index, Progress
-from rag.schema import Paper, Record
+from footnote.ingest.identity.merge import record_fingerprint, regroup, to_paper
+from footnote.ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRecord
+from footnote.ingest.restore import restore, take_back
+from footnote.ingest.services import fetch_pages, is_locator, parse_locator
+from footnote.ingest.sources import Meter, count_bytes, find_files, printable, read_source
+from footnote.rag.core.config import Sources
+from footnote.rag.core.errors import FetchError, SourceError
+from footnote.rag.core.records import Paper, Record
+from footnote.rag.index.catalogue import Catalogue, Part, Regrouping
+from footnote.rag.index.index import Index, Progress
 
 # Papers a transaction: an interrupted ingest repeats at most these.
 _BATCH = 200

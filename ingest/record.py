@@ -3,7 +3,7 @@
 import datetime
 import re
 
-from rag.schema import Record, Sighting
+from footnote.rag.core.records import Record, Sighting
 
 MAX_TITLE_CHARS = 1_000
 MAX_ABSTRACT_CHARS = 20_000

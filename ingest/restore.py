@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ingest.identity import merge_all, split
-from rag.catalogue import Catalogue, Part
+from footnote.ingest.identity.merge import merge_all, split
+from footnote.rag.index.catalogue import Catalogue, Part
 
 
 class Restored(NamedTuple):

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
-from ingest.fetch import Fetcher, Kind
-from ingest.record import parse_arxiv_id
-from rag.config import Service, Sources
-from rag.errors import SourceError
-from rag.index import Progress
+from footnote.ingest.fetch import Fetcher, Kind
+from footnote.ingest.record import parse_arxiv_id
+from footnote.rag.core.config import Service, Sources
+from footnote.rag.core.errors import SourceError
+from footnote.rag.index.index import Progress
 
 _NAMES = {"arxiv": "arXiv", "hf": "Hugging Face Daily Papers"}
 _LOCATOR = re.compile(r"(arxiv|hf):(.*)", re.IGNORECASE | re.DOTALL)

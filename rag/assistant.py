@@ -3,17 +3,16 @@
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
+from footnote.rag.answering.citations import cite, refuse
+from footnote.rag.answering.evidence import Draft, QuoteAnswerer, SentenceSignal
+from footnote.rag.answering.generative import Event, Writer, standalone_with_model
+from footnote.rag.core.errors import QuestionError
+from footnote.rag.core.records import Answer, Hit, Paper
+from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.understanding.dialogue import in_full, leans_back
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import QueryBundle
-
-from rag.answer import Draft, QuoteAnswerer, SentenceSignal
-from rag.catalogue import Catalogue
-from rag.cite import cite, refuse
-from rag.errors import QuestionError
-from rag.followup import in_full, leans_back
-from rag.generate import Event, Writer, standalone_with_model
-from rag.schema import Answer, Hit, Paper
 
 # Questions before the one asked that can matter to it.
 _TURNS = 4

@@ -3,26 +3,20 @@
 from collections.abc import Callable
 from functools import cache, partial
 
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.postprocessor.types import BaseNodePostprocessor
-
-from rag.answer import BESIDE_THE_POINT, QuoteAnswerer
-from rag.assistant import Assistant
-from rag.config import Config
-from rag.crossencode import CrossEncoded, load_cross_encoder
-from rag.embed import Question, load_embedder, read_question
-from rag.errors import EmbeddingError, IndexMismatchError
-from rag.generate import Writer
-from rag.generation import FOLDER, Card
-from rag.index import Index
-from rag.live import LiveAssistant
-from rag.llm.load import load_model
-from rag.llm.port import Model
-from rag.llm.prompts import load_prompts
-from rag.nli import load_nli
-from rag.rerank import LateInteraction, LateSentences, Neighbours
-from rag.retrieve import (
+from footnote.rag.answering.evidence import BESIDE_THE_POINT, QuoteAnswerer
+from footnote.rag.answering.generative import Writer
+from footnote.rag.assistant import Assistant
+from footnote.rag.core.config import Config
+from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
+from footnote.rag.index.embedding import Question, load_embedder, read_question
+from footnote.rag.index.index import Index
+from footnote.rag.index.snapshot import FOLDER, Card
+from footnote.rag.live import LiveAssistant
+from footnote.rag.llm.load import load_model
+from footnote.rag.llm.port import Model
+from footnote.rag.llm.prompts import load_prompts
+from footnote.rag.retrieval.cross_encoder import CrossEncoded, load_cross_encoder
+from footnote.rag.retrieval.hybrid import (
     Fusion,
     HybridRetriever,
     fuse_ranks,
@@ -30,7 +24,12 @@ from rag.retrieve import (
     only_vectors,
     only_words,
 )
-from rag.verify import Verifier
+from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours
+from footnote.rag.verification.nli import load_nli
+from footnote.rag.verification.verify import Verifier
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
 
 def open_index(config: Config, *, create: bool = False) -> Index:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import TypeVar
 
-from rag.assistant import Assistant
-from rag.catalogue import Catalogue, State
-from rag.errors import IndexDamagedError, PaperDamagedError
-from rag.generate import Event
-from rag.schema import Answer, Hit, Paper
+from footnote.rag.answering.generative import Event
+from footnote.rag.assistant import Assistant
+from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
+from footnote.rag.core.records import Answer, Hit, Paper
+from footnote.rag.index.catalogue import Catalogue, State
 
 Result = TypeVar("Result")
 # What is read while it is replaced fails once; each further try opens it as it then is.

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from ingest.pipeline import ingest
-from rag.assistant import Assistant
-from rag.build import open_assistant, open_index
-from rag.config import Config, load_config
+from footnote.ingest.pipeline import ingest
+from footnote.rag.assistant import Assistant
+from footnote.rag.build import open_assistant, open_index
+from footnote.rag.core.config import Config, load_config
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "ingest" / "sample" / "digests.jsonl"
@@ -67,7 +66,7 @@ def started(
 
 def footnote_command(*arguments: object) -> list[object]:
     """What starts the command line as a process of its own."""
-    return [sys.executable, "-m", "ui.cli", *arguments]
+    return [sys.executable, "-m", "footnote.ui.cli", *arguments]
 
 
 def built_index(folder: Path, *paths: Path) -> Config:

@@ -3,7 +3,7 @@
 import errno
 import socket
 
-from rag.errors import ConfigError
+from footnote.rag.core.errors import ConfigError
 
 
 def free_port(host: str, port: int) -> int:

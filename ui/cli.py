@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from footnote.rag.core.config import Config, load_config
+from footnote.rag.core.errors import FootnoteError
 from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
@@ -28,14 +30,11 @@ from rich.progress import (
 from rich.text import Text
 from typer.exceptions import TyperException
 
-from rag.config import Config, load_config
-from rag.errors import FootnoteError
-
 if TYPE_CHECKING:
-    from rag.generate import Event
-    from rag.index import Index
-    from rag.index import Progress as OnProgress
-    from rag.schema import Answer
+    from footnote.rag.answering.generative import Event
+    from footnote.rag.core.records import Answer
+    from footnote.rag.index.index import Index
+    from footnote.rag.index.index import Progress as OnProgress
 
 # `eval` is a function of Python's.
 _NAMES = {"evaluate": "eval"}
@@ -141,11 +140,11 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Take in papers from any place; running it again changes nothing."""
-    from rag.lock import check_free
+    from footnote.rag.index.lock import check_free
 
     check_free(config.index)  # before the libraries are loaded, which takes seconds
-    from ingest.pipeline import ingest as run_ingest
-    from rag.build import open_index
+    from footnote.ingest.pipeline import ingest as run_ingest
+    from footnote.rag.build import open_index
 
     index = open_index(config, create=True)
     with _progress(as_json) as on_progress:
@@ -180,8 +179,8 @@ def papers(
     ] = None,
 ) -> None:
     """List the papers of the catalogue by title."""
-    from rag.build import open_index
-    from ui.render import paper_row
+    from footnote.rag.build import open_index
+    from footnote.ui.render import paper_row
 
     index = open_index(config)
     if split:
@@ -202,8 +201,8 @@ def papers(
 
 
 def _split(index: "Index", paper_id: str, as_json: bool) -> None:
-    from ingest.works import split_paper
-    from ui.render import paper_row
+    from footnote.ingest.identity.explain import split_paper
+    from footnote.ui.render import paper_row
 
     with _progress(as_json) as on_progress:
         apart = split_paper(index, paper_id, on_progress)
@@ -215,8 +214,8 @@ def _split(index: "Index", paper_id: str, as_json: bool) -> None:
 
 
 def _explain(index: "Index", paper_id: str, as_json: bool) -> None:
-    from ingest.works import explain
-    from ui.render import explanation_lines
+    from footnote.ingest.identity.explain import explain
+    from footnote.ui.render import explanation_lines
 
     explanation = explain(index.catalogue, paper_id)
     if as_json:
@@ -233,9 +232,9 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find papers, without answering."""
-    from rag.build import open_assistant
-    from rag.processor import ready_for_questions
-    from ui.render import hit_rows
+    from footnote.rag.build import open_assistant
+    from footnote.rag.index.processor import ready_for_questions
+    from footnote.ui.render import hit_rows
 
     assistant = open_assistant(config, writes=False)
     ready_for_questions()
@@ -251,9 +250,9 @@ def search(
 @command
 def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
     """Answer a question, every sentence with its source."""
-    from rag.build import open_assistant
-    from rag.processor import ready_for_questions
-    from ui.render import source_text, writing_note
+    from footnote.rag.build import open_assistant
+    from footnote.rag.index.processor import ready_for_questions
+    from footnote.ui.render import source_text, writing_note
 
     assistant = open_assistant(config)
     ready_for_questions()
@@ -290,8 +289,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure retrieval and answers on a set of judged questions."""
-    from eval.evaluate import evaluate_systems, gate
-    from eval.report import load_report, table
+    from footnote.eval.evaluate import evaluate_systems, gate
+    from footnote.eval.report import load_report, table
 
     earlier = load_report(baseline) if baseline else None
     with _progress(as_json) as on_progress:
@@ -324,8 +323,8 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure speed and size beside LlamaIndex's starter, in one run."""
-    from eval.bench import SAMPLE
-    from eval.bench import bench as run_bench
+    from footnote.eval.bench import SAMPLE
+    from footnote.eval.bench import bench as run_bench
 
     with _progress(as_json) as on_progress:
         result = run_bench(
@@ -353,13 +352,13 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the chat until interrupted."""
-    from ui.address import free_port
+    from footnote.ui.address import free_port
 
     host = config.web.host if host is None else host
     # Before everything is loaded, which takes seconds.
     port = free_port(host, config.web.port if port is None else port)
-    from rag.build import open_assistant
-    from ui.web import serve as run
+    from footnote.rag.build import open_assistant
+    from footnote.ui.web import serve as run
 
     with _err.status("Loading the index"):
         assistant = open_assistant(config)
@@ -369,8 +368,8 @@ def serve(
 @command
 def doctor(config: Config, as_json: AsJson = False) -> None:
     """Check the index and the language model; exit 1 on a problem."""
-    from rag.build import load_writing_model, open_index
-    from rag.generate import problem_of
+    from footnote.rag.answering.generative import problem_of
+    from footnote.rag.build import load_writing_model, open_index
 
     problems = open_index(config).problems()
     model = load_writing_model(config)
@@ -387,8 +386,8 @@ def doctor(config: Config, as_json: AsJson = False) -> None:
 @command
 def rebuild(config: Config, as_json: AsJson = False) -> None:
     """Make the index anew, from the catalogue and the settings."""
-    from ingest.restore import restore
-    from rag.build import open_index
+    from footnote.ingest.restore import restore
+    from footnote.rag.build import open_index
 
     index = open_index(config)
     with index.holding(), _progress(as_json) as on_progress:
@@ -419,7 +418,7 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Take papers out; taking in their source again brings them back."""
-    from rag.build import open_index
+    from footnote.rag.build import open_index
 
     index = open_index(config)
     with index.writing():
@@ -444,8 +443,8 @@ class _RateColumn(ProgressColumn):
 
 def _told(events: "Generator[Event]") -> "Answer":
     """Print each sentence when it has stood the check; returns the answer."""
-    from rag.schema import Answer, Sentence
-    from ui.render import sentence_text
+    from footnote.rag.core.records import Answer, Sentence
+    from footnote.ui.render import sentence_text
 
     answer: Answer | None = None
     told = False

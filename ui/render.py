@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote, unquote
 
-from ingest.works import Explanation
-from rag.schema import Answer, Citation, Hit, Paper, Sentence, Source
-from rag.text import Span
+from footnote.ingest.identity.explain import Explanation
+from footnote.rag.core.records import Answer, Citation, Hit, Paper, Sentence, Source
+from footnote.rag.core.text import Span
 
 # A citation marker links to a fragment that the page turns into an opened paper.
 _FRAGMENT = "#cite="

@@ -12,17 +12,16 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
+from footnote.rag.answering.citations import short_name
+from footnote.rag.assistant import Assistant
+from footnote.rag.core.errors import ConfigError, FootnoteError
+from footnote.rag.core.records import Answer, Sentence
+from footnote.rag.index.processor import ready_for_questions
+from footnote.ui.address import free_port
+from footnote.ui.calls import CallGuard, Page
+from footnote.ui.render import answer_html, draft_html, paper_html, parse_fragment
 from gradio.themes import Default
 from starlette.middleware import Middleware
-
-from rag.assistant import Assistant
-from rag.cite import short_name
-from rag.errors import ConfigError, FootnoteError
-from rag.processor import ready_for_questions
-from rag.schema import Answer, Sentence
-from ui.address import free_port
-from ui.calls import CallGuard, Page
-from ui.render import answer_html, draft_html, paper_html, parse_fragment
 
 _HINT = (
     '<article class="footnote-paper empty"><p>Click a marker such as <span class="marker">[1]'

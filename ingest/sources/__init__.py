@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from ingest.lines import STDIN, Line, load_lines
-from ingest.record import Refusal, SourceRecord, fault
-from ingest.sources import array, atom, bibtex, jsonl, pages, ris, table
-from rag.errors import SourceError
+from footnote.ingest.lines import STDIN, Line, load_lines
+from footnote.ingest.record import Refusal, SourceRecord, fault
+from footnote.ingest.sources import array, atom, bibtex, jsonl, pages, ris, table
+from footnote.rag.core.errors import SourceError
 
 # Each has `detects(head)` and `parse(lines, source)`; the first that detects its format reads.
 FORMATS = (jsonl, array, atom, bibtex, ris, table, pages)

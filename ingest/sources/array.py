@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
-from ingest.lines import Line, undecoded
-from ingest.record import Refusal, SourceRecord
-from ingest.sources.blocks import MAX_BLOCK_CHARS, Block
-from ingest.sources.objects import RecordError, parse_json, to_record
-from rag.schema import Sighting
+from footnote.ingest.lines import Line, undecoded
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources.blocks import MAX_BLOCK_CHARS, Block
+from footnote.ingest.sources.objects import RecordError, parse_json, to_record
+from footnote.rag.core.records import Sighting
 
 # A text between quotes, which may lack its end on this line, a bracket, or a bare value.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+("?)|[\[\]{}]|[^\s,:"\[\]{}]++')

@@ -6,13 +6,12 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
-
-from ingest.lines import Line, undecoded
-from ingest.record import Refusal, SourceRecord, says_withdrawn
-from ingest.sources.blocks import Block, Part, cut_blocks
-from ingest.sources.objects import RecordError, to_record
-from rag.errors import SourceError
-from rag.schema import Sighting
+from footnote.ingest.lines import Line, undecoded
+from footnote.ingest.record import Refusal, SourceRecord, says_withdrawn
+from footnote.ingest.sources.blocks import Block, Part, cut_blocks
+from footnote.ingest.sources.objects import RecordError, to_record
+from footnote.rag.core.errors import SourceError
+from footnote.rag.core.records import Sighting
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _ARXIV = "{http://arxiv.org/schemas/atom}"

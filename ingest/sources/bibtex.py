@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bibtexparser.entrypoint import parse_string
 from bibtexparser.model import DuplicateFieldKeyBlock, Entry, ParsingFailedBlock
-
-from ingest.lines import Line, undecoded
-from ingest.record import Refusal, SourceRecord
-from ingest.sources.blocks import Block, Part, cut_blocks
-from ingest.sources.objects import RecordError, to_record
-from rag.schema import Sighting
+from footnote.ingest.lines import Line, undecoded
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources.blocks import Block, Part, cut_blocks
+from footnote.ingest.sources.objects import RecordError, to_record
+from footnote.rag.core.records import Sighting
 
 # What it warns of is refused here with its reason.
 logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)

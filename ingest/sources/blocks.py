@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ingest.lines import Line
+from footnote.ingest.lines import Line
 
 MAX_BLOCK_CHARS = 300_000
 

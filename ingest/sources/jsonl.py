@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ingest.lines import Line, whole_lines
-from ingest.record import Refusal, SourceRecord
-from ingest.sources.objects import RecordError, parse_json, to_record
-from rag.schema import Sighting
+from footnote.ingest.lines import Line, whole_lines
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources.objects import RecordError, parse_json, to_record
+from footnote.rag.core.records import Sighting
 
 
 def detects(head: Sequence[Line]) -> bool:

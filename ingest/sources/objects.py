@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ingest.record import (
+from footnote.ingest.record import (
     SourceRecord,
     paper_url,
     parse_arxiv_id,
     parse_doi,
     says_withdrawn,
 )
-from rag.schema import Sighting
+from footnote.rag.core.records import Sighting
 
 MAX_COUNT = 10**9
 MAX_AUTHORS = 5_000

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ingest.lines import Line, whole_lines
-from ingest.record import Refusal, SourceRecord
-from rag.schema import Sighting
+from footnote.ingest.lines import Line, whole_lines
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.rag.core.records import Sighting
 
 _HEADER = re.compile(
     r"new|daily papers|subscribe|by\s?ak and the research community"

@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import rispy
-
-from ingest.lines import Line, undecoded
-from ingest.record import Refusal, SourceRecord
-from ingest.sources.blocks import Block, Part, cut_blocks
-from ingest.sources.objects import RecordError, to_record
-from rag.schema import Sighting
+from footnote.ingest.lines import Line, undecoded
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources.blocks import Block, Part, cut_blocks
+from footnote.ingest.sources.objects import RecordError, to_record
+from footnote.rag.core.records import Sighting
 
 _START = re.compile(r"TY  -")
 _END = re.compile(r"ER  -")

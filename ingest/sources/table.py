@@ -4,10 +4,10 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from ingest.lines import MAX_LINE_BYTES, Line, whole_lines
-from ingest.record import Refusal, SourceRecord
-from ingest.sources.objects import ABSTRACTS, TITLES, RecordError, to_record
-from rag.schema import Sighting
+from footnote.ingest.lines import MAX_LINE_BYTES, Line, whole_lines
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources.objects import ABSTRACTS, TITLES, RecordError, to_record
+from footnote.rag.core.records import Sighting
 
 _DELIMITERS = "\t,;|"
 # A quote that is not closed would take the rest of the file for one field.

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+from footnote.rag.core.errors import ConfigError
+from footnote.rag.llm.client import ServedModel, Server
+from footnote.rag.llm.local_server import LocalServer
+from footnote.rag.llm.port import Model
 from pydantic import SecretStr
-
-from rag.errors import ConfigError
-from rag.llm.client import ServedModel, Server
-from rag.llm.local_server import LocalServer
-from rag.llm.port import Model
 
 _OLLAMA = "http://127.0.0.1:11434/v1"
 # What each question says already.
@@ -66,7 +65,7 @@ def load_model(
         return ServedModel(name, known, arguments=_checked_fields(more), **bounds)
     if ":" in backend:
         # LlamaIndex takes a while to import, and nothing else here needs it.
-        from rag.llm.foreign import load_foreign
+        from footnote.rag.llm.foreign import load_foreign
 
         return load_foreign(backend, model, key=key, context_window=context_window, arguments=more)
     raise ConfigError(

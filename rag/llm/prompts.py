@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from string import Formatter
 from typing import NamedTuple
 
-from rag.errors import ConfigError
-from rag.llm.port import Message
-from rag.schema import Paper
+from footnote.rag.core.errors import ConfigError
+from footnote.rag.core.records import Paper
+from footnote.rag.llm.port import Message
 
 NO_ANSWER = "NO ANSWER"
 SYSTEM = f"""\

@@ -4,8 +4,8 @@ import queue
 import time
 from collections.abc import Generator, Sequence
 
-from rag.errors import GenerationError
-from rag.llm.port import End, Message, Model, Said
+from footnote.rag.core.errors import GenerationError
+from footnote.rag.llm.port import End, Message, Model, Said
 
 _TICK_S = 1.0
 # A token is hardly longer; servers may send several at once.

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-
-from eval.bench import SAMPLE, bench
-from rag.config import load_config
-from rag.errors import SourceError
+from footnote.eval.bench import SAMPLE, bench
+from footnote.rag.core.config import load_config
+from footnote.rag.core.errors import SourceError
 
 pytestmark = pytest.mark.slow
 

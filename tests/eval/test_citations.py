@@ -1,11 +1,10 @@
 """Citation precision and recall, by hand-made answers and the real verifier."""
 
 import pytest
-
-from eval.citations import citation_scores
-from rag.schema import Answer, Citation, Sentence, Source
-from rag.text import words
-from rag.verify import Verifier
+from footnote.eval.citations import citation_scores
+from footnote.rag.core.records import Answer, Citation, Sentence, Source
+from footnote.rag.core.text import words
+from footnote.rag.verification.verify import Verifier
 
 FAST = "The cache answers 40% faster than a disk."
 OTHER = "Birds of the valley sing at dawn."

@@ -1,10 +1,7 @@
 from math import log2
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from eval.metrics import (
+from footnote.eval.metrics import (
     compare,
     fact_recall,
     judge_confidence,
@@ -12,6 +9,8 @@ from eval.metrics import (
     plain_facts,
     retrieval_values,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 RELEVANT = {"q1": {"a": 2, "b": 1}, "q2": {"c": 1}, "none": {}}
 

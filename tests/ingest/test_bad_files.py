@@ -12,11 +12,10 @@ from types import FrameType
 from typing import NamedTuple
 
 import pytest
-
-from ingest.identity import record_fingerprint, regroup, to_paper
-from ingest.record import Refusal, SourceRecord
-from ingest.sources import find_files, read_source
-from rag.catalogue import Catalogue, Part
+from footnote.ingest.identity.merge import record_fingerprint, regroup, to_paper
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources import find_files, read_source
+from footnote.rag.index.catalogue import Catalogue, Part
 
 N_FILES = 500
 MAX_S = 5

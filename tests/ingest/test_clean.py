@@ -1,10 +1,9 @@
 import time
 
 import pytest
+from footnote.ingest.clean import clean_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from ingest.clean import clean_text
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources import read_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from ingest.record import Refusal, SourceRecord
-from ingest.sources import read_source
 
 # The real one would make each file megabytes long.
 MAX_LINE_BYTES = 8_000
@@ -149,8 +148,8 @@ def damaged(form: Form, number: int, words: str, damage: str) -> bytes:
 
 def read(content: bytes) -> list[SourceRecord | Refusal]:
     with tempfile.NamedTemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ingest.lines.MAX_LINE_BYTES", MAX_LINE_BYTES)
-        patch.setattr("ingest.sources.table.MAX_LINE_BYTES", MAX_LINE_BYTES)
+        patch.setattr("footnote.ingest.lines.MAX_LINE_BYTES", MAX_LINE_BYTES)
+        patch.setattr("footnote.ingest.sources.table.MAX_LINE_BYTES", MAX_LINE_BYTES)
         Path(file.name).write_bytes(content)
         return list(read_source(Path(file.name), "file"))
 

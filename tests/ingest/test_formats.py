@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from ingest.record import Refusal, SourceRecord
-from ingest.sources import find_files, read_source
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources import find_files, read_source
 
 TEXT = "It keeps the cache on disk, and says so at a length that can be quoted."
 

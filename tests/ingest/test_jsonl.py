@@ -3,9 +3,8 @@ import json
 from pathlib import Path
 
 import pytest
-
-from ingest.record import Refusal, SourceRecord
-from ingest.sources import read_source
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources import read_source
 
 GOOD = {"title": "Alpha", "abstract": "A sentence that is long enough to be quoted."}
 

@@ -5,9 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-
-from ingest.record import Refusal, SourceRecord
-from ingest.sources import FORMAT_NAMES, read_source
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources import FORMAT_NAMES, read_source
 
 ABSTRACT_A = (
     "Alpha keeps the cache of a language model on disk and fetches only what the next token needs. "

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from footnote.ingest.pipeline import Report, ingest
+from footnote.rag.build import open_index
+from footnote.rag.core.config import Config, Service, Sources, load_config
+from footnote.rag.core.errors import EmbeddingError, IndexBusyError, IndexMismatchError, SourceError
+from footnote.rag.index.index import Index
 
-from ingest.pipeline import Report, ingest
-from rag.build import open_index
-from rag.config import Config, Service, Sources, load_config
-from rag.errors import EmbeddingError, IndexBusyError, IndexMismatchError, SourceError
-from rag.index import Index
 from tests.conftest import PAGES, needs_shared
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ def test_ingesting_twice_changes_nothing_and_loads_no_embedder(
     def fail(*_args: object, **_options: object) -> None:
         raise AssertionError("the embedder was loaded")
 
-    monkeypatch.setattr("rag.build.load_embedder", fail)
+    monkeypatch.setattr("footnote.rag.build.load_embedder", fail)
     assert counts(run(config, ALPHA, BRAVO)) == (2, 2, 0, 0, 2)
     assert opened(config).problems() == []
 
@@ -138,7 +138,7 @@ def test_an_interrupted_index_is_finished_by_the_next_ingest(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("rag.lexical.LexicalIndex.replace", stop)
+        patch.setattr("footnote.rag.index.bm25.LexicalIndex.replace", stop)
         with pytest.raises(KeyboardInterrupt):
             run(config, ALPHA, BRAVO)
     assert "2 of 2 papers are not indexed" in opened(config).problems()[0]

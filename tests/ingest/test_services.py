@@ -18,13 +18,13 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from footnote.ingest.pipeline import ingest
+from footnote.ingest.services import Locator, fetch_pages, is_locator, parse_locator
+from footnote.ingest.sources import read_source
+from footnote.rag.build import open_index
+from footnote.rag.core.config import Service, Sources, load_config
+from footnote.rag.core.errors import FetchError, SourceError
 
-from ingest.pipeline import ingest
-from ingest.services import Locator, fetch_pages, is_locator, parse_locator
-from ingest.sources import read_source
-from rag.build import open_index
-from rag.config import Service, Sources, load_config
-from rag.errors import FetchError, SourceError
 from tests.conftest import ROOT, footnote_command, started
 
 ENTRY = """  <entry>
@@ -334,7 +334,7 @@ def test_what_was_fetched_before_a_failure_is_not_fetched_again(serve: Serve, tm
 def test_a_passing_fault_is_tried_again(
     serve: Serve, tmp_path: Path, first: Reply, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("ingest.fetch._FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("footnote.ingest.fetch._FIRST_WAIT_S", 0.01)
     server = serve(lambda asked, n: first if n == 1 else arxiv(asked, n))
     assert fetch(server.url, tmp_path) == TITLES
     assert len(server.requests) == 4
@@ -368,7 +368,7 @@ def test_an_answer_that_cannot_be_used_is_named(
     serve: Serve, tmp_path: Path, reply: Reply, message: str, n_requests: int,
     monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip
-    monkeypatch.setattr("ingest.fetch._FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("footnote.ingest.fetch._FIRST_WAIT_S", 0.01)
     server = serve(lambda _asked, _n: reply)
     with pytest.raises(FetchError) as error:
         fetch(server.url, tmp_path, page_mb=1)
@@ -480,7 +480,7 @@ def test_the_command_fetches_keeps_and_goes_on(serve: Serve, tmp_path: Path):
 
     def ingest() -> dict[str, object]:
         done = subprocess.run(
-            [sys.executable, "-m", "ui.cli", "ingest", SEARCH, "--index", "i", "--json"],
+            [sys.executable, "-m", "footnote.ui.cli", "ingest", SEARCH, "--index", "i", "--json"],
             capture_output=True, text=True, timeout=120, check=True,
             env=os.environ | variables | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip

@@ -7,21 +7,21 @@ from contextlib import closing
 from typing import Any, Literal, NamedTuple
 
 import pytest
+from footnote.ingest.identity.merge import to_paper
+from footnote.ingest.record import SourceRecord
+from footnote.rag.answering.citations import cite
+from footnote.rag.answering.evidence import Draft, Evidence
+from footnote.rag.answering.generative import Status, Writer, problem_of, standalone_with_model
+from footnote.rag.core.records import Answer, Sentence, Sighting
+from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.llm.load import load_model
+from footnote.rag.llm.prompts import Prompts, estimate_tokens
+from footnote.rag.understanding.question import Kind
+from footnote.rag.verification.verify import Verifier
+from footnote.ui.render import answer_html, draft_html, writing_note
 from pydantic import SecretStr
 
-from ingest.identity import to_paper
-from ingest.record import SourceRecord
-from rag.answer import Draft, Evidence
-from rag.cite import cite
-from rag.generate import Status, Writer, problem_of, standalone_with_model
-from rag.lexical import LexicalIndex
-from rag.llm.load import load_model
-from rag.llm.prompts import Prompts, estimate_tokens
-from rag.question import Kind
-from rag.schema import Answer, Sentence, Sighting
-from rag.verify import Verifier
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
-from ui.render import answer_html, draft_html, writing_note
 
 pytestmark = [
     pytest.mark.slow,
@@ -318,9 +318,9 @@ def test_the_key_appears_nowhere(
 def test_the_traceback_of_a_fault_holds_no_key(server: Faults, verifier: Verifier):
     import traceback
 
-    from rag.errors import GenerationError
-    from rag.llm.prompts import ask_to_rewrite
-    from rag.llm.talk import Reply
+    from footnote.rag.core.errors import GenerationError
+    from footnote.rag.llm.prompts import ask_to_rewrite
+    from footnote.rag.llm.talk import Reply
 
     model = writer(verifier, server.url("401")).model
     reply = Reply(model, ask_to_rewrite(Prompts(), "And?", ["What?"]), timeout_s=9, max_tokens=9)

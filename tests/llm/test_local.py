@@ -13,20 +13,20 @@ from pathlib import Path
 
 import pytest
 import yaml
+from footnote.rag.answering.generative import Status
+from footnote.rag.build import open_assistant
+from footnote.rag.core.config import Config, load_config
+from footnote.rag.core.errors import GenerationError
+from footnote.rag.core.records import Answer, Paper, Sentence
+from footnote.rag.llm.load import load_model
+from footnote.rag.llm.local_server import bundled_model
+from footnote.rag.llm.port import Message
+from footnote.rag.llm.talk import Reply
+from footnote.ui import cli
 from pydantic import SecretStr
 
-from rag.build import open_assistant
-from rag.config import Config, load_config
-from rag.errors import GenerationError
-from rag.generate import Status
-from rag.llm.load import load_model
-from rag.llm.local_server import bundled_model
-from rag.llm.port import Message
-from rag.llm.talk import Reply
-from rag.schema import Answer, Paper, Sentence
 from tests.conftest import ROOT
 from tests.llm.servers import KEY, free_port, llama_server
-from ui import cli
 
 pytest.importorskip("llama_cpp", reason="footnote-papers[local] is not installed")
 GGUF = bundled_model()
@@ -114,7 +114,7 @@ def test_no_variable_of_the_person_moves_the_server(name: str, monkeypatch: pyte
 
 def test_nothing_is_left_behind_when_its_parent_is_killed():
     asks = (
-        "from rag.llm.local_server import LocalServer; import asyncio, os, signal\n"
+        "from footnote.rag.llm.local_server import LocalServer; import asyncio, os, signal\n"
         "server = LocalServer('', context_window=256, options={})\n"
         "print(asyncio.run(server.ready()).url, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from footnote.rag.core.errors import ConfigError, GenerationError
+from footnote.rag.llm.load import load_model
+from footnote.rag.llm.port import Message
+from footnote.rag.llm.talk import Reply
 
-from rag.errors import ConfigError, GenerationError
-from rag.llm.load import load_model
-from rag.llm.port import Message
-from rag.llm.talk import Reply
 from tests.conftest import ROOT
 from tests.llm.servers import KEY
 
@@ -169,9 +169,9 @@ def test_a_program_that_is_none(program: Path):
 
 PARENT = """\
 import sys, time
-from rag.llm.load import load_model
-from rag.llm.port import Message
-from rag.llm.talk import Reply
+from footnote.rag.llm.load import load_model
+from footnote.rag.llm.port import Message
+from footnote.rag.llm.talk import Reply
 model = load_model("llama.cpp", model=sys.argv[1])
 print("".join(Reply(model, [Message("user", "Hello?")], timeout_s=15, max_tokens=9)), flush=True)
 time.sleep(float(sys.argv[2]))

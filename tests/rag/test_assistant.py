@@ -1,9 +1,8 @@
 """Questions asked of the bundled sample, through every real part."""
 
 import pytest
-
-from rag.assistant import Assistant
-from rag.errors import QuestionError
+from footnote.rag.assistant import Assistant
+from footnote.rag.core.errors import QuestionError
 
 pytestmark = pytest.mark.slow
 

@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from footnote.ingest.pipeline import ingest
+from footnote.rag.assistant import Assistant
+from footnote.rag.build import open_assistant, open_index
+from footnote.rag.core.config import Config, load_config
+from footnote.rag.core.errors import IndexBusyError, IndexMismatchError, IndexMissingError
 from threadpoolctl import threadpool_info
-
-from ingest.pipeline import ingest
-from rag.assistant import Assistant
-from rag.build import open_assistant, open_index
-from rag.config import Config, load_config
-from rag.errors import IndexBusyError, IndexMismatchError, IndexMissingError
 
 HASHING = {"name": "tests.hashing:HashEmbedding"}
 ALPHA = {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."}

@@ -8,12 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from footnote.ingest.pipeline import ingest
+from footnote.rag.build import open_index
+from footnote.rag.core.config import load_config
+from footnote.ui.calls import MAX_BODY_BYTES
 
-from ingest.pipeline import ingest
-from rag.build import open_index
-from rag.config import load_config
 from tests.conftest import footnote_command, started
-from ui.calls import MAX_BODY_BYTES
 
 pytestmark = pytest.mark.slow
 EMBEDDER = "tests.hashing:HashEmbedding"

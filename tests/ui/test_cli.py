@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from footnote.rag.build import open_assistant
+from footnote.rag.core.config import Config
+from footnote.rag.core.errors import IndexMissingError
+from footnote.ui import cli
 
-from rag.build import open_assistant
-from rag.config import Config
-from rag.errors import IndexMissingError
 from tests.conftest import PAGES, ROOT, SAMPLE, built_index, needs_shared
-from ui import cli
 
 pytestmark = pytest.mark.slow
 GOOD = '{"title": "Alpha: A Cache", "abstract": "Alpha keeps the cache on disk. It is fast."}'
@@ -50,7 +50,7 @@ def footnote_process(
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line as a process of its own."""
     done = subprocess.run(
-        [*before, sys.executable, "-m", "ui.cli", *map(str, arguments)],
+        [*before, sys.executable, "-m", "footnote.ui.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -348,7 +348,7 @@ def test_a_process_answers_without_any_chatter(sample_config: Config):
 
 def test_importing_the_command_line_is_light():
     heavy = "'torch', 'gradio', 'chromadb', 'llama_index.core'"
-    code = f"import sys, ui.cli; print([m for m in ({heavy}) if m in sys.modules])"
+    code = f"import sys, footnote.ui.cli; print([m for m in ({heavy}) if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )

@@ -1,18 +1,15 @@
 import datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from ingest.identity import to_paper
-from ingest.record import SourceRecord
-from ingest.works import Explanation
-from rag.answer import Draft, Evidence
-from rag.cite import cite, refuse
-from rag.question import Kind
-from rag.schema import Answer, Citation, Sentence, Sighting, Source, Verdict, Writing
-from rag.text import Span
-from ui.render import (
+from footnote.ingest.identity.explain import Explanation
+from footnote.ingest.identity.merge import to_paper
+from footnote.ingest.record import SourceRecord
+from footnote.rag.answering.citations import cite, refuse
+from footnote.rag.answering.evidence import Draft, Evidence
+from footnote.rag.core.records import Answer, Citation, Sentence, Sighting, Source, Verdict, Writing
+from footnote.rag.core.text import Span
+from footnote.rag.understanding.question import Kind
+from footnote.ui.render import (
     answer_html,
     draft_html,
     explanation_lines,
@@ -22,6 +19,8 @@ from ui.render import (
     source_text,
     writing_note,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 ATTACK = "<img src=x onerror=alert(1)> & <b>bold</b>"
 PAPER = to_paper(

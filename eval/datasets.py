@@ -1,0 +1,188 @@
+"""Evaluation sets: question files against the current index, and BEIR folders with their own."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from footnote.ingest.clean import clean_text
+from footnote.ingest.identity.merge import to_paper
+from footnote.ingest.record import SourceRecord
+from footnote.rag.core.errors import DatasetError
+from footnote.rag.core.records import Paper, Record, Sighting
+from footnote.rag.core.text import identity_key
+from pydantic import Field, ValidationError
+
+# More faults than a person repairs in one go are only counted.
+_FAULTS_SHOWN = 50
+
+
+class Question(Record):
+    """One question with its judgements; `relevant` empty means that there is no answer."""
+
+    id: str = Field(min_length=1)
+    question: str = Field(min_length=1)
+    kind: str = "all"
+    relevant: dict[str, int] = Field(default={})
+    """Grade by paper id (in a file: by title or id); a grade of 0 is not relevant."""
+    must_include: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+
+
+class Dataset(NamedTuple):
+    """Questions whose judgements name papers of one catalogue."""
+
+    name: str
+    questions: tuple[Question, ...]
+
+
+def load_questions(
+    file: Path, papers: Iterable[Paper], aliases: Mapping[str, str] | None = None
+) -> Dataset:
+    """Read a question file and resolve the titles that its judgements name.
+
+    Args:
+        file: Of JSON objects, one a line.
+        papers: All papers of the index.
+        aliases: Paper ids by the further ids under which they are found.
+
+    Raises:
+        DatasetError: The file is absent or empty, or any of its lines has a fault: not JSON, a
+            wrong or missing field, an id that occurred before, a title that no paper was ever
+            seen under. All faults are listed.
+    """
+    ids = _ids_by_name(papers, aliases or {})
+    questions: list[Question] = []
+    faults: list[str] = []
+    seen: set[str] = set()
+    for number, line in _lines(file):
+        try:
+            written = Question.model_validate(json.loads(line))
+        except (json.JSONDecodeError, ValidationError) as error:
+            faults.append(f"line {number}: {_reason(error)}")
+            continue
+        if written.id in seen:
+            faults.append(f"line {number}: id {written.id!r} occurred before")
+        seen.add(written.id)
+        faults += [
+            f"line {number}: no paper is called {name!r}"
+            for name in written.relevant
+            if _name_key(name) not in ids
+        ]
+        relevant = {ids.get(_name_key(n), n): grade for n, grade in written.relevant.items()}
+        faults += [f"line {number}: grade {g} is below 0" for g in relevant.values() if g < 0]
+        questions.append(written.model_copy(update={"relevant": relevant}))
+    _refuse(file, faults, questions)
+    return Dataset(file.stem, tuple(questions))
+
+
+def load_beir(folder: Path, split: str = "test") -> tuple[list[Paper], Dataset]:
+    """Read a BEIR folder: `corpus.jsonl`, `queries.jsonl` and `qrels/{split}.tsv`.
+
+    Only questions that the split judges are asked. Papers keep the ids of the corpus.
+
+    Raises:
+        DatasetError: A file is absent or empty, or a line of one has a fault, or a judgement names
+            a paper or question that is not there. All faults are listed.
+    """
+    faults: list[str] = []
+    papers = {p.paper_id: p for p in _beir_papers(folder / "corpus.jsonl", faults)}
+    texts = dict(_beir_queries(folder / "queries.jsonl", faults))
+    judged: dict[str, dict[str, int]] = {}
+    for number, row in _qrels(folder / "qrels" / f"{split}.tsv", faults):
+        question_id, paper_id, grade = row
+        if question_id not in texts:
+            faults.append(f"qrels line {number}: no question {question_id!r}")
+        if paper_id not in papers:
+            faults.append(f"qrels line {number}: no paper {paper_id!r}")
+        judged.setdefault(question_id, {})[paper_id] = grade
+    questions = [
+        Question(id=i, question=texts[i], relevant=grades)
+        for i, grades in judged.items()
+        if i in texts
+    ]
+    _refuse(folder, faults, questions)
+    return list(papers.values()), Dataset(folder.name, tuple(questions))
+
+
+def _ids_by_name(papers: Iterable[Paper], aliases: Mapping[str, str]) -> Mapping[str, str]:
+    # Before the papers: an alias that is now another paper's own name means that one.
+    ids = {_name_key(alias): paper_id for alias, paper_id in aliases.items()}
+    for paper in papers:
+        for name in (paper.paper_id, paper.title, *paper.titles):
+            ids[_name_key(name)] = paper.paper_id
+    return ids
+
+
+def _name_key(name: str) -> str:
+    return identity_key(clean_text(name))
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            yield from ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{file} cannot be read: {error}") from error
+
+
+def _beir_papers(file: Path, faults: list[str]) -> Iterator[Paper]:
+    for number, line in _lines(file):
+        try:
+            fields = json.loads(line)
+            title, text = fields.get("title", ""), fields["text"]
+            record = SourceRecord(
+                title=title or text[:80], abstract=text, sighting=Sighting(source=file.name)
+            )
+            yield to_paper(record).model_copy(update={"paper_id": str(fields["_id"])})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            faults.append(f"{file.name} line {number}: {_reason(error)}")
+
+
+def _beir_queries(file: Path, faults: list[str]) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for number, line in _lines(file):
+        try:
+            fields = json.loads(line)
+            question_id, text = str(fields["_id"]), str(fields["text"])
+        except (ValueError, KeyError, TypeError) as error:
+            faults.append(f"{file.name} line {number}: {_reason(error)}")
+            continue
+        if question_id in seen:
+            faults.append(f"{file.name} line {number}: id {question_id!r} occurred before")
+        seen.add(question_id)
+        yield question_id, text
+
+
+def _qrels(file: Path, faults: list[str]) -> Iterator[tuple[int, tuple[str, str, int]]]:
+    rows = csv.reader((line for _, line in _lines(file)), delimiter="\t")
+    for number, row in enumerate(rows, start=1):
+        try:
+            question_id, paper_id, grade = row
+            yield number, (question_id, paper_id, int(grade))
+        except ValueError:
+            if number > 1:  # the first is a heading
+                faults.append(f"{file.name} line {number}: not question, paper and whole grade")
+
+
+def _refuse(source: Path, faults: list[str], questions: list[Question]) -> None:
+    if not questions and not faults:
+        faults.append("it holds no question")
+    if faults:
+        shown = "; ".join(faults[:_FAULTS_SHOWN])
+        more = len(faults) - _FAULTS_SHOWN
+        raise DatasetError(
+            f"{source} has {len(faults)} fault{'s' * (len(faults) > 1)}: {shown}"
+            + (f"; and {more} more" if more > 0 else "")
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON: {error.msg} at column {error.colno}"
+    if isinstance(error, KeyError):
+        return f"no {error.args[0]!r}"
+    return str(error).split("\n")[0]

@@ -1,0 +1,119 @@
+"""A pile of papers as one Python object: take them in, search them, ask them."""
+
+import threading
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Self
+
+from footnote.ingest.pipeline import Report, ingest
+from footnote.rag.answering.generative import Event
+from footnote.rag.assistant import Assistant
+from footnote.rag.build import open_assistant, open_index
+from footnote.rag.core.config import Config, load_config
+from footnote.rag.core.errors import IndexMissingError
+from footnote.rag.core.records import Answer, Hit, Paper
+
+
+class Library:
+    """The papers of one index folder. Safe to use from several threads.
+
+    Models and files are loaded when they are first needed. Papers that another process takes in
+    are seen by the next question.
+    """
+
+    def __init__(self, config: Config):
+        """Use the index folder and the settings of `config`; see `open`."""
+        self.config = config
+        self._lock = threading.Lock()
+        self._assistant: Assistant | None = None
+
+    @classmethod
+    def open(cls, folder: str | Path, config: Config | None = None) -> Self:
+        """Open the papers in a folder, or begin with none.
+
+        Args:
+            folder: The index folder; made by the first `add` where it does not exist.
+            config: Settings, whose `index` is not read; without them the defaults and the
+                environment (`FOOTNOTE_…`). No file is read: `footnote.rag.core.config.load_config`
+                reads one.
+
+        Raises:
+            ConfigError: The environment holds a setting that is wrong.
+        """
+        config = config or load_config(read_default_file=False)
+        return cls(config.model_copy(update={"index": Path(folder)}))
+
+    def add(self, *what: str | Path) -> Report:
+        """Take in papers; taking in the same ones again changes nothing.
+
+        Args:
+            what: Files of any known format, folders of them, or what to fetch, such as
+                `arxiv:2309.06180`.
+
+        Returns:
+            How many records were read and papers added, and each refused record with its reason.
+
+        Raises:
+            SourceError: Nothing could be taken in, and something was refused.
+            IndexBusyError: Another process is writing.
+            IndexMismatchError: The index was built with other settings.
+        """
+        index = open_index(self.config, create=True)
+        return ingest(what, index, _unwatched, self.config.sources)
+
+    def search(self, question: str, k: int = 10, history: Sequence[str] = ()) -> list[Hit]:
+        """Find the papers that fit a question, best first, at most `k`.
+
+        Args:
+            question: As a person would type it.
+            k: Papers at most.
+            history: Earlier questions of the same conversation, oldest first.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+            IndexMissingError: No papers were added yet.
+        """
+        return self._opened().search(question, k, history)
+
+    def ask(self, question: str, history: Sequence[str] = ()) -> Answer:
+        """Answer a question, every sentence with its source, or refuse with a reason.
+
+        Args:
+            question: As a person would type it.
+            history: Earlier questions of the same conversation, oldest first.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+            IndexMissingError: No papers were added yet.
+        """
+        return self._opened().ask(question, history)
+
+    def stream(self, question: str, history: Sequence[str] = ()) -> Generator[Event]:
+        """Answer as `ask` does, telling what goes on.
+
+        Yields:
+            What goes on, each checked sentence, and at last the `Answer`, which takes the place of
+            all before it. Close the generator to stop a model that is writing.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+            IndexMissingError: No papers were added yet.
+        """
+        return self._opened().ask_stream(question, history)
+
+    def papers(self) -> list[Paper]:
+        """List every paper, by title; empty before the first `add`."""
+        try:
+            return open_index(self.config).catalogue.papers()
+        except IndexMissingError:
+            return []
+
+    def _opened(self) -> Assistant:
+        with self._lock:
+            if self._assistant is None:
+                self._assistant = open_assistant(self.config)
+            return self._assistant
+
+
+def _unwatched(phase: str, done: int, total: int | None) -> None:
+    """Take no note of how far a job is."""

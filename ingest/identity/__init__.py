@@ -1,0 +1,1 @@
+"""Which records are one paper. Imports `rag` and `ingest.record`."""

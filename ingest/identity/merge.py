@@ -1,0 +1,444 @@
+"""Which records are one paper, what that paper then looks like, and why.
+
+Records are the nodes of a graph, and papers its connected parts. Two records are joined when they
+share an arXiv id, a DOI, the whole abstract, or, weaker, the title or the beginning of the abstract
+and nothing speaks against it. Likeness never brings two arXiv ids together. Whatever the order in
+which records come, and whatever the batches, the same records give the same papers.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from itertools import combinations
+from math import inf
+from typing import NamedTuple
+
+from footnote.ingest.clean import clean_text
+from footnote.ingest.record import N_RANKS, SourceRecord, paper_url, source_rank
+from footnote.rag.core.records import Paper, Sighting, fingerprint, paper_id
+from footnote.rag.core.text import identity_key, sentence_spans, words
+from footnote.rag.index.catalogue import Catalogue, Part, Regrouping
+
+# Of 408 titles at hand the shortest has 2 words; 95% have 5 or more.
+_GENERIC_TITLE_WORDS = 3
+_MIN_LIKENESS = 0.5
+# Two abstracts that begin alike and share this many of their words are versions of one.
+_MIN_VERSION_LIKENESS = 0.8
+# Shorter abstracts are too alike by chance to identify a work.
+_MIN_ABSTRACT_KEY = 200
+_START_CHARS = 60
+# A title that more papers have names none of them, and comparing them all would take for ever.
+CROWD = 50
+
+# Raised when the same record would become another paper: cleaning, splitting or merging changed.
+_VERSION = "3"
+
+
+class Join(NamedTuple):
+    """Two records that are one paper, and what says so."""
+
+    one: Part
+    other: Part
+    key: str
+    """Such as `doi:10.1000/1`."""
+    likeness: float
+    """Share of the words of the shorter abstract that the other has too."""
+
+
+def record_fingerprint(record: SourceRecord) -> str:
+    """Equal for a record that was seen before exactly so, in the same place."""
+    return fingerprint(_VERSION, record.model_dump_json())
+
+
+def to_paper(record: SourceRecord) -> Paper:
+    """Clean one record; its id follows from its title.
+
+    Raises:
+        ValueError: Nothing is left of its title or abstract.
+    """
+    title, abstract = clean_text(record.title), clean_text(record.abstract)
+    authors = tuple(filter(None, map(clean_text, record.authors)))
+    return Paper(
+        paper_id=paper_id(title),
+        title=title,
+        abstract=abstract,
+        sentences=sentence_spans(abstract),
+        titles=(record.title.strip(),),
+        original_title=record.title.strip(),
+        original_abstract=record.abstract.strip(),
+        date=record.date,
+        date_inferred=record.date_inferred,
+        n_authors=record.n_authors or len(authors) or None,
+        organisation=record.organisation,
+        upvotes=record.upvotes,
+        sightings=(record.sighting,),
+        authors=authors,
+        arxiv_id=record.arxiv_id,
+        version_number=record.version_number,
+        doi=record.doi,
+        url=record.url,
+        withdrawn=record.withdrawn,
+        notice=record.notice and clean_text(record.notice),
+        cite_keys=(record.cite_key,) if record.cite_key else (),
+    )
+
+
+def identity_keys(paper: Paper) -> frozenset[str]:
+    """Keys that another record of the same work would share at least one of."""
+    keys = {_title_key(title) for title in paper.titles}
+    if paper.arxiv_id:
+        keys.add(f"arxiv:{paper.arxiv_id}")
+    if paper.doi:
+        keys.add(f"doi:{paper.doi}")
+    abstract = _spelling(paper.abstract)
+    if len(abstract) >= _MIN_ABSTRACT_KEY:
+        keys |= {f"abstract:{fingerprint(abstract)}", f"start:{abstract[:_START_CHARS]}"}
+    return frozenset(keys)
+
+
+def find_same_work(paper: Paper, candidates: Iterable[Paper]) -> Paper | None:
+    """The candidate that is the same work as `paper`, if any."""
+    return next((c for c in candidates if len(papers_of(_as_parts(c, paper))) == 1), None)
+
+
+def with_own_id(paper: Paper) -> Paper:
+    """Give a work whose title another work has an id of its own, from title and abstract."""
+    own = fingerprint(_spelling(paper.title), _spelling(paper.abstract))
+    return paper.model_copy(update={"paper_id": f"title:{own}"})
+
+
+def merge_all(papers: Sequence[Paper], own_id: str) -> Paper:
+    """One paper from all records of one work, a paper each; at least one.
+
+    Of each field the best value stays, whichever came first. Title, abstract and authors are of the
+    source that is believed most (`source_rank`); there, of the newest version that was not
+    withdrawn, of several the longest. Then a date that spells out its year, and the largest count.
+    All sightings, titles and keys are kept.
+    """
+    newest = max(papers, key=_abstract_rank)
+    title = max(papers, key=_title_rank)
+    dated = min(papers, key=lambda p: (p.date is None, p.date_inferred, str(p.date)))
+    arxiv_id, doi = _first(p.arxiv_id for p in papers), _first(p.doi for p in papers)
+    return Paper(
+        paper_id=own_id,
+        title=title.title,
+        abstract=newest.abstract,
+        sentences=newest.sentences,
+        titles=tuple(sorted({name for p in papers for name in p.titles})),
+        original_title=title.original_title,
+        original_abstract=newest.original_abstract,
+        date=dated.date,
+        date_inferred=dated.date_inferred,
+        n_authors=_largest(p.n_authors for p in papers),
+        organisation=_first(p.organisation for p in papers),
+        upvotes=_largest(p.upvotes for p in papers),
+        sightings=_union(p.sightings for p in papers),
+        authors=max(papers, key=_authors_rank).authors,
+        arxiv_id=arxiv_id,
+        version_number=newest.version_number,
+        doi=doi,
+        url=paper_url(arxiv_id, doi) or _first(p.url for p in papers),
+        withdrawn=_is_withdrawn(papers),
+        notice=_first(p.notice for p in papers),
+        cite_keys=tuple(sorted({key for p in papers for key in p.cite_keys})),
+    )
+
+
+def papers_of(parts: Iterable[Part]) -> list[list[Part]]:
+    """The parts of each paper; the same for any order of `parts`, sorted by their ids."""
+    return _Grouping(parts).groups()
+
+
+def joins_of(parts: Iterable[Part]) -> list[Join]:
+    """Why the parts of one paper are one: each further part with what joined it."""
+    return _Grouping(parts).joins
+
+
+def regroup(new: Iterable[Part], catalogue: Catalogue) -> Regrouping:
+    """What a catalogue has to change to take in these parts, or these in place of its own."""
+    parts = {part.part_id: part for part in new}
+    known = _connected(parts.values(), catalogue)
+    held = catalogue.parts_of(known.values())
+    owner = {part.part_id: i for i, kept in held.items() for part in kept}
+    parts = {part.part_id: part for kept in held.values() for part in kept} | parts
+    keys = {key for part in parts.values() for key in identity_keys(part.paper)}
+    crowded = catalogue.crowded(filter(_is_weak, keys), shared_by=CROWD)
+    groups = _Grouping(parts.values(), crowded).groups()
+    ids = _ids(groups, owner, catalogue)
+    changed = {i: group for i, group in zip(ids, groups, strict=True) if group != held.get(i)}
+    return Regrouping(
+        papers=[
+            (
+                merge_all([part.paper for part in group], i),
+                frozenset().union(*(identity_keys(part.paper) for part in group)),
+            )
+            for i, group in changed.items()
+        ],
+        parts=changed,
+        aliases=_aliases(changed, owner, catalogue),
+        gone=sorted(known.keys() - set(ids)),
+    )
+
+
+def split(parts: Sequence[Part]) -> list[Part]:
+    """The parts of one paper, told apart for good; records with the same text stay together."""
+    return [part._replace(apart=_content(part.paper)) for part in parts]
+
+
+class _Grouping:
+    """Joins parts, strongest evidence first, each pair by the first key that allows it."""
+
+    def __init__(self, parts: Iterable[Part], crowded: frozenset[str] | set[str] = frozenset()):
+        self.parts = {p.part_id: p for p in sorted(parts, key=lambda p: p.part_id)}
+        self.joins: list[Join] = []
+        self._root = {part_id: part_id for part_id in self.parts}
+        self._apart = {i: {p.apart} - {None} for i, p in self.parts.items()}
+        self._arxiv = {i: {p.paper.arxiv_id} - {None} for i, p in self.parts.items()}
+        self._texts = {i: _Text(p.paper) for i, p in self.parts.items()}
+        by_key: defaultdict[str, list[str]] = defaultdict(list)
+        for part_id, part in self.parts.items():
+            for key in (*identity_keys(part.paper), f"same:{_content(part.paper)}"):
+                if key not in crowded:
+                    by_key[key].append(part_id)
+        shared = {key: ids for key, ids in sorted(by_key.items()) if len(ids) > 1}
+        for kind in ("same", "arxiv", "doi", "abstract"):
+            self._join_strongly({k: i for k, i in shared.items() if k.startswith(f"{kind}:")})
+        self._join_weakly({k: i for k, i in shared.items() if _is_weak(k)})
+
+    def groups(self) -> list[list[Part]]:
+        groups: defaultdict[str, list[Part]] = defaultdict(list)
+        for part_id, part in self.parts.items():
+            groups[self._find(part_id)].append(part)
+        return list(groups.values())
+
+    def _join_strongly(self, shared: Mapping[str, list[str]]) -> None:
+        for key, ids in shared.items():
+            # Beside the first, those that may not join it may join each other.
+            leaders = [ids[0]]
+            for part_id in ids[1:]:
+                if not any(self._join(leader, part_id, key) for leader in leaders):
+                    leaders.append(part_id)
+
+    def _join_weakly(self, shared: Mapping[str, list[str]]) -> None:
+        pairs: list[tuple[float, str, str, str]] = []
+        for key, ids in shared.items():
+            if len(ids) > CROWD:
+                ids = self._one_a_group(ids)
+            if len(ids) > CROWD:
+                continue
+            for one, other in combinations(ids, 2):
+                if self._find(one) == self._find(other):
+                    continue
+                likeness = self._texts[one].likeness(self._texts[other])
+                if _agree(key, self.parts[one].paper, self.parts[other].paper, likeness):
+                    pairs.append((-likeness, one, other, key))
+        for _, one, other, key in sorted(pairs):
+            self._join(one, other, key)
+
+    def _one_a_group(self, ids: list[str]) -> list[str]:
+        return list({self._find(i): i for i in reversed(ids)}.values())
+
+    def _join(self, one: str, other: str, key: str) -> bool:
+        """Whether both are one paper now."""
+        root, leaf = self._find(one), self._find(other)
+        if root == leaf:
+            return True
+        if len(self._apart[root] | self._apart[leaf]) > 1:
+            return False
+        ours, theirs = self._arxiv[root], self._arxiv[leaf]
+        if not key.startswith(("arxiv:", "doi:")) and not (ours <= theirs or theirs <= ours):
+            return False
+        self._root[leaf] = root
+        self._apart[root] |= self._apart[leaf]
+        self._arxiv[root] |= self._arxiv[leaf]
+        likeness = self._texts[one].likeness(self._texts[other])
+        self.joins.append(Join(self.parts[one], self.parts[other], key, likeness))
+        return True
+
+    def _find(self, part_id: str) -> str:
+        while (root := self._root[part_id]) != part_id:
+            self._root[part_id] = self._root[root]
+            part_id = root
+        return part_id
+
+
+class _Text:
+    """The words of an abstract, found once."""
+
+    def __init__(self, paper: Paper):
+        self._paper = paper
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        return frozenset(words(self._paper.abstract))
+
+    def likeness(self, other: "_Text") -> float:
+        """Share of the words of the shorter text that the other has too; a cut copy scores 1."""
+        if self._paper.abstract == other._paper.abstract:
+            return 1.0
+        small, large = sorted((self.words, other.words), key=len)
+        return len(small & large) / len(small) if small else 0.0
+
+
+# Each text of a batch is asked for several times.
+@lru_cache(maxsize=1_000)
+def _spelling(text: str) -> str:
+    return identity_key(text)
+
+
+@lru_cache(maxsize=1_000)
+def _title_key(title: str) -> str:
+    return f"title:{identity_key(clean_text(title))}"
+
+
+def _is_weak(key: str) -> bool:
+    return key.startswith(("title:", "start:"))
+
+
+def _agree(key: str, one: Paper, other: Paper, likeness: float) -> bool:
+    """Whether two papers that share a weak key are one work."""
+    if one.arxiv_id and other.arxiv_id and one.arxiv_id != other.arxiv_id:
+        return False
+    strangers = _differ(one.doi, other.doi) or _first_authors(one, other) is False
+    if key.startswith("start:"):
+        return likeness >= _MIN_VERSION_LIKENESS and not strangers
+    if likeness >= _MIN_LIKENESS:
+        return True
+    if strangers:
+        return False
+    short = min(len(words(one.title)), len(words(other.title))) <= _GENERIC_TITLE_WORDS
+    known_together = {*one.cite_keys} & {*other.cite_keys} or _first_authors(one, other)
+    return not short or bool(known_together)
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return bool(one and other and one != other)
+
+
+def _first_authors(one: Paper, other: Paper) -> bool | None:
+    """Whether the first authors share a name, initials aside; None when one is not known."""
+    if not one.authors or not other.authors:
+        return None
+    names = ({w for w in words(p.authors[0]) if len(w) > 1} for p in (one, other))
+    return not set.isdisjoint(*names)
+
+
+def _content(paper: Paper) -> str:
+    return fingerprint(_spelling(paper.title), _spelling(paper.abstract))
+
+
+def _connected(parts: Iterable[Part], catalogue: Catalogue) -> dict[str, Paper]:
+    """Papers that share a key with the parts, or with such a paper, and so on."""
+    found: dict[str, Paper] = {}
+    keys = {key for part in parts for key in identity_keys(part.paper)}
+    # Parts that are taken in again may be of papers that share no key with them any more.
+    owners = catalogue.papers_of_records(part.part_id for part in parts).values()
+    fresh = catalogue.get(owners)
+    keys -= catalogue.crowded((k for k in keys if _is_weak(k)), shared_by=CROWD)
+    while True:
+        fresh |= {p.paper_id: p for p in catalogue.find(keys) if p.paper_id not in found}
+        if not fresh:
+            return found
+        found |= fresh
+        keys = catalogue.keys_of(fresh, shared_by=CROWD)
+        fresh = {}
+
+
+def _ids(groups: list[list[Part]], owner: Mapping[str, str], catalogue: Catalogue) -> list[str]:
+    """An id for each group: the oldest that its parts had, or one that follows from them.
+
+    An id that several groups lay claim to stays with the one that it follows from, if any.
+    """
+    ids: dict[int, str] = {}
+    natural = [_natural_ids(group) for group in groups]
+    claims: defaultdict[str, list[int]] = defaultdict(list)
+    for at, group in enumerate(groups):
+        for paper in {owner[p.part_id] for p in group if p.part_id in owner}:
+            claims[paper].append(at)
+    for paper in catalogue.oldest_first(claims):
+        free = [at for at in claims[paper] if at not in ids]
+        if free:
+            ids[min(free, key=lambda at: (paper not in natural[at], at))] = paper
+    new = [at for at in range(len(groups)) if at not in ids]
+    wanted = {i for at in new for i in natural[at]}
+    taken = {*ids.values(), *catalogue.known(wanted)}
+    for at in new:
+        ids[at] = next(i for i in natural[at] if i not in taken)
+        taken.add(ids[at])
+    return [ids[at] for at in range(len(groups))]
+
+
+def _natural_ids(group: Sequence[Part]) -> list[str]:
+    """Ids that follow from the parts, best first; the last one is nobody else's."""
+    papers = [part.paper for part in group]
+    ids = [f"arxiv:{i}" for i in sorted({p.arxiv_id for p in papers if p.arxiv_id})]
+    ids += [f"doi:{i}" for i in sorted({p.doi for p in papers if p.doi})]
+    whole = merge_all(papers, "-")
+    ids += dict.fromkeys([paper_id(whole.title), *sorted(p.paper_id for p in papers)])
+    own = with_own_id(whole).paper_id
+    return [*ids, own, f"{own}-{min(part.part_id for part in group)}"]
+
+
+def _aliases(
+    groups: Mapping[str, list[Part]], owner: Mapping[str, str], catalogue: Catalogue
+) -> dict[str, str]:
+    aliases: dict[str, str] = {}
+    for own, group in groups.items():
+        former = {owner[p.part_id] for p in group if p.part_id in owner}
+        names = {*former, *_natural_ids(group)[:-2]}
+        for i in former:
+            names.update(catalogue.aliases_of(i))
+        for name in names - groups.keys():
+            aliases.setdefault(name, own)
+    return aliases
+
+
+def _as_parts(*papers: Paper) -> list[Part]:
+    return [Part(str(n), paper) for n, paper in enumerate(papers)]
+
+
+def _abstract_rank(paper: Paper) -> tuple[object, ...]:
+    return (*_text_rank(paper), len(paper.abstract), paper.abstract)
+
+
+def _title_rank(paper: Paper) -> tuple[object, ...]:
+    return (*_text_rank(paper), len(paper.title), paper.title)
+
+
+def _text_rank(paper: Paper) -> tuple[int, bool, int]:
+    # The source first: a version is what a record says of itself. Of one source's versions a
+    # withdrawn one may have a note for its abstract; the text that was cited is the one before.
+    return _source_rank(paper), not paper.withdrawn, paper.version_number or 0
+
+
+def _authors_rank(paper: Paper) -> tuple[object, ...]:
+    names = paper.authors
+    return (bool(names), _source_rank(paper), len(names), names)
+
+
+def _source_rank(paper: Paper) -> int:
+    return max(map(source_rank, paper.sightings), default=0)
+
+
+def _is_withdrawn(papers: Sequence[Paper]) -> bool:
+    """Return True unless a source that is believed as much has a version after each withdrawal."""
+    last = [0] * N_RANKS
+    for paper in papers:
+        for rank in range(_source_rank(paper) + 1):
+            last[rank] = max(last[rank], paper.version_number or 0)
+    withdrawn = (paper for paper in papers if paper.withdrawn)
+    return any((p.version_number or inf) >= last[_source_rank(p)] for p in withdrawn)
+
+
+def _union(several: Iterable[tuple[Sighting, ...]]) -> tuple[Sighting, ...]:
+    seen = sorted((s for sightings in several for s in sightings), key=source_rank)
+    by_place = {(s.source, s.day or ""): s for s in seen}
+    return tuple(by_place[place] for place in sorted(by_place))
+
+
+def _largest(values: Iterable[int | None]) -> int | None:
+    return max((v for v in values if v is not None), default=None)
+
+
+def _first(values: Iterable[str | None]) -> str | None:
+    return min(filter(None, values), default=None)

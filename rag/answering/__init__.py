@@ -1,0 +1,1 @@
+"""Choose evidence and answer. Imports every other room of `rag`."""

@@ -1,0 +1,597 @@
+"""Quote-only answers: choose the sentences of the found papers that answer the question."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from statistics import fmean
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from footnote.rag.answering.answerability import SAID, Signals, confidence, is_lacking
+from footnote.rag.core.records import Hit, Paper
+from footnote.rag.core.text import Span, words
+from footnote.rag.understanding.question import (
+    Kind,
+    asked_for,
+    asks_twice,
+    is_english,
+    kind_of,
+    names_in,
+    parts_of,
+    unusual_words,
+    words_in,
+)
+from footnote.rag.understanding.wanted import states, wanted
+from llama_index.core.schema import QueryBundle
+
+# A further sentence may score this much less than the first; a plain number needs few.
+_NEARLY_AS_GOOD, _NEARLY_AS_GOOD_A_NUMBER = 0.16, 0.1
+# Of each side of a comparison at least these many sentences are said.
+_SIDES, _A_SIDE = 2, 2
+# What makes the sides of a comparison complete: what each is, and what it gives.
+_SAYS_WHAT_IT_IS, _SAYS_HOW_MUCH = 0.06, 0.03
+# Two papers are compared when the second stands out from those behind it this share as far as the
+# first does.
+_STANDS_OUT_TOO = 0.3
+# A survey lists the papers this share of the way up from those that are beside the point.
+_ON_TOPIC = 0.2
+# The last of so many papers behind those that may be listed is taken to be beside the point; where
+# there are no such papers, one that scores this share of the best is.
+BESIDE_THE_POINT = 4
+_BESIDE = 0.7
+# How much each signal counts in a sentence's score: fitted to questions of two fields
+# (`docs/experiments.md`).
+_LATE, _LIKENESS, _COVERAGE = 0.46, 0.08, 0.075
+# A paper that is behind the best one by 0.1 costs its sentences this tenth of 1.25.
+_BEHIND = 1.25
+# Abstracts begin with what is known and end with what was found.
+_LAST = 0.08
+_QUANTITY_WANTED, _ANY_QUANTITY = 0.09, 0.02
+_GAIN_WANTED = _WANTED_UNIT = 0.06
+_ASIDE = 0.06
+_DEFINES_IT = 0.19
+# The thing asked for is looked for in those of so many papers that have the name asked about.
+_LOOKED_IN = 3
+# A word that may be misspelt counts so much of another that no paper has.
+_MISSPELT = 0.1
+# An unusual word is heard of when a piece of the best paper matches it this well.
+_HEARD_OF = 0.65
+# One that is this far ahead of those behind it is the one that is asked about.
+_STANDS_ALONE = 0.06
+# The best paper is ahead of the mean of so many.
+_BEHIND_IT = 5
+# Share of common words above which two sentences say the same.
+_REPEATS = 0.6
+# A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
+_QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
+# `What speedup …` wants a factor, or a share that is more or less than another.
+_ASKS_FOR_A_GAIN = re.compile(
+    r"\b(?:speed-?ups?|improvements?|gains?|factor|fold)\b", re.IGNORECASE
+)
+_IS_A_GAIN = re.compile(
+    r"\d\s?(?:×|[xX]\b|-?fold\b|times\b)|(?:by|up to) \d[\d.]*\s?%"
+    r"|\d\s?%\s(?:higher|lower|faster|more|less|better|improve|reduc|sav|gain)",
+)
+# Where the code is and what is hoped for answers few questions.
+_ASIDES = re.compile(
+    r"https?://|\b(?:code|models?|data|implementation)\b[^.]*\b(?:available|released)\b"
+    r"|\bopen[- ]sourced?\b|\bwe (?:believe|hope)\b|\bfuture (?:work|research)\b",
+    re.IGNORECASE,
+)
+_ASKS_FOR_ASIDES = re.compile(r"\b(?:code|open|source|available|github|url|link|future)", re.I)
+# `What is NanoFlow?` wants the sentence that introduces it.
+_ASKS_WHAT_IT_IS = re.compile(
+    r"^\W*(?:what(?:'s| is| are)|explain|describe)\s+[^\w+-]*[\w+-]+"
+    r"(?:[^\w+-]+[\w+-]+){0,3}[^\w+-]*$",
+    re.IGNORECASE,
+)
+_DEFINES = re.compile(
+    r"\b(?:we|paper|work|study)\b[^.]{0,40}\b(?:propose|introduce|present|develop|describe)"
+    r"|\b(?:is|are) (?:an?|the)\b",
+    re.IGNORECASE,
+)
+
+
+class Lexicon(Protocol):
+    """What the words of a text are, and how rare each is in the corpus."""
+
+    def terms(self, text: str) -> list[str]:
+        """Stemmed words without stop words, in order."""
+        ...
+
+    def idf(self, term: str) -> float:
+        """Above 0; larger for a rarer term."""
+        ...
+
+    def knows(self, name: str) -> bool:
+        """Whether the corpus mentions a name, or one spelled nearly so."""
+        ...
+
+    def is_misspelt(self, word: str) -> bool:
+        """Whether no paper has a word, but one has a word that is spelled nearly so."""
+        ...
+
+
+class SentenceSignal(Protocol):
+    """How well each sentence of a paper speaks to a question, by one way of looking at it."""
+
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper]
+    ) -> Mapping[str, np.ndarray]:
+        """Scores in [-1, 1] by paper id, float, (n_sentences,); unknown papers are left out."""
+        ...
+
+
+class LateSignal(Protocol):
+    """A signal that looks at single words."""
+
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper], part: Span | None = None
+    ) -> Mapping[str, np.ndarray]:
+        """As a `SentenceSignal` does, for the whole question or for a part of it."""
+        ...
+
+    def word_scores(
+        self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
+    ) -> Mapping[str, float]:
+        """How well papers match words of the question, in [-1, 1]; unknown words are left out."""
+        ...
+
+
+class Evidence(NamedTuple):
+    """A sentence that speaks to the question, and how well."""
+
+    paper: Paper
+    span: Span
+    score: float
+    """In [0, 1]: what it was chosen by."""
+    likeness: float
+    """In [0, 1]: cosine of its vector to the question's."""
+
+    @property
+    def quote(self) -> str:
+        """The sentence itself."""
+        return self.paper.quote(self.span)
+
+
+class Draft(NamedTuple):
+    """What the answer shall say, in order, before it is bound to its sources."""
+
+    kind: Kind
+    evidence: tuple[Evidence, ...]
+    confidence: float
+    """In [0, 1]: how likely it is that the papers answer (`rag.answering.answerability`)."""
+    lacking: str | None = None
+    """What the question asks for and the papers do not seem to say; None when they do."""
+    unknown_names: tuple[str, ...] = ()
+    """Names that the question has and no paper mentions."""
+    unheard_of: tuple[str, ...] = ()
+    """Unusual words of the question that no paper has."""
+
+
+_Candidate = tuple[Hit, int, Span]
+
+
+class _Asked(NamedTuple):
+    """What sentences are ranked for: a question, or a part of one."""
+
+    text: str
+    kind: Kind
+    part: Span | None = None
+    """Where it is in the full question; None for all of it."""
+
+
+class QuoteAnswerer:
+    """Answers with sentences of the papers themselves, so nothing can be said that is not there."""
+
+    def __init__(
+        self,
+        vectors: SentenceSignal,
+        late: LateSignal,
+        lexicon: Lexicon,
+        *,
+        papers: int,
+        max_sentences: int,
+        survey_papers: int,
+    ):
+        self._vectors = vectors
+        self._late = late
+        self._lexicon = lexicon
+        self._papers = papers
+        self._max_sentences = max_sentences
+        self._survey_papers = survey_papers
+
+    def draft(self, query: QueryBundle, hits: Sequence[Hit], asked: str) -> Draft:
+        """Choose what to say from the papers found.
+
+        Args:
+            query: The question in full, with its embedding.
+            hits: The papers, best first.
+            asked: The question as it was typed; in a conversation it may be shorter than the full
+                one.
+
+        Returns:
+            The sentences, most relevant first; none when no paper was found.
+        """
+        kind = kind_of(asked)
+        sides = _named_sides(asked, hits) if kind is Kind.COMPARISON else []
+        if kind is Kind.COMPARISON and not sides and not _two_stand_out(hits):
+            kind = kind_of(asked, of_two=False)
+        n_considered = self._survey_papers if kind is Kind.SURVEY else self._papers
+        # The second of two that are compared may be far behind the first.
+        considered = [
+            hit
+            for rank, hit in enumerate(hits)
+            if rank < n_considered or hit.paper.paper_id in sides
+        ]
+        parts = [] if kind in {Kind.SURVEY, Kind.COMPARISON} else _parts(query.query_str, asked)
+        # No more of them can be answered than sentences are said.
+        each = [_Asked(asked, kind), *parts[: self._max_sentences]]
+        ranked, *by_part = self._rank(query, considered, asked, each)
+        if not ranked:
+            return Draft(kind, (), 0.0)
+        if kind is Kind.SURVEY:
+            chosen = self._one_a_paper(ranked, hits)
+        elif kind is Kind.COMPARISON:
+            chosen = self._two_sided(ranked, sides)
+        elif by_part:
+            chosen = _in_turns(ranked[0], by_part, self._max_sentences)
+        else:
+            plain_number = kind is Kind.NUMBER and not asks_twice(asked)
+            nearly = _NEARLY_AS_GOOD_A_NUMBER if plain_number else _NEARLY_AS_GOOD
+            floor = ranked[0].score - nearly
+            chosen = _distinct([e for e in ranked if e.score >= floor], self._max_sentences)
+        if not chosen:
+            return Draft(kind, (), 0.0)
+        likeness = max(e.likeness for e in chosen)
+        compared = [hit.paper for hit in considered if hit.paper.paper_id in sides]
+        signals = self._signals(query, hits, asked, likeness, compared)
+        lacking = " ".join(asked_for(asked)) if is_lacking(signals) else signals.unstated
+        return Draft(
+            kind,
+            tuple(chosen),
+            confidence(signals),
+            lacking,
+            signals.unknown_names,
+            signals.unheard_of,
+        )
+
+    def _signals(
+        self,
+        query: QueryBundle,
+        hits: Sequence[Hit],
+        asked: str,
+        likeness: float,
+        compared: Sequence[Paper],
+    ) -> Signals:
+        """What tells whether these papers answer; at least one was found.
+
+        Args:
+            query: The question in full.
+            hits: The papers, best first.
+            asked: The question as it was typed.
+            likeness: Of the chosen sentence that is most like it.
+            compared: The two that it names to compare them, if it does: neither need name the
+                other.
+        """
+        scores = [hit.score for hit in hits[: 1 + _BEHIND_IT]]
+        lead = scores[0] - fmean(scores[1:]) if len(scores) > 1 else 0.0
+        best = [hit.paper for hit in hits[:_LOOKED_IN]]
+        names = names_in(asked)
+        named = [paper for paper in best if any(_mentions(paper, name) for name in names)]
+        matched: Mapping[str, float] = {}
+        unmatched = self._unmatched(query, compared or best[:1])
+        if best[0] in named and is_english(asked):
+            matched = self._late.word_scores(query, asked_for(asked), named)
+        elif best[0] in named:
+            # In another language the name has to tell, the words cannot.
+            likeness, unmatched = 1.0, 0.0
+        # Where one paper stands out, or is named, the others would not be asked about.
+        meant = named or (best[:1] if lead > _STANDS_ALONE else best)
+        return Signals(
+            standing=scores[0],
+            lead=lead,
+            likeness=likeness,
+            unmatched=unmatched,
+            unknown_names=self._unknown_names(query.query_str),
+            absent_name=self._lacks_a_name(best, names),
+            unheard_of=self._unheard_of(query, best[0]),
+            unstated=None if asks_twice(asked) else self._unstated(query, asked, meant),
+            asked_for=min(matched.values(), default=None),
+        )
+
+    def _unmatched(self, query: QueryBundle, papers: Sequence[Paper]) -> float:
+        """How badly papers together match the question's words, by rarity; in [0, 1.5]."""
+        rarity = {
+            word: max(map(self._lexicon.idf, self._lexicon.terms(word)), default=0.0)
+            * (_MISSPELT if self._lexicon.is_misspelt(word) else 1.0)
+            for word in words_in(query.query_str)
+        }
+        if not any(rarity.values()):
+            return SAID  # `what can you do?` says nothing of what it is about
+        matched = self._late.word_scores(query, list(rarity), papers)
+        total = sum(rarity[word] for word in matched)
+        missed = sum(rarity[word] * max(0.0, SAID - score) for word, score in matched.items())
+        return missed / total if total else 0.0
+
+    def _lacks_a_name(self, papers: Sequence[Paper], names: Sequence[str]) -> bool:
+        """Whether no paper has all words of some name, in whatever form and place."""
+        terms = self._lexicon.terms
+        said = [set(terms(f"{paper.title} {paper.abstract}")) for paper in papers]
+        absent = (name for name in names if not any(own.issuperset(terms(name)) for own in said))
+        return any(not self._lexicon.is_misspelt(name) for name in absent)
+
+    def _unknown_names(self, question: str) -> tuple[str, ...]:
+        return tuple(name for name in names_in(question) if not self._lexicon.knows(name))
+
+    def _unheard_of(self, query: QueryBundle, paper: Paper) -> tuple[str, ...]:
+        """Unusual words of the question that no paper has, and the best one nothing like them."""
+        question = query.query_str
+        if not is_english(question):
+            return ()
+        # `Sub-models` are `submodels`.
+        joined = set(self._lexicon.terms(f"{paper.title} {paper.abstract}".replace("-", "")))
+        names = set(names_in(question))
+        unknown = [
+            word
+            for word in unusual_words(question)
+            if word not in names
+            and not self._lexicon.knows(word)
+            and not joined >= set(self._lexicon.terms(word))
+        ]
+        matched = self._late.word_scores(query, unknown, [paper])
+        return tuple(word for word in unknown if matched.get(word, 1.0) < _HEARD_OF)
+
+    def _unstated(self, query: QueryBundle, asked: str, papers: Sequence[Paper]) -> str | None:
+        """What the question wants stated and none of the papers states."""
+        texts = [text for p in papers for text in (p.title, *map(p.quote, p.sentences))]
+        terms = self._lexicon.terms
+        for want in wanted(asked):
+            if states(texts, want, terms):
+                continue
+            if want.counted and not any(set(terms(want.counted)) & set(terms(t)) for t in texts):
+                # It may be counted by another word: `cards` for `GPUs`.
+                matched = self._late.word_scores(query, [want.counted], papers)
+                if matched.get(want.counted, 1.0) >= SAID:
+                    continue
+            return want.words
+        return None
+
+    def _rank(
+        self, query: QueryBundle, hits: Sequence[Hit], asked: str, each: Sequence[_Asked]
+    ) -> list[list[Evidence]]:
+        """Every sentence of the papers that states something, best first, for each thing asked."""
+        sentences = [
+            (hit, number, span)
+            for hit in hits
+            for number, span in enumerate(hit.paper.sentences)
+            if not hit.paper.quote(span).endswith("?")
+        ]
+        if not sentences:
+            return [[] for _ in each]
+        papers = [hit.paper for hit in hits]
+        by_vectors = self._vectors.sentence_scores(query, papers)
+        likeness = _laid_out(by_vectors, sentences)
+        quotes = [hit.paper.quote(span) for hit, _, span in sentences]
+        common = (
+            _LIKENESS * likeness
+            + _COVERAGE * self._coverage(asked, sentences)
+            - _BEHIND * np.array([hits[0].score - hit.score for hit, _, _ in sentences])
+            + _LAST * np.array([n / len(hit.paper.sentences) for hit, n, _ in sentences])
+        )
+        if not _ASKS_FOR_ASIDES.search(asked):
+            common -= _ASIDE * _matches(_ASIDES, quotes)
+        rankings: list[list[Evidence]] = []
+        for one in each:
+            # An embedder that gives no pieces has its vectors stand in for them.
+            by_pieces = self._late.sentence_scores(query, papers, one.part)
+            late = _laid_out({**by_vectors, **by_pieces}, sentences)
+            score = np.clip(common + _LATE * late + self._fitting(one, quotes), 0, 1)
+            rankings.append(
+                [
+                    Evidence(hit.paper, span, float(score[i]), float(likeness[i]))
+                    for i in np.argsort(-score, kind="stable")
+                    for hit, _, span in (sentences[i],)
+                ]
+            )
+        return rankings
+
+    def _fitting(self, asked: _Asked, quotes: Sequence[str]) -> np.ndarray:
+        """What sentences gain by being of the kind that is asked for; float, (n,)."""
+        wants_number = asked.kind is Kind.NUMBER
+        gained = (_QUANTITY_WANTED if wants_number else _ANY_QUANTITY) * _matches(_QUANTITY, quotes)
+        if wants_number and _ASKS_FOR_A_GAIN.search(asked.text):
+            gained += _GAIN_WANTED * _matches(_IS_A_GAIN, quotes)
+        if wants_number and (units := [want for want in wanted(asked.text) if want.measures]):
+            terms = self._lexicon.terms
+            stated = [any(states([quote], unit, terms) for unit in units) for quote in quotes]
+            gained += _WANTED_UNIT * np.array(stated, float)
+        if _ASKS_WHAT_IT_IS.search(asked.text):
+            gained += _DEFINES_IT * _matches(_DEFINES, quotes)
+        return gained
+
+    def _coverage(self, question: str, sentences: Sequence[_Candidate]) -> np.ndarray:
+        """Share of the question's words, by rarity, in each sentence; shape (n,), in [0, 1]."""
+        weights = {t: self._lexicon.idf(t) for t in set(self._lexicon.terms(question))}
+        total = sum(weights.values()) or 1.0
+        said = (set(self._lexicon.terms(hit.paper.quote(span))) for hit, _, span in sentences)
+        return np.array([sum(weights[t] for t in weights.keys() & terms) / total for terms in said])
+
+    def _one_a_paper(self, ranked: Sequence[Evidence], hits: Sequence[Hit]) -> list[Evidence]:
+        best: dict[str, Evidence] = {}
+        for evidence in ranked:
+            best.setdefault(evidence.paper.paper_id, evidence)
+        listed, others = hits[: self._survey_papers], hits[self._survey_papers :]
+        top = hits[0].score
+        beside = others[-1].score if others else _BESIDE * top
+        floor = beside + _ON_TOPIC * (top - beside)
+        on_topic = (hit.paper.paper_id for hit in listed if hit.score >= floor)
+        return [best[paper_id] for paper_id in on_topic if paper_id in best]
+
+    def _two_sided(self, ranked: Sequence[Evidence], sides: Sequence[str]) -> list[Evidence]:
+        """The best sentences of two papers, side by side: those named, or else the two best."""
+        best_first = list(dict.fromkeys(e.paper.paper_id for e in ranked))
+        sides = [side for side in best_first if side in sides]
+        if len(sides) < _SIDES:  # none is named, or one of them states nothing
+            sides = best_first[:_SIDES]
+        by_side = [[e for e in ranked if e.paper.paper_id == side] for side in sides]
+        kept = [_complementary(of_side, self._max_sentences) for of_side in by_side]
+        said = [of_side[:_A_SIDE] for of_side in kept]
+        more = sorted((e for of_side in kept for e in of_side[_A_SIDE:]), key=lambda e: -e.score)
+        more = more[: max(self._max_sentences - sum(map(len, said)), 0)]
+        return [
+            e
+            for of_side, own in zip(said, sides, strict=True)
+            for e in (*of_side, *(e for e in more if e.paper.paper_id == own))
+        ]
+
+
+def _parts(question: str, asked: str) -> list[_Asked]:
+    """What a question asks one after another; nothing when it asks for one thing.
+
+    Args:
+        question: In full, with its topic in front, which may be a question too: a title.
+        asked: As it was typed.
+    """
+    typed_at = max(question.rfind(asked), 0)
+    spans = [
+        Span(typed_at + span.start, typed_at + span.end) for span in parts_of(question[typed_at:])
+    ]
+    texts = [question[span.start : span.end] for span in spans]
+    parts = [
+        _Asked(text, kind_of(text, of_two=False), span)
+        for text, span in zip(texts, spans, strict=True)
+    ]
+    return parts if len(parts) > 1 else []
+
+
+def _matches(pattern: re.Pattern[str], quotes: Sequence[str]) -> np.ndarray:
+    return np.array([bool(pattern.search(quote)) for quote in quotes], float)
+
+
+def _in_turns(best: Evidence, by_part: Sequence[list[Evidence]], limit: int) -> list[Evidence]:
+    """The best sentence of all, then the best of each part of the question in turn.
+
+    Args:
+        best: What answers the whole question best; it is the first turn of the part it answers.
+        by_part: The same sentences for each part, best first.
+        limit: How many at most.
+    """
+    floors = [ranked[0].score - _NEARLY_AS_GOOD for ranked in by_part]
+    left = [
+        [e for e in of_part if e.score >= f] for of_part, f in zip(by_part, floors, strict=True)
+    ]
+    behind = [
+        of_part[0].score - next(e.score for e in of_part if _is_same(e, best))
+        for of_part in by_part
+    ]
+    # The part that it answers best waits.
+    left.append(left.pop(behind.index(min(behind))))
+    chosen = [best]
+    while len(chosen) < limit and any(left):
+        for of_part in left:
+            of_part[:] = [e for e in of_part if not any(_repeats(e.quote, c.quote) for c in chosen)]
+            if of_part and len(chosen) < limit:
+                chosen.append(of_part.pop(0))
+    return chosen
+
+
+def _named_sides(asked: str, hits: Sequence[Hit]) -> list[str]:
+    """Ids of the two papers that a question compares by their names; none when they are not two.
+
+    A name is a paper's own when no other one has it in its title as it is written; or, where none
+    has, in whatever letters; or mentions it. `ZeRO` is no `zero`.
+    """
+    owners: dict[str, None] = {}
+    for name in names_in(asked):
+        having = (
+            [hit for hit in hits if _has_as_written(hit.paper.title, name)]
+            or [hit for hit in hits if _says(hit.paper.title, name)]
+            or [hit for hit in hits if _mentions(hit.paper, name)]
+        )
+        if len(having) == 1:
+            owners[having[0].paper.paper_id] = None
+    return list(owners) if len(owners) == _SIDES else []
+
+
+def _has_as_written(title: str, name: str) -> bool:
+    # A pattern takes longer to make than all titles take to read.
+    return name in title and bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", title))
+
+
+def _two_stand_out(hits: Sequence[Hit]) -> bool:
+    """Whether the two best papers, and not one alone, are ahead of the two behind them."""
+    scores = [hit.score for hit in hits[:4]]
+    if len(scores) < 4:
+        return len(scores) > 1
+    behind = fmean(scores[2:])
+    return scores[1] - behind >= _STANDS_OUT_TOO * (scores[0] - behind)
+
+
+def _mentions(paper: Paper, name: str) -> bool:
+    """Whether a paper has all words of a name in a row, in its title or abstract."""
+    return _says(f"{paper.title} {paper.abstract}", name)
+
+
+def _says(text: str, name: str) -> bool:
+    return _plain(name) in _plain(text)
+
+
+# A question may have hundreds of names, each looked for in the same few papers.
+@lru_cache(maxsize=256)
+def _plain(text: str) -> str:
+    return f" {' '.join(words(text))} "
+
+
+def _laid_out(scores: Mapping[str, np.ndarray], sentences: Sequence[_Candidate]) -> np.ndarray:
+    """The score of each candidate in [0, 1], 0 where there is none; float, (n,)."""
+    found = (
+        scores[hit.paper.paper_id][number] if hit.paper.paper_id in scores else 0.0
+        for hit, number, _ in sentences
+    )
+    return np.clip(np.fromiter(found, float, len(sentences)), 0, 1)
+
+
+def _distinct(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
+    """The first `limit` that do not repeat one before them."""
+    chosen: list[Evidence] = []
+    for candidate in evidence:
+        if len(chosen) == limit:
+            break
+        if not any(_repeats(candidate.quote, e.quote) for e in chosen):
+            chosen.append(candidate)
+    return chosen
+
+
+def _complementary(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
+    """At most `limit` that do not repeat each other: what it is and how much come early.
+
+    Args:
+        evidence: Sentences of one paper, best first.
+        limit: How many at most.
+    """
+    chosen: list[Evidence] = []
+    left = list(evidence)
+    while left and len(chosen) < limit:
+        says_what = any(_DEFINES.search(e.quote) for e in chosen)
+        says_how_much = any(_QUANTITY.search(e.quote) for e in chosen)
+        best = max(
+            left,
+            key=lambda e: (
+                e.score
+                + _SAYS_WHAT_IT_IS * (not says_what and bool(_DEFINES.search(e.quote)))
+                + _SAYS_HOW_MUCH * (not says_how_much and bool(_QUANTITY.search(e.quote)))
+            ),
+        )
+        chosen.append(best)
+        left = [e for e in left if not _repeats(e.quote, best.quote)]
+    return chosen
+
+
+def _is_same(one: Evidence, other: Evidence) -> bool:
+    return (one.paper.paper_id, one.span) == (other.paper.paper_id, other.span)
+
+
+def _repeats(one: str, other: str) -> bool:
+    ones, others = set(words(one)), set(words(other))
+    return len(ones & others) > _REPEATS * min(len(ones), len(others))

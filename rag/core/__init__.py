@@ -1,0 +1,1 @@
+"""Records, text, errors and settings: what every room knows. Imports nothing of ours."""

@@ -1,0 +1,285 @@
+"""Settings: plain data, read once, never a live object."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_origin
+
+from footnote.rag.core.errors import ConfigError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
+from yaml import YAMLError
+
+DEFAULT_FILE = Path("config.yaml")
+_NUMBERS: tuple[object, ...] = (int, float, bool)
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, unknown keys refused, defaults checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Embedder(Section):
+    """What turns text into vectors."""
+
+    name: str = "bundled"
+    """`bundled`, a sentence-transformers name or folder, or `package.module:Class` of a LlamaIndex
+    embedding."""
+    max_tokens: int = Field(default=512, ge=16)
+    """Longer text is cut; the bundled model reads up to 512."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """`auto` takes bfloat16 where the processor computes in it."""
+    batch: int = Field(default=32, ge=1)
+    """Texts a batch."""
+    arguments: dict[str, Any] = {}
+    """Passed on to the class of a LlamaIndex embedding."""
+
+
+class Store(Section):
+    """Where the vectors are kept."""
+
+    url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+/?$")
+    """Address of a Chroma server; null keeps them in the index folder."""
+    exact_up_to: int = Field(default=250_000, ge=0)
+    """Sentences up to which a question is compared with all of them; above, Chroma's graph is
+    searched, which loses some. So many take 4 to 13 ms on one thread, and 98 MB."""
+
+
+class Retrieval(Section):
+    """How papers are found."""
+
+    system: Literal["footnote", "hybrid-rrf", "dense", "bm25"] = "footnote"
+    """`footnote`, or fewer of its signals: fused by rank, vectors alone, words alone."""
+    depth: int = Field(default=200, ge=1)
+    """Sentences taken by their vectors, and papers by their words, before fusion."""
+    dense_weight: float = Field(default=0.43, ge=0, le=1)
+    """Share of the vectors in the fused score; the rest is BM25's."""
+    late_weight: float = Field(default=0.53, ge=0, le=1)
+    """Share of late interaction after that; 0 leaves it out."""
+    neighbour_weight: float = Field(default=0.25, ge=0, le=1)
+    """Share of the most alike papers' scores after that; 0 leaves it out."""
+    reranker: str = ""
+    """A sentence-transformers cross-encoder that reads the best papers, by its name or folder."""
+    reranker_depth: int = Field(default=30, ge=1)
+    """Papers that it reads."""
+
+
+class Answering(Section):
+    """How an answer is put together."""
+
+    papers: int = Field(default=6, ge=1)
+    """Papers whose sentences are considered."""
+    max_sentences: int = Field(default=5, ge=1)
+    """Sentences at most, but for surveys; fewer when the next ones are much worse."""
+    survey_papers: int = Field(default=12, ge=1)
+    """Papers, a line each, in the answer to a survey question."""
+    min_confidence: float = Field(default=0.22, ge=0, le=1)
+    """Least probability that the papers answer; below it the answer is a refusal."""
+    max_question_chars: int = Field(default=4_000, ge=1)
+    """Longer questions are an error."""
+
+
+class Service(Section):
+    """A service that papers are fetched from."""
+
+    url: str
+    interval_s: float = Field(default=1.0, ge=0)
+    """Least time between the beginnings of two requests."""
+
+
+class Sources(Section):
+    """How papers are fetched."""
+
+    arxiv: Service = Service(url="https://export.arxiv.org/api/query", interval_s=3.0)
+    huggingface: Service = Service(url="https://huggingface.co/api/daily_papers", interval_s=1.0)
+    page_papers: int = Field(default=200, ge=1, le=2_000)
+    """Papers asked for in one request to arXiv, which allows 2,000."""
+    max_papers: int = Field(default=10_000, ge=1)
+    """A search that finds more is refused."""
+    timeout_s: float = Field(default=30.0, gt=0)
+    """Longest wait for a connection, and for each piece of an answer."""
+    page_s: float = Field(default=180.0, gt=0)
+    """Longest time for one page, with all attempts and waits between them."""
+    attempts: int = Field(default=5, ge=1, le=20)
+    """Requests for one page until it is given up."""
+    page_mb: float = Field(default=20.0, gt=0)
+    """A larger answer is refused."""
+    fresh_h: float = Field(default=12.0, ge=0)
+    """A page fetched within so many hours is not asked for again."""
+    kept_days: float = Field(default=30.0, ge=0)
+    """Older pages are deleted after a fetch."""
+    kept_mb: float = Field(default=500.0, ge=0)
+    """And the oldest of a service, until they take no more than this."""
+
+
+class LanguageModel(Section):
+    """What writes answers; without one they are made of quotes alone."""
+
+    backend: str = "none"
+    """`none`, `llama.cpp`, `openai-compatible`, `ollama`, or `package.module:Class` of a LlamaIndex
+    LLM."""
+    model: str = ""
+    """A GGUF file for llama.cpp, empty for the small one that comes with `footnote-papers[local]`;
+    for the others the name their server knows."""
+    base_url: str | None = None
+    """Address of the server's API, such as http://127.0.0.1:8000/v1; Ollama's is known."""
+    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    """From the environment alone: FOOTNOTE_LLM__API_KEY."""
+    context_window: int = Field(default=4096, ge=256)
+    """Tokens that the model reads at once; sources that do not fit are left out."""
+    max_tokens: int = Field(default=400, ge=16)
+    """Tokens of an answer at most."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    timeout_s: float = Field(default=60.0, gt=0)
+    """For the whole answer, further attempts included; then quotes take its place."""
+    nli: str = ""
+    """A sentence-transformers cross-encoder that is asked as well, by its name or folder."""
+    unsupported: Literal["drop", "strike"] = "drop"
+    """What becomes of a sentence that no source supports."""
+    arguments: dict[str, Any] = Field(default={}, repr=False)
+    """Options of llama.cpp's server, fields sent with each question to another one, or what a
+    class is made with."""
+    prompts: dict[str, str] = {}
+    """Texts in place of those in `rag/llm/prompts.py`, by their names there."""
+
+
+class Web(Section):
+    """Where the chat is served."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=7860, ge=0, le=65_535)
+    """0 takes a free one."""
+
+
+class Config(BaseSettings):
+    """The whole of config.yaml."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="FOOTNOTE_",
+        env_nested_delimiter="__",
+        use_attribute_docstrings=True,
+    )
+
+    index: Path = Path(".footnote/index")
+    """The index folder."""
+    embedder: Embedder = Embedder()
+    store: Store = Store()
+    retrieval: Retrieval = Retrieval()
+    answering: Answering = Answering()
+    sources: Sources = Sources()
+    llm: LanguageModel = LanguageModel()
+    web: Web = Web()
+
+
+def load_config(file: Path | None = None, **overrides: object) -> Config:
+    """Read and check the settings.
+
+    Args:
+        file: A YAML file; without it `FOOTNOTE_CONFIG`, then `config.yaml` in the working
+            folder, then the defaults alone.
+        overrides: Settings from the command line; None leaves one as it is.
+
+    Raises:
+        ConfigError: The file named is absent or not YAML, or a key is wrong; every wrong key is
+            listed, each by its dotted name. Or the file was merely found in the working folder,
+            and says what to load, to open or to speak to.
+    """
+    if named := file or _named_in_environment():
+        return _checked(named, _source(named), overrides)
+    if not DEFAULT_FILE.is_file():
+        return _checked(None, None, overrides)
+    source = _source(DEFAULT_FILE)
+    config = _checked(DEFAULT_FILE, source, overrides)
+    _refuse_what_only_a_named_file_may_say(_checked(DEFAULT_FILE, source, {}, environment=False))
+    return config
+
+
+def _named_in_environment() -> Path | None:
+    named = os.environ.get("FOOTNOTE_CONFIG")
+    return Path(named) if named else None
+
+
+def _source(file: Path) -> YamlConfigSettingsSource:
+    if not file.exists():
+        raise ConfigError(f"settings file {file} does not exist; name another with --config")
+    try:
+        source = YamlConfigSettingsSource(Config, file)
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"settings file {file} cannot be read: {reason}") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"settings file {file} holds no keys and values; write lines such as `index: FOLDER`"
+        ) from error
+    if isinstance(model := source.yaml_data.get("llm"), dict) and "api_key" in model:
+        raise ConfigError(
+            f"settings file {file} holds `llm.api_key`; "
+            "give the key in the environment, as FOOTNOTE_LLM__API_KEY"
+        )
+    return source
+
+
+def _checked(
+    file: Path | None,
+    source: YamlConfigSettingsSource | None,
+    overrides: dict[str, object],
+    *,
+    environment: bool = True,
+) -> Config:
+    class Loaded(Config):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (
+                init_settings,
+                *([env_settings] if environment else []),
+                *([source] if source else []),
+            )
+
+    try:
+        return Loaded(**{k: v for k, v in overrides.items() if v is not None})  # pyright: ignore[reportArgumentType]
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"settings ({file or 'environment'}): {wrong}") from error
+    except SettingsError as error:
+        raise ConfigError(f"settings (environment): {error}") from error
+
+
+def _refuse_what_only_a_named_file_may_say(found: Config) -> None:
+    if names := [f"`{name}`" for name in _free_settings(found, Config.model_construct())]:
+        raise ConfigError(
+            f"settings file {DEFAULT_FILE}, which lies in this folder, sets {', '.join(names)}; "
+            "what is loaded, opened or spoken to is taken only from a file that you name: "
+            f"if you trust it, add --config {DEFAULT_FILE}"
+        )
+
+
+def _free_settings(section: BaseModel, usual: BaseModel, prefix: str = "") -> Iterator[str]:
+    """The dotted names of settings, other than by default, that are no number and no fixed choice.
+
+    Only such a value can name a program, a file or an address, so that a setting which is added
+    later is in or out by its type.
+    """
+    for name, field in type(usual).model_fields.items():
+        value, default = getattr(section, name), getattr(usual, name)
+        if isinstance(default, BaseModel):
+            yield from _free_settings(value, default, f"{prefix}{name}.")
+        elif value != default and not (
+            field.annotation in _NUMBERS or get_origin(field.annotation) is Literal
+        ):
+            yield prefix + name

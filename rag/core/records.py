@@ -1,0 +1,203 @@
+"""The records that pass between the rooms: checked where data enters, trusted afterwards."""
+
+import datetime
+from hashlib import blake2b
+from typing import Annotated, Literal, Self
+
+from footnote.rag.core.text import Span, identity_key
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+Text = Annotated[str, Field(min_length=1)]
+Verdict = Literal["supported", "partly", "unsupported"]
+
+
+class Record(BaseModel):
+    """Base of every record: immutable, unknown fields refused, no NaN."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Sighting(Record):
+    """One place where a paper was seen."""
+
+    source: Text
+    """Name of the file or feed, without the folders that lead to it."""
+    day: str | None = None
+    """Day of that page, `YYYY-MM-DD`, or `--MM-DD` where the page does not tell its year."""
+    service: Literal["arxiv", "hf"] | None = Field(default=None, exclude_if=_is_none)
+    """The service that gave it when it was asked; absent for a file, whatever the file says."""
+
+
+class Paper(Record):
+    """One work, merged from all its sightings."""
+
+    paper_id: Text
+    title: Text
+    abstract: Text
+    """Normalised for search and display; every offset counts in this text."""
+    sentences: tuple[Span, ...]
+    """Where the sentences of `abstract` are; a quote is always one of them."""
+    titles: tuple[Text, ...]
+    """Every title it was seen under, as first written, sorted."""
+    original_title: Text
+    original_abstract: Text
+    date: datetime.date | None = None
+    date_inferred: bool = False
+    """True when the page omitted the year."""
+    n_authors: int | None = Field(default=None, ge=1)
+    organisation: str | None = None
+    upvotes: int | None = Field(default=None, ge=0)
+    sightings: tuple[Sighting, ...] = ()
+    authors: tuple[Text, ...] = ()
+    """Names as `Given Family`, in the paper's order; empty when no source tells them."""
+    arxiv_id: str | None = None
+    """Without its version, such as `2309.06180` or `cs/0112017`."""
+    version_number: int | None = Field(default=None, ge=1)
+    """The arXiv version that title and abstract are of."""
+    doi: str | None = None
+    """In lower case, without `https://doi.org/`."""
+    url: str | None = None
+    withdrawn: bool = False
+    """True when its newest version is withdrawn, or the paper is retracted."""
+    notice: str | None = None
+    """What a source says about a withdrawal or retraction."""
+    cite_keys: tuple[Text, ...] = ()
+    """Keys of the BibTeX entries it was seen under, sorted."""
+
+    @model_validator(mode="after")
+    def _sentences_lie_inside(self) -> Self:
+        end = 0
+        for span in self.sentences:
+            if not end <= span.start < span.end <= len(self.abstract):
+                raise ValueError(f"sentence {tuple(span)} is outside the abstract or overlaps")
+            end = span.end
+        return self
+
+    @property
+    def version(self) -> str:
+        """Fingerprint of what the index is derived from: the title and the abstract."""
+        return fingerprint(self.title, self.abstract)
+
+    def quote(self, span: Span) -> str:
+        """The characters of the abstract between two offsets."""
+        return self.abstract[span.start : span.end]
+
+
+class Hit(Record):
+    """A paper that retrieval found, with the passage that fits best."""
+
+    paper: Paper
+    score: float = Field(ge=0, le=1)
+    """How well it fits; scores of two questions can be compared."""
+    passage: Span
+    signals: dict[str, float] = {}
+    """Score by each single signal that found it; larger is better within one question."""
+
+
+class Citation(Record):
+    """Where a sentence of an answer is supported."""
+
+    marker: int = Field(ge=1)
+    paper_id: Text
+    title: Text
+    quote: Text
+    start: int = Field(ge=0)
+    end: int
+    score: float = Field(ge=0, le=1)
+
+
+class Sentence(Record):
+    """One sentence of an answer."""
+
+    text: Text
+    verdict: Verdict
+    citations: tuple[Citation, ...]
+    reason: str | None = Field(default=None, exclude_if=_is_none)
+    """What of it is not supported; absent for what is."""
+
+
+class Source(Record):
+    """A paper that the answer cites; `marker` is what stands in brackets."""
+
+    marker: int = Field(ge=1)
+    paper_id: Text
+    title: Text
+    version: int | None = Field(default=None, exclude_if=_is_none)
+    """The arXiv version that is quoted; absent where it is not known."""
+    withdrawn: str | None = Field(default=None, exclude_if=_is_none)
+    """What is said of its withdrawal or retraction, which may be nothing; absent for others."""
+
+    @classmethod
+    def of(cls, paper: Paper, marker: int) -> Self:
+        """The paper as an answer lists it."""
+        return cls(
+            marker=marker,
+            paper_id=paper.paper_id,
+            title=paper.title,
+            version=paper.version_number,
+            withdrawn=(paper.notice or "") if paper.withdrawn else None,
+        )
+
+
+class Writing(Record):
+    """How a language model wrote an answer, or why it did not."""
+
+    model: Text
+    left_out: int = Field(ge=0)
+    """Sentences of its draft that no source supports."""
+    sources_left_out: int = Field(ge=0)
+    """Papers found that did not fit into what the model reads at once."""
+    fault: str | None
+    """Why quotes stand in its place, or why it ends early; goes on after the model's name."""
+    first_token_s: float | None
+    tokens_per_s: float | None
+    """After the first; a piece of the stream counts as one."""
+    seconds: float
+
+
+class Answer(Record):
+    """A cited answer, or a refusal with its reason."""
+
+    question: str
+    answer: str
+    refused: bool
+    reason: str | None
+    """Why it was refused; null for an answer."""
+    sentences: tuple[Sentence, ...]
+    sources: tuple[Source, ...]
+    mode: Literal["quote", "llm"]
+    """Made of quotes alone, or written by a model and checked sentence by sentence."""
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    """How likely it is that the papers answer; below the threshold it was refused."""
+    understood_as: str | None = Field(default=None, exclude_if=_is_none)
+    """A question that leans on those before it, in full; null for one that stands alone."""
+    writing: Writing | None = Field(default=None, exclude_if=_is_none)
+    """Absent when no model was asked."""
+
+
+def paper_id(title: str) -> str:
+    """Identifier of a paper that is known by its title alone; equal for equal spellings.
+
+    Raises:
+        ValueError: The title has neither letters nor digits.
+    """
+    key = identity_key(title)
+    if not key:
+        raise ValueError(f"title {title!r} has neither letters nor digits")
+    return f"title:{fingerprint(key)}"
+
+
+def fingerprint(*parts: str) -> str:
+    """Sixteen hexadecimal digits that depend on every part and on where each ends."""
+    digest = blake2b(digest_size=8)
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()

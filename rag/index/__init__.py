@@ -1,0 +1,1 @@
+"""The catalogue and all that is derived from it. Imports `core`."""

@@ -1,0 +1,203 @@
+"""Words of papers, kept by tantivy and searched by BM25."""
+
+import errno
+import math
+import shutil
+import unicodedata
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from pathlib import Path
+
+import tantivy
+from footnote.rag.core.errors import IndexDamagedError, is_fault, unusable
+from footnote.rag.core.records import Paper
+from footnote.rag.index.readonly import drop_with, is_writable, stand_in
+from tantivy import Filter, Occur, Query
+
+# Whole numbers keep their fraction: `1.91` is one word, and so is `W4A4KV4`.
+_WORD_PATTERN = r"\d+(?:[.,]\d+)+|[\p{L}\p{N}]+"
+_ANALYZER = "english"
+_WRITER_BYTES = 50_000_000
+# Shorter words are one edit away from too many others: `raft` from `draft`.
+_MIN_FUZZY = 5
+# Longer ones are no slip of another word, and what matches them takes a gigabyte to make.
+_MAX_FUZZY = 40
+# tantivy's BM25 multiplies a term's idf by at most k1 + 1, however often it is said.
+_MOST_A_TERM = 1.2 + 1
+# What a likely misspelling counts of what the word itself would; 0.5 lost on two data sets.
+_MISSPELT = 0.2
+_LOCK = ".tantivy-writer.lock"
+_FOREIGN = 0.01
+
+
+class LexicalIndex:
+    """Titles and abstracts by their stemmed words. One writer at a time, any number of readers."""
+
+    def __init__(self, folder: Path):
+        """Open the index in this folder, or make it.
+
+        Raises:
+            IndexDamagedError: tantivy cannot use the folder.
+        """
+        self._folder = folder
+        with self._explained():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._is_writable = is_writable(folder)
+            if not self._is_writable:  # tantivy takes a lock to read, which is a file it makes
+                folder = stand_in(folder, copied="*.json")
+                drop_with(self, folder)
+            self._index = tantivy.Index(_schema(), str(folder))
+        self._index.register_tokenizer(_ANALYZER, _analyzer())
+
+    def __len__(self) -> int:
+        """How many papers there are."""
+        with self._explained():
+            return self._index.searcher().num_docs
+
+    def replace(self, papers: Iterable[Paper]) -> None:
+        """Add papers, each in place of any older version; all are searchable on return."""
+        with self._writing() as writer:
+            for paper in papers:
+                writer.delete_documents_by_term("paper_id", paper.paper_id)
+                writer.add_document(
+                    tantivy.Document(
+                        paper_id=paper.paper_id, text=_folded(f"{paper.title}\n{paper.abstract}")
+                    )
+                )
+
+    def remove(self, paper_ids: Iterable[str]) -> None:
+        """Delete papers; those that are not here are passed over."""
+        with self._writing() as writer:
+            for paper_id in paper_ids:
+                writer.delete_documents_by_term("paper_id", paper_id)
+
+    def paper_ids(self) -> set[str]:
+        """Ids of all papers."""
+        with self._explained():
+            searcher = self._index.searcher()
+            found = searcher.search(Query.all_query(), max(searcher.num_docs, 1))
+            return {searcher.doc(at)["paper_id"][0] for _, at in found.hits}
+
+    @contextmanager
+    def _writing(self) -> Generator[tantivy.IndexWriter]:
+        """Collect changes; all are made at once when this ends, or none."""
+        with self._explained("written"):
+            if not self._is_writable:
+                raise OSError(errno.EROFS, "it may only be read")
+            writer = self._index.writer(_WRITER_BYTES, 1)
+            yield writer
+            writer.commit()
+            writer.wait_merging_threads()
+            # tantivy makes these for its own user alone, and all others for whoever may read.
+            for name in ("meta.json", ".managed.json"):
+                shutil.copymode(self._folder / _LOCK, self._folder / name)
+            self._index.reload()
+
+    def terms(self, text: str) -> list[str]:
+        """The words of a text as they are searched: stemmed, without stop words, in order."""
+        return list(_terms(text))
+
+    def n_papers_with(self, term: str) -> int:
+        """How many papers hold this term."""
+        with self._explained():
+            return self._index.searcher().doc_freq("text", term)
+
+    def idf(self, term: str) -> float:
+        """How rare a term is, as BM25 counts it; above 0, largest for one that nothing holds.
+
+        One in a script that no paper uses tells nothing of what is asked, and counts for nothing.
+        """
+        n_with = self.n_papers_with(term)
+        if not n_with and not term.isascii():
+            return _FOREIGN
+        return math.log(1 + (len(self) - n_with + 0.5) / (n_with + 0.5))
+
+    def knows(self, name: str) -> bool:
+        """Whether each word of a name, or a likely misspelling of it, is in some paper."""
+        with self._explained():
+            searcher = self._index.searcher()
+            return all(searcher.search(self._query(t), 1).hits for t in self.terms(name))
+
+    def is_misspelt(self, word: str) -> bool:
+        """Whether no paper has a word, but one has a word that is spelled nearly so."""
+        unseen = not any(self.n_papers_with(term) for term in self.terms(word))
+        return unseen and self.knows(word)
+
+    def finds(self, paper_id: str, text: str) -> bool:
+        """Whether a search for some words of a text finds this paper, however many others."""
+        own = Query.term_query(self._index.schema, "paper_id", paper_id)
+        any_of = [(Occur.Should, self._query(term)) for term in self.terms(text)]
+        with self._explained():
+            both = [(Occur.Must, own), (Occur.Must, Query.boolean_query(any_of))]
+            return bool(self._index.searcher().search(Query.boolean_query(both), 1).hits)
+
+    def search(self, question: str, *, depth: int) -> list[tuple[str, float]]:
+        """Ids and scores of the papers that share words with the question, best first.
+
+        Returns:
+            BM25 as a share of the most that these words can give, in (0, 1]: so it says how much
+            of the question a paper covers, and scores of two questions can be compared.
+        """
+        with self._explained():
+            terms = list(dict.fromkeys(self.terms(question)))
+            most = sum(self.idf(term) for term in terms) * _MOST_A_TERM
+            any_of = [(Occur.Should, self._query(term)) for term in terms]
+            searcher = self._index.searcher()
+            found = searcher.search(Query.boolean_query(any_of), depth)
+            return [
+                (searcher.doc(at)["paper_id"][0], min(score / most, 1.0))
+                for score, at in found.hits
+            ]
+
+    @contextmanager
+    def _explained(self, done: str = "used") -> Generator[None]:
+        # tantivy raises plain ValueErrors for files that are damaged or gone, or panics.
+        try:
+            yield
+        except IndexDamagedError:
+            raise
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            raise unusable("word index", self._folder, error, done) from error
+
+    def _query(self, term: str) -> Query:
+        """Match a term, or, where no paper holds it, what it may be a misspelling of."""
+        schema = self._index.schema
+        is_fuzzy = term.isalpha() and _MIN_FUZZY <= len(term) <= _MAX_FUZZY
+        if is_fuzzy and not self.n_papers_with(term):
+            edits = 1 if len(term) < 2 * _MIN_FUZZY else 2
+            fuzzy = Query.fuzzy_term_query(schema, "text", term, distance=edits)
+            return Query.boost_query(fuzzy, _MISSPELT * _MOST_A_TERM * self.idf(term))
+        return Query.term_query(schema, "text", term)
+
+
+@cache
+def _analyzer() -> tantivy.TextAnalyzer:
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_WORD_PATTERN))
+        .filter(Filter.lowercase())
+        .filter(Filter.ascii_fold())
+        .filter(Filter.stopword("english"))
+        .filter(Filter.stemmer("english"))
+        .build()
+    )
+
+
+# An answer reads some 120 texts, most of them sentences that others have read.
+@lru_cache(maxsize=4096)
+def _terms(text: str) -> tuple[str, ...]:
+    return tuple(_analyzer().analyze(_folded(text)))
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("paper_id", stored=True, tokenizer_name="raw")
+    builder.add_text_field("text", tokenizer_name=_ANALYZER, index_option="freq")
+    return builder.build()
+
+
+def _folded(text: str) -> str:
+    # NFKC: `M³ViT` and `M3ViT` are one word.
+    return unicodedata.normalize("NFKC", text)

@@ -1,0 +1,351 @@
+"""Vectors of chunks, kept by Chroma as a LlamaIndex vector store."""
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import chromadb
+import httpx
+import numpy as np
+from chromadb.api import ClientAPI
+from chromadb.api.models.Collection import Collection
+from chromadb.api.shared_system_client import SharedSystemClient
+from chromadb.config import Settings
+from chromadb.errors import NotFoundError
+from filelock import ReadWriteLock
+from footnote.rag.core.errors import (
+    IndexDamagedError,
+    VectorServerError,
+    has_room,
+    is_fault,
+    unusable,
+)
+from footnote.rag.core.records import Paper
+from footnote.rag.index.chunking import bare_node, chunk_id, parse_chunk_id
+from footnote.rag.index.readonly import drop_with, is_writable, stand_in
+from footnote.rag.index.token_embeddings import unit_rows
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.schema import BaseNode, QueryBundle
+from llama_index.core.vector_stores.types import VectorStoreQueryResult
+from llama_index.vector_stores.chroma import ChromaVectorStore
+
+Item = TypeVar("Item")
+_COLLECTION = "chunks"
+_FOLDER, _SERVER = "vector store ", "Chroma server "
+# Neighbours looked at: with Chroma's default of 100 the order of the same index moved between runs.
+_SEARCHED = 400
+# What is kept of a chunk; its text is in the catalogue.
+_KEPT = ("paper_id", "version", "sentence")
+# Chunks a call, or fewer where a server takes fewer. Chroma in a folder writes up to 5,461; smaller
+# transactions are shorter waits for readers. It fails to get more than 32,766.
+_BATCH = 1_000
+_GATE_TIMEOUT_S = 60
+_SERVER_TIMEOUT_S = 30.0
+_CONNECT_TIMEOUT_S = 5.0
+# One that opens must not see the table of open systems emptied by another.
+_OPENING = threading.Lock()
+
+
+class CosineChroma(ChromaVectorStore):
+    """Chroma whose similarities are cosines: its own class returns exp(cosine - 1).
+
+    It keeps of each chunk its vector and where it lies in which paper, neither text nor node.
+    """
+
+    _place: str = PrivateAttr("vector store")
+    _batch: int = PrivateAttr(_BATCH)
+    _gate: Callable[[], AbstractContextManager[object]] = PrivateAttr(nullcontext)
+
+    def add(self, nodes: Sequence[BaseNode], **_add_kwargs: Any) -> list[str]:  # noqa: ANN401
+        """Add chunks with their vectors; one that is already here is replaced.
+
+        Raises:
+            IndexDamagedError: Chroma cannot write them.
+        """
+        with self._explained("written"), self._gate():
+            for batch in self._batches(nodes):
+                self._collection.upsert(
+                    ids=[node.node_id for node in batch],
+                    embeddings=[node.get_embedding() for node in batch],
+                    metadatas=[{key: node.metadata[key] for key in _KEPT} for node in batch],
+                )
+        return [node.node_id for node in nodes]
+
+    def remove(self, versions: Sequence[tuple[str, str]]) -> None:
+        """Delete all chunks of these versions, each (paper id, version); none here is fine.
+
+        Raises:
+            IndexDamagedError: Chroma cannot delete them.
+        """
+        with self._explained("written"), self._gate():
+            for batch in self._batches(versions):
+                paper_ids, hashes = zip(*batch, strict=True)
+                # A version is a fingerprint of the text: no other paper has it.
+                among = [{"paper_id": {"$in": list(paper_ids)}}, {"version": {"$in": list(hashes)}}]
+                self._collection.delete(where={"$and": among})  # pyright: ignore[reportArgumentType]
+
+    def ids(self) -> set[str]:
+        """Ids of all chunks."""
+        with self._explained():
+            return set(self._collection.get(include=[])["ids"])
+
+    def chunks(self, ids: Sequence[str]) -> list[BaseNode]:
+        """Those of these chunks that are here, with their vectors, without text."""
+        return [
+            bare_node(id_, parse_chunk_id(id_)).model_copy(update={"embedding": vector.tolist()})
+            for id_, vector in self._vectors(ids)
+        ]
+
+    def _vectors(self, ids: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Those of these chunks that are here, with their vectors."""
+        for batch in self._batches(ids):
+            with self._explained():
+                held = self._collection.get(ids=list(batch), include=["embeddings"])
+            yield from zip(held["ids"], np.asarray(held["embeddings"]), strict=True)
+
+    def _batches(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        for first in range(0, len(items), self._batch):
+            yield items[first : first + self._batch]
+
+    def count(self) -> int:
+        """How many chunks there are."""
+        with self._explained():
+            return self._collection.count()
+
+    def _query(
+        self,
+        query_embeddings: list[float],
+        n_results: int,
+        where: dict[str, Any] | None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> VectorStoreQueryResult:
+        found = self.nearest(query_embeddings, depth=n_results, where=where or None, **kwargs)
+        return VectorStoreQueryResult(
+            nodes=[bare_node(id_, parse_chunk_id(id_)) for id_, _ in found],
+            similarities=[cosine for _, cosine in found],
+            ids=[id_ for id_, _ in found],
+        )
+
+    def nearest(
+        self,
+        vector: Sequence[float],
+        *,
+        depth: int,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> list[tuple[str, float]]:
+        """Ids of the chunks nearest to a vector with their cosines, best first, at most `depth`.
+
+        Without the nodes that `query` makes of them, which take longer than the search.
+        """
+        return self.nearest_to_each([vector], depth=depth, **kwargs)[0]
+
+    def nearest_to_each(
+        self,
+        vectors: Sequence[Sequence[float]],
+        *,
+        depth: int,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> list[list[tuple[str, float]]]:
+        """`nearest`, for each of several vectors."""
+        with self._explained():
+            found = self._collection.query(
+                query_embeddings=np.array(vectors, np.float32),
+                n_results=depth,
+                # Its id says all that is read of a chunk; its metadata take longer than the search.
+                include=["distances"],
+                **kwargs,
+            )
+        return [
+            [(id_, 1 - distance) for id_, distance in zip(ids, distances, strict=True)]
+            for ids, distances in zip(found["ids"], found["distances"] or [], strict=True)
+        ]
+
+    @contextmanager
+    def _explained(self, done: str = "read") -> Generator[None]:
+        try:
+            yield
+        except IndexDamagedError:
+            raise
+        except BaseException as error:  # Rust panics are no Exceptions
+            if not is_fault(error):
+                raise
+            raise _unusable(self._place, error, done) from error
+
+    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+        """Cosines in [-1, 1] of sentences to a question, by paper id; float, (n_sentences,).
+
+        Papers whose sentences are not all here are left out, as all are for a question without a
+        vector.
+        """
+        ids = {p.paper_id: [chunk_id(p, n) for n in range(len(p.sentences))] for p in papers}
+        if query.embedding is None or not ids:
+            return {}
+        asked = np.array(query.embedding)
+        held = dict(self._vectors([i for own in ids.values() for i in own]))
+        rows = np.array(list(held.values())).reshape(len(held), len(asked))
+        cosines = unit_rows(rows) @ unit_rows(asked[None])[0]
+        by_id = dict(zip(held, cosines, strict=True))
+        return {
+            paper_id: np.array([by_id[i] for i in own])
+            for paper_id, own in ids.items()
+            if by_id.keys() >= set(own)
+        }
+
+
+def open_chroma(folder: Path, *, create: bool = False) -> CosineChroma:
+    """Open the collection in this folder, as it is now.
+
+    Raises:
+        IndexDamagedError: There is none and `create` is false, or Chroma cannot use the folder.
+    """
+    place = f"{_FOLDER}{folder}"
+    if not create and not (folder / "chroma.sqlite3").is_file():
+        raise IndexDamagedError(f"{place} is not there", "run `footnote rebuild`")
+    if not create and not (is_writable(folder) and has_room(folder)):
+        return _open_to_read(folder, place)
+
+    def gate(mode: Literal["read", "write"]) -> AbstractContextManager[object]:
+        # An instance a call: they exclude threads of this process too.
+        lock = ReadWriteLock(folder / "gate", is_singleton=False, timeout=_GATE_TIMEOUT_S)
+        return lock.read_lock() if mode == "read" else lock.write_lock()
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Chroma loads its graph from several files, which a writer replaces one by one.
+        with _OPENING, gate("write" if create else "read"):
+            collection = _loaded(folder, create=create)
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        raise _unusable(place, error) from error
+    return _store(collection, place, partial(gate, "write"))
+
+
+def _open_to_read(folder: Path, place: str) -> CosineChroma:
+    """Open the collection in a folder that cannot be written, which Chroma does even to read.
+
+    A stand-in has a copy of Chroma's SQLite file, about a tenth of the folder, and links to the
+    graph, which is read whole and let go of.
+    """
+
+    def refuse() -> AbstractContextManager[object]:
+        number = errno.ENOSPC if is_writable(folder) else errno.EROFS
+        raise OSError(number, os.strerror(number))
+
+    try:
+        made = stand_in(folder, copied="chroma.sqlite3*")
+        drop_with(refuse, made)  # which the store keeps
+        with _OPENING:
+            collection = _loaded(made, create=False)
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        raise _unusable(place, error) from error
+    return _store(collection, place, refuse)
+
+
+def _loaded(folder: Path, *, create: bool) -> Collection:
+    # Chroma keeps one open system a path in this process, and what it has read of it.
+    SharedSystemClient.clear_system_cache()
+    client = chromadb.PersistentClient(path=str(folder), settings=_settings())
+    collection = _collection(client, _COLLECTION, create=create)
+    _load(collection)
+    return collection
+
+
+def _store(
+    collection: Collection,
+    place: str,
+    gate: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> CosineChroma:
+    store = CosineChroma(chroma_collection=collection)  # pyright: ignore[reportCallIssue]
+    store._place = place  # pyright: ignore[reportPrivateUsage]
+    store._gate = gate  # pyright: ignore[reportPrivateUsage]
+    # What a server does not say is -1.
+    most = collection._client.get_max_batch_size()  # pyright: ignore[reportPrivateUsage]
+    if most > 0:
+        store._batch = min(_BATCH, most)  # pyright: ignore[reportPrivateUsage]
+    return store
+
+
+def open_server(url: str, name: str, *, create: bool = False) -> CosineChroma:
+    """Open a collection of a Chroma server.
+
+    Raises:
+        VectorServerError: The server does not answer.
+        IndexDamagedError: It lacks the collection, and `create` is false.
+    """
+    place = f"{_SERVER}{url}"
+    try:
+        return _store(_collection(_connected(url), name, create=create), place)
+    except Exception as error:
+        raise _unusable(place, error) from error
+
+
+def drop_from_server(url: str, name: str) -> None:
+    """Delete a collection of a Chroma server; none there is fine.
+
+    Raises:
+        VectorServerError: The server does not answer.
+    """
+    try:
+        with suppress(NotFoundError):
+            _connected(url).delete_collection(name)
+    except Exception as error:
+        raise _unusable(f"{_SERVER}{url}", error) from error
+
+
+@cache
+def _connected(url: str) -> ClientAPI:
+    """One client an address: it keeps its connections."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    # Its client waits for ever, from its first request on; so ask first, and then set a limit.
+    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=_CONNECT_TIMEOUT_S).raise_for_status()
+    client = chromadb.HttpClient(
+        host=parts.hostname or "",
+        port=parts.port or (443 if secure else 80),
+        ssl=secure,
+        settings=_settings(),
+    )
+    client._server._session.timeout = _SERVER_TIMEOUT_S  # pyright: ignore
+    return client
+
+
+def _settings() -> Settings:
+    # Unless told otherwise it reads `.env` of the working folder, which can name classes to load.
+    return Settings(_env_file=None, anonymized_telemetry=False)  # pyright: ignore[reportCallIssue]
+
+
+def _collection(client: ClientAPI, name: str, *, create: bool) -> Collection:
+    if not create:
+        return client.get_collection(name, embedding_function=None)
+    return client.get_or_create_collection(
+        name,
+        embedding_function=None,  # vectors come with the chunks
+        configuration={"hnsw": {"space": "cosine", "ef_search": _SEARCHED}},
+    )
+
+
+def _load(collection: Collection) -> None:
+    """Have Chroma read its graph now: it does so at the first query."""
+    if collection.count():
+        some = collection.get(limit=1, include=["embeddings"])["embeddings"]
+        if some is not None and len(some):
+            collection.query(query_embeddings=np.asarray(some), n_results=1, include=[])
+
+
+def _unusable(place: str, error: BaseException, done: str = "used") -> IndexDamagedError:
+    if isinstance(error, httpx.HTTPError | ConnectionError) or "Could not connect" in str(error):
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return VectorServerError(
+            f"{place} does not answer: {reason}", "start it, or change `store.url`"
+        )
+    folder = None if place.startswith(_SERVER) else Path(place.removeprefix(_FOLDER))
+    return unusable(_FOLDER.strip() if folder else place, folder, error, done)

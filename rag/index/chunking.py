@@ -1,0 +1,93 @@
+"""Cut papers into the passages that the vector index searches: their sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from footnote.rag.core.records import Paper
+from llama_index.core.schema import (
+    BaseNode,
+    MetadataMode,
+    NodeRelationship,
+    RelatedNodeInfo,
+    TextNode,
+)
+
+# Named on the index card: another way of cutting needs another name, and a rebuild.
+CHUNKER = "sentences-under-title"
+
+
+def chunk_paper(paper: Paper) -> list[TextNode]:
+    """The sentences of a paper as LlamaIndex nodes, in order; the n-th has the id `chunk_id`.
+
+    Each is embedded with the title above it, since a system is often named there alone. One
+    sentence a chunk finds papers as well as windows of three (`docs/experiments.md`), and the
+    same vectors then tell which sentence answers.
+    """
+    return [
+        TextNode(
+            id_=chunk_id(paper, number),
+            text=paper.quote(span),
+            metadata={
+                "title": paper.title,
+                "paper_id": paper.paper_id,
+                "version": paper.version,
+                "sentence": number,
+            },
+            excluded_embed_metadata_keys=["paper_id", "version", "sentence"],
+            metadata_template="{value}",
+            text_template="{metadata_str}\n{content}",
+            relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=paper.paper_id)},
+        )
+        for number, span in enumerate(paper.sentences)
+    ]
+
+
+def embedded_length(chunk: BaseNode) -> int:
+    """Characters that are embedded of a chunk, its title among them."""
+    return len(chunk.get_content(metadata_mode=MetadataMode.EMBED))
+
+
+def chunk_id(paper: Paper, number: int) -> str:
+    """Id of the chunk that holds a paper's sentence, counted from 0.
+
+    It names the version too, so that a later one is added beside it before this one goes.
+    """
+    return sentence_id(version_id(paper.paper_id, paper.version), number)
+
+
+def version_id(paper_id: str, version: str) -> str:
+    """What the ids of all chunks of one version of a paper begin with."""
+    return f"{paper_id}@{version}"
+
+
+def sentence_id(version_id: str, number: int) -> str:
+    """Id of a chunk by its version's and the sentence's number."""
+    return f"{version_id}#{number}"
+
+
+def version_of_chunk(chunk: str) -> str:
+    """The `version_id` in an id of `chunk_id`."""
+    return chunk.rpartition("#")[0]
+
+
+def parse_chunk_id(chunk: str) -> dict[str, str | int]:
+    """What an id of `chunk_id` says: the paper's id, its version, the sentence's number."""
+    of_version, _, number = chunk.rpartition("#")
+    paper_id, _, version = of_version.rpartition("@")
+    return {"paper_id": paper_id, "version": version, "sentence": int(number)}
+
+
+def paper_of_chunk(chunk: str) -> str:
+    """The paper's id in an id of `chunk_id`."""
+    return chunk.rpartition("@")[0]
+
+
+def bare_node(node_id: str, metadata: Mapping[str, Any]) -> TextNode:
+    """A node without text, for what a search has found.
+
+    Copied: to make and check hundreds of them takes longer than the search.
+    """
+    return _BARE.model_copy(update={"id_": node_id, "metadata": dict(metadata)})
+
+
+_BARE = TextNode()

@@ -1,0 +1,183 @@
+"""Every sentence's vector as bytes: a question is compared with all of them.
+
+Chroma's graph of neighbours does not reach every vector, however it is built
+(`docs/adr/0008-every-sentence-is-compared.md`). To compare a question with all takes less time than
+the graph for as many as `store.exact_up_to`; here nothing is lost but what a byte rounds.
+
+    vectors.i8     int8, (sentences of all versions, dimension)
+    scales.f32     float32, one a sentence: what its bytes are multiplied by, for a unit vector
+    rows.sqlite    where each version's sentences are; see `rag.index.memmap`
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from footnote.rag.core.records import Paper
+from footnote.rag.index.chunking import sentence_id, version_id, version_of_chunk
+from footnote.rag.index.int8 import MOST, products
+from footnote.rag.index.memmap import Found, RowFiles, Rows
+from footnote.rag.index.token_embeddings import unit_rows
+from llama_index.core.schema import BaseNode, QueryBundle
+
+# Bytes round a cosine of 1 to no more than this.
+_LARGEST = 1.05
+# Questions compared at once: their products with 250,000 sentences take 50 MB.
+_BATCH = 50
+
+
+class SentenceIndex:
+    """Sentences by their vectors. One writer at a time; readers see what was complete."""
+
+    def __init__(self, folder: Path):
+        """Open the index in this folder, or make it.
+
+        Raises:
+            IndexDamagedError: The folder cannot be used.
+        """
+        files = {"vectors.i8": np.int8, "scales.f32": np.float32}
+        self._rows = RowFiles(folder, files, "sentence index")
+        self._last: _Layout | None = None
+
+    def __len__(self) -> int:
+        """How many sentences there are."""
+        return self._rows.count()[1]
+
+    def ids(self) -> set[str]:
+        """Ids of all sentences, which are those of their chunks."""
+        return {sentence_id(s.owner, n) for s in self._rows.all().spans for n in range(s.n_rows)}
+
+    def add(self, chunks: Iterable[BaseNode]) -> None:
+        """Add versions of papers, each in place of what is here of it.
+
+        Args:
+            chunks: All of each version's in order, with their vectors.
+
+        Raises:
+            IndexDamagedError: They cannot be written.
+        """
+        self._rows.append(
+            Rows(version, _in_bytes(np.array([c.get_embedding() for c in own], np.float32)))
+            for version, own in groupby(chunks, lambda c: version_of_chunk(c.node_id))
+        )
+
+    def copy(self, other: "SentenceIndex", versions: Iterable[tuple[str, str]]) -> None:
+        """Add versions, each (paper id, version), as another index has them."""
+        self._rows.copy(other._rows, [version_id(*version) for version in versions])
+
+    def remove(self, versions: Iterable[tuple[str, str]]) -> None:
+        """Delete versions, each (paper id, version); none here is fine."""
+        self._rows.remove(version_id(*version) for version in versions)
+
+    def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
+        """Ids of the sentences nearest to a vector with their cosines, best first, at most `depth`.
+
+        Cosines are off by some 0.001; ties go to the sentence that was added first.
+        """
+        return self.nearest_to_each([vector], depth=depth)[0]
+
+    def nearest_to_each(
+        self, vectors: Sequence[Sequence[float]], *, depth: int
+    ) -> list[list[tuple[str, float]]]:
+        """`nearest`, for each of several vectors."""
+        layout = self._layout()
+        asked = unit_rows(np.array(vectors, np.float32))
+        with self._rows.explained():
+            return [
+                list(zip(layout.ids_at(rows), cosines.tolist(), strict=True))
+                for first in range(0, len(asked), _BATCH)
+                for rows, cosines in layout.nearest(asked[first : first + _BATCH], depth)
+            ]
+
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper]
+    ) -> Mapping[str, np.ndarray]:
+        """Cosines of sentences to a question, by paper id; float32, (n_sentences,).
+
+        Off by some 0.001. Papers whose sentences are not all here are left out, as all are for a
+        question without a vector.
+        """
+        if query.embedding is None:
+            return {}
+        asked = unit_rows(np.array([query.embedding], np.float32))[0]
+        by_version = {version_id(p.paper_id, p.version): p for p in papers}
+        scores: dict[str, np.ndarray] = {}
+        with self._rows.explained():
+            spans, arrays = self._rows.find(by_version)
+            for span in spans:
+                paper = by_version[span.owner]
+                if span.n_rows == len(paper.sentences):
+                    vectors, scales = (array[span.rows] for array in arrays)
+                    scores[paper.paper_id] = vectors @ asked * scales[:, 0]
+        return scores
+
+    def _layout(self) -> "_Layout":
+        found, last = self._rows.all(), self._last
+        if last is None or last.found is not found:
+            self._last = last = _lay_out(found)
+        return last
+
+
+class _Layout(NamedTuple):
+    """The rows of the files that are someone's, and whose."""
+
+    found: Found
+    starts: np.ndarray
+    """int, (n_versions,), rising: where each begins."""
+    unowned: np.ndarray
+    """int, (n,): rows before the last that are nobody's."""
+
+    def ids_at(self, rows: np.ndarray) -> list[str]:
+        """Ids of the sentences of these rows."""
+        owners = np.searchsorted(self.starts, rows, side="right") - 1
+        numbers = rows - self.starts[owners]
+        return [
+            sentence_id(self.found.spans[owner].owner, number)
+            for owner, number in zip(owners.tolist(), numbers.tolist(), strict=True)
+        ]
+
+    def nearest(self, asked: np.ndarray, depth: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The rows nearest to each vector and their cosines, best first."""
+        if not self.found.spans:
+            return [(np.empty(0, int), np.empty(0, np.float32))] * len(asked)
+        end = self.found.spans[-1].end
+        vectors, scales = self.found.arrays
+        by_bytes, scale = products(asked, vectors[:end])
+        cosines = np.multiply(by_bytes, scales[:end, 0], dtype=np.float32)
+        cosines[:, self.unowned] = -np.inf
+        depth = min(depth, end - len(self.unowned))
+        rows = [_best(of_one, depth) for of_one in cosines]
+        return [
+            (best, _as_cosines(of_one[best] * by))
+            for best, of_one, by in zip(rows, cosines, scale[:, 0], strict=True)
+        ]
+
+
+def _as_cosines(found: np.ndarray) -> np.ndarray:
+    if (found > _LARGEST).any():
+        raise ValueError("its scales are not those of its vectors")
+    return np.clip(found, -1, 1)
+
+
+def _lay_out(found: Found) -> _Layout:
+    is_owned = np.zeros(found.spans[-1].end if found.spans else 0, bool)
+    for span in found.spans:
+        is_owned[span.rows] = True
+    starts = np.array([span.start for span in found.spans], int)
+    return _Layout(found, starts, np.flatnonzero(~is_owned))
+
+
+def _in_bytes(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors as bytes, and what each is to be multiplied by to be a unit vector."""
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    rounded = np.round(vectors * (MOST / np.maximum(largest, 1e-12)))
+    lengths = np.linalg.norm(rounded, axis=1)
+    return rounded.astype(np.int8), 1 / np.maximum(lengths, 1).astype(np.float32)
+
+
+def _best(scores: np.ndarray, depth: int) -> np.ndarray:
+    """Where the largest scores are, largest first; ties by place. (depth,)."""
+    best = np.argpartition(-scores, depth - 1)[:depth]
+    return best[np.lexsort((best, -scores[best]))]

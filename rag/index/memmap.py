@@ -1,0 +1,255 @@
+"""Rows of numbers in files, appended to and memory-mapped, with a list of whose they are.
+
+What is written is on disk before the list names it, and what the list does not name is overwritten:
+a killed writer leaves nothing behind that anyone sees. Removing strikes rows off the list alone;
+their room is given back when what is left is copied to another folder.
+
+    rows.sqlite        whose rows begin where, and how wide a row of each file is
+    a file each        of one type of number; the rows of one number belong together
+"""
+
+import json
+import math
+import os
+import sqlite3
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from footnote.rag.core.errors import is_fault, unusable
+from footnote.rag.index.durable import make_file, make_folder
+from footnote.rag.index.readonly import connect
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS rows (
+    owner  TEXT PRIMARY KEY,
+    start  INTEGER NOT NULL,
+    n_rows INTEGER NOT NULL,
+    note   BLOB NOT NULL        -- what else is kept of the owner
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (
+    name  TEXT PRIMARY KEY,
+    width INTEGER NOT NULL      -- numbers a row
+) WITHOUT ROWID;
+"""
+
+
+class Rows(NamedTuple):
+    """Rows to be written."""
+
+    owner: str
+    arrays: Sequence[np.ndarray]
+    """One a file, of as many rows each; a row of a plain vector is one number."""
+    note: bytes = b""
+
+
+class Span(NamedTuple):
+    """Where an owner's rows are."""
+
+    owner: str
+    start: int
+    n_rows: int
+    note: bytes
+
+    @property
+    def end(self) -> int:
+        """The first row after them."""
+        return self.start + self.n_rows
+
+    @property
+    def rows(self) -> slice:
+        """As an index of the files."""
+        return slice(self.start, self.end)
+
+
+class Found(NamedTuple):
+    """Where rows are, and the files, which reach at least as far."""
+
+    spans: list[Span]
+    arrays: Sequence[np.ndarray]
+    """(rows, width) each."""
+
+
+@dataclass
+class _Seen:
+    """What was read since the list last changed."""
+
+    version: int | None = None
+    spans: dict[str, Span] = field(default_factory=dict[str, Span])
+    arrays: Sequence[np.ndarray] = ()
+    all: Found | None = None
+
+
+class RowFiles:
+    """Rows by owner. One writer at a time; readers see what was complete when they asked."""
+
+    def __init__(
+        self, folder: Path, files: Mapping[str, type[np.generic]], part: str, *, kept: bool = True
+    ):
+        """Open the files in this folder, or make them.
+
+        Args:
+            folder: Where they are.
+            files: The numbers of each, by its name.
+            part: What they are to a person.
+            kept: False where there is nothing to keep: no file is made, even by a reader.
+
+        Raises:
+            IndexDamagedError: The folder cannot be used.
+        """
+        self._folder = folder
+        self._types = files
+        self._part = part
+        self._seen = _Seen()
+        with self.explained():
+            file = folder / "rows.sqlite"
+            if kept:
+                make_folder(folder)
+                self._db, _ = connect(file, create=not file.is_file())
+                self._db.execute("PRAGMA synchronous = FULL")
+            else:
+                self._db = sqlite3.connect(":memory:", check_same_thread=False)
+            self._db.executescript(_SCHEMA)
+
+    @contextmanager
+    def explained(self, done: str = "used") -> Generator[None]:
+        """Say of which part of the index it is when a file fails meanwhile."""
+        try:
+            yield
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            raise unusable(self._part, self._folder, error, done) from error
+
+    def count(self) -> tuple[int, int]:
+        """How many owners there are, and how many rows they have."""
+        with self.explained():
+            sums = "SELECT count(*), coalesce(sum(n_rows), 0) FROM rows"
+            return self._db.execute(sums).fetchone()
+
+    def owners(self) -> set[str]:
+        """All of them."""
+        with self.explained():
+            return {owner for (owner,) in self._db.execute("SELECT owner FROM rows")}
+
+    def remove(self, owners: Iterable[str]) -> None:
+        """Strike owners off the list; those that are not on it are passed over."""
+        with self._writing():
+            self._db.executemany("DELETE FROM rows WHERE owner = ?", [(own,) for own in owners])
+
+    def append(self, added: Iterable[Rows]) -> None:
+        """Write rows, each owner's in place of what it had."""
+        added = list(added)
+        if not added:
+            return
+        with self.explained("written"):
+            widths = self._widths() or {
+                name: math.prod(array.shape[1:])
+                for name, array in zip(self._types, added[0].arrays, strict=True)
+            }
+            first = self._end()
+            for number, (name, kind) in enumerate(self._types.items()):
+                width = widths[name]
+                with _at(self._folder / name, first * width * np.dtype(kind).itemsize) as file:
+                    for rows in added:
+                        array = rows.arrays[number].astype(kind, copy=False)
+                        file.write(array.reshape(len(array), width).tobytes())
+        lengths = [len(rows.arrays[0]) for rows in added]
+        starts = (first + np.cumsum([0, *lengths[:-1]])).tolist()
+        # Last, so that the list never names what was not written.
+        with self._writing():
+            self._db.executemany("INSERT OR IGNORE INTO files VALUES (?, ?)", widths.items())
+            self._db.executemany(
+                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)",
+                [
+                    (rows.owner, start, length, rows.note)
+                    for rows, start, length in zip(added, starts, lengths, strict=True)
+                ],
+            )
+
+    def copy(self, other: "RowFiles", owners: Iterable[str]) -> None:
+        """Add owners as another has them; those that it lacks are passed over."""
+        spans, arrays = other.find(owners)
+        self.append(Rows(s.owner, [array[s.rows] for array in arrays], s.note) for s in spans)
+
+    def find(self, owners: Iterable[str]) -> Found:
+        """Where the rows of owners are, in the order asked for; unknown owners are left out.
+
+        Each is read once for as long as nobody writes: two steps ask for some 200 a question.
+        """
+        wanted = list(owners)
+        with self.explained():
+            seen = self._current()
+            if unread := [owner for owner in wanted if owner not in seen.spans]:
+                rows = self._db.execute(
+                    "SELECT owner, start, n_rows, note FROM rows"
+                    " WHERE owner IN (SELECT value FROM json_each(?))",
+                    [json.dumps(unread)],
+                )
+                seen.spans.update((row[0], Span(*row)) for row in rows)
+            return self._with_arrays(seen, [seen.spans[o] for o in wanted if o in seen.spans])
+
+    def all(self) -> Found:
+        """Where everyone's rows are, in the order of the files; one object until they change."""
+        with self.explained():
+            seen = self._current()
+            if seen.all is None:
+                sql = "SELECT owner, start, n_rows, note FROM rows ORDER BY start"
+                seen.all = self._with_arrays(seen, [Span(*row) for row in self._db.execute(sql)])
+            return seen.all
+
+    def _with_arrays(self, seen: _Seen, spans: list[Span]) -> Found:
+        end = max((span.end for span in spans), default=0)
+        if spans and not (seen.arrays and end <= min(map(len, seen.arrays))):
+            widths = self._widths()
+            seen.arrays = [_mapped(self._folder / n, t, widths[n]) for n, t in self._types.items()]
+            if end > min(map(len, seen.arrays)):
+                raise ValueError(f"its files end before row {end:,}")
+        return Found(spans, seen.arrays)
+
+    def _current(self) -> _Seen:
+        (version,) = self._db.execute("PRAGMA data_version").fetchone()
+        if version != self._seen.version:
+            self._seen = _Seen(version)
+        return self._seen
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """Change the list, all or nothing; what was read of it before is forgotten."""
+        try:
+            with self.explained("written"), self._db:
+                yield
+        finally:
+            # Another object: one who reads meanwhile goes on filling the old one.
+            self._seen = _Seen()
+
+    def _end(self) -> int:
+        return self._db.execute("SELECT coalesce(max(start + n_rows), 0) FROM rows").fetchone()[0]
+
+    def _widths(self) -> dict[str, int]:
+        return dict(self._db.execute("SELECT name, width FROM files"))
+
+
+def _mapped(file: Path, kind: type[np.generic], width: int) -> np.ndarray:
+    if not file.stat().st_size:
+        return np.empty((0, width), kind)
+    # As a plain array: each slice of a memmap is made one anew, and that takes longer than it.
+    # Copied where it is written to, which is nowhere: torch refuses what cannot be written.
+    data = np.asarray(np.memmap(file, np.uint8, mode="c"))
+    a_row = width * np.dtype(kind).itemsize
+    # A killed writer may have left a part of one.
+    return data[: len(data) // a_row * a_row].view(kind).reshape(-1, width)
+
+
+@contextmanager
+def _at(file: Path, position: int) -> Generator[BinaryIO]:
+    """Open a file to write from a position on; what is written is on disk when this ends."""
+    make_file(file)
+    with file.open("r+b") as opened:
+        opened.seek(position)
+        yield opened
+        opened.flush()
+        os.fsync(opened.fileno())

@@ -1,0 +1,1 @@
+"""Find papers and put them in order. Imports `core` and `index`."""

@@ -1,0 +1,156 @@
+"""Find papers: vectors and words, fused."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import fsum
+from typing import Protocol
+
+from footnote.rag.core.errors import EmbeddingError
+from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.index.chunking import bare_node, paper_of_chunk, parse_chunk_id
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index_instrumentation import get_dispatcher
+
+_dispatcher = get_dispatcher(__name__)
+
+Scores = Mapping[str, float]
+Fusion = Callable[[Scores, Scores], list[tuple[str, float]]]
+"""Scores by vectors and by words, by paper id, to all papers with one score, best first."""
+
+
+class Searched(Protocol):
+    """Sentences that are found by their vectors."""
+
+    def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
+        """Ids of the nearest chunks with their cosines, best first, at most `depth`."""
+        ...
+
+
+class HybridRetriever(BaseRetriever):
+    """One node a paper: its best passage, scored by vectors and words together, best first."""
+
+    def __init__(
+        self,
+        vectors: Searched,
+        words: LexicalIndex,
+        embedder: BaseEmbedding,
+        *,
+        depth: int,
+        fuse: Fusion,
+    ):
+        super().__init__()
+        self._vectors = vectors
+        self._words = words
+        self._embedder = embedder
+        self._depth = depth
+        self._fuse = fuse
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        words = dict(self._by_words(query_bundle))
+        passages = best_passages(self._by_vectors(query_bundle))
+        vectors = {paper_id: cosine for paper_id, (_, cosine) in passages.items()}
+        nodes: list[NodeWithScore] = []
+        for paper_id, score in self._fuse(vectors, words):
+            found = {"vectors": vectors.get(paper_id), "words": words.get(paper_id)}
+            signals = {name: value for name, value in found.items() if value is not None}
+            # A paper found by its words alone has no passage yet.
+            passage, _ = passages.get(paper_id, (None, 0.0))
+            where = parse_chunk_id(passage) if passage else {"paper_id": paper_id}
+            node = bare_node(passage or paper_id, {**where, "signals": signals})
+            nodes.append(NodeWithScore(node=node, score=score))
+        return nodes
+
+    @_dispatcher.span
+    def _by_words(self, query_bundle: QueryBundle) -> list[tuple[str, float]]:
+        return self._words.search(query_bundle.query_str, depth=self._depth)
+
+    @_dispatcher.span
+    def _by_vectors(self, query_bundle: QueryBundle) -> list[tuple[str, float]]:
+        # A question without a vector yet is given one, so that later steps need not embed it again.
+        if query_bundle.embedding is None:
+            query_bundle.embedding = self._embedder.get_query_embedding(query_bundle.query_str)
+        if not all(map(math.isfinite, query_bundle.embedding)):
+            raise EmbeddingError("the embedder returned a vector that is not finite")
+        return self._vectors.nearest(query_bundle.embedding, depth=self._depth)
+
+
+def best_passages(chunks: Iterable[tuple[str, float]]) -> dict[str, tuple[str, float]]:
+    """The best chunk of each paper and its score, by paper id.
+
+    Args:
+        chunks: Ids of chunks with their scores, best first.
+
+    Returns:
+        In the order of `chunks`.
+    """
+    best: dict[str, tuple[str, float]] = {}
+    for chunk, score in chunks:
+        best.setdefault(paper_of_chunk(chunk), (chunk, score))
+    return best
+
+
+def fuse_scores(vectors: Scores, words: Scores, *, weight: float) -> list[tuple[str, float]]:
+    """Weighted sum of two sets of scores, each on its own absolute scale.
+
+    A paper that the words did not find has none of them: 0. One that the vectors did not find lies
+    below all that they found, so it is given the least of those. Scores are not stretched to what
+    was found: that would make the best of a bad lot look as good as the best of a good one, and it
+    measured worse on three data sets (`docs/experiments.md`).
+
+    Args:
+        vectors: Cosines by id, in [-1, 1]; negative ones count as 0.
+        words: Scores by id, in [0, 1].
+        weight: Share of the vectors: from 0, `words` alone, to 1, `vectors` alone.
+
+    Returns:
+        Every id with its score in [0, 1], best first; ties go to the smaller id.
+    """
+    least = min(vectors.values(), default=0.0)
+    return _best_first(
+        {
+            key: weight * min(max(vectors.get(key, least), 0.0), 1.0)
+            + (1 - weight) * words.get(key, 0.0)
+            for key in {*vectors, *words}
+        }
+    )
+
+
+def fuse_ranks(one: Scores, other: Scores, *, k: int = 60) -> list[tuple[str, float]]:
+    """Merge two sets of scores by reciprocal rank (Cormack et al., 2009).
+
+    An id scores the sum of 1 / (k + rank) over the sets that hold it, with rank counted from 1 in
+    the order of the scores, ties by id; of the scores themselves nothing else is read. The sum is
+    given as a share of the most there can be, 2 / (k + 1).
+
+    Returns:
+        Every id with its score in (0, 1], best first; ties go to the smaller id.
+
+    Raises:
+        ValueError: `k` is below 1.
+    """
+    if k < 1:
+        raise ValueError(f"`k` must be at least 1, got {k}")
+    shares: defaultdict[str, list[float]] = defaultdict(list)
+    for scores in (one, other):
+        for rank, (key, _) in enumerate(_best_first(scores), start=1):
+            shares[key].append(1 / (k + rank))
+    # fsum, not sum: a float sum depends on the order of its terms, which breaks ties at random.
+    most = 2 / (k + 1)
+    return _best_first({key: min(fsum(terms) / most, 1.0) for key, terms in shares.items()})
+
+
+def only_vectors(vectors: Scores, _words: Scores) -> list[tuple[str, float]]:
+    """The order of the vectors alone; negative cosines score 0."""
+    return _best_first({key: min(max(score, 0.0), 1.0) for key, score in vectors.items()})
+
+
+def only_words(_vectors: Scores, words: Scores) -> list[tuple[str, float]]:
+    """The order of the words alone, over the papers that share some; scores in [0, 1]."""
+    return _best_first(words)
+
+
+def _best_first(scores: Scores) -> list[tuple[str, float]]:
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

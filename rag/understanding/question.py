@@ -1,0 +1,246 @@
+"""What kind of answer a question wants."""
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+from string import ascii_lowercase
+
+from footnote.rag.core.text import Span
+from wordfreq import get_frequency_dict
+
+# `The authors` are those of one paper.
+_WORKS = (
+    r"papers|works(?! (?:best|better|well|with|by|as|like)\b)|studies|publications|articles|"
+    r"(?<!the )authors|researchers|groups|systems|methods|approaches|techniques|frameworks|"
+    r"algorithms|solutions|benchmarks|surveys|datasets|tools|schemes|strategies|schedules|architectures|"
+    r"accelerators|engines|libraries|designs|ways"
+)
+# `Who wrote it?` asks for a fact, `who has tried it?` for papers.
+_WHO = r"^who\b(?! (?:is|are|was|were|wrote|made|built|created|developed|invented|funded|paid)\b)"
+# No character fits two neighbouring parts of a pattern here: else a row of hyphens takes forever.
+_SURVEY = re.compile(
+    rf"\b(?:which|what|any|all|list|show|find|name)\b(?:[^\w-]+[\w-]+){{0,3}}?[^\w-]+(?:{_WORKS})\b"
+    r"(?!\s+(?:does|did|do|is|was)\b)"
+    rf"|^[^\w-]*(?:[\w-]+[^\w-]+){{0,2}}?(?:{_WORKS})\s+(?:for|to|of|on|about|that|which|in)\b"
+    rf"|(?<!two )\bpapers\b|{_WHO}"
+    r"|\b(?:overview of|survey of|state of the art in|literature on)\b"
+    r"|\b(?:all|any|what|which|some) (?:the )?(?:other )?(?:work|literature|research)\b"
+    r"|\bwhat (?:has been|was) (?:done|tried|proposed|published)\b|\bwhat is there\b",
+    re.IGNORECASE,
+)
+_COMPARISON = re.compile(
+    r"\bcompar(?:e|es|ed|ing|ison)\b|\bversus\b|\bvs\b|\bdifferences?\b|\bdiffer\b|"
+    r"\bas against\b|\bdoes each\b|\bagree\b|\btwo papers\b|"
+    # What follows the first of them is all that can: `against` a thousand times is read once.
+    r"\A(?>.*?\bagainst\b).*\beach\b|\A(?>.*?\bone\b).*\banother\b|"
+    r"\A(?>.*?\b(?:what|how) do(?:es)? the\b).*\band (?:what|how) do(?:es)? the\b|"
+    r"\A(?>.*?\b(?:and|or)\b).*\b(?:each|both)\b|\A(?>.*?\b(?:each|both)\b).*\band\b|"
+    r"^[^\w]*(?:how do )?[\w-]+ (?:and|or) [\w-]+\b",
+    re.IGNORECASE,
+)
+_ASKS_AGAIN = re.compile(
+    r"(?:[,;?.]|\band\b)\s+(?:and\s+)?(?:what|how|which|why|by how|is|does)\b", re.IGNORECASE
+)
+_ASKS = (
+    r"(?:(?:by|at|on|in|to|for|with|up to|than) )?"
+    r"(?:what|how|which|why|who|when|where|is|are|was|were|does|do|did|can)\b"
+)
+# A new part may begin after a mark, and after a comma or `and` when it asks.
+_PART_ENDS = re.compile(
+    rf"(?<=[;?.:])\s+|(?:(?<=,)\s+(?:(?:and|or|plus)\s+)?|\s+(?:and|plus)\s+(?:also\s+)?)(?={_ASKS})",
+    re.IGNORECASE,
+)
+_PART_ASKS = re.compile(rf"\W*(?:(?:and|or|plus|also) )*(?:{_ASKS}|explain\b)", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\bhow (?:much|many|fast|large|big|long|small|often|close|closely|far|high|low|quickly|"
+    r"accurate|cheap|sparse|dense|\w+er)\b|\b(?:percent\w*|speed-?ups?|what factor|"
+    r"by what (?:factor|percentage|margin|amount|ratio|fraction|share|degree)|"
+    r"what (?:fraction|share|number|ratio|score|accuracy)|accuracy|[fF]-?score|fps|runtime|"
+    r"throughput (?:gain|improvement|increase)|how \w+ times)\b"
+    # `response rate of …`, `average share of …` ask for a number without saying so.
+    r"|^\W*(?:(?:the|average|mean|median|total|overall|peak|maximum) )*(?:[\w-]+ )?"
+    r"(?:share|rate|prevalence|incidence|percentage|proportion|fraction|number|frequency|odds|"
+    r"ratio|risk|size|length|count) (?:of|in|for|with|from|at|by|on)\b"
+    r"|\b(?:average|mean|median|total) (?:share|rate|number|percentage|proportion|time|cost)\b",
+    re.IGNORECASE,
+)
+_FACT = re.compile(r"^(?:when|where|which|what)\b|\bname\b", re.IGNORECASE)
+_WRITTEN = re.compile(r"[\w-]+", re.ASCII)
+# `RWKV`, `QLoRA`, `NF4`, `vLLM`: capitals or digits inside a word.
+_LIKE_A_NAME = re.compile(r"[A-Z][\w-]*[A-Z]|[a-z][A-Z]|[A-Za-z]\d|\d[A-Z]", re.ASCII)
+# `RAM` is a noun, and so is the `GPU` of `GPU-A100`.
+_ABBREVIATION = re.compile(r"-*[A-Z]{1,3}s?\b", re.ASCII)
+# `70B` and `4K` are written like names, and are none.
+_AMOUNT = re.compile(r"\d+[A-Za-z]{1,2}")
+_CAPITALISED = re.compile(r"(?<=[\w,;:] )[A-Z][a-z]{2,}\b")
+# Elsewhere ordinary nouns have capitals too, as in German.
+_ENGLISH = re.compile(r"\b(?:the|what|how|which|why|does|do|is|are|of|and|for)\b", re.IGNORECASE)
+
+# What is asked for: `watts` in `how many watts does …`, `power cap` in `what power cap …`.
+_ASKED_FOR = re.compile(
+    r"\b(?:how (?:many|much)|what|which)(?! (?:is|are|was|were|does|do|did|has|have|had|can|sorts?|"
+    r"kinds?|types?|takes?|made|makes?|should|would|will|could)\b)\s+"
+    r"((?:[\w-]+\s+){0,3}?[\w-]+)\s+"
+    r"(?:does|do|did|is|are|was|were|can|could|will|would|has|have|had|should|of|on|in|to|for|per|"
+    r"from|that|at|with|by|and|due|(?:an?|each|every) (?:second|minute|hour|day))\b",
+    re.IGNORECASE,
+)
+_IN_UNITS = re.compile(
+    r"\b(?:in|of) ((?:US |U\.S\. )?(?:dollars|euros|watts|kilowatts|megawatts|\w*watt-hours?|"
+    r"joules|seconds|hours|days|gigabytes|bytes|parameters|tokens))\b",
+    re.IGNORECASE,
+)
+# Words of such a phrase that name nothing a paper would have to say.
+_ANYTHING = re.compile(
+    r"(?:times?|percent|fraction|share|factor|speedups?|number|kind|type|methods?|ways?|things?|"
+    r"problems?|papers?|faster|works?|systems?|approach|approaches|techniques?|one|mechanisms?|"
+    r"changes?|ideas?|effects?|key|main|differences?|more|much|many|us|of|the|an?)",
+    re.IGNORECASE,
+)
+# Words that ask; they are seldom in abstracts, and so would look like rare ones.
+_ASKING = re.compile(
+    r"what|which|how|who|whom|whose|when|where|why|does|do|did|can|could|would|should|much|many|"
+    r"any|anyone|anybody|there|use[ds]?|using|per|via|between|than|about|i|me|my|we|our|you",
+    re.IGNORECASE,
+)
+_MOSTLY = 0.7
+_ENDING = re.compile(r"(i(?:er|est|ly|ness))$|(?:ing|ed|er|est|ly|ness)$")
+# Shorter ones are one slip away from too many others, longer ones from none.
+_SHORTEST_UNUSUAL, _LONGEST_MISSPELT = 4, 20
+
+
+class Kind(StrEnum):
+    """What an answer to a question looks like."""
+
+    NUMBER = "number"
+    """One or two sentences that hold a number."""
+    FACT = "fact"
+    """One or two sentences."""
+    SURVEY = "survey"
+    """A line for each of many papers."""
+    COMPARISON = "comparison"
+    """Sentences of two or more papers."""
+    EXPLANATION = "explanation"
+    """A few sentences."""
+
+
+def kind_of(question: str, *, of_two: bool = True) -> Kind:
+    """Judge by the question's own words, in English; what cannot be told is an explanation.
+
+    Args:
+        question: The question.
+        of_two: Whether it may be a comparison; the papers found can tell that it is none.
+    """
+    if _SURVEY.search(question):
+        return Kind.SURVEY
+    if of_two and _COMPARISON.search(question):
+        return Kind.COMPARISON
+    if _NUMBER.search(question):
+        return Kind.NUMBER
+    return Kind.FACT if _FACT.search(question) else Kind.EXPLANATION
+
+
+def asks_twice(question: str) -> bool:
+    """Whether a question asks for two things: `what is it, and how much faster?`."""
+    return bool(_ASKS_AGAIN.search(question))
+
+
+def parts_of(question: str) -> list[Span]:
+    """The parts of a question that ask something, in order: `what is it`, `how fast is it?`.
+
+    What only tells of a matter (`When caches grow, they thrash.`) is no part.
+    """
+    ends = [match.start() for match in _PART_ENDS.finditer(question)]
+    starts = [match.end() for match in _PART_ENDS.finditer(question)]
+    spans = map(Span, [0, *starts], [*ends, len(question)])
+    return [
+        span
+        for span in spans
+        if _PART_ASKS.match(question, *span) and question[span.end - 1 : span.end] != "."
+    ]
+
+
+def names_in(question: str) -> list[str]:
+    """The words of a question that are written like names, in order, each once."""
+    found: list[tuple[int, str]] = []
+    for written in _WRITTEN.finditer(question):
+        abbreviation = _ABBREVIATION.match(written.group())
+        name = written.group()[abbreviation.end() if abbreviation else 0 :].strip("-")
+        if _LIKE_A_NAME.search(name) and not _AMOUNT.fullmatch(name):
+            found.append((written.start(), name))
+    if is_english(question):
+        found += [(m.start(), m.group()) for m in _CAPITALISED.finditer(question)]
+    return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def words_in(question: str) -> list[str]:
+    """The words of a question that say what it is about, in order, each once."""
+    found = re.findall(r"[^\W_]+", question)
+    return [word for word in dict.fromkeys(found) if not _ASKING.fullmatch(word)]
+
+
+def unusual_words(question: str) -> list[str]:
+    """The words of a question that are seldom written in English, in order, each once.
+
+    Fewer than one word in a million, as `tokamak` and `watermark`, and no slip of the pen of
+    another one; numbers and short words are never meant.
+    """
+    return [word for word in words_in(question) if word.isalpha() and _is_unusual(word.lower())]
+
+
+def asked_for(question: str) -> list[str]:
+    """The words for what a question wants to know, in order: `watts`, `power cap`, `parameters`.
+
+    Empty for a question that does not ask so, or for something that no word names (`how many
+    times`, `which method`).
+    """
+    phrases = _ASKED_FOR.findall(question) + _IN_UNITS.findall(question)
+    names = set(names_in(question))
+    found = [word for phrase in phrases for word in re.findall(r"\w+", phrase)]
+    return list(dict.fromkeys(w for w in found if not _ANYTHING.fullmatch(w) and w not in names))
+
+
+def is_english(question: str) -> bool:
+    """Whether a question has one of the words that nearly every English one has.
+
+    One without them, as a row of keywords, is English when most of its words are.
+    """
+    if _ENGLISH.search(question):
+        return True
+    plain = re.findall(r"\b[a-z]{4,}\b", question)
+    return sum(map(_is_common, plain)) >= _MOSTLY * max(len(plain), 1)
+
+
+@lru_cache(maxsize=4096)
+def _is_unusual(word: str) -> bool:
+    if len(word) < _SHORTEST_UNUSUAL or _is_common(word):
+        return False
+    if any(map(_is_common, _plain_forms(word))):
+        return False
+    if len(word) > _LONGEST_MISSPELT:
+        return True
+    ends = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    slips = (
+        *(a + b[1:] for a, b in ends if b),
+        *(a + b[1] + b[0] + b[2:] for a, b in ends if len(b) > 1),
+        *(a + letter + b for a, b in ends for letter in ascii_lowercase),
+        *(a + letter + b[1:] for a, b in ends if b for letter in ascii_lowercase),
+    )
+    return not any(map(_is_common, slips))
+
+
+def _plain_forms(word: str) -> list[str]:
+    """What a word may be a form of: `sloppy` for `sloppier`, `swap` for `swapping`."""
+    ending = _ENDING.search(word)
+    if not ending:
+        return []
+    plain = word[: ending.start()]
+    if ending[1]:
+        return [f"{plain}y"]
+    return [plain, f"{plain}e", plain[:-1] if plain[-1:] == plain[-2:-1] else plain]
+
+
+def _is_common(word: str) -> bool:
+    # The small list ends at one word in a million. Its table, since `zipf_frequency` takes a word
+    # apart first: that of one misspelt word took milliseconds.
+    return word in get_frequency_dict("en", wordlist="small")

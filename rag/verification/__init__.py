@@ -1,0 +1,1 @@
+"""Judge whether a source says what a claim says. Imports `core`."""

@@ -1,0 +1,100 @@
+"""Reading quantities, and which claims about them follow."""
+
+import pytest
+from footnote.rag.core.quantity import Agreement, agreement, derivable, quantities
+from hypothesis import given
+from hypothesis import strategies as st
+
+NONE, CLASH, DOUBTFUL, SAME = Agreement
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1,000 papers", [(1000, "")]),
+        ("about 18.4k questions", [(18_400, "")]),
+        ("40 million sessions", [(40e6, "")]),
+        ("two hundred and five days", [(205 * 86400, "s")]),
+        ("from 480 ms to 0.16 s", [(0.48, "s"), (0.16, "s")]),
+        ("2–4×", [(2, "x"), (4, "x")]),
+        ("3, 5 and 7%", [(0.03, "share"), (0.05, "share"), (0.07, "share")]),
+        ("two thirds of it", [(2 / 3, "share")]),
+        ("2/3 of it", [(2 / 3, "share")]),
+        ("it halved", [(2, "x")]),
+        ("an order of magnitude", [(10, "x")]),
+        ("threefold", [(3, "x")]),
+        ("multiplied the throughput by 13", [(13, "x")]),
+        ("10+% more", [(0.1, "share")]),
+        ("a decade", [(120, "month")]),
+        ("$14 per pupil", [(14, "$")]),
+        ("0.31 standard deviations", [(0.31, "")]),
+        ("LLaMA-7B, GPT-4, A100, 2:4, W4A4, 3D, the third year, one of them", []),
+        ("RTX 4090 and 1.3× more", [(4090, ""), (1.3, "x")]),
+    ],
+)
+def test_quantities_are_read(text: str, values: list[tuple[float, str]]):
+    assert [(q.value, q.measures) for q in quantities(text)] == [
+        (pytest.approx(value), measures) for value, measures in values
+    ]
+
+
+@pytest.mark.parametrize(
+    ("claimed", "stated", "expected"),
+    [
+        ("1.91x", "1.91×", SAME),
+        ("1,000", "1000", SAME),
+        ("0.012 seconds", "12 ms", SAME),
+        ("4000 MB", "4 GB", SAME),
+        ("4096 MB", "4 GB", SAME),
+        ("120 minutes", "two hours", SAME),
+        ("24 months", "two years", SAME),
+        ("half", "50%", SAME),
+        ("twice", "2×", SAME),
+        ("about 60%", "59.3%", SAME),
+        ("over 3×", "3.3×", SAME),
+        ("under 5%", "4.2%", SAME),
+        ("up to 3×", "3×", SAME),
+        ("3×", "up to 3×", DOUBTFUL),
+        ("3×", "over 3×", DOUBTFUL),
+        ("over 3×", "3×", DOUBTFUL),
+        ("1.9×", "1.91×", DOUBTFUL),
+        ("140%", "2.4×", DOUBTFUL),
+        ("at least 3×", "up to 3×", CLASH),
+        ("12 s", "12 ms", CLASH),
+        ("2.4%", "2.4×", CLASH),
+        ("5 points", "5%", CLASH),
+        ("doubled", "halved", CLASH),
+        ("5 tokens/s", "5 tokens/s", SAME),
+        ("10×", "10%", CLASH),
+        ("up to 88%", "up to 68%", NONE),
+        ("5,200", "5,020", NONE),
+        ("1.92×", "1.91×", NONE),
+        ("41%", "40%", NONE),
+    ],
+)
+def test_what_follows_from_what(claimed: str, stated: str, expected: Agreement):
+    [one], [other] = quantities(claimed), quantities(stated)
+    assert agreement(one, other) is expected
+
+
+def test_a_ratio_may_be_reckoned_from_two_figures():
+    stated = quantities("from 480 ms to 160 ms")
+    assert derivable(quantities("three times")[0], stated)
+    assert derivable(quantities("a third")[0], stated)
+    assert derivable(quantities("66.7%")[0], stated)
+    assert not derivable(quantities("2×")[0], stated)
+    assert not derivable(quantities("160 s")[0], stated)
+
+
+@given(st.text(max_size=300))
+def test_quantities_lie_inside_the_text_and_do_not_overlap(text: str):
+    end = 0
+    for quantity in quantities(text):
+        assert end <= quantity.start < quantity.end <= len(text)
+        end = quantity.end
+
+
+@given(st.text(alphabet="0123456789.,%x× kmsGB/$-", max_size=60))
+def test_a_quantity_agrees_with_itself(text: str):
+    for quantity in quantities(text):
+        assert agreement(quantity, quantity) is SAME

@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from footnote.rag.core.errors import IndexDamagedError
+from footnote.rag.index.memmap import RowFiles, Rows
+
+FILES = {"pairs.i8": np.int8, "places.f32": np.float32}
+
+
+def opened(folder: Path) -> RowFiles:
+    return RowFiles(folder, FILES, "list of pairs")
+
+
+def pairs(owner: str, *first: int) -> Rows:
+    """A row (n, -n) for each n, and n / 2 beside it."""
+    numbers = np.array(first)
+    return Rows(owner, [np.stack([numbers, -numbers], axis=1), numbers / 2], owner.encode())
+
+
+def held(rows: RowFiles) -> dict[str, list[list[float]]]:
+    spans, arrays = rows.find(["a", "b", "c"])
+    assert {s.owner for s in spans} == rows.owners() == {s.owner for s in rows.all().spans}
+    assert all(span.note == span.owner.encode() for span in spans)
+    return {s.owner: np.hstack([array[s.rows] for array in arrays]).tolist() for s in spans}
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> RowFiles:
+    rows = opened(tmp_path)
+    rows.append([pairs("a", 1, 2), pairs("b", 3)])
+    return rows
+
+
+def test_rows_of_all_files_are_kept_together(rows: RowFiles, tmp_path: Path):
+    expected = {"a": [[1, -1, 0.5], [2, -2, 1.0]], "b": [[3, -3, 1.5]]}
+    assert held(rows) == held(opened(tmp_path)) == expected
+    assert rows.count() == (2, 3)
+
+
+def test_what_is_added_again_is_there_once(rows: RowFiles):
+    rows.append([pairs("a", 5)])
+    assert held(rows) == {"a": [[5, -5, 2.5]], "b": [[3, -3, 1.5]]}
+    assert rows.count() == (2, 2)
+
+
+def test_a_reader_sees_what_a_writer_did_meanwhile(rows: RowFiles, tmp_path: Path):
+    reader = opened(tmp_path)
+    assert held(reader).keys() == {"a", "b"}
+    rows.remove(["b", "nobody"])
+    assert held(reader).keys() == {"a"}
+    rows.append([pairs("c", 7)])  # where b was
+    assert held(reader) == {"a": [[1, -1, 0.5], [2, -2, 1.0]], "c": [[7, -7, 3.5]]}
+
+
+def test_all_is_one_object_until_something_changes(rows: RowFiles, tmp_path: Path):
+    reader = opened(tmp_path)
+    before = reader.all()
+    assert reader.all() is before
+    rows.append([pairs("c", 7)])
+    assert [span.owner for span in reader.all().spans] == ["a", "b", "c"]
+
+
+def test_what_a_killed_writer_left_is_nobodys_and_is_overwritten(rows: RowFiles, tmp_path: Path):
+    for name, left in (("pairs.i8", b"\x7f" * 5), ("places.f32", b"\x7f" * 3)):
+        with (tmp_path / name).open("ab") as file:
+            file.write(left)
+    before = held(opened(tmp_path))
+    assert before.keys() == {"a", "b"}
+    rows.append([pairs("c", 7)])
+    for each in (rows, opened(tmp_path)):
+        assert held(each) == before | {"c": [[7, -7, 3.5]]}
+
+
+def test_a_copy_leaves_behind_what_was_removed(rows: RowFiles, tmp_path: Path):
+    rows.remove(["a"])
+    other = opened(tmp_path / "other")
+    other.copy(rows, ["a", "b"])
+    assert held(other) == held(rows) == {"b": [[3, -3, 1.5]]}
+    assert (tmp_path / "other" / "pairs.i8").stat().st_size == 2
+
+
+def test_a_copy_of_nothing_is_empty(tmp_path: Path):
+    other = opened(tmp_path / "other")
+    other.copy(opened(tmp_path / "empty"), ["a"])
+    assert held(other) == {}
+    assert other.count() == (0, 0)
+
+
+def test_owners_without_rows_are_kept(tmp_path: Path):
+    rows = opened(tmp_path)
+    rows.append([Rows("a", [np.empty((0, 2)), np.empty(0)], b"a")])
+    other = opened(tmp_path / "other")
+    other.copy(rows, ["a"])
+    other.append([pairs("b", 3)])
+    assert held(other) == {"a": [], "b": [[3, -3, 1.5]]}
+
+
+def test_files_that_end_too_early_are_named(rows: RowFiles, tmp_path: Path):
+    (tmp_path / "places.f32").write_bytes(b"\x00" * 8)
+    with pytest.raises(
+        IndexDamagedError,
+        match=r"^list of pairs .* cannot be used: its files end before row 3; run `footnote rebuild",
+    ):
+        opened(tmp_path).all()
+
+
+def test_rows_of_another_width_are_refused_and_change_nothing(rows: RowFiles):
+    before = held(rows)
+    with pytest.raises(IndexDamagedError, match=r"list of pairs .* cannot be written"):
+        rows.append([Rows("c", [np.ones((1, 3)), np.ones(1)])])
+    assert held(rows) == before

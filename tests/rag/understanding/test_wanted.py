@@ -1,0 +1,105 @@
+"""The quantity a question wants, and whether a text states one like it."""
+
+import pytest
+from footnote.rag.core.text import words
+from footnote.rag.understanding.wanted import states, wanted
+
+
+def terms(text: str) -> list[str]:
+    """Words without the plural's s, as a stemmer would give them."""
+    return [word.removesuffix("s") for word in words(text)]
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "not_said"),
+    [
+        ("How many watts does the node draw?", "It draws 300 W.", "It runs at 300 K."),
+        ("power draw of the prefill node", "At 0.7 kW it is cool.", "It is 1.9× faster."),
+        ("What dose was given to the mice?", "Mice got 5 mg/kg a day.", "Mice got it twice a day."),
+        ("How long does training take?", "Training takes 2 days.", "Training takes 8 GPUs."),
+        ("How long does it take?", "It takes under a day.", "It is run twice a day."),
+        ("how long did it run", "It ended within a few minutes.", "It ended in minutes."),
+        ("How much energy is saved?", "Energy falls by 42%.", "Energy falls a lot."),
+        ("what does it cost per patient", "Care costs $1,200.", "Care costs little."),
+        ("median survival in weeks", "They lived 3 months.", "They lived longer."),
+        ("how many tokens per second", "It decodes 50 tokens/s.", "It read 50 tokens."),
+        ("how many tokens a second is that", "It decodes 50 tokens/s.", "It read 50 tokens."),
+        ("What frame rate, in frames per second?", "It runs at 30 FPS.", "It reads 30 frames."),
+    ],
+)
+def test_a_quantity_in_the_unit_answers(question: str, said: str, not_said: str):
+    [want, *_] = wanted(question)
+    assert states(["Nothing here.", said], want, terms)
+    assert not states([not_said], want, terms)
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "not_said"),
+    [
+        ("How many layers does it have?", "It has 24 layers.", "Its layers are thin."),
+        ("number of routed experts per block", "A block has 256 experts.", "Experts are routed."),
+        ("parameter count (millions)", "A 32 M parameter model.", "Its parameters are few."),
+        ("Which LoRA rank was used?", "A rank of 16 is best.", "Ranks of adapters are mixed."),
+        ("Which peak rate turned out best?", "A rate of 3 is best.", "Rates are scaled."),
+        ("what is the peak learning rate", "The rate was 0.01.", "It scales the learning rate."),
+        ("On how many GPUs?", "It ran on eight GPUs.", "GPUs were used for all of the 8 tasks."),
+        ("How many GPUs does it need?", "It fits a single 16 GB GPU.", "A GPU may be one of many."),
+        ("How many users are there?", "It serves thousands of users.", "Its users are one."),
+        ("What's the batch size?", "Its batch size is 8.", "Its batch size grows."),
+        ("What rank does it use?", "Its rank-1 form is best.", "It has a low-rank form."),
+        ("how many images/s", "It sorts 50 images/s.", "It sorts 50 images."),
+        ("joules per request", "Each takes 3 J.", "Each takes 3 s."),
+        ("planning: seconds needed per molecule", "It takes 0.5 s.", "It takes 300 steps."),
+        ("thickness in millimeters", "It is 3 mm thick.", "It weighs 3 kg."),
+        ("What did the tunnel cost to build?", "It was built for $3,000.", "It was costly."),
+        ("Who funded the project?", "It was supported by a grant.", "It was built with care."),
+        ("a survey paper on caches", "We survey caches.", "We present a cache."),
+        ("Under which licence is it?", "Its license is MIT.", "It is published."),
+        ("In which language is it written?", "It is written in Rust.", "It reads any language."),
+        ("at which university do they work", "Done at Elm University.", "Done with care."),
+    ],
+)
+def test_what_is_counted_or_seldom_said_must_be_said(question: str, said: str, not_said: str):
+    wants = wanted(question)
+    assert wants
+    assert all(states(["Nothing here.", said], want, terms) for want in wants)
+    assert not any(states([not_said], want, terms) for want in wants)
+
+
+def test_a_number_four_words_away_is_beside():
+    [want] = wanted("how many layers")
+    assert states(["12 wide, very deep layers"], want, terms)
+    assert not states(["12 wide and very deep layers"], want, terms)
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("How many frames per second does it reach?", ["frames per second"]),
+        ("What is the number of layers of Alpha?", ["layers"]),
+        ("How long does it take?", ["how long"]),
+        ("Who funded it?", ["who funded"]),
+    ],
+)
+def test_what_is_wanted_is_said_once_and_in_few_words(question: str, words: list[str]):
+    assert [want.words for want in wanted(question)] == words
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much faster is it?",
+        "What speedup does Alpha reach?",
+        "What does it cost in accuracy?",
+        "How many of the queries are served?",
+        "cut to 5 milliseconds?",
+        "By how many points does it beat the baseline?",
+        "What learning rate schedule should I use?",
+        "Which distance metric is best?",
+        "Does it need a second pass?",
+        "Which results were seen in us adults?",
+        "",
+    ],
+)
+def test_other_questions_want_no_unit(question: str):
+    assert wanted(question) == []
