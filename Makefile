@@ -33,11 +33,11 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(VENV)/.installed-test .links
+types: $(VENV)/.installed-test build/links
 	$(BIN)/pyright
 
-imports: $(VENV)/.installed-test .links
-	PYTHONPATH=.links $(BIN)/lint-imports
+imports: $(VENV)/.installed-test build/links
+	cd build/links && ../../$(BIN)/lint-imports --config ../../pyproject.toml
 
 tests: $(VENV)/.installed-test
 	$(BIN)/pytest
@@ -52,13 +52,13 @@ format: $(VENV)/.installed-test  ## Put the code into shape
 	$(BIN)/ruff check --fix .
 
 # The package as it is installed, in links: tools that read files do not follow an editable install.
-.links:
-	mkdir -p .links/footnote
-	ln -sfn $(CURDIR)/footnote/* .links/footnote/
-	ln -sfn $(CURDIR)/rag $(CURDIR)/ingest $(CURDIR)/ui $(CURDIR)/eval .links/footnote/
+build/links:
+	mkdir -p build/links/footnote
+	ln -sfn $(CURDIR)/footnote/* build/links/footnote/
+	ln -sfn $(CURDIR)/rag $(CURDIR)/ingest $(CURDIR)/ui $(CURDIR)/eval build/links/footnote/
 
 clean:  ## Remove the virtual environment and the demo's indexes
-	rm -rf $(VENV) .footnote .links
+	rm -rf $(VENV) .footnote build/links
 
 # The constraints pin what was tested. torch comes first and alone: asked for by a range, it would
 # bring several GB of libraries for GPUs.
