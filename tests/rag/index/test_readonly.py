@@ -283,7 +283,7 @@ def test_a_catalogue_read_as_it_was_notices_a_writer_elsewhere(folder: Path, tmp
         writer = config_for(folder)
         index = open_index(writer)
         with index.writing():
-            index.remove([paper.paper_id for paper in index.named([ALPHA["title"]])])
+            index.remove(list(index.named([ALPHA["title"]])))
         del index
         assert [hit.paper.title for hit in assistant.search("Alpha")] == [BRAVO["title"]]
         take_in(writer, ALPHA)
