@@ -97,6 +97,15 @@ class Assistant:
         """
         return self._hits(self._read_question(self.in_full(question, history)), k)
 
+    def draft(self, question: str, history: Sequence[str] = ()) -> Draft:
+        """What could be said, however unsure, and what that was chosen from.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
+        asked = self._checked(question)
+        return self._draft(self.in_full(asked, history), asked)[0]
+
     def in_full(self, question: str, history: Sequence[str]) -> str:
         """The question as it is understood after the questions before it.
 
