@@ -7,15 +7,16 @@ embedder as its card has it, which reads 256 tokens in float32.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from footnote.rag.core.config import Config
-from footnote.rag.core.records import Paper
-from footnote.rag.index.embedding import load_embedder
-from footnote.rag.index.index import Index
 from llama_index.core import Document, VectorStoreIndex
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import MockLLM
 from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from footnote.rag.core.config import Config
+from footnote.rag.core.records import Paper
+from footnote.rag.index.embedding import load_embedder
+from footnote.rag.index.index import Index
 
 STOCK = "stock"
 # What the card of all-MiniLM-L6-v2 says; the starter leaves it so.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from footnote.eval.baselines import StockRetriever, load_stock_embedder
 from footnote.ingest import pipeline
 from footnote.ingest.identity.merge import to_paper

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import Field, ValidationError
+
 from footnote.ingest.clean import clean_text
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Paper, Record, Sighting
 from footnote.rag.core.text import identity_key
-from pydantic import Field, ValidationError
 
 # More faults than a person repairs in one go are only counted.
 _FAULTS_SHOWN = 50

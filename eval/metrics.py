@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import ir_measures
 import numpy as np
-from footnote.rag.core.text import fold
 from scipy import stats
+
+from footnote.rag.core.text import fold
 
 RETRIEVAL = ("nDCG@10", "R@5", "R@10", "R@100", "RR", "Success@1")
 # Below this a difference is called real.

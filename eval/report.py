@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
+
 from footnote.eval.datasets import Dataset
 from footnote.eval.metrics import (
     RETRIEVAL,
@@ -21,7 +23,6 @@ from footnote.eval.metrics import (
 from footnote.eval.run import Outcome, Run
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Record, fingerprint
-from pydantic import ValidationError
 
 ANSWERING = (
     "fact recall",

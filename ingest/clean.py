@@ -11,9 +11,10 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from footnote.ingest.latex import read_command, read_commands
 from ftfy import TextFixerConfig, fix_text
 from wordfreq import get_frequency_dict
+
+from footnote.ingest.latex import read_command, read_commands
 
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 

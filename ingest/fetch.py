@@ -14,11 +14,12 @@ from typing import NamedTuple
 from urllib.parse import urljoin
 
 import httpx
+from pydantic import ValidationError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
 from footnote.rag.core.errors import FetchError
 from footnote.rag.core.records import Record, fingerprint
 from footnote.rag.index.durable import make_folder, write_durably
-from pydantic import ValidationError
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 _USER_AGENT = "footnote/0.1 (reads abstracts)"
 _NOT_MODIFIED = 304

@@ -3,6 +3,10 @@
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import QueryBundle
+
 from footnote.rag.answering.citations import cite, refuse
 from footnote.rag.answering.evidence import Draft, QuoteAnswerer, SentenceSignal
 from footnote.rag.answering.generative import Event, Writer, standalone_with_model
@@ -10,9 +14,6 @@ from footnote.rag.core.errors import QuestionError
 from footnote.rag.core.records import Answer, Hit, Paper
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.understanding.dialogue import in_full, leans_back
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import QueryBundle
 
 # Questions before the one asked that can matter to it.
 _TURNS = 4
@@ -95,6 +96,15 @@ class Assistant:
             QuestionError: The question is empty or too long.
         """
         return self._hits(self._read_question(self.in_full(question, history)), k)
+
+    def draft(self, question: str, history: Sequence[str] = ()) -> Draft:
+        """What could be said, however unsure, and what that was chosen from.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
+        asked = self._checked(question)
+        return self._draft(self.in_full(asked, history), asked)[0]
 
     def in_full(self, question: str, history: Sequence[str]) -> str:
         """The question as it is understood after the questions before it.

@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from functools import cache, partial
 
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+
 from footnote.rag.answering.evidence import BESIDE_THE_POINT, QuoteAnswerer
 from footnote.rag.answering.generative import Writer
 from footnote.rag.assistant import Assistant
@@ -27,9 +31,6 @@ from footnote.rag.retrieval.hybrid import (
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours
 from footnote.rag.verification.nli import load_nli
 from footnote.rag.verification.verify import Verifier
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
 
 def open_index(config: Config, *, create: bool = False) -> Index:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import TypeVar
 
+from footnote.rag.answering.evidence import Draft
 from footnote.rag.answering.generative import Event
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
@@ -49,6 +50,10 @@ class LiveAssistant(Assistant):
     def search(self, question: str, k: int = 10, history: Sequence[str] = ()) -> list[Hit]:
         """The papers that fit the question, best first; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.search(question, k, history))
+
+    def draft(self, question: str, history: Sequence[str] = ()) -> Draft:
+        """What could be said, however unsure; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.draft(question, history))
 
     def in_full(self, question: str, history: Sequence[str]) -> str:
         """The question as it is understood after those before it; see `Assistant`."""

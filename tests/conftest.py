@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from footnote.ingest.pipeline import ingest
 from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index

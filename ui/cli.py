@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from footnote.rag.core.config import Config, load_config
-from footnote.rag.core.errors import FootnoteError
 from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
@@ -29,6 +27,9 @@ from rich.progress import (
 )
 from rich.text import Text
 from typer.exceptions import TyperException
+
+from footnote.rag.core.config import Config, load_config
+from footnote.rag.core.errors import FootnoteError
 
 if TYPE_CHECKING:
     from footnote.rag.answering.generative import Event

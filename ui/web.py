@@ -12,6 +12,9 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
+from gradio.themes import Default
+from starlette.middleware import Middleware
+
 from footnote.rag.answering.citations import short_name
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import ConfigError, FootnoteError
@@ -20,8 +23,6 @@ from footnote.rag.index.processor import ready_for_questions
 from footnote.ui.address import free_port
 from footnote.ui.calls import CallGuard, Page
 from footnote.ui.render import answer_html, draft_html, paper_html, parse_fragment
-from gradio.themes import Default
-from starlette.middleware import Middleware
 
 _HINT = (
     '<article class="footnote-paper empty"><p>Click a marker such as <span class="marker">[1]'

@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+
 from footnote.ingest.lines import Line, undecoded
 from footnote.ingest.record import Refusal, SourceRecord, says_withdrawn
 from footnote.ingest.sources.blocks import Block, Part, cut_blocks

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bibtexparser.entrypoint import parse_string
 from bibtexparser.model import DuplicateFieldKeyBlock, Entry, ParsingFailedBlock
+
 from footnote.ingest.lines import Line, undecoded
 from footnote.ingest.record import Refusal, SourceRecord
 from footnote.ingest.sources.blocks import Block, Part, cut_blocks

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import rispy
+
 from footnote.ingest.lines import Line, undecoded
 from footnote.ingest.record import Refusal, SourceRecord
 from footnote.ingest.sources.blocks import Block, Part, cut_blocks

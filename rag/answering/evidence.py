@@ -4,15 +4,18 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from statistics import fmean
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from footnote.rag.answering.answerability import SAID, Signals, confidence, is_lacking
+from llama_index.core.schema import QueryBundle
+
+from footnote.rag.answering.answerability import SAID, Signals, confidence
+from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.text import Span, words
 from footnote.rag.understanding.question import (
     Kind,
-    asked_for,
     asks_twice,
     is_english,
     kind_of,
@@ -22,14 +25,11 @@ from footnote.rag.understanding.question import (
     words_in,
 )
 from footnote.rag.understanding.wanted import states, wanted
-from llama_index.core.schema import QueryBundle
 
 # A further sentence may score this much less than the first; a plain number needs few.
 _NEARLY_AS_GOOD, _NEARLY_AS_GOOD_A_NUMBER = 0.16, 0.1
 # Of each side of a comparison at least these many sentences are said.
 _SIDES, _A_SIDE = 2, 2
-# What makes the sides of a comparison complete: what each is, and what it gives.
-_SAYS_WHAT_IT_IS, _SAYS_HOW_MUCH = 0.06, 0.03
 # Two papers are compared when the second stands out from those behind it this share as far as the
 # first does.
 _STANDS_OUT_TOO = 0.3
@@ -39,19 +39,12 @@ _ON_TOPIC = 0.2
 # there are no such papers, one that scores this share of the best is.
 BESIDE_THE_POINT = 4
 _BESIDE = 0.7
-# How much each signal counts in a sentence's score: fitted to questions of two fields
-# (`docs/experiments.md`).
-_LATE, _LIKENESS, _COVERAGE = 0.46, 0.08, 0.075
-# A paper that is behind the best one by 0.1 costs its sentences this tenth of 1.25.
-_BEHIND = 1.25
-# Abstracts begin with what is known and end with what was found.
-_LAST = 0.08
-_QUANTITY_WANTED, _ANY_QUANTITY = 0.09, 0.02
-_GAIN_WANTED = _WANTED_UNIT = 0.06
-_ASIDE = 0.06
-_DEFINES_IT = 0.19
-# The thing asked for is looked for in those of so many papers that have the name asked about.
+# How much each signal counts in a sentence's score.
+_FITTED = load_weights("sentences")
+# What is asked for is looked for in so many papers, or those of them that are named.
 _LOOKED_IN = 3
+# A word that is matched as well as this is not missed.
+_MATCHED = 0.6
 # A word that may be misspelt counts so much of another that no paper has.
 _MISSPELT = 0.1
 # An unusual word is heard of when a piece of the best paper matches it this well.
@@ -64,32 +57,6 @@ _BEHIND_IT = 5
 _REPEATS = 0.6
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
-# `What speedup …` wants a factor, or a share that is more or less than another.
-_ASKS_FOR_A_GAIN = re.compile(
-    r"\b(?:speed-?ups?|improvements?|gains?|factor|fold)\b", re.IGNORECASE
-)
-_IS_A_GAIN = re.compile(
-    r"\d\s?(?:×|[xX]\b|-?fold\b|times\b)|(?:by|up to) \d[\d.]*\s?%"
-    r"|\d\s?%\s(?:higher|lower|faster|more|less|better|improve|reduc|sav|gain)",
-)
-# Where the code is and what is hoped for answers few questions.
-_ASIDES = re.compile(
-    r"https?://|\b(?:code|models?|data|implementation)\b[^.]*\b(?:available|released)\b"
-    r"|\bopen[- ]sourced?\b|\bwe (?:believe|hope)\b|\bfuture (?:work|research)\b",
-    re.IGNORECASE,
-)
-_ASKS_FOR_ASIDES = re.compile(r"\b(?:code|open|source|available|github|url|link|future)", re.I)
-# `What is NanoFlow?` wants the sentence that introduces it.
-_ASKS_WHAT_IT_IS = re.compile(
-    r"^\W*(?:what(?:'s| is| are)|explain|describe)\s+[^\w+-]*[\w+-]+"
-    r"(?:[^\w+-]+[\w+-]+){0,3}[^\w+-]*$",
-    re.IGNORECASE,
-)
-_DEFINES = re.compile(
-    r"\b(?:we|paper|work|study)\b[^.]{0,40}\b(?:propose|introduce|present|develop|describe)"
-    r"|\b(?:is|are) (?:an?|the)\b",
-    re.IGNORECASE,
-)
 
 
 class Lexicon(Protocol):
@@ -147,6 +114,8 @@ class Evidence(NamedTuple):
     """In [0, 1]: what it was chosen by."""
     likeness: float
     """In [0, 1]: cosine of its vector to the question's."""
+    features: Mapping[str, float] = MappingProxyType({})
+    """What its score is made of, by the names of the fitted weights."""
 
     @property
     def quote(self) -> str:
@@ -167,6 +136,10 @@ class Draft(NamedTuple):
     """Names that the question has and no paper mentions."""
     unheard_of: tuple[str, ...] = ()
     """Unusual words of the question that no paper has."""
+    signals: Signals | None = None
+    """What the confidence is reckoned from; None when nothing was found."""
+    ranked: tuple[Evidence, ...] = ()
+    """All sentences that were considered, best first."""
 
 
 _Candidate = tuple[Hit, int, Span]
@@ -246,14 +219,15 @@ class QuoteAnswerer:
         likeness = max(e.likeness for e in chosen)
         compared = [hit.paper for hit in considered if hit.paper.paper_id in sides]
         signals = self._signals(query, hits, asked, likeness, compared)
-        lacking = " ".join(asked_for(asked)) if is_lacking(signals) else signals.unstated
         return Draft(
             kind,
             tuple(chosen),
             confidence(signals),
-            lacking,
+            signals.unstated,
             signals.unknown_names,
             signals.unheard_of,
+            signals,
+            tuple(ranked),
         )
 
     def _signals(
@@ -279,13 +253,11 @@ class QuoteAnswerer:
         best = [hit.paper for hit in hits[:_LOOKED_IN]]
         names = names_in(asked)
         named = [paper for paper in best if any(_mentions(paper, name) for name in names)]
-        matched: Mapping[str, float] = {}
-        unmatched = self._unmatched(query, compared or best[:1])
-        if best[0] in named and is_english(asked):
-            matched = self._late.word_scores(query, asked_for(asked), named)
-        elif best[0] in named:
+        absent = self._lacks_a_name(best, names)
+        unmatched, missed = self._unmatched(query, compared or best[:1])
+        if best[0] in named and not is_english(asked):
             # In another language the name has to tell, the words cannot.
-            likeness, unmatched = 1.0, 0.0
+            likeness, unmatched, missed = 1.0, 0.0, 0.0
         # Where one paper stands out, or is named, the others would not be asked about.
         meant = named or (best[:1] if lead > _STANDS_ALONE else best)
         return Signals(
@@ -293,26 +265,31 @@ class QuoteAnswerer:
             lead=lead,
             likeness=likeness,
             unmatched=unmatched,
+            missed=missed if names and not absent else 0.0,
             unknown_names=self._unknown_names(query.query_str),
-            absent_name=self._lacks_a_name(best, names),
+            absent_name=absent,
             unheard_of=self._unheard_of(query, best[0]),
             unstated=None if asks_twice(asked) else self._unstated(query, asked, meant),
-            asked_for=min(matched.values(), default=None),
         )
 
-    def _unmatched(self, query: QueryBundle, papers: Sequence[Paper]) -> float:
-        """How badly papers together match the question's words, by rarity; in [0, 1.5]."""
+    def _unmatched(self, query: QueryBundle, papers: Sequence[Paper]) -> tuple[float, float]:
+        """How badly papers together match the question's words, by rarity, and the worst one.
+
+        Returns:
+            In [0, 1.5] and in [0, 1.6].
+        """
         rarity = {
             word: max(map(self._lexicon.idf, self._lexicon.terms(word)), default=0.0)
             * (_MISSPELT if self._lexicon.is_misspelt(word) else 1.0)
             for word in words_in(query.query_str)
         }
         if not any(rarity.values()):
-            return SAID  # `what can you do?` says nothing of what it is about
+            return SAID, 0.0  # `what can you do?` says nothing of what it is about
         matched = self._late.word_scores(query, list(rarity), papers)
         total = sum(rarity[word] for word in matched)
         missed = sum(rarity[word] * max(0.0, SAID - score) for word, score in matched.items())
-        return missed / total if total else 0.0
+        worst = max(0.0, _MATCHED - min(matched.values(), default=1.0))
+        return (missed / total if total else 0.0), worst
 
     def _lacks_a_name(self, papers: Sequence[Paper], names: Sequence[str]) -> bool:
         """Whether no paper has all words of some name, in whatever form and place."""
@@ -373,42 +350,38 @@ class QuoteAnswerer:
         by_vectors = self._vectors.sentence_scores(query, papers)
         likeness = _laid_out(by_vectors, sentences)
         quotes = [hit.paper.quote(span) for hit, _, span in sentences]
-        common = (
-            _LIKENESS * likeness
-            + _COVERAGE * self._coverage(asked, sentences)
-            - _BEHIND * np.array([hits[0].score - hit.score for hit, _, _ in sentences])
-            + _LAST * np.array([n / len(hit.paper.sentences) for hit, n, _ in sentences])
-        )
-        if not _ASKS_FOR_ASIDES.search(asked):
-            common -= _ASIDE * _matches(_ASIDES, quotes)
+        quantity = np.array([bool(_QUANTITY.search(quote)) for quote in quotes], float)
+        common = {
+            "likeness": likeness,
+            "coverage": self._coverage(asked, sentences),
+            "behind": np.array([hits[0].score - hit.score for hit, _, _ in sentences]),
+            # Abstracts begin with what is known and end with what was found.
+            "position": np.array([n / len(hit.paper.sentences) for hit, n, _ in sentences]),
+            "quantity": quantity,
+        }
         rankings: list[list[Evidence]] = []
         for one in each:
             # An embedder that gives no pieces has its vectors stand in for them.
             by_pieces = self._late.sentence_scores(query, papers, one.part)
-            late = _laid_out({**by_vectors, **by_pieces}, sentences)
-            score = np.clip(common + _LATE * late + self._fitting(one, quotes), 0, 1)
+            features = common | {
+                "late": _laid_out({**by_vectors, **by_pieces}, sentences),
+                "quantity_wanted": quantity * (one.kind is Kind.NUMBER),
+            }
+            score = np.clip(sum(_FITTED[name] * found for name, found in features.items()), 0, 1)
             rankings.append(
                 [
-                    Evidence(hit.paper, span, float(score[i]), float(likeness[i]))
+                    Evidence(
+                        hit.paper,
+                        span,
+                        float(score[i]),
+                        float(likeness[i]),
+                        {name: float(found[i]) for name, found in features.items()},
+                    )
                     for i in np.argsort(-score, kind="stable")
                     for hit, _, span in (sentences[i],)
                 ]
             )
         return rankings
-
-    def _fitting(self, asked: _Asked, quotes: Sequence[str]) -> np.ndarray:
-        """What sentences gain by being of the kind that is asked for; float, (n,)."""
-        wants_number = asked.kind is Kind.NUMBER
-        gained = (_QUANTITY_WANTED if wants_number else _ANY_QUANTITY) * _matches(_QUANTITY, quotes)
-        if wants_number and _ASKS_FOR_A_GAIN.search(asked.text):
-            gained += _GAIN_WANTED * _matches(_IS_A_GAIN, quotes)
-        if wants_number and (units := [want for want in wanted(asked.text) if want.measures]):
-            terms = self._lexicon.terms
-            stated = [any(states([quote], unit, terms) for unit in units) for quote in quotes]
-            gained += _WANTED_UNIT * np.array(stated, float)
-        if _ASKS_WHAT_IT_IS.search(asked.text):
-            gained += _DEFINES_IT * _matches(_DEFINES, quotes)
-        return gained
 
     def _coverage(self, question: str, sentences: Sequence[_Candidate]) -> np.ndarray:
         """Share of the question's words, by rarity, in each sentence; shape (n,), in [0, 1]."""
@@ -435,7 +408,7 @@ class QuoteAnswerer:
         if len(sides) < _SIDES:  # none is named, or one of them states nothing
             sides = best_first[:_SIDES]
         by_side = [[e for e in ranked if e.paper.paper_id == side] for side in sides]
-        kept = [_complementary(of_side, self._max_sentences) for of_side in by_side]
+        kept = [_distinct(of_side, self._max_sentences) for of_side in by_side]
         said = [of_side[:_A_SIDE] for of_side in kept]
         more = sorted((e for of_side in kept for e in of_side[_A_SIDE:]), key=lambda e: -e.score)
         more = more[: max(self._max_sentences - sum(map(len, said)), 0)]
@@ -463,10 +436,6 @@ def _parts(question: str, asked: str) -> list[_Asked]:
         for text, span in zip(texts, spans, strict=True)
     ]
     return parts if len(parts) > 1 else []
-
-
-def _matches(pattern: re.Pattern[str], quotes: Sequence[str]) -> np.ndarray:
-    return np.array([bool(pattern.search(quote)) for quote in quotes], float)
 
 
 def _in_turns(best: Evidence, by_part: Sequence[list[Evidence]], limit: int) -> list[Evidence]:
@@ -560,31 +529,6 @@ def _distinct(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
             break
         if not any(_repeats(candidate.quote, e.quote) for e in chosen):
             chosen.append(candidate)
-    return chosen
-
-
-def _complementary(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
-    """At most `limit` that do not repeat each other: what it is and how much come early.
-
-    Args:
-        evidence: Sentences of one paper, best first.
-        limit: How many at most.
-    """
-    chosen: list[Evidence] = []
-    left = list(evidence)
-    while left and len(chosen) < limit:
-        says_what = any(_DEFINES.search(e.quote) for e in chosen)
-        says_how_much = any(_QUANTITY.search(e.quote) for e in chosen)
-        best = max(
-            left,
-            key=lambda e: (
-                e.score
-                + _SAYS_WHAT_IT_IS * (not says_what and bool(_DEFINES.search(e.quote)))
-                + _SAYS_HOW_MUCH * (not says_how_much and bool(_QUANTITY.search(e.quote)))
-            ),
-        )
-        chosen.append(best)
-        left = [e for e in left if not _repeats(e.quote, best.quote)]
     return chosen
 
 

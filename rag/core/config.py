@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
-from footnote.rag.core.errors import ConfigError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -15,6 +14,8 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 from yaml import YAMLError
+
+from footnote.rag.core.errors import ConfigError
 
 DEFAULT_FILE = Path("config.yaml")
 _NUMBERS: tuple[object, ...] = (int, float, bool)
@@ -80,7 +81,7 @@ class Answering(Section):
     """Sentences at most, but for surveys; fewer when the next ones are much worse."""
     survey_papers: int = Field(default=12, ge=1)
     """Papers, a line each, in the answer to a survey question."""
-    min_confidence: float = Field(default=0.22, ge=0, le=1)
+    min_confidence: float = Field(default=0.27, ge=0, le=1)
     """Least probability that the papers answer; below it the answer is a refusal."""
     max_question_chars: int = Field(default=4_000, ge=1)
     """Longer questions are an error."""

@@ -4,8 +4,9 @@ import datetime
 from hashlib import blake2b
 from typing import Annotated, Literal, Self
 
-from footnote.rag.core.text import Span, identity_key
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from footnote.rag.core.text import Span, identity_key
 
 
 def _is_none(value: object) -> bool:

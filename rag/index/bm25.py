@@ -10,10 +10,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import tantivy
+from tantivy import Filter, Occur, Query
+
 from footnote.rag.core.errors import IndexDamagedError, is_fault, unusable
 from footnote.rag.core.records import Paper
 from footnote.rag.index.readonly import drop_with, is_writable, stand_in
-from tantivy import Filter, Occur, Query
 
 # Whole numbers keep their fraction: `1.91` is one word, and so is `W4A4KV4`.
 _WORD_PATTERN = r"\d+(?:[.,]\d+)+|[\p{L}\p{N}]+"

@@ -19,6 +19,11 @@ from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
 from chromadb.errors import NotFoundError
 from filelock import ReadWriteLock
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.schema import BaseNode, QueryBundle
+from llama_index.core.vector_stores.types import VectorStoreQueryResult
+from llama_index.vector_stores.chroma import ChromaVectorStore
+
 from footnote.rag.core.errors import (
     IndexDamagedError,
     VectorServerError,
@@ -30,10 +35,6 @@ from footnote.rag.core.records import Paper
 from footnote.rag.index.chunking import bare_node, chunk_id, parse_chunk_id
 from footnote.rag.index.readonly import drop_with, is_writable, stand_in
 from footnote.rag.index.token_embeddings import unit_rows
-from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.schema import BaseNode, QueryBundle
-from llama_index.core.vector_stores.types import VectorStoreQueryResult
-from llama_index.vector_stores.chroma import ChromaVectorStore
 
 Item = TypeVar("Item")
 _COLLECTION = "chunks"

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from footnote.rag.core.records import Paper
 from llama_index.core.schema import (
     BaseNode,
     MetadataMode,
@@ -11,6 +10,8 @@ from llama_index.core.schema import (
     RelatedNodeInfo,
     TextNode,
 )
+
+from footnote.rag.core.records import Paper
 
 # Named on the index card: another way of cutting needs another name, and a rebuild.
 CHUNKER = "sentences-under-title"

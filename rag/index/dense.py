@@ -6,7 +6,7 @@ the graph for as many as `store.exact_up_to`; here nothing is lost but what a by
 
     vectors.i8     int8, (sentences of all versions, dimension)
     scales.f32     float32, one a sentence: what its bytes are multiplied by, for a unit vector
-    rows.sqlite    where each version's sentences are; see `rag.index.memmap`
+    rows.sqlite    where each version's sentences are; see `rag.index.index.memmap`
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from llama_index.core.schema import BaseNode, QueryBundle
+
 from footnote.rag.core.records import Paper
 from footnote.rag.index.chunking import sentence_id, version_id, version_of_chunk
 from footnote.rag.index.int8 import MOST, products
 from footnote.rag.index.memmap import Found, RowFiles, Rows
 from footnote.rag.index.token_embeddings import unit_rows
-from llama_index.core.schema import BaseNode, QueryBundle
 
 # Bytes round a cosine of 1 to no more than this.
 _LARGEST = 1.05

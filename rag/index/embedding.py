@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.schema import BaseNode, MetadataMode, QueryBundle
+
 from footnote.rag.core.errors import EmbeddingError
 from footnote.rag.index.chunking import embedded_length
 from footnote.rag.index.processor import computes_in_bfloat16, n_threads, one_thread
 from footnote.rag.index.token_embeddings import Pieces, unit_rows
-from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.schema import BaseNode, MetadataMode, QueryBundle
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -1,7 +1,7 @@
 """The index folder: a catalogue, and what is derived from it.
 
 catalogue.sqlite   the papers (the truth), and which generation is in force
-generations/       each with its card, vectors, words and word pieces; see `rag.index.snapshot`
+generations/       each with its card, vectors, words and word pieces; see `rag.index.index.snapshot`
 lock, writer       held by the one process that writes, and which that is
 """
 
@@ -15,6 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import TextNode
 
 from footnote.rag.core.errors import (
     Fault,
@@ -44,8 +47,6 @@ from footnote.rag.index.probe import probe
 from footnote.rag.index.readonly import is_writable
 from footnote.rag.index.snapshot import Card, Generation
 from footnote.rag.index.token_embeddings import Pieces
-from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.schema import TextNode
 
 _BATCH = 64
 # What an index of format version 2 or less was made of, beside its catalogue.

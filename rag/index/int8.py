@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+
 from footnote.rag.index.processor import multiplies_bytes, one_thread
 
 MOST = 127

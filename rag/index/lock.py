@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
 from footnote.rag.core.errors import IndexAccessError, IndexBusyError
 from footnote.rag.index.durable import make_folder, write_durably
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
+
 from footnote.rag.core.errors import is_fault, unusable
 from footnote.rag.index.durable import make_file, make_folder
 from footnote.rag.index.readonly import connect

@@ -21,6 +21,9 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+from llama_index.core.schema import BaseNode
+from pydantic import ConfigDict, ValidationError
+
 from footnote.rag.core.errors import (
     Fault,
     FaultKind,
@@ -38,8 +41,6 @@ from footnote.rag.index.dense import SentenceIndex
 from footnote.rag.index.durable import delete_durably, make_folder, sync, sync_all, write_durably
 from footnote.rag.index.multivector import TokenIndex
 from footnote.rag.index.token_embeddings import Pieces
-from llama_index.core.schema import BaseNode
-from pydantic import ConfigDict, ValidationError
 
 # Raised when what is derived from the same catalogue would come out differently.
 FORMAT_VERSION = 5
@@ -308,7 +309,7 @@ def disagreements(catalogue: Catalogue, generation: Generation, exact_up_to: int
     """List what a generation does not hold as the catalogue says.
 
     Every paper is asked for: its first sentence by its own vector, the paper by its title's words,
-    its pieces by their rows. A damaged part may take the process down: see `rag.index.probe`.
+    its pieces by their rows. A damaged part may take the process down: see `rag.index.index.probe`.
 
     Args:
         catalogue: What it should hold.

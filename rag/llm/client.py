@@ -24,9 +24,10 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 import httpx
+from pydantic import BaseModel, SecretStr, ValidationError
+
 from footnote.rag.core.errors import GenerationError
 from footnote.rag.llm.port import End, Message, Put, without_key
-from pydantic import BaseModel, SecretStr, ValidationError
 
 _ATTEMPTS = 3
 _FIRST_WAIT_S = 0.5

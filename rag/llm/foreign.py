@@ -6,10 +6,11 @@ from contextlib import closing
 from importlib import import_module
 from typing import Any
 
-from footnote.rag.core.errors import ConfigError, GenerationError
-from footnote.rag.llm.port import End, Message, Put, without_key
 from llama_index.core.llms import LLM, ChatMessage, MessageRole
 from pydantic import SecretStr
+
+from footnote.rag.core.errors import ConfigError, GenerationError
+from footnote.rag.llm.port import End, Message, Put, without_key
 
 
 class ForeignModel:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
+
 from footnote.rag.core.errors import ConfigError
 from footnote.rag.llm.client import ServedModel, Server
 from footnote.rag.llm.local_server import LocalServer
 from footnote.rag.llm.port import Model
-from pydantic import SecretStr
 
 _OLLAMA = "http://127.0.0.1:11434/v1"
 # What each question says already.

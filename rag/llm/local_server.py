@@ -18,10 +18,11 @@ from threading import Lock, Thread
 from typing import Any, NamedTuple
 
 import httpx
+from pydantic import SecretStr
+
 from footnote.rag.core.errors import ConfigError, GenerationError
 from footnote.rag.llm.client import Server
 from footnote.rag.llm.port import without_key
-from pydantic import SecretStr
 
 _TIED = Path(__file__).with_name("tied.py")
 _MAGIC = b"GGUF"

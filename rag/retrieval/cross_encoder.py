@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from footnote.rag.core.errors import ConfigError
-from footnote.rag.core.records import Paper
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from footnote.rag.core.errors import ConfigError
+from footnote.rag.core.records import Paper
 
 Score = Callable[[list[tuple[str, str]]], list[float]]
 """Chances in [0, 1] that texts answer questions, in order."""

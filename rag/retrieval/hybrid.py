@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import fsum
 from typing import Protocol
 
-from footnote.rag.core.errors import EmbeddingError
-from footnote.rag.index.bm25 import LexicalIndex
-from footnote.rag.index.chunking import bare_node, paper_of_chunk, parse_chunk_id
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
+
+from footnote.rag.core.errors import EmbeddingError
+from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.index.chunking import bare_node, paper_of_chunk, parse_chunk_id
 
 _dispatcher = get_dispatcher(__name__)
 

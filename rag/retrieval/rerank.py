@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import NodeWithScore, QueryBundle
+
 from footnote.rag.core.records import Paper
 from footnote.rag.core.text import Span
 from footnote.rag.index.bm25 import LexicalIndex
 from footnote.rag.index.embedding import Question
 from footnote.rag.index.multivector import TokenIndex
 from footnote.rag.index.token_embeddings import Pieces
-from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import NodeWithScore, QueryBundle
 
 # A word that is everywhere counts a little: `not` and `without` are such words.
 _LEAST_WEIGHT = 0.3

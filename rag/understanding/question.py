@@ -5,8 +5,9 @@ from enum import StrEnum
 from functools import lru_cache
 from string import ascii_lowercase
 
-from footnote.rag.core.text import Span
 from wordfreq import get_frequency_dict
+
+from footnote.rag.core.text import Span
 
 # `The authors` are those of one paper.
 _WORKS = (
@@ -76,27 +77,6 @@ _CAPITALISED = re.compile(r"(?<=[\w,;:] )[A-Z][a-z]{2,}\b")
 # Elsewhere ordinary nouns have capitals too, as in German.
 _ENGLISH = re.compile(r"\b(?:the|what|how|which|why|does|do|is|are|of|and|for)\b", re.IGNORECASE)
 
-# What is asked for: `watts` in `how many watts does …`, `power cap` in `what power cap …`.
-_ASKED_FOR = re.compile(
-    r"\b(?:how (?:many|much)|what|which)(?! (?:is|are|was|were|does|do|did|has|have|had|can|sorts?|"
-    r"kinds?|types?|takes?|made|makes?|should|would|will|could)\b)\s+"
-    r"((?:[\w-]+\s+){0,3}?[\w-]+)\s+"
-    r"(?:does|do|did|is|are|was|were|can|could|will|would|has|have|had|should|of|on|in|to|for|per|"
-    r"from|that|at|with|by|and|due|(?:an?|each|every) (?:second|minute|hour|day))\b",
-    re.IGNORECASE,
-)
-_IN_UNITS = re.compile(
-    r"\b(?:in|of) ((?:US |U\.S\. )?(?:dollars|euros|watts|kilowatts|megawatts|\w*watt-hours?|"
-    r"joules|seconds|hours|days|gigabytes|bytes|parameters|tokens))\b",
-    re.IGNORECASE,
-)
-# Words of such a phrase that name nothing a paper would have to say.
-_ANYTHING = re.compile(
-    r"(?:times?|percent|fraction|share|factor|speedups?|number|kind|type|methods?|ways?|things?|"
-    r"problems?|papers?|faster|works?|systems?|approach|approaches|techniques?|one|mechanisms?|"
-    r"changes?|ideas?|effects?|key|main|differences?|more|much|many|us|of|the|an?)",
-    re.IGNORECASE,
-)
 # Words that ask; they are seldom in abstracts, and so would look like rare ones.
 _ASKING = re.compile(
     r"what|which|how|who|whom|whose|when|where|why|does|do|did|can|could|would|should|much|many|"
@@ -186,18 +166,6 @@ def unusual_words(question: str) -> list[str]:
     another one; numbers and short words are never meant.
     """
     return [word for word in words_in(question) if word.isalpha() and _is_unusual(word.lower())]
-
-
-def asked_for(question: str) -> list[str]:
-    """The words for what a question wants to know, in order: `watts`, `power cap`, `parameters`.
-
-    Empty for a question that does not ask so, or for something that no word names (`how many
-    times`, `which method`).
-    """
-    phrases = _ASKED_FOR.findall(question) + _IN_UNITS.findall(question)
-    names = set(names_in(question))
-    found = [word for phrase in phrases for word in re.findall(r"\w+", phrase)]
-    return list(dict.fromkeys(w for w in found if not _ANYTHING.fullmatch(w) and w not in names))
 
 
 def is_english(question: str) -> bool:

@@ -11,75 +11,19 @@ Terms = Callable[[str], list[str]]
 
 _TIME = frozenset({"s", "month"})
 _MONEY = frozenset({"$", "€", "£"})
-_RELATIVE = frozenset({"x", "share", "points"})
-_RATE = "/s"
 
 
 class Wanted(NamedTuple):
-    """What an answer must state, in one of three ways."""
+    """What an answer must state, in one of two ways."""
 
     words: str
-    """As the question says it: `watts`, `power draw`, `learning rate`."""
+    """As the question says it: `watts`, `learning rate`."""
     measures: frozenset[str] = frozenset()
-    """What fitting quantities measure (`rag.core.quantity`), or `/s` for a rate."""
+    """What fitting quantities measure (`rag.core.quantity`)."""
     counted: str = ""
     """The noun that a number must stand beside: `layers`, `rate`."""
-    told_by: str = ""
-    """A pattern that a sentence with the answer matches."""
 
 
-# What can be asked for by its name, and what it is measured in.
-_BY_NAME: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), measures)
-    for pattern, measures in (
-        (r"\bpower (?:draw|consumption)\b", frozenset({"w", "mw"})),
-        (r"\bhow much (?:energy|electricity)\b", frozenset({"j", "kwh"}) | _RELATIVE),
-        (r"\b(how long) (?:do|did|does|is|was|were|are|will|can|must|has|have)\b", _TIME),
-        (
-            r"\b(?:what|which|how (?:high|large)) (?:[\w-]+ ){0,2}?(dos(?:e|age))\b"
-            r"|\b(dos(?:e|age)) (?:of|in|\()",
-            frozenset({"g"}),
-        ),
-        (
-            r"\bhow much (?:do|did|does|would|will)\b[^,;]{0,60}\b(cost)\b|\bcost per\b"
-            r"|\bwhat (?:do|did|does|would|will)\b[^,;]{0,60}\b(cost)\b(?! (?:in|of)\b)"
-            r"|\b(price) of\b",
-            _MONEY,
-        ),
-        (
-            r"\b\w+ per second\b|\b\w+/s(?:ec)?\b|\bfps\b"
-            r"|\bhow many ([\w-]+ (?:a|each|every) second)\b",
-            frozenset({_RATE}),
-        ),
-    )
-)
-# What abstracts hardly ever say; and how they say it when they do.
-_SELDOM_SAID: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), told_by)
-    for pattern, told_by in (
-        (
-            r"\b(who (?:paid|funded|financed|sponsored))\b"
-            r"|\b(funded|financed|sponsored) by (?:whom|which|what)\b",
-            r"\b(?:fund|financ|sponsor|grant)|\bsupport(?:ed)? by\b|\bcontract\b",
-        ),
-        (
-            r"\b(survey|review|overview|tutorial) (?:paper|article)s?\b",
-            r"\b(?:survey|review|overview|tutorial|taxonom)",
-        ),
-        (r"\blicen[cs]ed?\b", r"\blicen[cs]|\bMIT\b|\bApache\b|\bA?GPL|\bBSD\b"),
-        (
-            r"\b(?:what|which) (language)\b[^,;]{0,60}\b(?:written|implemented|coded|programmed)\b"
-            r"|\bprogramming language\b",
-            r"\b(?:written|implemented|coded|programmed) (?:entirely )?in\b"
-            r"|\bprogramming languages?\b|\bPython\b|C\+\+|\bRust\b|\bJava|\bFortran\b|\bJulia\b",
-        ),
-        (
-            r"\b(?:what|which) (university|institutions?|institute|company|employer)\b|"
-            r"\baffiliat(?:ed|ions?)\b",
-            r"\b(?:universit|institut|laborator|compan|corporation|affiliat)",
-        ),
-    )
-)
 # `in us` is no unit; what is asked for in points may be given in percent, or in BLEU.
 _IN_UNITS = re.compile(
     r"\b(?:how many|in|of) (?:US |U\.S\. )?"
@@ -92,10 +36,6 @@ _BARE_UNITS = re.compile(
     r"(?:mega|giga|tera)bytes|(?:milli|centi|kilo)met(?:er|re)s|(?:milli|kilo)grams|tonnes|dollars|"
     r"euros|seconds(?= (?:per|needed)\b))\b",
     re.IGNORECASE,
-)
-# `225 TFLOPs/s`, `30 FPS`, `5 tokens per second`.
-_A_SECOND = re.compile(
-    r"\d[^.]{0,30}?(?:/s(?:ec)?\b|\b(?:per|a|each) second\b|fps\b)", re.IGNORECASE
 )
 # `How many transformer layers does …`, `number of layers in …`: what is counted ends before a word
 # that is no part of it.
@@ -140,24 +80,14 @@ _BEFORE = 2
 
 
 def wanted(question: str) -> list[Wanted]:
-    """What a question asks for by a unit, by what has one, by counting it, or by its kind.
+    """What a question asks for by a unit or by counting it.
 
     Often nothing: `how much faster` and `what speedup` give none.
     """
-    by_name = [
-        Wanted(_said(match), measures)
-        for pattern, measures in _BY_NAME
-        if (match := pattern.search(question))
-    ]
     by_unit = [
         Wanted(match[1], _alike(measures))
         for match in (*_IN_UNITS.finditer(question), *_BARE_UNITS.finditer(question))
         if (measures := measure_of(match[1]))
-    ]
-    seldom = [
-        Wanted(_said(match), told_by=told_by)
-        for pattern, told_by in _SELDOM_SAID
-        if (match := pattern.search(question))
     ]
     phrases = [match[1] or match[2] for match in _COUNTED.finditer(question)]
     phrases = [phrase for phrase in phrases if not _NOT_COUNTED.match(phrase)]
@@ -167,7 +97,7 @@ def wanted(question: str) -> list[Wanted]:
         for phrase in phrases
         if not measure_of(phrase.split()[-1])
     ]
-    return by_name + by_unit + seldom + counted
+    return by_unit + counted
 
 
 def states(sentences: Iterable[str], want: Wanted, terms: Terms) -> bool:
@@ -176,12 +106,8 @@ def states(sentences: Iterable[str], want: Wanted, terms: Terms) -> bool:
 
 
 def _states(sentence: str, want: Wanted, terms: Terms) -> bool:
-    if want.told_by:
-        return bool(re.search(want.told_by, sentence, re.IGNORECASE))
     if want.counted:
         return _has_number_beside(sentence, terms(want.counted), terms)
-    if _RATE in want.measures and _A_SECOND.search(sentence):
-        return True
     if want.measures >= _TIME and _SOME_TIME.search(sentence):
         return True
     return any(quantity.measures in want.measures for quantity in quantities(sentence))
@@ -207,13 +133,6 @@ def _is_numbered(sentence: str, places: Sequence[re.Match[str]], at: int) -> boo
     """Whether a word is given a number that is no quantity: `rank-1`, `a single fast GPU`."""
     before = (place.group() for place in places[max(at - _BEFORE, 0) : at])
     return bool(re.match(r"-\d", sentence[places[at].end() :])) or any(map(_SOME.fullmatch, before))
-
-
-def _said(match: re.Match[str]) -> str:
-    """What of a question was matched, as it would stand inside a sentence."""
-    group = match.lastindex or 0
-    words = match[group].strip()
-    return words[:1].lower() + words[1:] if match.start(group) == 0 else words
 
 
 def _alike(measures: str) -> frozenset[str]:

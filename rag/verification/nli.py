@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+
 from footnote.rag.core.errors import VerifierError
 
 _LABELS = ("entailment", "neutral", "contradiction")

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from llama_index.core.base.embeddings.base import BaseEmbedding
+
 from footnote.rag.core.quantity import Agreement, Quantity, agreement, quantities
 from footnote.rag.core.records import Paper, Verdict
 from footnote.rag.core.text import Span, fold
@@ -26,7 +28,6 @@ from footnote.rag.verification.faults import (
 from footnote.rag.verification.instructions import asks, instructs, says_nothing
 from footnote.rag.verification.reading import Lexicon, Reader, Token, joined
 from footnote.rag.verification.wording import SELF
-from llama_index.core.base.embeddings.base import BaseEmbedding
 
 Judge = Callable[[str, str], tuple[float, float, float]]
 """Chances that a premise entails a hypothesis, is neutral to it, and contradicts it."""

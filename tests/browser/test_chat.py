@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from footnote.rag.core.config import Config
 
+from footnote.rag.core.config import Config
 from tests.conftest import footnote_command, started
 
 sync_api = pytest.importorskip("playwright.sync_api")

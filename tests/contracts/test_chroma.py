@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from llama_index.core.schema import QueryBundle, TextNode
+from llama_index.core.vector_stores.types import VectorStoreQuery
+
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.pipeline import ingest
 from footnote.ingest.record import SourceRecord
@@ -20,8 +23,6 @@ from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index.chroma import CosineChroma, drop_from_server, open_chroma, open_server
 from footnote.rag.index.chunking import chunk_id, chunk_paper, sentence_id, version_id
 from footnote.rag.index.snapshot import disagreements, unreachable
-from llama_index.core.schema import QueryBundle, TextNode
-from llama_index.core.vector_stores.types import VectorStoreQuery
 
 pytestmark = pytest.mark.slow
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from footnote.eval.bench import SAMPLE, bench
 from footnote.rag.core.config import load_config
 from footnote.rag.core.errors import SourceError

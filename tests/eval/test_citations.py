@@ -1,6 +1,7 @@
 """Citation precision and recall, by hand-made answers and the real verifier."""
 
 import pytest
+
 from footnote.eval.citations import citation_scores
 from footnote.rag.core.records import Answer, Citation, Sentence, Source
 from footnote.rag.core.text import words

@@ -2,13 +2,13 @@ import json
 from pathlib import Path
 
 import pytest
+
 from footnote.eval.datasets import load_beir, load_questions
 from footnote.ingest.identity.merge import merge_all, record_fingerprint, regroup, to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index.catalogue import Catalogue, Part
-
 from tests.conftest import ROOT, SAMPLE
 
 

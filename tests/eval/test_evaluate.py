@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+
 from footnote.eval.evaluate import evaluate_systems, gate
 from footnote.eval.report import Report, load_report
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import DatasetError
-
 from tests.conftest import built_index
 
 pytestmark = pytest.mark.slow

@@ -1,6 +1,9 @@
 from math import log2
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from footnote.eval.metrics import (
     compare,
     fact_recall,
@@ -9,8 +12,6 @@ from footnote.eval.metrics import (
     plain_facts,
     retrieval_values,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 RELEVANT = {"q1": {"a": 2, "b": 1}, "q2": {"c": 1}, "none": {}}
 

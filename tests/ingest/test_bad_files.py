@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NamedTuple
 
 import pytest
+
 from footnote.ingest.identity.merge import record_fingerprint, regroup, to_paper
 from footnote.ingest.record import Refusal, SourceRecord
 from footnote.ingest.sources import find_files, read_source

@@ -1,9 +1,10 @@
 import time
 
 import pytest
-from footnote.ingest.clean import clean_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from footnote.ingest.clean import clean_text
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from footnote.ingest.record import Refusal, SourceRecord
-from footnote.ingest.sources import read_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from footnote.ingest.record import Refusal, SourceRecord
+from footnote.ingest.sources import read_source
 
 # The real one would make each file megabytes long.
 MAX_LINE_BYTES = 8_000

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from footnote.ingest.record import Refusal, SourceRecord
 from footnote.ingest.sources import find_files, read_source
 

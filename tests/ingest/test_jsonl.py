@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from footnote.ingest.record import Refusal, SourceRecord
 from footnote.ingest.sources import read_source
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from footnote.ingest.record import Refusal, SourceRecord
 from footnote.ingest.sources import FORMAT_NAMES, read_source
 

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+
 from footnote.ingest.pipeline import Report, ingest
 from footnote.rag.build import open_index
 from footnote.rag.core.config import Config, Service, Sources, load_config
 from footnote.rag.core.errors import EmbeddingError, IndexBusyError, IndexMismatchError, SourceError
 from footnote.rag.index.index import Index
-
 from tests.conftest import PAGES, needs_shared
 
 pytestmark = pytest.mark.slow

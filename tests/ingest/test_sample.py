@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+
 from footnote.ingest.clean import clean_text
 from footnote.ingest.record import Refusal
 from footnote.ingest.sources import read_source
@@ -11,7 +12,6 @@ from footnote.rag.core.config import Config
 from footnote.rag.core.records import Paper, paper_id
 from footnote.rag.core.text import words
 from footnote.rag.index.catalogue import Catalogue
-
 from tests.conftest import SAMPLE, needs_shared
 
 RECORDS = [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]

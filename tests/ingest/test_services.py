@@ -18,13 +18,13 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
 from footnote.ingest.pipeline import ingest
 from footnote.ingest.services import Locator, fetch_pages, is_locator, parse_locator
 from footnote.ingest.sources import read_source
 from footnote.rag.build import open_index
 from footnote.rag.core.config import Service, Sources, load_config
 from footnote.rag.core.errors import FetchError, SourceError
-
 from tests.conftest import ROOT, footnote_command, started
 
 ENTRY = """  <entry>

@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from footnote.rag.core.config import Config
 from llama_index.core.chat_engine import CondensePlusContextChatEngine, CondenseQuestionChatEngine
 from llama_index.core.llms import MockLLM
 
 from footnote import Library
 from footnote.integrations.llama_index import FootnoteQueryEngine, FootnoteRetriever
+from footnote.rag.core.config import Config
 
 pytestmark = pytest.mark.slow
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+
 from footnote.rag.core.errors import GenerationError
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.port import Message, Model
 from footnote.rag.llm.talk import Reply
-from pydantic import SecretStr
-
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
 
 pytestmark = [

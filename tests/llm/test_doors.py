@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from footnote.rag.core.config import Config
 
+from footnote.rag.core.config import Config
 from tests.browser.test_chat import CHROMIUM, FLAGS, sync_api
 from tests.conftest import footnote_command, started
 from tests.llm.servers import KEY, Faults, fault_server

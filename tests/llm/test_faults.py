@@ -7,6 +7,8 @@ from contextlib import closing
 from typing import Any, Literal, NamedTuple
 
 import pytest
+from pydantic import SecretStr
+
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite
@@ -19,8 +21,6 @@ from footnote.rag.llm.prompts import Prompts, estimate_tokens
 from footnote.rag.understanding.question import Kind
 from footnote.rag.verification.verify import Verifier
 from footnote.ui.render import answer_html, draft_html, writing_note
-from pydantic import SecretStr
-
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
 
 pytestmark = [

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import SecretStr
+
 from footnote.rag.answering.generative import Status
 from footnote.rag.build import open_assistant
 from footnote.rag.core.config import Config, load_config
@@ -23,8 +25,6 @@ from footnote.rag.llm.local_server import bundled_model
 from footnote.rag.llm.port import Message
 from footnote.rag.llm.talk import Reply
 from footnote.ui import cli
-from pydantic import SecretStr
-
 from tests.conftest import ROOT
 from tests.llm.servers import KEY, free_port, llama_server
 

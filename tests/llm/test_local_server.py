@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from footnote.rag.core.errors import ConfigError, GenerationError
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.port import Message
 from footnote.rag.llm.talk import Reply
-
 from tests.conftest import ROOT
 from tests.llm.servers import KEY
 

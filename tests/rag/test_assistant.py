@@ -1,6 +1,7 @@
 """Questions asked of the bundled sample, through every real part."""
 
 import pytest
+
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import QuestionError
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from footnote.ingest.pipeline import ingest
 from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index
@@ -13,7 +14,6 @@ from footnote.rag.core.config import load_config
 from footnote.rag.index.bm25 import LexicalIndex
 from footnote.rag.index.token_embeddings import Pieces
 from footnote.rag.retrieval.rerank import piece_weights
-
 from tests.conftest import SAMPLE
 
 pytestmark = pytest.mark.slow

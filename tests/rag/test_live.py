@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
+
 from footnote.ingest.pipeline import ingest
 from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexBusyError, IndexMismatchError, IndexMissingError
-from threadpoolctl import threadpool_info
 
 HASHING = {"name": "tests.hashing:HashEmbedding"}
 ALPHA = {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."}

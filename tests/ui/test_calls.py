@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
 from footnote.ingest.pipeline import ingest
 from footnote.rag.build import open_index
 from footnote.rag.core.config import load_config
 from footnote.ui.calls import MAX_BODY_BYTES
-
 from tests.conftest import footnote_command, started
 
 pytestmark = pytest.mark.slow

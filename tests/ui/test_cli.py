@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from footnote.rag.build import open_assistant
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import IndexMissingError
 from footnote.ui import cli
-
 from tests.conftest import PAGES, ROOT, SAMPLE, built_index, needs_shared
 
 pytestmark = pytest.mark.slow

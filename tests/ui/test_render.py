@@ -1,6 +1,9 @@
 import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from footnote.ingest.identity.explain import Explanation
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
@@ -19,8 +22,6 @@ from footnote.ui.render import (
     source_text,
     writing_note,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 ATTACK = "<img src=x onerror=alert(1)> & <b>bold</b>"
 PAPER = to_paper(

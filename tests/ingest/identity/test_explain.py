@@ -6,6 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from footnote.ingest.identity.explain import explain, split_paper
 from footnote.ingest.identity.merge import CROWD, record_fingerprint, regroup, split, to_paper
 from footnote.ingest.pipeline import ingest
@@ -16,8 +19,6 @@ from footnote.rag.core.errors import PaperError
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index.catalogue import Catalogue, Part
 from footnote.rag.index.index import Index
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 T1, T2 = "A Cache That Lives on Disk", "Blocks Predicted Before They Are Read"
 T3 = "Routing Questions to Cheap Models"

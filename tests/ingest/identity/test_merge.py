@@ -2,6 +2,9 @@ import datetime
 from itertools import permutations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from footnote.ingest.identity.merge import (
     find_same_work,
     identity_keys,
@@ -11,8 +14,6 @@ from footnote.ingest.identity.merge import (
 )
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.records import Paper, Sighting
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 T = "A Title of Four Words"
 LONG = "The system keeps what it needs near and the rest far away, and it measures both. " * 4

@@ -1,8 +1,13 @@
 """Confidence: what raises it, what lowers it, and where it lies."""
 
-from footnote.rag.answering.answerability import Signals, confidence, is_lacking
+import math
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from footnote.rag.answering.answerability import Signals, confidence
+from footnote.rag.answering.weights import load_weights
 
 share = st.floats(0, 1)
 signals = st.builds(
@@ -11,11 +16,11 @@ signals = st.builds(
     lead=share,
     likeness=share,
     unmatched=share,
+    missed=share,
     unknown_names=st.just(()) | st.just(("RWKV",)),
     absent_name=st.booleans(),
     unheard_of=st.just(()) | st.just(("tokamak",)),
     unstated=st.none() | st.just("watts"),
-    asked_for=st.none() | st.floats(-1, 1),
 )
 
 
@@ -31,6 +36,7 @@ def test_a_better_paper_never_lowers_it(found: Signals, more: float):
         lead=max(found.lead, more),
         likeness=max(found.likeness, more),
         unmatched=min(found.unmatched, more),
+        missed=min(found.missed, more),
     )
     assert confidence(better) >= confidence(found)
 
@@ -53,15 +59,12 @@ def test_a_unit_that_is_not_stated_lowers_it(found: Signals):
     assert confidence(unstated) <= confidence(stated)
 
 
-@given(signals)
-def test_what_is_lacking_lowers_it_and_what_is_not_does_not(found: Signals):
-    whatever = found._replace(asked_for=None)
-    if is_lacking(found):
-        assert confidence(found) <= confidence(whatever)
-    else:
-        assert confidence(found) == confidence(whatever)
-
-
 def test_by_hand():
-    # 8.1 * 0.1 + 3 * 0.5 - 12.2 * 0.02 - 1.25 = 0.816, and 1 / (1 + exp(-0.816)) = 0.693
-    assert round(confidence(Signals(0.5, 0.1, 0.5, 0.02, (), False, (), None, None)), 3) == 0.693
+    fitted = load_weights("confidence")
+    logit = fitted["bias"] + 0.1 * fitted["lead"] + 0.5 * fitted["likeness"]
+    found = Signals(0.5, 0.1, 0.5, 0.0, 0.0, (), False, (), None)
+    assert confidence(found) == pytest.approx(1 / (1 + math.exp(-logit)))
+    far_off = Signals(0.2, 0.1, 0.5, 0.0, 0.0, ("RWKV",), False, (), None)
+    assert confidence(far_off) == pytest.approx(
+        1 / (1 + math.exp(2 - fitted["unknown_name"] - logit))
+    )

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from footnote.rag.answering.markers import SentenceStream, normalise_markers, take_markers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from footnote.rag.answering.markers import SentenceStream, normalise_markers, take_markers
 
 
 def read(text: str, n_sources: int = 3, size: int = 1000) -> list[tuple[str, tuple[int, ...]]]:

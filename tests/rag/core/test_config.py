@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import ConfigError
-
 from tests.conftest import ROOT
 
 

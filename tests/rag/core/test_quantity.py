@@ -1,9 +1,10 @@
 """Reading quantities, and which claims about them follow."""
 
 import pytest
-from footnote.rag.core.quantity import Agreement, agreement, derivable, quantities
 from hypothesis import given
 from hypothesis import strategies as st
+
+from footnote.rag.core.quantity import Agreement, agreement, derivable, quantities
 
 NONE, CLASH, DOUBTFUL, SAME = Agreement
 

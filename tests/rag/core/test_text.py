@@ -1,7 +1,8 @@
 import pytest
-from footnote.rag.core.text import closest, fold, identity_key, sentence_spans, words
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from footnote.rag.core.text import closest, fold, identity_key, sentence_spans, words
 
 
 def sentences(text: str) -> list[str]:

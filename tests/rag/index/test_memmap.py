@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from footnote.rag.core.errors import IndexDamagedError
 from footnote.rag.index.memmap import RowFiles, Rows
 

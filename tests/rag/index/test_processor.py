@@ -3,8 +3,9 @@ import weakref
 
 import pytest
 import torch
-from footnote.rag.index.processor import one_thread, ready_for_questions
 from threadpoolctl import threadpool_info
+
+from footnote.rag.index.processor import one_thread, ready_for_questions
 
 
 def test_threads_are_given_back_even_after_an_error():

@@ -12,12 +12,12 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
 from footnote.ingest.pipeline import ingest
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexAccessError, IndexDamagedError
 from footnote.rag.index.readonly import connect, stand_in
-
 from tests.conftest import ROOT
 
 HASHING = {"name": "tests.hashing:HashEmbedding"}

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from footnote.ingest.pipeline import ingest
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
@@ -28,7 +29,6 @@ from footnote.rag.core.errors import (
 from footnote.rag.index.index import Index
 from footnote.rag.index.probe import probe
 from footnote.rag.index.snapshot import FORMAT_VERSION, disagreements
-
 from tests.conftest import ROOT, SAMPLE
 
 pytestmark = pytest.mark.slow

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core.llms import MockLLM
+from pydantic import PrivateAttr, SecretStr
+
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import ConfigError, GenerationError
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.port import Message
 from footnote.rag.llm.prompts import ask_about, estimate_tokens, load_prompts
 from footnote.rag.llm.talk import Reply
-from llama_index.core.llms import MockLLM
-from pydantic import PrivateAttr, SecretStr
 
 KEY = "sk-never-shown"
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import ConfigError
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.retrieval.cross_encoder import CrossEncoded, load_cross_encoder
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 
 def paper(title: str) -> Paper:

@@ -1,7 +1,8 @@
 import pytest
-from footnote.rag.retrieval.hybrid import best_passages, fuse_scores
 from hypothesis import given
 from hypothesis import strategies as st
+
+from footnote.rag.retrieval.hybrid import best_passages, fuse_scores
 
 cosines = st.dictionaries(st.sampled_from("abcdef"), st.floats(-1, 1, width=16), max_size=6)
 shares = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1, width=16), max_size=6)

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, TextNode
+
 from footnote.rag.build import open_index
 from footnote.rag.core.config import Config
 from footnote.rag.index.chunking import chunk_paper
 from footnote.rag.index.embedding import embed_chunks, piece_vectors, read_question
 from footnote.rag.index.index import Index
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours, piece_weights
-from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, TextNode
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,5 @@
 import pytest
+
 from footnote.rag.understanding.dialogue import in_full, leans_back
 
 

@@ -1,7 +1,7 @@
 import pytest
+
 from footnote.rag.understanding.question import (
     Kind,
-    asked_for,
     is_english,
     kind_of,
     names_in,
@@ -56,30 +56,6 @@ def test_no_question_takes_forever(filler: str):
 )
 def test_names(question: str, names: list[str]):
     assert names_in(question) == names
-
-
-@pytest.mark.parametrize(
-    ("question", "words"),
-    [
-        ("How many watts does POLCA draw?", ["watts"]),
-        ("What power cap in watts does it set?", ["power", "cap", "watts"]),
-        ("How many parameters does SHViT-S4 have?", ["parameters"]),
-        ("How much did the run cost in US dollars?", ["dollars"]),
-        ("How many tokens a second can it read?", ["tokens"]),
-        ("How much overhead due to errors is saved?", ["overhead"]),
-        ("How many times faster is Zeppelin?", []),
-        ("Which method does it use?", []),
-        ("What is NanoFlow?", []),
-        ("why", []),
-    ],
-)
-def test_what_is_asked_for(question: str, words: list[str]):
-    assert asked_for(question) == words
-
-
-@pytest.mark.parametrize("filler", ["-" * 4_000, "a " * 2_000, "what a " * 600])
-def test_what_is_asked_for_takes_no_time_to_find(filler: str):
-    assert isinstance(asked_for(f"how many {filler} does it"), list)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The quantity a question wants, and whether a text states one like it."""
 
 import pytest
+
 from footnote.rag.core.text import words
 from footnote.rag.understanding.wanted import states, wanted
 
@@ -14,17 +15,7 @@ def terms(text: str) -> list[str]:
     ("question", "said", "not_said"),
     [
         ("How many watts does the node draw?", "It draws 300 W.", "It runs at 300 K."),
-        ("power draw of the prefill node", "At 0.7 kW it is cool.", "It is 1.9× faster."),
-        ("What dose was given to the mice?", "Mice got 5 mg/kg a day.", "Mice got it twice a day."),
-        ("How long does training take?", "Training takes 2 days.", "Training takes 8 GPUs."),
-        ("How long does it take?", "It takes under a day.", "It is run twice a day."),
-        ("how long did it run", "It ended within a few minutes.", "It ended in minutes."),
-        ("How much energy is saved?", "Energy falls by 42%.", "Energy falls a lot."),
-        ("what does it cost per patient", "Care costs $1,200.", "Care costs little."),
         ("median survival in weeks", "They lived 3 months.", "They lived longer."),
-        ("how many tokens per second", "It decodes 50 tokens/s.", "It read 50 tokens."),
-        ("how many tokens a second is that", "It decodes 50 tokens/s.", "It read 50 tokens."),
-        ("What frame rate, in frames per second?", "It runs at 30 FPS.", "It reads 30 frames."),
     ],
 )
 def test_a_quantity_in_the_unit_answers(question: str, said: str, not_said: str):
@@ -47,19 +38,12 @@ def test_a_quantity_in_the_unit_answers(question: str, said: str, not_said: str)
         ("How many users are there?", "It serves thousands of users.", "Its users are one."),
         ("What's the batch size?", "Its batch size is 8.", "Its batch size grows."),
         ("What rank does it use?", "Its rank-1 form is best.", "It has a low-rank form."),
-        ("how many images/s", "It sorts 50 images/s.", "It sorts 50 images."),
         ("joules per request", "Each takes 3 J.", "Each takes 3 s."),
         ("planning: seconds needed per molecule", "It takes 0.5 s.", "It takes 300 steps."),
         ("thickness in millimeters", "It is 3 mm thick.", "It weighs 3 kg."),
-        ("What did the tunnel cost to build?", "It was built for $3,000.", "It was costly."),
-        ("Who funded the project?", "It was supported by a grant.", "It was built with care."),
-        ("a survey paper on caches", "We survey caches.", "We present a cache."),
-        ("Under which licence is it?", "Its license is MIT.", "It is published."),
-        ("In which language is it written?", "It is written in Rust.", "It reads any language."),
-        ("at which university do they work", "Done at Elm University.", "Done with care."),
     ],
 )
-def test_what_is_counted_or_seldom_said_must_be_said(question: str, said: str, not_said: str):
+def test_what_is_counted_or_set_must_be_said(question: str, said: str, not_said: str):
     wants = wanted(question)
     assert wants
     assert all(states(["Nothing here.", said], want, terms) for want in wants)
@@ -75,10 +59,7 @@ def test_a_number_four_words_away_is_beside():
 @pytest.mark.parametrize(
     ("question", "words"),
     [
-        ("How many frames per second does it reach?", ["frames per second"]),
         ("What is the number of layers of Alpha?", ["layers"]),
-        ("How long does it take?", ["how long"]),
-        ("Who funded it?", ["who funded"]),
     ],
 )
 def test_what_is_wanted_is_said_once_and_in_few_words(question: str, words: list[str]):
@@ -89,6 +70,7 @@ def test_what_is_wanted_is_said_once_and_in_few_words(question: str, words: list
     "question",
     [
         "How much faster is it?",
+        "Who funded it, and how long did it take?",
         "What speedup does Alpha reach?",
         "What does it cost in accuracy?",
         "How many of the queries are served?",

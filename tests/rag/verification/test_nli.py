@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from footnote.rag.core.errors import VerifierError
 from footnote.rag.verification.nli import load_nli
 

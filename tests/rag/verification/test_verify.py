@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.records import Paper, Sighting
@@ -12,8 +15,6 @@ from footnote.rag.core.text import Span, words
 from footnote.rag.index.bm25 import LexicalIndex
 from footnote.rag.verification.instructions import asks, instructs
 from footnote.rag.verification.verify import Verifier
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 
 HERE = Path(__file__).parent
 
