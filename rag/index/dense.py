@@ -6,7 +6,7 @@ the graph for as many as `store.exact_up_to`; here nothing is lost but what a by
 
     vectors.i8     int8, (sentences of all versions, dimension)
     scales.f32     float32, one a sentence: what its bytes are multiplied by, for a unit vector
-    rows.sqlite    where each version's sentences are; see `rag.index.index.memmap`
+    rows.sqlite    where each version's sentences are; see `rag.index.memmap`
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """The index folder: a catalogue, and what is derived from it.
 
 catalogue.sqlite   the papers (the truth), and which generation is in force
-generations/       each with its card, vectors, words and word pieces; see `rag.index.index.snapshot`
+generations/       each with its card, vectors, words and word pieces; see `rag.index.snapshot`
 lock, writer       held by the one process that writes, and which that is
 """
 

@@ -8,7 +8,7 @@ first papers and stored as bytes: about 40 KB a paper.
     projection.npy     float32, (dimension of the embedder, width)
     pieces.i8          int8, (pieces of all papers, width)
     sentences.i16      int16, one a piece: number of its sentence, -1 for the title
-    rows.sqlite        where each paper's pieces are, and their mean; see `rag.index.index.memmap`
+    rows.sqlite        where each paper's pieces are, and their mean; see `rag.index.memmap`
 """
 
 from collections.abc import Iterable, Mapping, Sequence

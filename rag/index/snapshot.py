@@ -309,7 +309,7 @@ def disagreements(catalogue: Catalogue, generation: Generation, exact_up_to: int
     """List what a generation does not hold as the catalogue says.
 
     Every paper is asked for: its first sentence by its own vector, the paper by its title's words,
-    its pieces by their rows. A damaged part may take the process down: see `rag.index.index.probe`.
+    its pieces by their rows. A damaged part may take the process down: see `rag.index.probe`.
 
     Args:
         catalogue: What it should hold.

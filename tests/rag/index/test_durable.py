@@ -174,7 +174,7 @@ def test_a_power_cut_costs_no_paper(
 ):
     # What is compared by size alone when it is opened has to be on disk all the more.
     monkeypatch.setattr("footnote.rag.index.snapshot._MAX_CHECKED_BYTES", -1)
-    monkeypatch.setattr("footnote.rag.index.index.probe", _ask_here)
+    monkeypatch.setattr("footnote.rag.index.probe", _ask_here)
     config = config_for(tmp_path / "disk" / "index")
     take_in(config, BRAVO)
     images: list[Path] = []
@@ -208,7 +208,7 @@ def test_a_power_cut_costs_no_paper(
 def test_a_power_cut_in_the_first_command_leaves_nothing_or_what_goes_on(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("footnote.rag.index.index.probe", _ask_here)
+    monkeypatch.setattr("footnote.rag.index.probe", _ask_here)
     images: list[Path] = []
 
     def cut() -> None:
@@ -231,7 +231,7 @@ def _disagreeing(config: Config) -> list[str]:
 
 
 def _ask_here(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[str]:
-    """`rag.index.index.probe` without a process: nothing here is large enough to have a graph that ends it."""
+    """`rag.index.probe` without a process: nothing here is large enough to have a graph that ends it."""
     from footnote.rag.index.probe import _UNFINISHED
 
     index = open_index(config_for(folder))

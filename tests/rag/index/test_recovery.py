@@ -279,7 +279,7 @@ def test_what_was_removed_is_left_behind_without_embedding_anything(
     take_out(config, ALPHA["title"])  # 2 chunks gone, 2 left
     take_in(config, ALPHA)
     assert [first] == list((config.index / "generations").iterdir())
-    monkeypatch.setattr("footnote.rag.index.index._embedded", None)
+    monkeypatch.setattr("footnote.rag.index._embedded", None)
     take_out(config, BRAVO["title"])  # 4 gone, 2 left
     [second] = (config.index / "generations").iterdir()
     assert second != first
