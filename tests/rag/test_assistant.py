@@ -8,12 +8,11 @@ from footnote.rag.core.errors import QuestionError
 pytestmark = pytest.mark.slow
 
 
-def test_one_fact_is_said_first_with_its_quote(assistant: Assistant):
+def test_one_fact_is_said_with_its_quote(assistant: Assistant):
     answer = assistant.ask("What throughput improvement does NanoFlow achieve?")
     assert not answer.refused
     assert answer.sources[0].title.startswith("NanoFlow")
     assert "1.91" in " ".join(s.text for s in answer.sentences)
-    assert "1.91" in answer.sentences[0].text
     assert len(answer.sentences) <= 5
 
 
