@@ -1,4 +1,4 @@
-"""Fit the weights of `rag/answering/weights.json` to the tune questions: `python -m eval.train INDEX`."""
+"""Fit the weights of `rag/answering` to the tune questions: `python -m footnote.eval.train INDEX`."""
 
 import json
 import math

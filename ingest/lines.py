@@ -10,12 +10,16 @@ from typing import NamedTuple
 from footnote.rag.core.errors import SourceError
 
 STDIN = Path("-")
+# A line that is a record is refused if it is longer; a line of many records may be.
 MAX_LINE_BYTES = 2_000_000
+_PIECE_BYTES = 100_000
 _HEAD_BYTES = 8_192
 # Of a head that holds a null byte, so many others are control characters too: a damaged table has a
 # few, what was never text has 11 in 100 or more.
 _MOST_CONTROLS = 0.05
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r")) + b"\x7f"
+# Further blank lines in a row are passed over; a file may be nothing else.
+_MAX_BLANK_LINES = 100
 # Where a long line is cut: not inside a word, a tag or an escape, if that can be had.
 _SEAMS = (b" ", b",", b">", b"}")
 # So many of every other byte are null in UTF-16 text of Western letters.
@@ -24,7 +28,7 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 class Line(NamedTuple):
-    """One line without its end, or a piece of a line that is longer than `MAX_LINE_BYTES`."""
+    """One line without its end, or a piece of a long one."""
 
     number: int
     text: str
@@ -39,9 +43,9 @@ class Line(NamedTuple):
 def load_lines(path: Path) -> Iterator[Line]:
     """Yield the lines of a UTF-8 file, or of the standard input for `-`, counted from 1.
 
-    A line that is too long comes in pieces, see `whole_lines`; one that is not UTF-8 comes with its
+    A long line comes in pieces, see `whole_lines`; one that is not UTF-8 comes with its
     fault. Null bytes, which a damaged disk or a broken export leaves in text, are left out, and so
-    are the marks of byte order that remain where files were joined.
+    are the marks of byte order that remain where files were joined, and blank lines after many.
 
     Raises:
         SourceError: The file cannot be opened, is no regular file, or is empty,
@@ -63,21 +67,28 @@ def load_lines(path: Path) -> Iterator[Line]:
 
 
 def whole_lines(pieces: Iterable[Line]) -> Iterator[Line]:
-    """Yield one line for all its pieces: the first of them, with the fault that it is too long.
+    """Yield one line for all its pieces; one that is too long comes with its beginning and a fault.
 
     A line that is blank, however long, is no fault.
     """
     line: Line | None = None
+    texts: list[str] = []
     for piece in pieces:
-        if line and piece.continues:
-            text = line.text if line.text.strip() else piece.text
-            line = line._replace(text=text, n_bytes=line.n_bytes + piece.n_bytes)
+        if line and not piece.continues:
+            yield _joined(line, texts)
+            line = None
+        if line is None:
+            line, texts = piece, [piece.text]
             continue
-        if line:
-            yield _judged(line)
-        line = piece
+        line = line._replace(n_bytes=line.n_bytes + piece.n_bytes)
+        if len(texts) == 1 and not texts[0].strip():
+            texts = [piece.text]
+        elif line.n_bytes <= MAX_LINE_BYTES:
+            texts.append(piece.text)
+        else:
+            del texts[1:]
     if line:
-        yield _judged(line)
+        yield _joined(line, texts)
 
 
 def undecoded(text: str, first_line: int | None = None) -> str | None:
@@ -96,15 +107,28 @@ def undecoded(text: str, first_line: int | None = None) -> str | None:
 
 
 def _lines(file: io.BufferedReader) -> Iterator[Line]:
-    number, rest = 1, b""
+    number, rest, n_blank = 1, b"", 0
     continues = False
-    while raw := rest + file.readline(MAX_LINE_BYTES - len(rest)):
-        is_end = raw.endswith(b"\n") or len(raw) < MAX_LINE_BYTES
+    while raw := rest + file.readline(_PIECE_BYTES - len(rest)):
+        is_end = raw.endswith(b"\n") or len(raw) < _PIECE_BYTES
         at = len(raw) if is_end else _seam(raw)
         raw, rest = raw[:at], raw[at:]
-        yield _line(number, raw, continues)
-        continues = not is_end
+        is_blank = raw.isspace()
+        # Of padding, however long, one sign is kept; above a text it is no part of the line.
+        yield _line(number, raw if is_end or not is_blank else b" ", continues)
+        continues = not is_end and (continues or not is_blank)
         number += is_end
+        n_blank = n_blank + 1 if is_end and is_blank else 0
+        if n_blank >= _MAX_BLANK_LINES:
+            number += _skip_blank_lines(file)
+
+
+def _skip_blank_lines(file: io.BufferedReader) -> int:
+    """Pass over blank lines as far as the file is buffered; how many there were."""
+    ahead = file.peek()
+    end = ahead.rfind(b"\n", 0, len(ahead) - len(ahead.lstrip())) + 1
+    file.read(end)
+    return ahead.count(b"\n", 0, end)
 
 
 def _seam(raw: bytes) -> int:
@@ -123,11 +147,13 @@ def _line(number: int, raw: bytes, continues: bool) -> Line:
     return Line(number, text.removeprefix("\ufeff"), len(raw), undecoded(text), continues)
 
 
-def _judged(line: Line) -> Line:
-    if line.n_bytes <= MAX_LINE_BYTES or not line.text.strip():
-        return line
-    fault = f"a line of {line.n_bytes:,} bytes, more than {MAX_LINE_BYTES:,}"
-    return line._replace(fault=fault)
+def _joined(line: Line, texts: list[str]) -> Line:
+    text = "".join(texts)
+    if line.n_bytes > MAX_LINE_BYTES and text.strip():
+        fault = f"a line of {line.n_bytes:,} bytes, more than {MAX_LINE_BYTES:,}"
+    else:
+        fault = undecoded(text) if len(texts) > 1 else line.fault
+    return line._replace(text=text, fault=fault)
 
 
 def open_stdin() -> io.BufferedReader:

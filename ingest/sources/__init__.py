@@ -15,6 +15,7 @@ FORMAT_NAMES = "a listing page, JSONL, a JSON array, Atom, BibTeX, RIS, CSV or T
 # So many lines that are not blank tell the format; looked for among so many.
 _HEAD_TEXTS = 40
 _HEAD_LINES = 1_000
+_HEAD_BYTES = 1_000_000
 
 
 def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -105,13 +106,14 @@ def read_source(
 def _take(lines: Iterator[Line]) -> list[Line]:
     """The lines by which the format is known, without the blank ones above the first."""
     head: list[Line] = []
-    n_texts = 0
+    n_texts, n_bytes = 0, 0
     for line in lines:
         is_blank = not line.text.strip()
         if head or not is_blank:
             head.append(line)
+            n_bytes += line.n_bytes
             n_texts += not is_blank
-        if n_texts == _HEAD_TEXTS or len(head) == _HEAD_LINES:
+        if n_texts == _HEAD_TEXTS or len(head) == _HEAD_LINES or n_bytes > _HEAD_BYTES:
             break
     return head
 

@@ -17,7 +17,7 @@ from footnote.rag.core.records import Sighting
 logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
 
 # What is not UTF-8 before the sign is left out, as what is text is.
-_START = re.compile(r"[\s\udc80-\udcff]{0,200}@\s{0,20}([A-Za-z]{1,40})\s{0,20}[{(]")
+_START = re.compile(r"[\s\udc80-\udcff]*+@\s{0,20}([A-Za-z]{1,40})\s{0,20}[{(]")
 # An entry that begins where another one ended on the same line.
 _SEAM = re.compile(
     r"(?<=[})])\s{0,200}(?=@[A-Za-z]{1,40}\s{0,20}[{(]\s{0,20}[^\s,{}()\"=]{0,500},)"

@@ -150,6 +150,7 @@ def damaged(form: Form, number: int, words: str, damage: str) -> bytes:
 def read(content: bytes) -> list[SourceRecord | Refusal]:
     with tempfile.NamedTemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
         patch.setattr("footnote.ingest.lines.MAX_LINE_BYTES", MAX_LINE_BYTES)
+        patch.setattr("footnote.ingest.lines._PIECE_BYTES", MAX_LINE_BYTES // 2)
         patch.setattr("footnote.ingest.sources.table.MAX_LINE_BYTES", MAX_LINE_BYTES)
         Path(file.name).write_bytes(content)
         return list(read_source(Path(file.name), "file"))
