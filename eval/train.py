@@ -1,4 +1,4 @@
-"""Fit the weights of `rag/answering` to the tune questions: `python -m footnote.eval.train INDEX`."""
+"""Fit the weights that `rag/answering` reads: `python -m footnote.eval.train INDEX`."""
 
 import json
 import math
