@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from footnote.ingest.clean import clean_text
 from footnote.ingest.identity.merge import to_paper
@@ -20,7 +20,12 @@ _FAULTS_SHOWN = 50
 
 
 class Question(Record):
-    """One question with its judgements; `relevant` empty means that there is no answer."""
+    """One question with its judgements; `relevant` empty means that there is no answer.
+
+    Keys that are not known here are kept, and mean nothing.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     id: str = Field(min_length=1)
     question: str = Field(min_length=1)
@@ -36,6 +41,8 @@ class Dataset(NamedTuple):
 
     name: str
     questions: tuple[Question, ...]
+    left_out: tuple[str, ...] = ()
+    """Documents of a BEIR folder that are no papers, a line each with the reason."""
 
 
 def load_questions(
@@ -81,21 +88,23 @@ def load_questions(
 def load_beir(folder: Path, split: str = "test") -> tuple[list[Paper], Dataset]:
     """Read a BEIR folder: `corpus.jsonl`, `queries.jsonl` and `qrels/{split}.tsv`.
 
-    Only questions that the split judges are asked. Papers keep the ids of the corpus.
+    Only questions that the split judges are asked. Papers keep the ids of the corpus. A document
+    without text is left out and listed; its judgements stay, since it should have been found.
 
     Raises:
         DatasetError: A file is absent or empty, or a line of one has a fault, or a judgement names
             a paper or question that is not there. All faults are listed.
     """
     faults: list[str] = []
-    papers = {p.paper_id: p for p in _beir_papers(folder / "corpus.jsonl", faults)}
+    left_out: dict[str, str] = {}
+    papers = {p.paper_id: p for p in _beir_papers(folder / "corpus.jsonl", faults, left_out)}
     texts = dict(_beir_queries(folder / "queries.jsonl", faults))
     judged: dict[str, dict[str, int]] = {}
     for number, row in _qrels(folder / "qrels" / f"{split}.tsv", faults):
         question_id, paper_id, grade = row
         if question_id not in texts:
             faults.append(f"qrels line {number}: no question {question_id!r}")
-        if paper_id not in papers:
+        if paper_id not in papers and paper_id not in left_out:
             faults.append(f"qrels line {number}: no paper {paper_id!r}")
         judged.setdefault(question_id, {})[paper_id] = grade
     questions = [
@@ -104,7 +113,8 @@ def load_beir(folder: Path, split: str = "test") -> tuple[list[Paper], Dataset]:
         if i in texts
     ]
     _refuse(folder, faults, questions)
-    return list(papers.values()), Dataset(folder.name, tuple(questions))
+    dataset = Dataset(folder.name, tuple(questions), tuple(left_out.values()))
+    return list(papers.values()), dataset
 
 
 def _ids_by_name(papers: Iterable[Paper], aliases: Mapping[str, str]) -> Mapping[str, str]:
@@ -128,17 +138,23 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
         raise DatasetError(f"{file} cannot be read: {error}") from error
 
 
-def _beir_papers(file: Path, faults: list[str]) -> Iterator[Paper]:
+def _beir_papers(file: Path, faults: list[str], left_out: dict[str, str]) -> Iterator[Paper]:
+    """The papers of a corpus; `left_out` is told of documents without text, by their ids."""
     for number, line in _lines(file):
+        where = f"{file.name} line {number}"
         try:
             fields = json.loads(line)
-            title, text = fields.get("title", ""), fields["text"]
+            paper_id, title, text = str(fields["_id"]), fields.get("title") or "", fields["text"]
             record = SourceRecord(
                 title=title or text[:80], abstract=text, sighting=Sighting(source=file.name)
             )
-            yield to_paper(record).model_copy(update={"paper_id": str(fields["_id"])})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            faults.append(f"{file.name} line {number}: {_reason(error)}")
+            faults.append(f"{where}: {_reason(error)}")
+            continue
+        try:
+            yield to_paper(record).model_copy(update={"paper_id": paper_id})
+        except ValueError:
+            left_out[paper_id] = f"{where}: document {paper_id!r} holds no text"
 
 
 def _beir_queries(file: Path, faults: list[str]) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """What `footnote eval` does: a set of questions, one or more systems, a report, a gate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -30,6 +30,7 @@ def evaluate_systems(
     *,
     split: str,
     on_progress: Progress,
+    on_left_out: Callable[[str], None] = lambda _: None,
 ) -> list[Report]:
     """Measure systems on one set of questions and write the report of the first.
 
@@ -42,6 +43,7 @@ def evaluate_systems(
             one.
         split: Judgements of a BEIR folder to use.
         on_progress: Told how many papers are indexed and how many questions are asked.
+        on_left_out: Told of each document that is left out, a line with its reason.
 
     Returns:
         One report a system, in order.
@@ -55,6 +57,8 @@ def evaluate_systems(
             f"no system is called {', '.join(unknown)}; choose from {', '.join(_SYSTEMS)}"
         )
     config, dataset = _prepare(config, source, out, split, on_progress)
+    for line in dataset.left_out:
+        on_left_out(line)
     reports: list[Report] = []
     runs = []
     for system in systems:

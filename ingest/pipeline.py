@@ -1,7 +1,7 @@
 """From files to an index, as in the upper half of the architecture diagram."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -19,19 +19,29 @@ from footnote.rag.index.index import Index, Progress
 
 # Papers a transaction: an interrupted ingest repeats at most these.
 _BATCH = 200
+# Refusals that are listed, and reasons by which further ones are counted.
+_MAX_LISTED = 1_000
+_MAX_REASONS = 100
+_OTHER_REASONS = "other reasons"
 
 
 class Report(Record):
     """What an ingest did; field by field as the command's `--json` prints it."""
 
     records: int
-    """Records read, refused ones included."""
+    """Records read, refused ones and refused files included: `accepted + refused_count`."""
+    accepted: int
     papers: int
     """Papers that the accepted ones are."""
     added: int
     updated: int
     unchanged: int
     refused: tuple[Refusal, ...]
+    """The first thousand."""
+    refused_count: int
+    """All."""
+    refused_further: dict[str, int]
+    """How many were refused beyond those listed, by reason; rare reasons together."""
     restored: tuple[str, ...]
     """Ids of papers that were not as they had been written, and are again."""
     seconds: float
@@ -75,25 +85,39 @@ def ingest(
     if not report.papers and report.refused:
         first = report.refused[0]
         where = f"{first.source}, {first.record}" if first.record else first.source
+        more = report.refused_count - 1
         raise SourceError(
             f"no paper could be read: {where}: {first.reason}"
-            + (f" (and {len(report.refused) - 1} more)" if len(report.refused) > 1 else "")
+            + (f" (and {more:,} more)" if more else "")
         )
     return report
 
 
 class _Tally:
     def __init__(self) -> None:
-        self.records = 0
-        self.refused: list[Refusal] = []
+        self.accepted = 0
+        self.listed: list[Refusal] = []
+        self.further = Counter[str]()
         self.added: set[str] = set()
         self.updated: set[str] = set()
         self.seen: set[str] = set()
         self.restored: set[str] = set()
 
-    def refuse(self, record: SourceRecord, reason: str) -> None:
-        source, title = record.sighting.source, printable(" ".join(record.title.split())[:80])
-        self.refused.append(Refusal(source=source, record=title, reason=reason))
+    @property
+    def records(self) -> int:
+        return self.accepted + self.n_refused
+
+    @property
+    def n_refused(self) -> int:
+        return len(self.listed) + self.further.total()
+
+    def refuse(self, refusal: Refusal) -> None:
+        if len(self.listed) < _MAX_LISTED:
+            self.listed.append(refusal)
+        elif refusal.reason in self.further or len(self.further) < _MAX_REASONS:
+            self.further[refusal.reason] += 1
+        else:
+            self.further[_OTHER_REASONS] += 1
 
     def count(self, change: Regrouping, known: Mapping[str, Paper]) -> None:
         for paper, _ in change.papers:
@@ -108,11 +132,14 @@ class _Tally:
     def report(self, seconds: float) -> Report:
         return Report(
             records=self.records,
+            accepted=self.accepted,
             papers=len(self.seen),
             added=len(self.added),
             updated=len(self.updated),
             unchanged=len(self.seen - self.added - self.updated),
-            refused=tuple(self.refused),
+            refused=tuple(self.listed),
+            refused_count=self.n_refused,
+            refused_further=dict(self.further.most_common()),
             restored=tuple(sorted(self.restored)),
             seconds=round(seconds, 3),
         )
@@ -156,12 +183,13 @@ class _Reader:
             return False
 
     def _fetch(self, path: str) -> Iterator[SourceRecord]:
-        n_before = self._tally.records
+        n_read, n_refused = 0, self._tally.n_refused
         try:
             locator = parse_locator(path)
             if locator:
                 for page in fetch_pages(locator, self._sources, self._cache, self._on_progress):
                     for record in self._read_file(page.file, locator.shown):
+                        n_read += 1
                         yield _given_by(locator.service, record)
         except FetchError as error:
             kept = "what was fetched so far is kept; run the same command again"
@@ -169,20 +197,18 @@ class _Reader:
         except SourceError as error:
             self._refuse(path, str(error))
         else:
-            if self._tally.records == n_before:
+            if not n_read and self._tally.n_refused == n_refused:
                 self._refuse(path, "nothing is found there")
 
     def _read_file(self, file: Path, source: str) -> Iterator[SourceRecord]:
         for item in read_source(file, source, self._meter):
-            self._tally.records += isinstance(item, SourceRecord) or item.record is not None
             if isinstance(item, Refusal):
-                self._tally.refused.append(item)
+                self._tally.refuse(item)
             else:
                 yield item
 
     def _refuse(self, path: str, reason: str) -> None:
-        refusal = Refusal(source=printable(path), record=None, reason=reason)
-        self._tally.refused.append(refusal)
+        self._tally.refuse(Refusal(source=printable(path), record=None, reason=reason))
 
 
 def _given_by(service: Literal["arxiv", "hf"], record: SourceRecord) -> SourceRecord:
@@ -204,21 +230,25 @@ def _store(
     records: list[SourceRecord], catalogue: Catalogue, tally: _Tally, lost: dict[str, str]
 ) -> None:
     """Merge records into the catalogue, all or none of the batch; `lost` ones come back."""
-    by_fingerprint = {record_fingerprint(record): record for record in records}
-    taken_in = catalogue.papers_of_records(by_fingerprint)
+    alike: defaultdict[str, list[SourceRecord]] = defaultdict(list)
+    for record in records:
+        alike[record_fingerprint(record)].append(record)
+    taken_in = catalogue.papers_of_records(alike)
     tally.seen.update(taken_in.values())
     parts: list[Part] = []
-    for part_id, record in by_fingerprint.items():
+    for part_id, same in alike.items():
         if part_id not in taken_in or part_id in lost:
             try:
-                paper = to_paper(record)
+                paper = to_paper(same[-1])
+                reason = _too_long(paper)
             except ValueError:
-                tally.refuse(record, "nothing is left of its title or abstract once cleaned")
-                continue
-            if reason := _too_long(paper):
-                tally.refuse(record, reason)
+                paper, reason = None, "nothing is left of its title or abstract once cleaned"
+            if paper is None or reason:
+                for record in same:
+                    tally.refuse(_refusal(record, reason or ""))
                 continue
             parts.append(Part(part_id, paper))
+        tally.accepted += len(same)
     back = [part for part in parts if part.part_id in lost]
     restored = take_back(back, lost, catalogue)
     tally.restored.update(restored)
@@ -230,6 +260,11 @@ def _store(
     known = catalogue.get(paper.paper_id for paper, _ in change.papers)
     catalogue.regroup(change)
     tally.count(change, known)
+
+
+def _refusal(record: SourceRecord, reason: str) -> Refusal:
+    title = printable(" ".join(record.title.split())[:80])
+    return Refusal(source=record.sighting.source, record=title, reason=reason)
 
 
 def _too_long(paper: Paper) -> str | None:

@@ -156,12 +156,14 @@ def ingest(
     _out.print(
         f"{report.records:,} records, {report.papers:,} papers: {report.added:,} added, "
         f"{report.updated:,} updated, {report.unchanged:,} unchanged, "
-        f"{len(report.refused):,} refused, in {report.seconds:.1f} s"
+        f"{report.refused_count:,} refused, in {report.seconds:.1f} s"
     )
     _say_restored(report.restored)
     for refusal in report.refused:
         where = f"{refusal.source}: {refusal.record}" if refusal.record else refusal.source
         _err.print(escape(f"refused {where}: {refusal.reason}"))
+    for reason, n_more in report.refused_further.items():
+        _err.print(escape(f"refused {n_more:,} more: {reason}"))
 
 
 @command
@@ -296,7 +298,13 @@ def evaluate(
     earlier = load_report(baseline) if baseline else None
     with _progress(as_json) as on_progress:
         reports = evaluate_systems(
-            config, dataset, out, systems.split(","), split=split, on_progress=on_progress
+            config,
+            dataset,
+            out,
+            systems.split(","),
+            split=split,
+            on_progress=on_progress,
+            on_left_out=lambda line: _err.print(escape(f"left out {line}")),
         )
     if as_json:
         _print_json({r.system: r.means for r in reports})

@@ -51,13 +51,16 @@ def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal
 
 def _parts(lines: Iterable[Line]) -> Iterator[Part]:
     """Cut before each entry: where a line begins one, even inside another that has no end."""
+    is_after_end = False
     for line in lines:
         text, at = line.text, 0
-        starts = not line.continues and bool(_START.match(text))
+        starts = (is_after_end or not line.continues) and bool(_START.match(text))
         for seam in _SEAM.finditer(text):
             yield Part(line._replace(text=text[at : seam.start()]), starts)
             starts, at = True, seam.end()
         yield Part(line._replace(text=text[at:]), starts)
+        if text.strip():
+            is_after_end = text.rstrip().endswith(("}", ")"))
 
 
 def _record(block: Block, sighting: Sighting) -> SourceRecord:

@@ -101,6 +101,28 @@ def test_judgements_of_what_is_not_there_are_all_listed(tmp_path: Path):
         load_beir(beir(tmp_path, "1\t8\t1\n3\t7\t1\n1\t7\n"))
 
 
+def test_an_empty_document_is_left_out_and_listed(tmp_path: Path):
+    folder = beir(tmp_path, "1\t7\t1\n1\t8\t2\n")
+    with (folder / "corpus.jsonl").open("a") as corpus:
+        corpus.write('{"_id": "8", "title": "Bravo", "text": ""}\n{"_id": "9", "text": " "}\n')
+    papers, dataset = load_beir(folder)
+    assert [p.paper_id for p in papers] == ["7"]
+    assert dataset.left_out == (
+        "corpus.jsonl line 2: document '8' holds no text",
+        "corpus.jsonl line 3: document '9' holds no text",
+    )
+    # What should have been found and cannot be lowers recall, as it does for others.
+    assert dataset.questions[0].relevant == {"7": 1, "8": 2}
+
+
+def test_further_keys_of_a_question_are_kept_and_mean_nothing(tmp_path: Path):
+    further = {"source": "hand", "copy": 1, "tags": ["a", {"b": 2}]}
+    [question] = questions_of(tmp_path, GOOD | further).questions
+    written = json.loads(question.model_dump_json())
+    assert written == written | further
+    assert question.relevant == {ALPHA.paper_id: 2}
+
+
 @pytest.mark.parametrize("split", ["tune", "test"])
 def test_the_questions_of_the_project_fit_its_sample(split: str):
     titles = [json.loads(line)["title"] for line in SAMPLE.read_text().splitlines()]

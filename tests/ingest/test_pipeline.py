@@ -80,6 +80,29 @@ def test_a_record_of_which_cleaning_leaves_nothing_is_refused(
     assert (report.papers, len(report.refused)) == (1, 1)
 
 
+def test_of_very_many_refusals_the_first_are_listed_and_the_rest_counted(config: Config):
+    bad: list[dict[str, str]] = [{"title": f"Number {n}"} for n in range(1_500)]
+    bad += [ALPHA | {"title": "T" * n} for n in range(1_001, 1_201)]
+    report = run(config, ALPHA, *bad, BRAVO)
+    assert (report.records, report.accepted, report.refused_count) == (1_702, 2, 1_700)
+    assert len(report.refused) == 1_000
+    assert report.refused_further["abstract: Field required"] == 500
+    assert report.refused_further["other reasons"] == 101
+    assert len(report.refused) + sum(report.refused_further.values()) == report.refused_count
+    assert len(report.refused_further) == 101
+
+
+def test_each_record_is_accepted_or_refused_and_counted_once(config: Config):
+    """Of two records alike that cleaning leaves nothing of, one was neither."""
+    nothing = ALPHA | {"abstract": "\u200b" * 40}
+    file = config.index.parent / "papers.jsonl"
+    lines = [json.dumps(x) for x in (ALPHA, nothing, ALPHA, nothing, ALPHA | {"title": " "})]
+    file.write_text("\n".join(lines))
+    report = ingest([file, config.index.parent / "gone"], opened(config), lambda *_: None)
+    assert (report.records, report.accepted, report.refused_count) == (6, 2, 4)
+    assert report.papers == 1
+
+
 def test_papers_of_very_many_sentences_are_indexed_or_refused(tmp_path: Path):
     """Chroma takes 5,461 vectors in one call; three such papers stopped an ingest."""
     config = load_config(index=tmp_path / "i", embedder={"name": "tests.hashing:HashEmbedding"})
