@@ -15,7 +15,7 @@ from footnote.rag.core.config import Config, Retrieval
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Paper
 from footnote.rag.index.index import Progress
-from footnote.rag.index.processor import ready_for_questions
+from footnote.rag.index.processor import tune_process
 from footnote.rag.verification.verify import Verifier
 
 _SYSTEMS = (*get_args(Retrieval.model_fields["system"].annotation), STOCK)
@@ -63,12 +63,12 @@ def evaluate_systems(
             retrieval = retrieval.model_copy(update={"system": system})
         asked = config.model_copy(update={"retrieval": retrieval})
         assistant = open_assistant(asked, finder=stock_finder(config) if system == STOCK else None)
-        ready_for_questions()  # as the command line has it: each question is timed
+        tune_process()  # as the command line has it: each question is timed
         run = run_dataset(
             assistant,
             dataset,
             lambda n, total, s=system: on_progress(s, n, total),
-            judge=Verifier(open_index(asked).words),
+            judge=Verifier(open_index(asked).bm25),
         )
         runs.append(run)
         reports.append(

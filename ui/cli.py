@@ -234,11 +234,11 @@ def search(
 ) -> None:
     """Find papers, without answering."""
     from footnote.rag.build import open_assistant
-    from footnote.rag.index.processor import ready_for_questions
+    from footnote.rag.index.processor import tune_process
     from footnote.ui.render import hit_rows
 
     assistant = open_assistant(config, writes=False)
-    ready_for_questions()
+    tune_process()
     rows = hit_rows(assistant.search(" ".join(question), k))
     if as_json:
         _print_json(rows)
@@ -252,11 +252,11 @@ def search(
 def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
     """Answer a question, every sentence with its source."""
     from footnote.rag.build import open_assistant
-    from footnote.rag.index.processor import ready_for_questions
+    from footnote.rag.index.processor import tune_process
     from footnote.ui.render import source_text, writing_note
 
     assistant = open_assistant(config)
-    ready_for_questions()
+    tune_process()
     if as_json:
         _print_json(assistant.ask(" ".join(question)))
         return

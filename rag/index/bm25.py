@@ -32,7 +32,7 @@ _LOCK = ".tantivy-writer.lock"
 _FOREIGN = 0.01
 
 
-class LexicalIndex:
+class BM25Index:
     """Titles and abstracts by their stemmed words. One writer at a time, any number of readers."""
 
     def __init__(self, folder: Path):

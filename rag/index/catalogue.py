@@ -50,18 +50,19 @@ CREATE TABLE IF NOT EXISTS aliases (
     alias    TEXT PRIMARY KEY,      -- an id that was or could have been this paper's
     paper_id TEXT NOT NULL REFERENCES papers
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS leftovers (   -- what the index may hold and nothing asks for any more
+CREATE TABLE IF NOT EXISTS tombstones (  -- what the index may hold and nothing asks for any more
     paper_id TEXT NOT NULL,
     version  TEXT NOT NULL,
     PRIMARY KEY (paper_id, version)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (       -- one row
-    only       INTEGER PRIMARY KEY CHECK (only = 1),
-    epoch      INTEGER NOT NULL,         -- raised whenever the index has changed
-    generation TEXT                      -- name of the folder that holds the index; null for none
+    only     INTEGER PRIMARY KEY CHECK (only = 1),
+    epoch    INTEGER NOT NULL,           -- raised whenever the index has changed
+    snapshot TEXT                        -- name of the folder that holds the index; null for none
 );
 """
-# Of an index that an earlier version made.
+# What an earlier version called its tables and columns, and did not have.
+_OLD_TABLE, _OLD_COLUMN = "leftovers", "generation"
 _ADDED_COLUMNS = {
     "papers": {
         "held": "TEXT",
@@ -90,7 +91,7 @@ _AMONG = "WHERE paper_id IN (SELECT value FROM json_each(?))"
 class State(NamedTuple):
     """Which index the catalogue describes; equal for as long as nothing was written to it."""
 
-    generation: str | None
+    snapshot: str | None
     epoch: int
 
 
@@ -155,7 +156,7 @@ class Catalogue:
             IndexMissingError: It does not exist, and `create` is false.
             IndexDamagedError: It is not a catalogue, or may not be written.
         """
-        if file.is_file() and not file.stat().st_size and any(file.parent.glob("generations/*")):
+        if file.is_file() and not file.stat().st_size and _has_index(file.parent):
             raise IndexDamagedError(f"catalogue {file} is empty beside an index; {_PUT_BACK}")
         if not create and not file.is_file():
             raise IndexMissingError(
@@ -268,7 +269,7 @@ class Catalogue:
     def _save(self, paper: Paper) -> None:
         # A version that was never marked may be in the index in part.
         self._db.execute(
-            "INSERT OR IGNORE INTO leftovers SELECT paper_id, version FROM papers"
+            "INSERT OR IGNORE INTO tombstones SELECT paper_id, version FROM papers"
             " WHERE paper_id = ? AND version <> ? AND indexed IS NOT version",
             (paper.paper_id, paper.version),
         )
@@ -398,7 +399,7 @@ class Catalogue:
         with self._explained(), self._db:
             for version in ("version", "indexed"):
                 self._db.execute(
-                    f"INSERT OR IGNORE INTO leftovers SELECT paper_id, {version} FROM papers"  # noqa: S608
+                    f"INSERT OR IGNORE INTO tombstones SELECT paper_id, {version} FROM papers"  # noqa: S608
                     f" {among} AND {version} IS NOT NULL",
                     [gone],
                 )
@@ -418,7 +419,7 @@ class Catalogue:
     def remove(self, paper_ids: Iterable[str]) -> None:
         """Forget papers, all or none; nothing serves them from now on.
 
-        What the index holds of them is listed in `leftovers`. Their records are forgotten too, so
+        What the index holds of them is listed in `tombstones`. Their records are forgotten too, so
         that taking in the same source again brings them back.
         """
         ids = list(paper_ids)
@@ -426,7 +427,7 @@ class Catalogue:
         with self._explained(), self._db:
             for version in ("version", "indexed"):
                 self._db.execute(
-                    f"INSERT OR IGNORE INTO leftovers SELECT paper_id, {version} FROM papers"  # noqa: S608
+                    f"INSERT OR IGNORE INTO tombstones SELECT paper_id, {version} FROM papers"  # noqa: S608
                     f" {among} AND {version} IS NOT NULL",
                     [_listed(ids)],
                 )
@@ -505,7 +506,7 @@ class Catalogue:
         )
         if indexed is not None and not keeps:
             self._db.execute(
-                "INSERT OR IGNORE INTO leftovers VALUES (?, ?)", (paper.paper_id, indexed)
+                "INSERT OR IGNORE INTO tombstones VALUES (?, ?)", (paper.paper_id, indexed)
             )
             self._db.execute(
                 "UPDATE papers SET indexed = NULL, held = NULL, held_checksum = NULL,"
@@ -559,13 +560,13 @@ class Catalogue:
             (limit,),
         )
 
-    def leftovers(self) -> list[Version]:
+    def tombstones(self) -> list[Version]:
         """Versions that the index may hold, whole or in part, and that are not to be served."""
         return [
             Version(*row)
             for row in self._rows(
-                "SELECT l.paper_id, l.version FROM leftovers l LEFT JOIN papers p"
-                " ON p.paper_id = l.paper_id AND p.indexed = l.version WHERE p.paper_id IS NULL"
+                "SELECT t.paper_id, t.version FROM tombstones t LEFT JOIN papers p"
+                " ON p.paper_id = t.paper_id AND p.indexed = t.version WHERE p.paper_id IS NULL"
             )
         ]
 
@@ -574,44 +575,44 @@ class Catalogue:
         with self._explained(), self._db:
             self._mark(papers)
 
-    def mark_cleared(self, versions: Iterable[Version]) -> None:
+    def clear_tombstones(self, versions: Iterable[Version]) -> None:
         """Note that the index no longer holds anything of these."""
         with self._explained(), self._db:
             self._db.executemany(
-                "DELETE FROM leftovers WHERE paper_id = ? AND version = ?", versions
+                "DELETE FROM tombstones WHERE paper_id = ? AND version = ?", versions
             )
             self._db.execute("UPDATE state SET epoch = epoch + 1")
 
     def state(self) -> State:
         """Which index is in force, and how often it has changed."""
-        return State(*self._rows("SELECT generation, epoch FROM state")[0])
+        return State(*self._rows("SELECT snapshot, epoch FROM state")[0])
 
-    def begin(self, generation: str | None) -> None:
+    def begin(self, snapshot: str | None) -> None:
         """Put an empty index in force, or none."""
         with self._explained(), self._db:
             self._db.execute(
                 "UPDATE papers SET indexed = NULL, held = NULL,"
                 " held_checksum = NULL, n_chunks = NULL"
             )
-            self._switch(generation)
+            self._switch(snapshot)
 
-    def switch(self, generation: str) -> None:
+    def switch(self, snapshot: str) -> None:
         """Put another index in force, at once: one that holds every paper as it is now."""
         with self._explained(), self._db:
             self._db.execute(
                 "UPDATE papers SET indexed = version, held = NULL, held_checksum = NULL,"
                 " n_chunks = json_array_length(record, '$.sentences')"
             )
-            self._switch(generation)
+            self._switch(snapshot)
 
-    def _switch(self, generation: str | None) -> None:
-        self._db.execute("DELETE FROM leftovers")
-        self._db.execute("UPDATE state SET generation = ?, epoch = epoch + 1", (generation,))
+    def _switch(self, snapshot: str | None) -> None:
+        self._db.execute("DELETE FROM tombstones")
+        self._db.execute("UPDATE state SET snapshot = ?, epoch = epoch + 1", (snapshot,))
 
     def _mark(self, papers: Iterable[Paper]) -> None:
         rows = [(p.version, len(p.sentences), p.paper_id) for p in papers]
         self._db.executemany(
-            "INSERT OR IGNORE INTO leftovers SELECT paper_id, indexed FROM papers"
+            "INSERT OR IGNORE INTO tombstones SELECT paper_id, indexed FROM papers"
             " WHERE indexed <> ? AND paper_id = ?",
             [(version, paper_id) for version, _, paper_id in rows],
         )
@@ -621,12 +622,16 @@ class Catalogue:
             rows,
         )
         self._db.executemany(
-            "DELETE FROM leftovers WHERE version = ? AND paper_id = ?",
+            "DELETE FROM tombstones WHERE version = ? AND paper_id = ?",
             [(version, paper_id) for version, _, paper_id in rows],
         )
         self._db.execute("UPDATE state SET epoch = epoch + 1")
 
     def _make_tables(self) -> None:
+        if self._has_old_names():
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._rename_old()
         self._db.executescript(_SCHEMA)
         if self._lacking():
             with self._db:
@@ -648,10 +653,23 @@ class Catalogue:
         return [
             (table, column)
             for table, columns in _ADDED_COLUMNS.items()
-            for there in [{row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}]
+            for there in [self._columns(table)]
             for column in columns
             if column not in there
         ]
+
+    def _columns(self, table: str) -> set[str]:
+        return {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+
+    def _has_old_names(self) -> bool:
+        return bool(self._columns(_OLD_TABLE)) or _OLD_COLUMN in self._columns("state")
+
+    def _rename_old(self) -> None:
+        """Rename what an earlier version named otherwise, unless another process just has."""
+        if self._columns(_OLD_TABLE):
+            self._db.execute(f"ALTER TABLE {_OLD_TABLE} RENAME TO tombstones")
+        if _OLD_COLUMN in self._columns("state"):
+            self._db.execute(f"ALTER TABLE state RENAME COLUMN {_OLD_COLUMN} TO snapshot")
 
     def _add_checksums(self) -> None:
         """Take what an earlier version wrote for what it should be, but for what is plainly not."""
@@ -714,19 +732,24 @@ class Catalogue:
             ) from error
 
 
+def _has_index(folder: Path) -> bool:
+    # The second name is that of an earlier version.
+    return any(next(folder.glob(f"{name}/*"), None) for name in ("snapshots", "generations"))
+
+
 def _checksum(record: bytes, *about: str | None) -> int:
     """Checksum of a record and of what else its row says of it."""
     return zlib.crc32(record, zlib.crc32("\n".join(said or "" for said in about).encode()))
 
 
 def _is_whole(row: Sequence[Any]) -> bool:
-    """Whether a row of `_RECORD` or `_SERVED` is as it was written."""
+    """Return True if a row of `_RECORD` or `_SERVED` is as it was written."""
     paper_id, version, record, checksum, *_ = row
     return _checksum(record, paper_id, version) == checksum
 
 
 def _is_whole_part(row: Sequence[Any]) -> bool:
-    """Whether a row of `_PART` is as it was written."""
+    """Return True if a row of `_PART` is as it was written."""
     paper_id, part_id, apart, record, checksum = row
     return _checksum(record, paper_id, part_id, apart) == checksum
 

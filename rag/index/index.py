@@ -1,7 +1,7 @@
 """The index folder: a catalogue, and what is derived from it.
 
-catalogue.sqlite   the papers (the truth), and which generation is in force
-generations/       each with its card, vectors, words and word pieces; see `rag.index.snapshot`
+catalogue.sqlite   the papers (the truth), and which snapshot is in force
+snapshots/       each with its card and its parts; see `rag.index.snapshot`
 lock, writer       held by the one process that writes, and which that is
 """
 
@@ -35,22 +35,24 @@ from footnote.rag.core.errors import (
 from footnote.rag.core.records import Paper
 from footnote.rag.core.text import identity_key
 from footnote.rag.index import lock
-from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.chroma import CosineChroma
 from footnote.rag.index.chunking import chunk_paper
-from footnote.rag.index.dense import SentenceIndex
+from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import make_file, make_folder
-from footnote.rag.index.embedding import embed_chunks, piece_vectors
-from footnote.rag.index.multivector import TokenIndex, paper_text
+from footnote.rag.index.embedding import embed_chunks, embed_tokens
+from footnote.rag.index.multivector import MultiVectorIndex, paper_text
 from footnote.rag.index.probe import probe
 from footnote.rag.index.readonly import is_writable
-from footnote.rag.index.snapshot import Card, Generation
-from footnote.rag.index.token_embeddings import Pieces
+from footnote.rag.index.snapshot import Card, Snapshot
+from footnote.rag.index.token_embeddings import TokenEmbeddings
 
 _BATCH = 64
-# What an index of format version 2 or less was made of, beside its catalogue.
+# What an index of an earlier version was made of, beside its catalogue: of version 2 or less, and
+# of 3 to 5, which kept snapshots elsewhere.
 _OLD_PARTS = ("chroma", "words", "tokens")
+_OLD_SNAPSHOTS = "generations"
 _MAKE_WRITABLE = "make the folder writable"
 
 
@@ -104,7 +106,7 @@ class Index:
         self._load_embedder = cache(embedder)
         self._exact_up_to = exact_up_to
         self._say = say
-        self._opened: tuple[str, Generation] | None = None
+        self._opened: tuple[str, Snapshot] | None = None
         if create:
             _make_writable(folder)
         self.catalogue = Catalogue(folder / "catalogue.sqlite", create=create)
@@ -127,40 +129,45 @@ class Index:
     @property
     def vectors(self) -> CosineChroma:
         """Vectors of chunks."""
-        return self.generation().vectors
+        return self.snapshot().vectors
 
     @property
-    def searched(self) -> CosineChroma | SentenceIndex:
-        """What says which sentences are nearest to a question, as it is now."""
-        return self.generation().searched(self._exact_up_to)
+    def vector_search(self) -> CosineChroma | DenseIndex:
+        """What finds the sentences nearest to a question, as the index is now."""
+        return self.snapshot().vector_search(self._exact_up_to)
 
     @property
-    def tokens(self) -> TokenIndex:
-        """Word pieces of papers; empty when the embedder gives none."""
-        return self.generation().tokens
+    def multivector(self) -> MultiVectorIndex:
+        """Token embeddings of papers; empty when the embedder gives none."""
+        return self.snapshot().multivector
 
     @property
-    def words(self) -> LexicalIndex:
+    def bm25(self) -> BM25Index:
         """Words of papers."""
-        return self.generation().words
+        return self.snapshot().bm25
 
-    def generation(self) -> Generation:
-        """The generation in force, with its parts as they were when they were first used.
+    def snapshot(self) -> Snapshot:
+        """The snapshot in force, with its parts as they were when they were first used.
 
         Raises:
             IndexMissingError: Nothing was indexed yet.
             IndexDamagedError: Its card is lost or cannot be read.
         """
-        name = self.catalogue.state().generation
+        name = self.catalogue.state().snapshot
+        if self._is_of_an_earlier_version(name):
+            raise IndexMismatchError(
+                f"index {self.folder} was made by an earlier version", "run `footnote rebuild`"
+            )
         if name is None:
-            if any((self.folder / part).is_dir() for part in _OLD_PARTS):
-                raise IndexMismatchError(
-                    f"index {self.folder} was made by an earlier version", "run `footnote rebuild`"
-                )
             raise self._emptiness()
         if self._opened is None or self._opened[0] != name:
-            self._opened = name, Generation.load(self._generations / name)
+            self._opened = name, Snapshot.load(self._snapshots / name)
         return self._opened[1]
+
+    def _is_of_an_earlier_version(self, in_force: str | None) -> bool:
+        if in_force is None:
+            return any((self.folder / part).is_dir() for part in _OLD_PARTS)
+        return (self.folder / _OLD_SNAPSHOTS / in_force).is_dir()
 
     def check_card(self) -> None:
         """Make sure that the index fits the settings.
@@ -170,7 +177,7 @@ class Index:
             IndexMismatchError: It was built with other settings.
             IndexDamagedError: The card cannot be read.
         """
-        if difference := self.generation().card.difference(self._asked):
+        if difference := self.snapshot().card.difference(self._asked):
             raise IndexMismatchError(
                 f"index {self.folder} was built with {difference}",
                 "run `footnote rebuild`, or name another with --index",
@@ -193,7 +200,7 @@ class Index:
         Raises:
             IndexMismatchError: It has more or fewer numbers.
         """
-        expected = self.generation().card.dimension
+        expected = self.snapshot().card.dimension
         if expected is not None and len(vector) != expected:
             raise IndexMismatchError(
                 f"index {self.folder} holds vectors of {expected} numbers, the embedder "
@@ -222,11 +229,11 @@ class Index:
                     f"an earlier command was interrupted: {n_pending:,} of "
                     f"{len(self.catalogue):,} papers are not indexed; going on from there"
                 )
-            elif self.catalogue.leftovers():
+            elif self.catalogue.tombstones():
                 self._say("an earlier removal was interrupted; finishing it")
             yield
 
-    def make_whole(self) -> None:
+    def recover(self) -> None:
         """Finish what an interrupted command left and restore what is lost, before questions.
 
         Costs next to nothing when nothing is wrong. While another process writes, and where nothing
@@ -250,7 +257,7 @@ class Index:
             with self.writing():
                 self.update(_unwatched)
         except (IndexBusyError, IndexAccessError):
-            if not self.catalogue.count_served() or self.generation().faults():
+            if not self.catalogue.count_served() or self.snapshot().faults():
                 raise
 
     def check_served(self) -> None:
@@ -280,7 +287,7 @@ class Index:
         Chroma is left alone: it takes a copy of a part of it to be opened here, and few questions
         need it.
         """
-        if faults := self.generation().faults():
+        if faults := self.snapshot().faults():
             raise IndexDamagedError(faults[0].what, f"{_MAKE_WRITABLE}, and it is restored")
         self.check_served()
         if n_pending := self.catalogue.count_pending():
@@ -313,10 +320,10 @@ class Index:
             self._say(f"{reason}; making the index anew from the catalogue")
             self.rebuild(on_progress)
             return
-        self._catch_up(on_progress)
-        if self.catalogue.state().generation is None:
+        self._index_pending(on_progress)
+        if self.catalogue.state().snapshot is None:
             return  # there are no papers
-        if self.generation().is_worn:
+        if self.snapshot().needs_compaction:
             self._compact(on_progress)
         if reason := self._miscounted():
             self._say(f"{reason}; making the index anew from the catalogue")
@@ -330,11 +337,11 @@ class Index:
         """
         self._clean_up()
         total, done, last = len(self.catalogue), 0, ""
-        made: Generation | None = None
+        made: Snapshot | None = None
         while papers := self.catalogue.after(last, _BATCH):
-            chunks, pieces = _embedded(self.embedder, papers)
-            made = made or self._make(self._card(chunks, pieces))
-            made.add(papers, chunks, pieces)
+            chunks, tokens = _embedded(self.embedder, papers)
+            made = made or self._make(self._card(chunks, tokens))
+            made.add(papers, chunks, tokens)
             last = papers[-1].paper_id
             done += len(papers)
             on_progress("indexing", done, total)
@@ -346,9 +353,9 @@ class Index:
         self._clean_up()
 
     def _compact(self, on_progress: Progress) -> None:
-        """Leave what was deleted behind: copy what is left to a generation of its own."""
+        """Leave what was deleted behind: copy what is left to a snapshot of its own."""
         self._say("more was removed from the index than is left; copying what is left")
-        worn, total, done, last = self.generation(), self.catalogue.count_served(), 0, ""
+        worn, total, done, last = self.snapshot(), self.catalogue.count_served(), 0, ""
         try:
             made = self._make(worn.card)
             while papers := self.catalogue.served_after(last, _BATCH):
@@ -416,7 +423,7 @@ class Index:
         try:
             self._check_filled()
             self.check_card()
-            faults = self.generation().faults(thorough=True)
+            faults = self.snapshot().faults(thorough=True)
         except IndexFolderError as error:
             return [*damaged, str(error)]
         if n_pending := self.catalogue.count_pending():
@@ -433,50 +440,50 @@ class Index:
 
     def _is_whole(self) -> bool:
         try:
-            generation = self.generation()
+            snapshot = self.snapshot()
             return (
-                generation.is_sealed
+                snapshot.is_sealed
                 and not self.catalogue.count_pending()
-                and not self.catalogue.leftovers()
-                and not generation.faults()
+                and not self.catalogue.tombstones()
+                and not snapshot.faults()
                 and not self._miscounted()
             )
         except (IndexMissingError, IndexDamagedError):
             return False
 
     def _broken(self) -> str | None:
-        """Why the generation in force cannot be gone on with; None where none is, or it can."""
+        """Why the snapshot in force cannot be gone on with; None where none is, or it can."""
         try:
-            generation = self.generation()
+            snapshot = self.snapshot()
         except IndexMissingError:
             return None
         except IndexFolderError as error:
             return error.what
-        if generation.is_sealed:
-            if faults := generation.faults():
+        if snapshot.is_sealed:
+            if faults := snapshot.faults():
                 return faults[0].what
             # After an interrupted removal the parts rightly hold more.
-            return None if self.catalogue.leftovers() else self._miscounted()
+            return None if self.catalogue.tombstones() else self._miscounted()
         if not self.catalogue.count_served():  # ended before its first papers: begin again
             self.catalogue.begin(None)
             self._clean_up()
             return None
-        found = generation.faults() or probe(
+        found = snapshot.faults() or probe(
             self.folder, exact_up_to=self._exact_up_to, unfinished=True
         )
         return found[0].what if found else None
 
     def _miscounted(self) -> str | None:
         try:
-            generation = self.generation()
+            snapshot = self.snapshot()
             n_papers, n_chunks = self.catalogue.count_served(), self.catalogue.count_chunks()
-            if (held := generation.vectors.count()) != n_chunks:
+            if (held := snapshot.vectors.count()) != n_chunks:
                 return f"vector store holds {held} chunks, the catalogue has {n_chunks}"
-            if (held := len(generation.sentences)) != n_chunks:
+            if (held := len(snapshot.dense)) != n_chunks:
                 return f"sentence index holds {held} chunks, the catalogue has {n_chunks}"
-            if (held := len(generation.words)) != n_papers:
+            if (held := len(snapshot.bm25)) != n_papers:
                 return f"word index holds {held} papers, the catalogue has {n_papers}"
-            if generation.card.pieces and (held := len(generation.tokens)) != n_papers:
+            if snapshot.card.token_embeddings and (held := len(snapshot.multivector)) != n_papers:
                 return f"token index holds {held} papers, the catalogue has {n_papers}"
         except VectorServerError:
             raise
@@ -484,53 +491,55 @@ class Index:
             return error.what
         return None
 
-    def _catch_up(self, on_progress: Progress) -> None:
+    def _index_pending(self, on_progress: Progress) -> None:
         to_do, done = self.catalogue.count_pending(), 0
-        if self.catalogue.state().generation is not None:
-            if not to_do and not self.catalogue.leftovers() and self.generation().is_sealed:
+        if self.catalogue.state().snapshot is not None:
+            if not to_do and not self.catalogue.tombstones() and self.snapshot().is_sealed:
                 return
-            self.generation().unseal()
-            self._clear_leftovers()
+            self.snapshot().unseal()
+            self._purge_tombstones()
         elif not to_do:
             return
         while papers := self.catalogue.pending(_BATCH):
-            chunks, pieces = _embedded(self.embedder, papers)
-            if self.catalogue.state().generation is None:
-                self.catalogue.begin(self._make(self._card(chunks, pieces)).name)
+            chunks, tokens = _embedded(self.embedder, papers)
+            if self.catalogue.state().snapshot is None:
+                self.catalogue.begin(self._make(self._card(chunks, tokens)).name)
             if chunks:
                 self.check_dimension(chunks[0].get_embedding())
-            self.generation().add(papers, chunks, pieces)
+            self.snapshot().add(papers, chunks, tokens)
             self.catalogue.mark_indexed(papers)
             done += len(papers)
             on_progress("indexing", done, to_do)
-        self._clear_leftovers()
-        self.generation().seal()
+        self._purge_tombstones()
+        self.snapshot().seal()
 
-    def _clear_leftovers(self) -> None:
-        if not (versions := self.catalogue.leftovers()):
+    def _purge_tombstones(self) -> None:
+        if not (versions := self.catalogue.tombstones()):
             return
         ids = {version.paper_id for version in versions}
         gone = ids - self.catalogue.known(ids)
-        self.generation().remove(versions, gone)
-        self.catalogue.mark_cleared(versions)
+        self.snapshot().remove(versions, gone)
+        self.catalogue.clear_tombstones(versions)
 
-    def _card(self, chunks: list[TextNode], pieces: list[Pieces] | None) -> Card:
+    def _card(self, chunks: list[TextNode], tokens: list[TokenEmbeddings] | None) -> Card:
         dimension = len(chunks[0].get_embedding()) if chunks else None
-        return self._asked.model_copy(update={"dimension": dimension, "pieces": bool(pieces)})
+        return self._asked.model_copy(
+            update={"dimension": dimension, "token_embeddings": bool(tokens)}
+        )
 
-    def _make(self, card: Card) -> Generation:
+    def _make(self, card: Card) -> Snapshot:
         name = f"{int(time.time())}-{uuid4().hex[:8]}"
-        made = Generation.make(self._generations / name, card)
+        made = Snapshot.make(self._snapshots / name, card)
         self._opened = name, made
         return made
 
     def _clean_up(self) -> None:
         """Delete what a killed rebuild left, and what an earlier version of the program made."""
-        in_force = self.catalogue.state().generation
-        for folder in self._generations.glob("*"):
+        in_force = self.catalogue.state().snapshot
+        for folder in [*self._snapshots.glob("*"), *self.folder.glob(f"{_OLD_SNAPSHOTS}/*")]:
             if folder.name != in_force:
                 try:
-                    Generation.load(folder).drop()
+                    Snapshot.load(folder).drop()
                 except VectorServerError:
                     pass  # kept: it names what the server still holds
                 except IndexDamagedError:
@@ -539,18 +548,20 @@ class Index:
             for part in _OLD_PARTS:
                 shutil.rmtree(self.folder / part, ignore_errors=True)
             (self.folder / "card.json").unlink(missing_ok=True)
+            with suppress(OSError):  # none there, or not empty
+                (self.folder / _OLD_SNAPSHOTS).rmdir()
 
     @property
-    def _generations(self) -> Path:
-        return self.folder / "generations"
+    def _snapshots(self) -> Path:
+        return self.folder / "snapshots"
 
 
 def _embedded(
     embedder: BaseEmbedding, papers: list[Paper]
-) -> tuple[list[TextNode], list[Pieces] | None]:
+) -> tuple[list[TextNode], list[TokenEmbeddings] | None]:
     chunks = [chunk for paper in papers for chunk in chunk_paper(paper)]
     embed_chunks(embedder, chunks)
-    return chunks, piece_vectors(embedder, [paper_text(paper) for paper in papers])
+    return chunks, embed_tokens(embedder, [paper_text(paper) for paper in papers])
 
 
 def _unwatched(phase: str, done: int, total: int | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from footnote.rag.core.errors import Fault, FaultKind, FootnoteError
 from footnote.rag.index.catalogue import Catalogue
-from footnote.rag.index.snapshot import Generation, disagreements
+from footnote.rag.index.snapshot import Snapshot, disagreements
 
 # Some 5,000 papers take a few seconds.
 _TIMEOUT_S = 1_800
@@ -17,7 +17,7 @@ _UNFINISHED = FaultKind.SURPLUS, FaultKind.GRAPH
 
 
 def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[Fault]:
-    """List what the generation in force does not hold as the catalogue of this index folder says.
+    """List what the snapshot in force does not hold as the catalogue of this index folder says.
 
     Args:
         folder: The index folder.
@@ -52,9 +52,9 @@ def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[F
 def _main(folder: Path, exact_up_to: int) -> None:
     try:
         catalogue = Catalogue(folder / "catalogue.sqlite")
-        name = catalogue.state().generation or ""
-        generation = Generation.load(folder / "generations" / name)
-        found = disagreements(catalogue, generation, exact_up_to)
+        name = catalogue.state().snapshot or ""
+        snapshot = Snapshot.load(folder / "snapshots" / name)
+        found = disagreements(catalogue, snapshot, exact_up_to)
     except FootnoteError as error:
         found = [Fault(error.what, error.step)]
     sys.stdout.write(json.dumps([(f.what, f.step, f.kind) for f in found]) + "\n")

@@ -19,7 +19,7 @@ def multiplies_bytes() -> bool:
 
 
 @cache
-def ready_for_questions() -> None:
+def tune_process() -> None:
     """Make way for questions, once a process, when what all of them need is loaded.
 
     numpy then computes on one thread: the others of OpenBLAS turn idly from one sum to the next,

@@ -1,13 +1,13 @@
-"""One generation of the index: all that is derived from the catalogue, in a folder of its own.
+"""One snapshot of the index: all that is derived from the catalogue, in a folder of its own.
 
 A rebuild makes another beside it, and the catalogue then names that one; so there is always one
 that is whole.
 
 card.json       embedder, dimension, chunker, store and version of what follows
 chroma/         vectors of chunks, unless a Chroma server holds them
-sentences/      the same as bytes, all of which are searched where they are not too many
-words/          words of papers
-tokens/         word pieces of papers, for late interaction
+dense/          the same as bytes, all of which are searched where they are not too many
+bm25/           words of papers
+multivector/    token embeddings of papers, for late interaction
 manifest.json   size and checksum of their files; absent while they are written
 removed         how many chunks were deleted from them
 """
@@ -33,31 +33,31 @@ from footnote.rag.core.errors import (
     unusable,
 )
 from footnote.rag.core.records import Paper, Record
-from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue, Version
 from footnote.rag.index.chroma import CosineChroma, drop_from_server, open_chroma, open_server
 from footnote.rag.index.chunking import CHUNKER, chunk_id
-from footnote.rag.index.dense import SentenceIndex
+from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import delete_durably, make_folder, sync, sync_all, write_durably
-from footnote.rag.index.multivector import TokenIndex
-from footnote.rag.index.token_embeddings import Pieces
+from footnote.rag.index.multivector import MultiVectorIndex
+from footnote.rag.index.token_embeddings import TokenEmbeddings
 
 # Raised when what is derived from the same catalogue would come out differently.
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 FOLDER = "folder"
-"""The store of a card whose vectors are kept in the generation's own folder."""
+"""The store of a card whose vectors are kept in the snapshot's own folder."""
 _PARTS = {
     "chroma": "vector store",
-    "sentences": "sentence index",
-    "words": "word index",
-    "tokens": "token index",
+    "dense": "sentence index",
+    "bm25": "word index",
+    "multivector": "token index",
 }
 # Larger files are compared by size alone when the index is opened; `doctor` reads all of them.
 _MAX_CHECKED_BYTES = 256_000_000
 _READ_BYTES = 1 << 20
 _BATCH = 200
 # Fewer deleted chunks, of some 100 papers, are not worth copying the others for.
-_LEAST_WORN = 1_000
+_MIN_REMOVED = 1_000
 # A paper's own sentence, asked for by its own vector, is among so many.
 _NEAR, _FAR = 10, 200
 # The cosine of a vector with itself, off by up to 0.002 where bytes round; and with another that is
@@ -80,8 +80,8 @@ class Card(Record):
     format_version: int = FORMAT_VERSION
     store: str = FOLDER
     """Address of the Chroma server that holds the vectors, or `folder`."""
-    pieces: bool = False
-    """Whether the embedder gives word pieces, so that `tokens/` holds every paper."""
+    token_embeddings: bool = False
+    """True where the embedder gives token embeddings, so that `multivector/` holds every paper."""
 
     def difference(self, asked: "Card") -> str | None:
         """Why an index with this card cannot serve settings that ask for another one."""
@@ -96,8 +96,8 @@ class Card(Record):
         return None
 
 
-class Generation:
-    """The parts of one generation, opened when first used, as they then are."""
+class Snapshot:
+    """The parts of one snapshot, opened when first used, as they then are."""
 
     def __init__(self, folder: Path, card: Card, *, create: bool = False):
         self.folder = folder
@@ -105,7 +105,7 @@ class Generation:
         self._create = create
 
     @classmethod
-    def make(cls, folder: Path, card: Card) -> "Generation":
+    def make(cls, folder: Path, card: Card) -> "Snapshot":
         """Begin an empty one.
 
         Raises:
@@ -122,7 +122,7 @@ class Generation:
         return cls(folder, card, create=True)
 
     @classmethod
-    def load(cls, folder: Path) -> "Generation":
+    def load(cls, folder: Path) -> "Snapshot":
         """Find the one in this folder.
 
         Raises:
@@ -150,61 +150,64 @@ class Generation:
         return open_server(self.card.store, _collection_name(self.name), create=self._create)
 
     @cached_property
-    def sentences(self) -> SentenceIndex:
+    def dense(self) -> DenseIndex:
         """The same vectors as bytes."""
-        return SentenceIndex(self.folder / "sentences")
+        return DenseIndex(self.folder / "dense")
 
-    def searched(self, exact_up_to: int) -> CosineChroma | SentenceIndex:
-        """What says which sentences are nearest: all are compared, up to so many of them."""
-        return self.sentences if len(self.sentences) <= exact_up_to else self.vectors
+    def vector_search(self, exact_up_to: int) -> CosineChroma | DenseIndex:
+        """Return what finds the nearest sentences: all are compared, up to so many of them."""
+        return self.dense if len(self.dense) <= exact_up_to else self.vectors
 
     @cached_property
-    def words(self) -> LexicalIndex:
+    def bm25(self) -> BM25Index:
         """Words of papers."""
-        return LexicalIndex(self.folder / "words")
+        return BM25Index(self.folder / "bm25")
 
     @cached_property
-    def tokens(self) -> TokenIndex:
-        """Word pieces of papers; empty when the embedder gives none."""
-        return TokenIndex(self.folder / "tokens", kept=self.card.pieces)
+    def multivector(self) -> MultiVectorIndex:
+        """Token embeddings of papers; empty when the embedder gives none."""
+        return MultiVectorIndex(self.folder / "multivector", kept=self.card.token_embeddings)
 
     def add(
-        self, papers: Sequence[Paper], chunks: Sequence[BaseNode], pieces: Sequence[Pieces] | None
+        self,
+        papers: Sequence[Paper],
+        chunks: Sequence[BaseNode],
+        tokens: Sequence[TokenEmbeddings] | None,
     ) -> None:
-        """Add papers, with their embedded chunks and word pieces, beside older versions of them."""
+        """Add papers with their embedded chunks and token embeddings, beside older versions."""
         self.vectors.add(chunks)
-        self.sentences.add(chunks)
-        self.words.replace(papers)
-        if pieces:
-            self.tokens.replace(papers, pieces)
+        self.dense.add(chunks)
+        self.bm25.replace(papers)
+        if tokens:
+            self.multivector.replace(papers, tokens)
 
-    def copy(self, other: "Generation", papers: Sequence[Paper]) -> None:
-        """Add papers as another generation has them, without embedding anything."""
+    def copy(self, other: "Snapshot", papers: Sequence[Paper]) -> None:
+        """Add papers as another snapshot has them, without embedding anything."""
         ids = [chunk_id(paper, n) for paper in papers for n in range(len(paper.sentences))]
         self.vectors.add(other.vectors.chunks(ids))
-        self.sentences.copy(other.sentences, [(paper.paper_id, paper.version) for paper in papers])
-        self.words.replace(papers)
-        if other.card.pieces:
-            self.tokens.copy(other.tokens, [paper.paper_id for paper in papers])
+        self.dense.copy(other.dense, [(paper.paper_id, paper.version) for paper in papers])
+        self.bm25.replace(papers)
+        if other.card.token_embeddings:
+            self.multivector.copy(other.multivector, [paper.paper_id for paper in papers])
 
     def remove(self, versions: Sequence[Version], gone: Iterable[str]) -> None:
-        """Delete chunks of versions, and the words and pieces of papers that are gone."""
+        """Delete chunks of versions, and the words and token embeddings of papers that are gone."""
         n_before = self.vectors.count()
         self.vectors.remove(versions)
-        self.sentences.remove(versions)
+        self.dense.remove(versions)
         self._note_removed(n_before - self.vectors.count())
         if paper_ids := list(gone):
-            self.words.remove(paper_ids)
-            self.tokens.remove(paper_ids)
+            self.bm25.remove(paper_ids)
+            self.multivector.remove(paper_ids)
 
     @property
-    def is_worn(self) -> bool:
+    def needs_compaction(self) -> bool:
         """Whether more chunks were deleted than are left, if any are.
 
         Neither Chroma's graph nor files of rows give their room back: questions become slower.
         """
         n_left, n_removed = self.vectors.count(), self._n_removed()
-        return 0 < n_left < n_removed and n_removed >= _LEAST_WORN
+        return 0 < n_left < n_removed and n_removed >= _MIN_REMOVED
 
     def _note_removed(self, n_chunks: int) -> None:
         with self._explained():
@@ -283,7 +286,10 @@ class Generation:
             raise unusable("index folder", self.folder, error, "written") from error
 
     def _part_folders(self) -> list[str]:
-        elsewhere = {"chroma": self.card.store != FOLDER, "tokens": not self.card.pieces}
+        elsewhere = {
+            "chroma": self.card.store != FOLDER,
+            "multivector": not self.card.token_embeddings,
+        }
         return [part for part in _PARTS if not elsewhere.get(part)]
 
     def _files(self) -> Iterator[Path]:
@@ -305,21 +311,21 @@ def _is_of_readers_too(file: Path) -> bool:
     )
 
 
-def disagreements(catalogue: Catalogue, generation: Generation, exact_up_to: int) -> list[Fault]:
-    """List what a generation does not hold as the catalogue says.
+def disagreements(catalogue: Catalogue, snapshot: Snapshot, exact_up_to: int) -> list[Fault]:
+    """List what a snapshot does not hold as the catalogue says.
 
     Every paper is asked for: its first sentence by its own vector, the paper by its title's words,
-    its pieces by their rows. A damaged part may take the process down: see `rag.index.probe`.
+    its token embeddings by their rows. A damaged part may take the process down: see `probe`.
 
     Args:
         catalogue: What it should hold.
-        generation: What is asked.
+        snapshot: What is asked.
         exact_up_to: Sentences up to which all are compared, as for questions.
     """
     found: list[Fault] = []
     for check in (partial(_vector_faults, exact_up_to=exact_up_to), _word_faults, _token_faults):
         try:
-            found += check(generation, catalogue)
+            found += check(snapshot, catalogue)
         except IndexFolderError as error:
             found.append(Fault(error.what, error.step))
     return found
@@ -332,9 +338,9 @@ def _served(catalogue: Catalogue) -> Iterator[list[Paper]]:
         last = papers[-1].paper_id
 
 
-def _vector_faults(generation: Generation, catalogue: Catalogue, exact_up_to: int) -> list[Fault]:
-    vectors, sentences = generation.vectors, generation.sentences
-    searched = generation.searched(exact_up_to)
+def _vector_faults(snapshot: Snapshot, catalogue: Catalogue, exact_up_to: int) -> list[Fault]:
+    vectors, sentences = snapshot.vectors, snapshot.dense
+    searched = snapshot.vector_search(exact_up_to)
     held = vectors.ids()
     expected: set[str] = set()
     lost: list[str] = []
@@ -360,7 +366,7 @@ def _vector_faults(generation: Generation, catalogue: Catalogue, exact_up_to: in
             if len(lost) <= _LOST_BY_GRAPHS * n_asked
             else Fault(what)
         )
-    for name, own in ((_PARTS["chroma"], held), (_PARTS["sentences"], sentences.ids())):
+    for name, own in ((_PARTS["chroma"], held), (_PARTS["dense"], sentences.ids())):
         if missing := expected - own:
             found.append(Fault(f"{name} lacks {len(missing)} of {len(expected)} chunks"))
         if surplus := own - expected:
@@ -370,7 +376,7 @@ def _vector_faults(generation: Generation, catalogue: Catalogue, exact_up_to: in
 
 
 def unreachable(
-    searched: CosineChroma | SentenceIndex,
+    searched: CosineChroma | DenseIndex,
     chunks: Sequence[BaseNode],
     *,
     depths: Sequence[int] = (_NEAR, _FAR),
@@ -399,23 +405,23 @@ def unreachable(
     return [chunk.node_id for chunk in chunks]
 
 
-def _word_faults(generation: Generation, catalogue: Catalogue) -> list[Fault]:
+def _word_faults(snapshot: Snapshot, catalogue: Catalogue) -> list[Fault]:
     lost = 0
     for papers in _served(catalogue):
         for paper in papers:
-            words = generation.words
+            words = snapshot.bm25
             lost += bool(words.terms(paper.title)) and not words.finds(paper.paper_id, paper.title)
     found = [Fault(f"word index does not find {lost} papers by their titles")] if lost else []
-    return found + _compared("word index", generation.words.paper_ids(), catalogue)
+    return found + _compared("word index", snapshot.bm25.paper_ids(), catalogue)
 
 
-def _token_faults(generation: Generation, catalogue: Catalogue) -> list[Fault]:
-    if not generation.card.pieces:
+def _token_faults(snapshot: Snapshot, catalogue: Catalogue) -> list[Fault]:
+    if not snapshot.card.token_embeddings:
         return []
-    tokens, place = generation.tokens, np.zeros(1, int)
-    any_piece = np.ones((1, generation.card.dimension or 1), np.float32)
+    tokens, place = snapshot.multivector, np.zeros(1, int)
+    any_piece = np.ones((1, snapshot.card.dimension or 1), np.float32)
     for papers in _served(catalogue):
-        question = Pieces(any_piece, place, place)
+        question = TokenEmbeddings(any_piece, place, place)
         tokens.paper_scores(question, np.ones(1), [p.paper_id for p in papers])
     return _compared("token index", tokens.paper_ids(), catalogue)
 
@@ -431,8 +437,8 @@ def _compared(part: str, held: set[str], catalogue: Catalogue) -> list[Fault]:
     return found
 
 
-def _collection_name(generation: str) -> str:
-    return f"footnote-{generation}"
+def _collection_name(snapshot: str) -> str:
+    return f"footnote-{snapshot}"
 
 
 def _sized(file: Path) -> tuple[int, int]:

@@ -1,12 +1,12 @@
-"""The word pieces of a text, as a model sees them, each with its vector."""
+"""The tokens of a text, as a model sees them, each with its vector."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 
-class Pieces(NamedTuple):
-    """Word pieces in order, without the model's own marks."""
+class TokenEmbeddings(NamedTuple):
+    """Tokens in order, without those that the model adds itself."""
 
     vectors: np.ndarray
     """float32, (n, dimension), rows of unit norm."""

@@ -229,7 +229,7 @@ def test_an_index_whose_vectors_a_server_holds(server: str, tmp_path: Path):
     before = assistant.ask("where does Alpha keep blocks?")
     assert before.sources[0].title == "Alpha: A Cache"
     index = open_index(config)
-    old = index.generation()
+    old = index.snapshot()
     with index.writing():
         index.rebuild(lambda *_: None)
     assert assistant.ask("where does Alpha keep blocks?") == before
@@ -237,9 +237,9 @@ def test_an_index_whose_vectors_a_server_holds(server: str, tmp_path: Path):
         open_server(server, f"footnote-{old.name}")
     with index.writing():
         index.remove([before.sources[0].paper_id])
-    assert disagreements(index.catalogue, index.generation(), 0) == []
+    assert disagreements(index.catalogue, index.snapshot(), 0) == []
     assert not list(config.index.rglob("chroma*"))
-    drop_from_server(server, f"footnote-{index.generation().name}")
+    drop_from_server(server, f"footnote-{index.snapshot().name}")
     with pytest.raises(IndexDamagedError):
         assistant.ask("what does Bravo route?")
     assert "routes" in open_assistant(config).ask("what does Bravo route?").answer
@@ -248,7 +248,7 @@ def test_an_index_whose_vectors_a_server_holds(server: str, tmp_path: Path):
 def test_what_a_server_holds_is_copied_without_what_was_removed(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("footnote.rag.index.snapshot._LEAST_WORN", 1)
+    monkeypatch.setattr("footnote.rag.index.snapshot._MIN_REMOVED", 1)
     config = config_for(tmp_path / "index", server)
     file = tmp_path / "papers.jsonl"
     names = ("Alpha", "Bravo", "Charlie")
@@ -256,11 +256,11 @@ def test_what_a_server_holds_is_copied_without_what_was_removed(
     file.write_text("\n".join(map(json.dumps, records)))
     ingest([file], open_index(config, create=True), lambda *_: None)
     index = open_index(config)
-    old = index.generation()
+    old = index.snapshot()
     with index.writing():
         index.remove(list(index.named(["Alpha", "Bravo"])))
-    assert index.generation().name != old.name
-    assert disagreements(index.catalogue, index.generation(), 0) == []
+    assert index.snapshot().name != old.name
+    assert disagreements(index.catalogue, index.snapshot(), 0) == []
     assert "Charlie" in open_assistant(config).ask("what does Charlie keep?").answer
     with pytest.raises(IndexDamagedError, match=r"cannot be used: .*run `footnote rebuild`"):
         open_server(server, f"footnote-{old.name}")

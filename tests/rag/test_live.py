@@ -124,7 +124,7 @@ def test_another_index_made_with_what_this_one_cannot_take_up_is_said(
     shutil.rmtree(config.index)
     take_in(config_for(config.index, embedder={"name": "tests.hashing:WideHashEmbedding"}), BRAVO)
     assert titles(assistant) == {BRAVO["title"]}
-    [card] = config.index.glob("generations/*/card.json")
+    [card] = config.index.glob("snapshots/*/card.json")
     card.write_text(card.read_text().replace("WideHashEmbedding", "NoEmbedding"))
     (config.index / "catalogue.sqlite").rename(config.index / "other")
     (config.index / "other").rename(config.index / "catalogue.sqlite")

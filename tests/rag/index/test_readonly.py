@@ -214,7 +214,7 @@ def test_papers_that_no_command_can_finish_are_left_out_and_said(
 
 
 def test_a_part_that_is_damaged_is_an_error_where_it_cannot_be_mended(folder: Path):
-    [words] = folder.glob("generations/*/words")
+    [words] = folder.glob("snapshots/*/bm25")
     shutil.rmtree(words)
     with (
         read_only(folder),
@@ -225,10 +225,10 @@ def test_a_part_that_is_damaged_is_an_error_where_it_cannot_be_mended(folder: Pa
 
 def test_nothing_is_written_through_a_stand_in(folder: Path):
     with read_only(folder):
-        generation = open_index(config_for(folder)).generation()
+        snapshot = open_index(config_for(folder)).snapshot()
         for write in (
-            lambda: generation.words.remove(["x"]),
-            lambda: generation.vectors.remove([("x", "y")]),
+            lambda: snapshot.bm25.remove(["x"]),
+            lambda: snapshot.vectors.remove([("x", "y")]),
         ):
             with pytest.raises(IndexAccessError, match="cannot be written"):
                 write()
