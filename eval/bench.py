@@ -25,8 +25,8 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import SourceError
 from footnote.rag.core.records import Paper, Record
-from footnote.rag.index.index import Progress
 from footnote.rag.index.processor import tune_process
+from footnote.rag.index.writer import Progress, unwatched
 
 SAMPLE = Path(pipeline.__file__).parent / "sample"
 _DEPTH = 10
@@ -143,7 +143,7 @@ def _measure_footnote(settings: dict[str, Any], file: Path, questions: list[str]
     index.embedder.get_text_embedding("The first call of a process is slower.")
     _papers([file], 1)  # as is the first paper; the starter is given all of them read
     started = time.perf_counter()
-    report = pipeline.ingest([file], index, _unwatched)
+    report = pipeline.ingest([file], index, unwatched)
     seconds = time.perf_counter() - started
     assistant = open_assistant(config)
     tune_process()  # as the command line has it
@@ -215,7 +215,3 @@ def _ratios(footnote: Figures, stock: Figures) -> dict[str, float]:
         for name in ours
         if isinstance(ours[name], float) and theirs[name]
     }
-
-
-def _unwatched(phase: str, done: int, total: int | None) -> None:
-    """The clock runs."""

@@ -15,6 +15,7 @@ from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
 from footnote.rag.index.embedding import Question, load_embedder, read_question
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import FOLDER, Card
+from footnote.rag.index.writer import IndexWriter
 from footnote.rag.live import LiveAssistant
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.port import Model
@@ -75,7 +76,7 @@ def open_assistant(
         ConfigError: The language model cannot be loaded.
     """
     index = open_index(config)
-    index.recover()
+    IndexWriter(index).recover()
     # Once, whatever is opened anew.
     _, model = index.embedder, load_writing_model(config) if writes else None
     followed = _Followed(config, index)

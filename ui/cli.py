@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from footnote.rag.answering.generative import Event
     from footnote.rag.core.records import Answer
     from footnote.rag.index.index import Index
-    from footnote.rag.index.index import Progress as OnProgress
+    from footnote.rag.index.writer import Progress as OnProgress
 
 # `eval` is a function of Python's.
 _NAMES = {"evaluate": "eval"}
@@ -389,11 +389,13 @@ def rebuild(config: Config, as_json: AsJson = False) -> None:
     """Make the index anew, from the catalogue and the settings."""
     from footnote.ingest.restore import restore
     from footnote.rag.build import open_index
+    from footnote.rag.index.writer import IndexWriter
 
     index = open_index(config)
-    with index.holding(), _progress(as_json) as on_progress:
+    writer = IndexWriter(index)
+    with writer.holding(), _progress(as_json) as on_progress:
         restored = restore(index.catalogue).paper_ids
-        index.rebuild(on_progress)
+        writer.rebuild(on_progress)
     problems = index.problems()
     if as_json:
         _print_json({"ok": not problems, "problems": problems, "restored": restored})
@@ -420,11 +422,13 @@ def remove(
 ) -> None:
     """Take papers out; taking in their source again brings them back."""
     from footnote.rag.build import open_index
+    from footnote.rag.index.writer import IndexWriter
 
     index = open_index(config)
-    with index.writing():
+    writer = IndexWriter(index)
+    with writer.writing():
         named = index.named(papers)
-        index.remove(list(named))
+        writer.remove(list(named))
     if as_json:
         _print_json({"removed": [{"paper_id": i, "title": title} for i, title in named.items()]})
         return

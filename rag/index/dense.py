@@ -43,11 +43,11 @@ class DenseIndex:
         self._last: _Layout | None = None
 
     def __len__(self) -> int:
-        """How many sentences there are."""
+        """Count the sentences."""
         return self._rows.count()[1]
 
     def ids(self) -> set[str]:
-        """Ids of all sentences, which are those of their chunks."""
+        """Return the ids of all sentences, which are those of their chunks."""
         return {sentence_id(s.owner, n) for s in self._rows.all().ranges for n in range(s.n_rows)}
 
     def add(self, chunks: Iterable[BaseNode]) -> None:
@@ -73,7 +73,7 @@ class DenseIndex:
         self._rows.remove(version_id(*version) for version in versions)
 
     def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
-        """Ids of the sentences nearest to a vector with their cosines, best first, at most `depth`.
+        """Find the sentences nearest to a vector: ids with cosines, best first, at most `depth`.
 
         Cosines are off by some 0.001; ties go to the sentence that was added first.
         """
@@ -82,7 +82,7 @@ class DenseIndex:
     def nearest_to_each(
         self, vectors: Sequence[Sequence[float]], *, depth: int
     ) -> list[list[tuple[str, float]]]:
-        """`nearest`, for each of several vectors."""
+        """Find as `nearest` does, for each of several vectors."""
         layout = self._layout()
         asked = unit_rows(np.array(vectors, np.float32))
         with self._rows.explained():
@@ -95,7 +95,7 @@ class DenseIndex:
     def sentence_scores(
         self, query: QueryBundle, papers: Sequence[Paper]
     ) -> Mapping[str, np.ndarray]:
-        """Cosines of sentences to a question, by paper id; float32, (n_sentences,).
+        """Return cosines of sentences to a question, by paper id; float32, (n_sentences,).
 
         Off by some 0.001. Papers whose sentences are not all here are left out, as all are for a
         question without a vector.
@@ -131,7 +131,7 @@ class _Layout(NamedTuple):
     """int, (n,): rows before the last that are nobody's."""
 
     def ids_at(self, rows: np.ndarray) -> list[str]:
-        """Ids of the sentences of these rows."""
+        """Return the ids of the sentences of these rows."""
         owners = np.searchsorted(self.starts, rows, side="right") - 1
         numbers = rows - self.starts[owners]
         return [
@@ -140,7 +140,7 @@ class _Layout(NamedTuple):
         ]
 
     def nearest(self, asked: np.ndarray, depth: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The rows nearest to each vector and their cosines, best first."""
+        """Find the rows nearest to each vector and their cosines, best first."""
         if not self.found.ranges:
             return [(np.empty(0, int), np.empty(0, np.float32))] * len(asked)
         end = self.found.ranges[-1].end
@@ -171,7 +171,7 @@ def _lay_out(found: Found) -> _Layout:
 
 
 def _in_bytes(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors as bytes, and what each is to be multiplied by to be a unit vector."""
+    """Round vectors to bytes; returns them and what each is multiplied by for a unit vector."""
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     rounded = np.round(vectors * (INT8_MAX / np.maximum(largest, 1e-12)))
     lengths = np.linalg.norm(rounded, axis=1)
@@ -179,6 +179,6 @@ def _in_bytes(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _best(scores: np.ndarray, depth: int) -> np.ndarray:
-    """Where the largest scores are, largest first; ties by place. (depth,)."""
+    """Find the largest scores, largest first; ties by place. (depth,)."""
     best = np.argpartition(-scores, depth - 1)[:depth]
     return best[np.lexsort((best, -scores[best]))]

@@ -60,7 +60,7 @@ class LocalEmbedding(BaseEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name that LlamaIndex registers it by."""
+        """Return the name that LlamaIndex registers it by."""
         return "LocalEmbedding"
 
     @property
@@ -161,7 +161,7 @@ def embed_tokens(embedder: BaseEmbedding, texts: Sequence[str]) -> list[TokenEmb
 def _passes(
     embedder: LocalEmbedding, texts: Sequence[str], size: int
 ) -> Iterator[tuple[int, np.ndarray, TokenEmbeddings]]:
-    """The number of each text, its vector and its tokens, in batches of texts of like length.
+    """Yield each text's number, vector and tokens, in batches of texts of like length.
 
     On a processor each batch is embedded on one thread, several side by side: threads of one batch
     wait for each other at every step, and with anything else on the machine for much longer.
@@ -213,7 +213,8 @@ def _encode(
 
 
 def _prompt(model: "SentenceTransformer", kind: Literal["query", "document"]) -> str:
-    """What the model wants before a text; sentence-transformers knows documents by three names."""
+    """Return what the model wants before a text."""
+    # sentence-transformers knows documents by three names.
     names = ("query",) if kind == "query" else ("document", "passage", "corpus")
     return next((prompt for name in names if (prompt := model.prompts.get(name))), "")
 

@@ -13,7 +13,7 @@ _BLOCK_NUMBERS = 2048 * 128
 
 
 def dot_products(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Products of each vector with each row.
+    """Multiply each vector with each row.
 
     Args:
         asked: float32, (n, width).
@@ -28,7 +28,7 @@ def dot_products(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def multiplies_here() -> bool:
-    """Whether bytes are multiplied as such: by torch, if anything has loaded it."""
+    """Return True if bytes are multiplied as such: by torch, if anything has loaded it."""
     # With a hosted embedder there is no other use for it: to load it takes a second, to go without
     # it milliseconds.
     return "torch" in sys.modules and multiplies_bytes()

@@ -11,7 +11,7 @@ _BLOCK = 8192
 
 
 def maxsim(asked: np.ndarray, papers: Sequence[np.ndarray], starts: np.ndarray) -> np.ndarray:
-    """Largest product of each token of a question with the tokens of each run of rows.
+    """Find the largest product of each token of a question with those of each run of rows.
 
     Args:
         asked: float32, (n, width), the tokens of the question.

@@ -126,13 +126,13 @@ class MemmapRows:
             raise unusable(self._part, self._folder, error, done) from error
 
     def count(self) -> tuple[int, int]:
-        """How many owners there are, and how many rows they have."""
+        """Count the owners, and the rows that they have."""
         with self.explained():
             sums = "SELECT count(*), coalesce(sum(n_rows), 0) FROM rows"
             return self._db.execute(sums).fetchone()
 
     def owners(self) -> set[str]:
-        """All of them."""
+        """Return all owners."""
         with self.explained():
             return {owner for (owner,) in self._db.execute("SELECT owner FROM rows")}
 
@@ -177,7 +177,7 @@ class MemmapRows:
         self.append(Rows(s.owner, [array[s.rows] for array in arrays], s.note) for s in ranges)
 
     def find(self, owners: Iterable[str]) -> Found:
-        """Where the rows of owners are, in the order asked for; unknown owners are left out.
+        """Find the rows of owners, in the order asked for; unknown owners are left out.
 
         Each is read once for as long as nobody writes: two steps ask for some 200 a question.
         """
@@ -194,7 +194,7 @@ class MemmapRows:
             return self._with_arrays(seen, [seen.ranges[o] for o in wanted if o in seen.ranges])
 
     def all(self) -> Found:
-        """Where everyone's rows are, in the order of the files; one object until they change."""
+        """Find all rows, in the order of the files; one object until they change."""
         with self.explained():
             seen = self._current()
             if seen.all is None:

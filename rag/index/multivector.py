@@ -35,7 +35,7 @@ _FILES = {"token_embeddings.i8": np.int8, "sentences.i16": np.int16}
 
 
 def paper_text(paper: Paper) -> str:
-    """What is embedded of a paper: its title, a line break, its abstract."""
+    """Return what is embedded of a paper: its title, a line break, its abstract."""
     return f"{paper.title}\n{paper.abstract}"
 
 
@@ -62,11 +62,11 @@ class MultiVectorIndex:
             self._projection = np.load(self._file) if self._file.is_file() else None
 
     def __len__(self) -> int:
-        """How many papers there are."""
+        """Count the papers."""
         return self._rows.count()[0]
 
     def paper_ids(self) -> set[str]:
-        """Ids of all papers."""
+        """Return the ids of all papers."""
         return self._rows.owners()
 
     def remove(self, paper_ids: Iterable[str]) -> None:
@@ -102,7 +102,7 @@ class MultiVectorIndex:
     def token_scores(
         self, question: TokenEmbeddings, paper_ids: Iterable[str]
     ) -> Mapping[str, np.ndarray]:
-        """Best match of each token of a question in papers, in [-1, 1]; float32, (n,)."""
+        """Match each token of a question with papers; in [-1, 1] by paper id, float32, (n,)."""
         found = self._find(paper_ids)
         if found is None or not len(question.starts):
             return {}
@@ -112,7 +112,7 @@ class MultiVectorIndex:
     def paper_scores(
         self, question: TokenEmbeddings, weights: np.ndarray, paper_ids: Iterable[str]
     ) -> dict[str, float]:
-        """How well papers match, in [-1, 1]; those without tokens are left out.
+        """Score how well papers match, in [-1, 1]; those without token embeddings are left out.
 
         The mean of two weighted MaxSims: of the whole paper, and of the one sentence of it that
         matches best, its title counting for every sentence. The first finds a paper that speaks of
@@ -135,7 +135,7 @@ class MultiVectorIndex:
     def sentence_scores(
         self, question: TokenEmbeddings, weights: np.ndarray, papers: Iterable[Paper]
     ) -> Mapping[str, np.ndarray]:
-        """Weighted MaxSim of each sentence of papers, by paper id; float32, (n_sentences,).
+        """Return the weighted MaxSim of each sentence, by paper id; float32, (n_sentences,).
 
         A title's tokens count for every sentence, since what a sentence is about is often named
         there alone. A sentence that was cut off by the embedder's limit scores as its title does.
@@ -153,7 +153,7 @@ class MultiVectorIndex:
         return scores
 
     def paper_vectors(self, paper_ids: Sequence[str]) -> np.ndarray:
-        """What each paper is about as a whole: the mean of its tokens.
+        """Return what each paper is about as a whole: the mean of its token embeddings.
 
         Returns:
             float32, (len(paper_ids), width), unit norm; a row of zeros for a paper without tokens.
@@ -164,7 +164,7 @@ class MultiVectorIndex:
         return np.frombuffer(rows, np.float32).reshape(len(paper_ids), len(nothing) // 4)
 
     def _find(self, paper_ids: Iterable[str]) -> _Found | None:
-        """Where the tokens of papers are, those without any left out; None when all are."""
+        """Find the tokens of papers, those without any left out; None when all are."""
         ranges, arrays = self._rows.find(paper_ids)
         if self._projection is None or not (papers := [own for own in ranges if own.n_rows]):
             return None
@@ -173,7 +173,7 @@ class MultiVectorIndex:
     def _by_run(
         self, question: TokenEmbeddings, found: _Found
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Best match of the question's tokens in each title and sentence of papers, end to end.
+        """Match the question's tokens with each title and sentence of papers, end to end.
 
         Returns:
             float32, (n_runs, tokens of the question), in [-1, 1]; the number of the sentence that
@@ -188,7 +188,7 @@ class MultiVectorIndex:
         return best, numbers[starts], np.searchsorted(starts, firsts)
 
     def _maxsim(self, question: TokenEmbeddings, found: _Found, starts: np.ndarray) -> np.ndarray:
-        """Best match of the question's tokens in each run of the papers' tokens, end to end.
+        """Match the question's tokens with each run of the papers' tokens, end to end.
 
         Returns:
             float32, (len(starts), tokens of the question), in [-1, 1].
@@ -199,7 +199,7 @@ class MultiVectorIndex:
 
 
 def _projection(vectors: np.ndarray) -> np.ndarray:
-    """The first principal directions as columns; the identity for too few vectors.
+    """Return the first principal directions as columns; the identity for too few vectors.
 
     Not centred: the products with the question's tokens are to be kept, not the variance.
     """
@@ -211,19 +211,19 @@ def _projection(vectors: np.ndarray) -> np.ndarray:
 
 
 def _sentence_numbers(paper: Paper, tokens: TokenEmbeddings) -> np.ndarray:
-    """The number of the sentence that each token lies in; -1 for the title's. int16, (n,)."""
+    """Return the number of the sentence of each token; -1 for the title's. int16, (n,)."""
     starts = np.array([span.start for span in paper.sentences])
     in_abstract = tokens.starts - (len(paper.title) + 1)
     return (np.searchsorted(starts, in_abstract, side="right") - 1).astype(np.int16)
 
 
 def _firsts(papers: Sequence[RowRange]) -> np.ndarray:
-    """Where each paper's tokens begin when they are laid end to end."""
+    """Return where each paper's tokens begin when they are laid end to end."""
     return np.cumsum([0, *(own.n_rows for own in papers[:-1])])
 
 
 def _by_sentence(runs: np.ndarray, numbers: np.ndarray, n_sentences: int) -> np.ndarray:
-    """Best match of each question token in each sentence or the title; (n_sentences, tokens).
+    """Match each token asked with each sentence or the title; (n_sentences, tokens).
 
     Args:
         runs: Best matches in runs of tokens, (n_runs, tokens).

@@ -17,6 +17,6 @@ class TokenEmbeddings(NamedTuple):
 
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to unit norm; a row of zeros stays one."""
+    """Scale rows to unit norm; a row of zeros stays one."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(norms, 1e-12)

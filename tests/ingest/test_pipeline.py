@@ -10,6 +10,7 @@ from footnote.rag.build import open_index
 from footnote.rag.core.config import Config, Service, Sources, load_config
 from footnote.rag.core.errors import EmbeddingError, IndexBusyError, IndexMismatchError, SourceError
 from footnote.rag.index.index import Index
+from footnote.rag.index.writer import IndexWriter
 from tests.conftest import PAGES, needs_shared
 
 pytestmark = pytest.mark.slow
@@ -149,7 +150,7 @@ def test_an_interrupted_index_is_finished_by_the_next_ingest(
 def test_a_second_writer_is_told_who_is_first(config: Config):
     index = opened(config)
     with (
-        index.writing(),
+        IndexWriter(index).writing(),
         pytest.raises(IndexBusyError, match=r"being written by process \d+ since 20"),
     ):
         run(config, ALPHA)
@@ -164,7 +165,7 @@ def test_an_index_of_another_embedder_is_refused_then_rebuilt(config: Config):
     with pytest.raises(IndexMismatchError):
         run(config, BRAVO)
     index = opened(config)
-    index.rebuild(lambda *_: None)
+    IndexWriter(index).rebuild(lambda *_: None)
     assert opened(config).problems() == []
 
 

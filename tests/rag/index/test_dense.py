@@ -14,9 +14,10 @@ from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index import int8
+from footnote.rag.index.check import unreachable
 from footnote.rag.index.chunking import chunk_id, chunk_paper
 from footnote.rag.index.dense import DenseIndex
-from footnote.rag.index.snapshot import Card, Snapshot, unreachable
+from footnote.rag.index.snapshot import Card, Snapshot
 from tests.conftest import ROOT
 
 AXES = np.eye(4)

@@ -18,8 +18,8 @@ import pytest
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import Fault, IndexMissingError
+from footnote.rag.index.check import disagreements
 from footnote.rag.index.durable import make_folder, write_durably
-from footnote.rag.index.snapshot import disagreements
 from tests.rag.index.test_memmap import held, opened, pairs
 from tests.rag.index.test_recovery import (
     ALPHA,
@@ -174,7 +174,7 @@ def test_a_power_cut_costs_no_paper(
 ):
     # What is compared by size alone when it is opened has to be on disk all the more.
     monkeypatch.setattr("footnote.rag.index.snapshot._MAX_CHECKED_BYTES", -1)
-    monkeypatch.setattr("footnote.rag.index.index.probe", _ask_here)
+    monkeypatch.setattr("footnote.rag.index.writer.probe", _ask_here)
     config = config_for(tmp_path / "disk" / "index")
     take_in(config, BRAVO)
     images: list[Path] = []
@@ -208,7 +208,7 @@ def test_a_power_cut_costs_no_paper(
 def test_a_power_cut_in_the_first_command_leaves_nothing_or_what_goes_on(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("footnote.rag.index.index.probe", _ask_here)
+    monkeypatch.setattr("footnote.rag.index.writer.probe", _ask_here)
     images: list[Path] = []
 
     def cut() -> None:
@@ -231,8 +231,8 @@ def _disagreeing(config: Config) -> list[Fault]:
 
 
 def _ask_here(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[Fault]:
-    """`rag.index.probe` without a process: nothing here is large enough to have a graph that ends it."""
-    from footnote.rag.index.probe import _UNFINISHED
+    """`rag.index.check.probe` without a process: nothing here is large enough to have a graph that ends it."""
+    from footnote.rag.index.check import _UNFINISHED
 
     index = open_index(config_for(folder))
     found = disagreements(index.catalogue, index.snapshot(), exact_up_to)

@@ -18,6 +18,7 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexAccessError, IndexDamagedError
 from footnote.rag.index.readonly import connect, stand_in
+from footnote.rag.index.writer import IndexWriter
 from tests.conftest import ROOT
 
 HASHING = {"name": "tests.hashing:HashEmbedding"}
@@ -282,8 +283,8 @@ def test_a_catalogue_read_as_it_was_notices_a_writer_elsewhere(folder: Path, tmp
         assert len(assistant.search("Alpha")) == 2
         writer = config_for(folder)
         index = open_index(writer)
-        with index.writing():
-            index.remove(list(index.named([ALPHA["title"]])))
+        with IndexWriter(index).writing():
+            IndexWriter(index).remove(list(index.named([ALPHA["title"]])))
         del index
         assert [hit.paper.title for hit in assistant.search("Alpha")] == [BRAVO["title"]]
         take_in(writer, ALPHA)

@@ -26,9 +26,8 @@ from footnote.rag.core.errors import (
     IndexFolderError,
     IndexMismatchError,
 )
-from footnote.rag.index.index import Index
-from footnote.rag.index.probe import probe
-from footnote.rag.index.snapshot import disagreements
+from footnote.rag.index.check import disagreements, probe
+from footnote.rag.index.writer import IndexWriter
 from tests.conftest import ROOT, SAMPLE
 
 pytestmark = pytest.mark.slow
@@ -61,14 +60,16 @@ def take_in(config: Config, *records: dict[str, str], name: str = "papers.jsonl"
 
 def take_out(config: Config, *titles: str) -> None:
     index = open_index(config)
-    with index.writing():
-        index.remove([p.paper_id for p in index.catalogue.papers() if p.title in titles])
+    with IndexWriter(index).writing():
+        IndexWriter(index).remove(
+            [p.paper_id for p in index.catalogue.papers() if p.title in titles]
+        )
 
 
 def rebuild(config: Config) -> None:
     index = open_index(config)
-    with index.writing():
-        index.rebuild(lambda *_: None)
+    with IndexWriter(index).writing():
+        IndexWriter(index).rebuild(lambda *_: None)
 
 
 def found_disagreeing(config: Config) -> list[Fault]:
@@ -188,9 +189,9 @@ def test_the_version_that_is_indexed_is_answered_from_until_the_next_is(
     take_in(config, ALPHA, BRAVO)
     assistant = open_assistant(config)
     seen: list[tuple[str, list[str]]] = []
-    mark = Index._purge_tombstones
+    mark = IndexWriter._purge_tombstones
 
-    def ask_first(self: Index) -> None:
+    def ask_first(self: IndexWriter) -> None:
         answer = assistant.ask("where does Alpha keep what it keeps?")
         for sentence in answer.sentences:
             [citation] = sentence.citations
@@ -205,7 +206,7 @@ def test_the_version_that_is_indexed_is_answered_from_until_the_next_is(
         seen.append((alpha.abstract, [h.paper.quote(h.passage) for h in hits]))
         mark(self)
 
-    monkeypatch.setattr(Index, "_purge_tombstones", ask_first)
+    monkeypatch.setattr(IndexWriter, "_purge_tombstones", ask_first)
     take_in(config, LATER, name="later.jsonl")
     assert [abstract for abstract, _ in seen] == [ALPHA["abstract"], LATER["abstract"]]
     assert found_disagreeing(config) == []
@@ -279,7 +280,7 @@ def test_what_was_removed_is_left_behind_without_embedding_anything(
     take_out(config, ALPHA["title"])  # 2 chunks gone, 2 left
     take_in(config, ALPHA)
     assert [first] == list((config.index / "snapshots").iterdir())
-    monkeypatch.setattr("footnote.rag.index.index._embedded", None)
+    monkeypatch.setattr("footnote.rag.index.writer._embedded", None)
     take_out(config, BRAVO["title"])  # 4 gone, 2 left
     [second] = (config.index / "snapshots").iterdir()
     assert second != first
@@ -356,7 +357,7 @@ def test_a_part_that_is_gone_while_another_writes_is_an_error_that_says_who(conf
     [snapshot] = (config.index / "snapshots").iterdir()
     shutil.rmtree(snapshot / "bm25")
     with (
-        open_index(config).writing(),
+        IndexWriter(open_index(config)).writing(),
         pytest.raises(IndexBusyError, match=rf"written by process {os.getpid()} since"),
     ):
         open_assistant(config)
@@ -365,7 +366,7 @@ def test_a_part_that_is_gone_while_another_writes_is_an_error_that_says_who(conf
 def test_a_second_ingest_says_at_once_who_holds_the_lock(tmp_path: Path, config: Config):
     file = source(tmp_path, "papers.jsonl", ALPHA)
     take_in(config, BRAVO)
-    with open_index(config).writing():
+    with IndexWriter(open_index(config)).writing():
         said = run("ingest", file, index=config.index, expect=1)
         assert f"is being written by process {os.getpid()} since 20" in said
         assert "blocks" not in run("ask", "what does Bravo route", index=config.index)
@@ -580,11 +581,11 @@ def test_what_a_graph_loses_is_no_damage_unless_it_is_much(
     take_in(config, *(ALPHA | {"title": f"Alpha {n}"} for n in range(8)))
     index = open_index(config)
     with monkeypatch.context() as patch:
-        patch.setattr("footnote.rag.index.snapshot.unreachable", lambda _, chunks: chunks[:n_lost])
+        patch.setattr("footnote.rag.index.check.unreachable", lambda _, chunks: chunks[:n_lost])
         assert disagreements(index.catalogue, index.snapshot(), 0) == [said]
     told = json.dumps([(said.what, said.step, said.kind)])
     done = subprocess.CompletedProcess([], 0, stdout=told)
-    monkeypatch.setattr("footnote.rag.index.probe.subprocess.run", lambda *_args, **_options: done)
+    monkeypatch.setattr("footnote.rag.index.check.subprocess.run", lambda *_args, **_options: done)
     assert probe(config.index, exact_up_to=0) == [said]
     assert probe(config.index, exact_up_to=0, unfinished=True) == ([said] if n_lost > 1 else [])
 
