@@ -25,8 +25,8 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import SourceError
 from footnote.rag.core.records import Paper, Record
-from footnote.rag.index.index import Progress
-from footnote.rag.index.processor import ready_for_questions
+from footnote.rag.index.processor import tune_process
+from footnote.rag.index.writer import Progress, unwatched
 
 SAMPLE = Path(pipeline.__file__).parent / "sample"
 _DEPTH = 10
@@ -143,10 +143,10 @@ def _measure_footnote(settings: dict[str, Any], file: Path, questions: list[str]
     index.embedder.get_text_embedding("The first call of a process is slower.")
     _papers([file], 1)  # as is the first paper; the starter is given all of them read
     started = time.perf_counter()
-    report = pipeline.ingest([file], index, _unwatched)
+    report = pipeline.ingest([file], index, unwatched)
     seconds = time.perf_counter() - started
     assistant = open_assistant(config)
-    ready_for_questions()  # as the command line has it
+    tune_process()  # as the command line has it
     retrieve = _times_ms(lambda question: assistant.search(question, _DEPTH), questions)
     ask = _times_ms(assistant.ask, questions)
     return _Timed(report.papers, seconds, retrieve, ask, _peak_memory_mb(), folder)
@@ -203,7 +203,7 @@ def _bytes_by_part(folder: Path) -> dict[str, int]:
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             below = file.relative_to(folder).parts
-            named = below[2] if below[0] == "generations" else below[0]
+            named = below[2] if below[0] == "snapshots" else below[0]
             parts[named] = parts.get(named, 0) + file.stat().st_size
     return {part: size for part, size in parts.items() if size}
 
@@ -215,7 +215,3 @@ def _ratios(footnote: Figures, stock: Figures) -> dict[str, float]:
         for name in ours
         if isinstance(ours[name], float) and theirs[name]
     }
-
-
-def _unwatched(phase: str, done: int, total: int | None) -> None:
-    """The clock runs."""

@@ -14,8 +14,8 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, Retrieval
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Paper
-from footnote.rag.index.index import Progress
-from footnote.rag.index.processor import ready_for_questions
+from footnote.rag.index.processor import tune_process
+from footnote.rag.index.writer import IndexWriter, Progress
 from footnote.rag.verification.verify import Verifier
 
 _SYSTEMS = (*get_args(Retrieval.model_fields["system"].annotation), STOCK)
@@ -67,12 +67,12 @@ def evaluate_systems(
             retrieval = retrieval.model_copy(update={"system": system})
         asked = config.model_copy(update={"retrieval": retrieval})
         assistant = open_assistant(asked, finder=stock_finder(config) if system == STOCK else None)
-        ready_for_questions()  # as the command line has it: each question is timed
+        tune_process()  # as the command line has it: each question is timed
         run = run_dataset(
             assistant,
             dataset,
             lambda n, total, s=system: on_progress(s, n, total),
-            judge=Verifier(open_index(asked).words),
+            judge=Verifier(open_index(asked).bm25),
         )
         runs.append(run)
         reports.append(
@@ -120,7 +120,8 @@ def _prepare(
 def _index(config: Config, papers: Sequence[Paper], on_progress: Progress) -> None:
     """Index exactly these papers, each under its own id; what is there already is kept."""
     index = open_index(config, create=True)
-    with index.writing():
+    writer = IndexWriter(index)
+    with writer.writing():
         held = index.catalogue.get(paper.paper_id for paper in papers)
         if len(index.catalogue) != len(held):
             raise DatasetError(
@@ -128,4 +129,4 @@ def _index(config: Config, papers: Sequence[Paper], on_progress: Progress) -> No
             )
         changed = [p for p in papers if held.get(p.paper_id) != p]
         index.catalogue.save(((p, identity_keys(p)) for p in changed), {})
-        index.update(on_progress)
+        writer.update(on_progress)

@@ -12,6 +12,7 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexMissingError
 from footnote.rag.core.records import Answer, Hit, Paper
+from footnote.rag.index.writer import unwatched
 
 
 class Library:
@@ -59,7 +60,7 @@ class Library:
             IndexMismatchError: The index was built with other settings.
         """
         index = open_index(self.config, create=True)
-        return ingest(what, index, _unwatched, self.config.sources)
+        return ingest(what, index, unwatched, self.config.sources)
 
     def search(self, question: str, k: int = 10, history: Sequence[str] = ()) -> list[Hit]:
         """Find the papers that fit a question, best first, at most `k`.
@@ -113,7 +114,3 @@ class Library:
             if self._assistant is None:
                 self._assistant = open_assistant(self.config)
             return self._assistant
-
-
-def _unwatched(phase: str, done: int, total: int | None) -> None:
-    """Take no note of how far a job is."""

@@ -15,7 +15,8 @@ from footnote.rag.core.config import Sources
 from footnote.rag.core.errors import FetchError, SourceError
 from footnote.rag.core.records import Paper, Record
 from footnote.rag.index.catalogue import Catalogue, Part, Regrouping
-from footnote.rag.index.index import Index, Progress
+from footnote.rag.index.index import Index
+from footnote.rag.index.writer import IndexWriter, Progress
 
 # Papers a transaction: an interrupted ingest repeats at most these.
 _BATCH = 200
@@ -70,7 +71,8 @@ def ingest(
         SourceError: Nothing could be taken in, and something was refused.
     """
     started = time.perf_counter()
-    with index.writing():
+    writer = IndexWriter(index)
+    with writer.writing():
         # Before anything is written: the catalogue must not run ahead of an index it cannot fill.
         index.check_settings()
         tally = _Tally()
@@ -80,7 +82,7 @@ def ingest(
         for batch in _batches(reader.read(paths)):
             _store(batch, index.catalogue, tally, lost)
             on_progress("reading", tally.records, reader.estimate())
-        index.update(on_progress)
+        writer.update(on_progress)
     report = tally.report(time.perf_counter() - started)
     if not report.papers and report.refused:
         first = report.refused[0]

@@ -17,7 +17,7 @@ from footnote.ingest.fetch import Fetcher, Kind
 from footnote.ingest.record import parse_arxiv_id
 from footnote.rag.core.config import Service, Sources
 from footnote.rag.core.errors import SourceError
-from footnote.rag.index.index import Progress
+from footnote.rag.index.writer import Progress
 
 _NAMES = {"arxiv": "arXiv", "hf": "Hugging Face Daily Papers"}
 _LOCATOR = re.compile(r"(arxiv|hf):(.*)", re.IGNORECASE | re.DOTALL)

@@ -15,6 +15,7 @@ from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
 from footnote.rag.index.embedding import Question, load_embedder, read_question
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import FOLDER, Card
+from footnote.rag.index.writer import IndexWriter
 from footnote.rag.live import LiveAssistant
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.port import Model
@@ -75,7 +76,7 @@ def open_assistant(
         ConfigError: The language model cannot be loaded.
     """
     index = open_index(config)
-    index.make_whole()
+    IndexWriter(index).recover()
     # Once, whatever is opened anew.
     _, model = index.embedder, load_writing_model(config) if writes else None
     followed = _Followed(config, index)
@@ -106,7 +107,7 @@ class _Followed:
         else:
             index = open_index(config)
             index.check_served()
-        if (name := index.generation().card.embedder) != config.embedder.name:
+        if (name := index.snapshot().card.embedder) != config.embedder.name:
             config = self._with_embedder(name)
             index = open_index(config)
         try:
@@ -138,7 +139,7 @@ def _assemble(
 ) -> Assistant:
     """An assistant over the parts of an index just opened."""
     answering = config.answering
-    late = LateSentences(index.tokens, index.words)
+    late = LateSentences(index.multivector, index.bm25)
     return Assistant(
         index.catalogue,
         partial(_read_question, index, index.embedder),
@@ -146,9 +147,9 @@ def _assemble(
         [] if finder else _rerankers(config, index),
         late,
         QuoteAnswerer(
-            index.searched,
+            index.vector_search,
             late,
-            index.words,
+            index.bm25,
             papers=answering.papers,
             max_sentences=answering.max_sentences,
             survey_papers=answering.survey_papers,
@@ -192,7 +193,7 @@ def open_writer(config: Config, index: Index, model: Model) -> Writer:
     llm = config.llm
     return Writer(
         model,
-        Verifier(index.words, index.embedder, load_nli(llm.nli) if llm.nli else None),
+        Verifier(index.bm25, index.embedder, load_nli(llm.nli) if llm.nli else None),
         load_prompts(llm.prompts),
         papers=config.answering.papers,
         timeout_s=llm.timeout_s,
@@ -219,8 +220,8 @@ def _retriever(config: Config, index: Index) -> BaseRetriever:
         "bm25": only_words,
     }
     return HybridRetriever(
-        index.searched,
-        index.words,
+        index.vector_search,
+        index.bm25,
         index.embedder,
         depth=config.retrieval.depth,
         fuse=fusions[config.retrieval.system],
@@ -232,8 +233,8 @@ def _rerankers(config: Config, index: Index) -> list[BaseNodePostprocessor]:
         return []
     settings = config.retrieval
     steps: list[BaseNodePostprocessor] = [
-        LateInteraction(index.tokens, index.words, weight=settings.late_weight),
-        Neighbours(index.tokens, weight=settings.neighbour_weight),
+        LateInteraction(index.multivector, index.bm25, weight=settings.late_weight),
+        Neighbours(index.multivector, weight=settings.neighbour_weight),
     ]
     if settings.reranker:
         score = _cross_encoder(settings.reranker)

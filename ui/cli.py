@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from footnote.rag.answering.generative import Event
     from footnote.rag.core.records import Answer
     from footnote.rag.index.index import Index
-    from footnote.rag.index.index import Progress as OnProgress
+    from footnote.rag.index.writer import Progress as OnProgress
 
 # `eval` is a function of Python's.
 _NAMES = {"evaluate": "eval"}
@@ -236,11 +236,11 @@ def search(
 ) -> None:
     """Find papers, without answering."""
     from footnote.rag.build import open_assistant
-    from footnote.rag.index.processor import ready_for_questions
+    from footnote.rag.index.processor import tune_process
     from footnote.ui.render import hit_rows
 
     assistant = open_assistant(config, writes=False)
-    ready_for_questions()
+    tune_process()
     rows = hit_rows(assistant.search(" ".join(question), k))
     if as_json:
         _print_json(rows)
@@ -254,11 +254,11 @@ def search(
 def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
     """Answer a question, every sentence with its source."""
     from footnote.rag.build import open_assistant
-    from footnote.rag.index.processor import ready_for_questions
+    from footnote.rag.index.processor import tune_process
     from footnote.ui.render import source_text, writing_note
 
     assistant = open_assistant(config)
-    ready_for_questions()
+    tune_process()
     if as_json:
         _print_json(assistant.ask(" ".join(question)))
         return
@@ -397,11 +397,13 @@ def rebuild(config: Config, as_json: AsJson = False) -> None:
     """Make the index anew, from the catalogue and the settings."""
     from footnote.ingest.restore import restore
     from footnote.rag.build import open_index
+    from footnote.rag.index.writer import IndexWriter
 
     index = open_index(config)
-    with index.holding(), _progress(as_json) as on_progress:
+    writer = IndexWriter(index)
+    with writer.holding(), _progress(as_json) as on_progress:
         restored = restore(index.catalogue).paper_ids
-        index.rebuild(on_progress)
+        writer.rebuild(on_progress)
     problems = index.problems()
     if as_json:
         _print_json({"ok": not problems, "problems": problems, "restored": restored})
@@ -428,11 +430,13 @@ def remove(
 ) -> None:
     """Take papers out; taking in their source again brings them back."""
     from footnote.rag.build import open_index
+    from footnote.rag.index.writer import IndexWriter
 
     index = open_index(config)
-    with index.writing():
+    writer = IndexWriter(index)
+    with writer.writing():
         named = index.named(papers)
-        index.remove(list(named))
+        writer.remove(list(named))
     if as_json:
         _print_json({"removed": [{"paper_id": i, "title": title} for i, title in named.items()]})
         return

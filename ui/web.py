@@ -19,7 +19,7 @@ from footnote.rag.answering.citations import short_name
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import ConfigError, FootnoteError
 from footnote.rag.core.records import Answer, Sentence
-from footnote.rag.index.processor import ready_for_questions
+from footnote.rag.index.processor import tune_process
 from footnote.ui.address import free_port
 from footnote.ui.calls import CallGuard, Page
 from footnote.ui.render import answer_html, draft_html, paper_html, parse_fragment
@@ -163,7 +163,7 @@ def serve(assistant: Assistant, *, host: str, port: int) -> None:
         ConfigError: The address or port cannot be listened on.
     """
     page = build_page(assistant)
-    ready_for_questions()
+    tune_process()
     url = launch(page, host=host, port=port)
     sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {url} until Ctrl+C\n")
     sys.stdout.flush()

@@ -5,7 +5,8 @@ from footnote.rag.core.errors import PaperError
 from footnote.rag.core.records import Paper, Record
 from footnote.rag.core.text import closest
 from footnote.rag.index.catalogue import Catalogue, Part
-from footnote.rag.index.index import Index, Progress
+from footnote.rag.index.index import Index
+from footnote.rag.index.writer import IndexWriter, Progress
 
 
 class SeenRecord(Record):
@@ -68,7 +69,8 @@ def split_paper(index: Index, paper_id: str, on_progress: Progress) -> list[Pape
     Raises:
         PaperError: No paper has this id, or all its records have the same title and abstract.
     """
-    with index.writing():
+    writer = IndexWriter(index)
+    with writer.writing():
         index.check_settings()
         paper, parts = _parts(index.catalogue, paper_id)
         apart = split(parts)
@@ -83,7 +85,7 @@ def split_paper(index: Index, paper_id: str, on_progress: Progress) -> list[Pape
             )
         change = regroup(apart, index.catalogue)
         index.catalogue.regroup(change)
-        index.update(on_progress)
+        writer.update(on_progress)
     ours = {part.part_id for part in parts}
     ids = {i for i, kept in change.parts.items() if any(p.part_id in ours for p in kept)}
     return [paper for paper, _ in change.papers if paper.paper_id in ids]

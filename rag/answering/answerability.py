@@ -15,7 +15,7 @@ _FITTED = load_weights("confidence")
 _NEAR, _FAR_OFF = 0.27, -2.0
 GOOD = frozenset({"lead", "likeness"})
 """Features of which more raises the confidence; the others lower it."""
-# A word that is asked for is in a paper, or something like it is, when its piece matches this well.
+# A word that is asked for is in a paper, or something like it is, when its tokens match this well.
 SAID = 0.5
 
 

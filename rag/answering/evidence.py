@@ -47,7 +47,7 @@ _LOOKED_IN = 3
 _MATCHED = 0.6
 # A word that may be misspelt counts so much of another that no paper has.
 _MISSPELT = 0.1
-# An unusual word is heard of when a piece of the best paper matches it this well.
+# An unusual word is heard of when a token of the best paper matches it this well.
 _HEARD_OF = 0.65
 # One that is this far ahead of those behind it is the one that is asked about.
 _STANDS_ALONE = 0.06
@@ -361,10 +361,10 @@ class QuoteAnswerer:
         }
         rankings: list[list[Evidence]] = []
         for one in each:
-            # An embedder that gives no pieces has its vectors stand in for them.
-            by_pieces = self._late.sentence_scores(query, papers, one.part)
+            # An embedder that gives no token embeddings has its vectors stand in for them.
+            by_tokens = self._late.sentence_scores(query, papers, one.part)
             features = common | {
-                "late": _laid_out({**by_vectors, **by_pieces}, sentences),
+                "late": _laid_out({**by_vectors, **by_tokens}, sentences),
                 "quantity_wanted": quantity * (one.kind is Kind.NUMBER),
             }
             score = np.clip(sum(_FITTED[name] * found for name, found in features.items()), 0, 1)

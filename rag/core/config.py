@@ -271,7 +271,7 @@ def _refuse_what_only_a_named_file_may_say(found: Config) -> None:
 
 
 def _free_settings(section: BaseModel, usual: BaseModel, prefix: str = "") -> Iterator[str]:
-    """The dotted names of settings, other than by default, that are no number and no fixed choice.
+    """Return the dotted names of settings off their defaults that are no number and no choice.
 
     Only such a value can name a program, a file or an address, so that a setting which is added
     later is in or out by its type.

@@ -101,7 +101,7 @@ class GenerationError(FootnoteError):
         self.status = status
         """Of its server's answer; None when there was none."""
         self.retryable = retryable
-        """Whether the same call may succeed in a moment."""
+        """True where the same call may succeed in a moment."""
         self.wait_s = wait_s
         """How long the server asks to wait; None when it does not say."""
 
@@ -136,7 +136,7 @@ class PaperDamagedError(IndexDamagedError):
         super().__init__(f"{which} not as written", step)
         self.paper_ids = tuple(paper_ids)
         self.restorable = restorable
-        """Whether every one of them can be made anew from its records."""
+        """True where every one of them can be made anew from its records."""
 
 
 class IndexAccessError(IndexDamagedError):

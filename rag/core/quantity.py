@@ -191,7 +191,7 @@ class Agreement(IntEnum):
 
 
 def quantities(text: str) -> list[Quantity]:
-    """The quantities of a text, in order, not overlapping.
+    """Return the quantities of a text, in order, not overlapping.
 
     Digits inside names (`LLaMA-7B`) and a lone `one` are none.
     """
@@ -204,12 +204,12 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def measure_of(unit: str) -> str:
-    """What a unit measures (`watts`: `w`), as in `Quantity.measures`; empty for another word."""
+    """Return what a unit measures (`watts`: `w`), as in `Quantity.measures`; empty for no unit."""
     return _UNITS.get(unit.lower(), ("", 1.0))[0]
 
 
 def agreement(claimed: Quantity, stated: Quantity) -> Agreement:
-    """Whether a claimed quantity follows from a stated one, whatever they are said of."""
+    """Judge if a claimed quantity follows from a stated one, whatever they are said of."""
     if claimed.turn and stated.turn and claimed.turn != stated.turn:
         return Agreement.CLASH
     if claimed.measures == stated.measures:
@@ -229,7 +229,7 @@ def agreement(claimed: Quantity, stated: Quantity) -> Agreement:
 
 
 def derivable(claimed: Quantity, stated: list[Quantity]) -> bool:
-    """Whether a factor or share is the ratio or the change between two stated quantities."""
+    """Return True if a factor or share is the ratio or the change between two stated quantities."""
     if claimed.measures not in {_SHARE, _FACTOR}:
         return False
     for i, one in enumerate(stated):
@@ -283,7 +283,7 @@ def _by_bound(claimed: Bound, stated: Bound) -> Agreement:
 
 
 def _share_as_factor(claimed: Quantity, stated: Quantity) -> Agreement:
-    """Whether `half` is `halved`, and `140% more` is `2.4×`; only the first is sure."""
+    """Judge if `half` is `halved`, and `140% more` is `2.4×`; only the first is sure."""
     share, factor = (claimed, stated) if claimed.measures == _SHARE else (stated, claimed)
     if factor.value <= 1:
         return Agreement.NONE

@@ -87,7 +87,7 @@ class Paper(Record):
         return fingerprint(self.title, self.abstract)
 
     def quote(self, span: Span) -> str:
-        """The characters of the abstract between two offsets."""
+        """Return the characters of the abstract between two offsets."""
         return self.abstract[span.start : span.end]
 
 
@@ -137,7 +137,7 @@ class Source(Record):
 
     @classmethod
     def of(cls, paper: Paper, marker: int) -> Self:
-        """The paper as an answer lists it."""
+        """Return the paper as an answer lists it."""
         return cls(
             marker=marker,
             paper_id=paper.paper_id,
@@ -184,7 +184,7 @@ class Answer(Record):
 
 
 def paper_id(title: str) -> str:
-    """Identifier of a paper that is known by its title alone; equal for equal spellings.
+    """Return the id of a paper that is known by its title alone; equal for equal spellings.
 
     Raises:
         ValueError: The title has neither letters nor digits.
@@ -196,7 +196,7 @@ def paper_id(title: str) -> str:
 
 
 def fingerprint(*parts: str) -> str:
-    """Sixteen hexadecimal digits that depend on every part and on where each ends."""
+    """Return sixteen hexadecimal digits that depend on every part and on where each ends."""
     digest = blake2b(digest_size=8)
     for part in parts:
         data = part.encode()

@@ -36,7 +36,7 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Folded words and numbers of a text, in order; `1.91×` gives `1.91`."""
+    """Return the folded words and numbers of a text, in order; `1.91×` gives `1.91`."""
     return list(_words(text))
 
 
@@ -46,7 +46,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def identity_key(text: str) -> str:
-    """Letters and digits alone, folded: equal for two spellings of one title.
+    """Return letters and digits alone, folded: equal for two spellings of one title.
 
     Empty for a text without letters or digits.
     """
@@ -70,7 +70,7 @@ def closest(name: str, names: Iterable[str]) -> str | None:
 
 
 def sentence_spans(text: str) -> tuple[Span, ...]:
-    """Where the sentences of a text are, in order, without the space between them.
+    """Return where the sentences of a text are, in order, without the space between them.
 
     The spans do not overlap, none is empty, and what lies outside them is white space.
     """
@@ -85,7 +85,7 @@ def sentence_spans(text: str) -> tuple[Span, ...]:
 
 
 def _split_after_etc(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Punkt never ends a sentence at `etc.`; before a capital it does end there."""
+    """Split after `etc.` before a capital, where Punkt never ends a sentence."""
     for start, end in spans:
         for match in re.compile(r"\betc\.\.?\s+(?=[A-Z])").finditer(text, start, end):
             yield start, match.end()

@@ -32,7 +32,7 @@ _LOCK = ".tantivy-writer.lock"
 _FOREIGN = 0.01
 
 
-class LexicalIndex:
+class BM25Index:
     """Titles and abstracts by their stemmed words. One writer at a time, any number of readers."""
 
     def __init__(self, folder: Path):
@@ -52,7 +52,7 @@ class LexicalIndex:
         self._index.register_tokenizer(_ANALYZER, _analyzer())
 
     def __len__(self) -> int:
-        """How many papers there are."""
+        """Count the papers."""
         with self._explained():
             return self._index.searcher().num_docs
 
@@ -74,7 +74,7 @@ class LexicalIndex:
                 writer.delete_documents_by_term("paper_id", paper_id)
 
     def paper_ids(self) -> set[str]:
-        """Ids of all papers."""
+        """Return the ids of all papers."""
         with self._explained():
             searcher = self._index.searcher()
             found = searcher.search(Query.all_query(), max(searcher.num_docs, 1))
@@ -96,16 +96,16 @@ class LexicalIndex:
             self._index.reload()
 
     def terms(self, text: str) -> list[str]:
-        """The words of a text as they are searched: stemmed, without stop words, in order."""
+        """Return the words of a text as searched: stemmed, without stop words, in order."""
         return list(_terms(text))
 
     def n_papers_with(self, term: str) -> int:
-        """How many papers hold this term."""
+        """Count the papers that hold this term."""
         with self._explained():
             return self._index.searcher().doc_freq("text", term)
 
     def idf(self, term: str) -> float:
-        """How rare a term is, as BM25 counts it; above 0, largest for one that nothing holds.
+        """Return how rare a term is, as BM25 counts it; above 0, largest where nothing holds it.
 
         One in a script that no paper uses tells nothing of what is asked, and counts for nothing.
         """
@@ -115,18 +115,18 @@ class LexicalIndex:
         return math.log(1 + (len(self) - n_with + 0.5) / (n_with + 0.5))
 
     def knows(self, name: str) -> bool:
-        """Whether each word of a name, or a likely misspelling of it, is in some paper."""
+        """Return True if each word of a name, or a likely misspelling of it, is in some paper."""
         with self._explained():
             searcher = self._index.searcher()
             return all(searcher.search(self._query(t), 1).hits for t in self.terms(name))
 
     def is_misspelt(self, word: str) -> bool:
-        """Whether no paper has a word, but one has a word that is spelled nearly so."""
+        """Return True if no paper has a word, but one has a word that is spelled nearly so."""
         unseen = not any(self.n_papers_with(term) for term in self.terms(word))
         return unseen and self.knows(word)
 
     def finds(self, paper_id: str, text: str) -> bool:
-        """Whether a search for some words of a text finds this paper, however many others."""
+        """Return True if a search for words of a text finds this paper, however many others."""
         own = Query.term_query(self._index.schema, "paper_id", paper_id)
         any_of = [(Occur.Should, self._query(term)) for term in self.terms(text)]
         with self._explained():
@@ -134,7 +134,7 @@ class LexicalIndex:
             return bool(self._index.searcher().search(Query.boolean_query(both), 1).hits)
 
     def search(self, question: str, *, depth: int) -> list[tuple[str, float]]:
-        """Ids and scores of the papers that share words with the question, best first.
+        """Return ids and scores of the papers that share words with the question, best first.
 
         Returns:
             BM25 as a share of the most that these words can give, in (0, 1]: so it says how much

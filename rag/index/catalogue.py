@@ -50,18 +50,19 @@ CREATE TABLE IF NOT EXISTS aliases (
     alias    TEXT PRIMARY KEY,      -- an id that was or could have been this paper's
     paper_id TEXT NOT NULL REFERENCES papers
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS leftovers (   -- what the index may hold and nothing asks for any more
+CREATE TABLE IF NOT EXISTS tombstones (  -- what the index may hold and nothing asks for any more
     paper_id TEXT NOT NULL,
     version  TEXT NOT NULL,
     PRIMARY KEY (paper_id, version)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (       -- one row
-    only       INTEGER PRIMARY KEY CHECK (only = 1),
-    epoch      INTEGER NOT NULL,         -- raised whenever the index has changed
-    generation TEXT                      -- name of the folder that holds the index; null for none
+    only     INTEGER PRIMARY KEY CHECK (only = 1),
+    epoch    INTEGER NOT NULL,           -- raised whenever the index has changed
+    snapshot TEXT                        -- name of the folder that holds the index; null for none
 );
 """
-# Of an index that an earlier version made.
+# What an earlier version called its tables and columns, and did not have.
+_OLD_TABLE, _OLD_COLUMN = "leftovers", "generation"
 _ADDED_COLUMNS = {
     "papers": {
         "held": "TEXT",
@@ -90,7 +91,7 @@ _AMONG = "WHERE paper_id IN (SELECT value FROM json_each(?))"
 class State(NamedTuple):
     """Which index the catalogue describes; equal for as long as nothing was written to it."""
 
-    generation: str | None
+    snapshot: str | None
     epoch: int
 
 
@@ -155,7 +156,7 @@ class Catalogue:
             IndexMissingError: It does not exist, and `create` is false.
             IndexDamagedError: It is not a catalogue, or may not be written.
         """
-        if file.is_file() and not file.stat().st_size and any(file.parent.glob("generations/*")):
+        if file.is_file() and not file.stat().st_size and _has_index(file.parent):
             raise IndexDamagedError(f"catalogue {file} is empty beside an index; {_PUT_BACK}")
         if not create and not file.is_file():
             raise IndexMissingError(
@@ -189,11 +190,11 @@ class Catalogue:
             ) from error
 
     def __len__(self) -> int:
-        """How many papers there are."""
+        """Count the papers."""
         return self._rows("SELECT count(*) FROM papers")[0][0]
 
     def find(self, keys: Iterable[str]) -> list[Paper]:
-        """Papers that share at least one of the identity keys, by id."""
+        """Find the papers that share at least one of the identity keys, by id."""
         return self._papers(
             f"SELECT {_RECORD} FROM papers WHERE paper_id IN (SELECT paper_id FROM keys"  # noqa: S608
             " WHERE key IN (SELECT value FROM json_each(?))) ORDER BY paper_id",
@@ -201,22 +202,22 @@ class Catalogue:
         )
 
     def get(self, paper_ids: Iterable[str]) -> dict[str, Paper]:
-        """The papers among these ids that exist."""
+        """Return the papers among these ids that exist."""
         found = self._papers(f"SELECT {_RECORD} FROM papers {_AMONG}", [_listed(paper_ids)])  # noqa: S608
         return {paper.paper_id: paper for paper in found}
 
     def known(self, paper_ids: Iterable[str]) -> set[str]:
-        """Those of these ids that are papers, whole or not."""
+        """Return those of these ids that are papers, whole or not."""
         rows = self._rows(f"SELECT paper_id FROM papers {_AMONG}", [_listed(paper_ids)])  # noqa: S608
         return {paper_id for (paper_id,) in rows}
 
     def papers(self) -> list[Paper]:
-        """Every paper, by title."""
+        """Return every paper, by title."""
         papers = self._papers(f"SELECT {_RECORD} FROM papers", ())  # noqa: S608
         return sorted(papers, key=lambda p: (p.title.casefold(), p.paper_id))
 
     def papers_of_records(self, fingerprints: Iterable[str]) -> dict[str, str]:
-        """Ids of the papers that these records already went into, by fingerprint."""
+        """Return the ids of the papers that these records already went into, by fingerprint."""
         return dict(
             self._rows(
                 "SELECT fingerprint, paper_id FROM records"
@@ -226,7 +227,7 @@ class Catalogue:
         )
 
     def served(self, paper_ids: Iterable[str]) -> dict[str, Paper]:
-        """The papers among these ids that the index holds whole, each as the index holds it."""
+        """Return the papers among these ids that the index holds whole, each as it holds it."""
         found = self._papers(
             f"SELECT {_SERVED} FROM papers {_AMONG} AND indexed IS NOT NULL",  # noqa: S608
             [_listed(paper_ids)],
@@ -234,7 +235,7 @@ class Catalogue:
         return {paper.paper_id: paper for paper in found}
 
     def served_after(self, paper_id: str, limit: int) -> list[Paper]:
-        """Up to `limit` papers that the index holds whole, by id, from the one after `paper_id`."""
+        """Return up to `limit` papers that the index holds whole, by id, from after `paper_id`."""
         return self._papers(
             f"SELECT {_SERVED} FROM papers"  # noqa: S608
             " WHERE indexed IS NOT NULL AND paper_id > ? ORDER BY paper_id LIMIT ?",
@@ -242,7 +243,7 @@ class Catalogue:
         )
 
     def after(self, paper_id: str, limit: int) -> list[Paper]:
-        """Up to `limit` papers, by id, from the one after `paper_id` on."""
+        """Return up to `limit` papers, by id, from the one after `paper_id` on."""
         return self._papers(
             f"SELECT {_RECORD} FROM papers WHERE paper_id > ? ORDER BY paper_id LIMIT ?",  # noqa: S608
             (paper_id, limit),
@@ -268,7 +269,7 @@ class Catalogue:
     def _save(self, paper: Paper) -> None:
         # A version that was never marked may be in the index in part.
         self._db.execute(
-            "INSERT OR IGNORE INTO leftovers SELECT paper_id, version FROM papers"
+            "INSERT OR IGNORE INTO tombstones SELECT paper_id, version FROM papers"
             " WHERE paper_id = ? AND version <> ? AND indexed IS NOT version",
             (paper.paper_id, paper.version),
         )
@@ -305,7 +306,7 @@ class Catalogue:
         )
 
     def keys_of(self, paper_ids: Iterable[str], *, shared_by: int) -> set[str]:
-        """Identity keys of these papers that at most `shared_by` papers have."""
+        """Return the identity keys of these papers that at most `shared_by` papers have."""
         return {
             key
             for (key,) in self._rows(
@@ -317,7 +318,7 @@ class Catalogue:
         }
 
     def crowded(self, keys: Iterable[str], *, shared_by: int) -> set[str]:
-        """Those of the keys that more than `shared_by` papers have."""
+        """Return those of the keys that more than `shared_by` papers have."""
         return {
             key
             for (key,) in self._rows(
@@ -328,7 +329,7 @@ class Catalogue:
         }
 
     def parts_of(self, papers: Iterable[Paper]) -> dict[str, list[Part]]:
-        """Parts of each paper by its id; a paper saved without any is its own only part."""
+        """Return the parts of each paper by its id; one saved without any is its own only part."""
         known = {paper.paper_id: paper for paper in papers}
         parts: dict[str, list[Part]] = {paper_id: [] for paper_id in known}
         for paper_id, part in self._parts(known):
@@ -339,7 +340,7 @@ class Catalogue:
         return parts
 
     def _parts(self, paper_ids: Iterable[str]) -> list[tuple[str, Part]]:
-        """The parts of these papers by id, each with the id of its paper.
+        """Return the parts of these papers by id, each with the id of its paper.
 
         Raises:
             PaperDamagedError: One is not as it was written.
@@ -356,7 +357,7 @@ class Catalogue:
         ]
 
     def oldest_first(self, paper_ids: Iterable[str]) -> list[str]:
-        """The papers among these ids, in the order in which they were first taken in."""
+        """Return the papers among these ids, in the order in which they were first taken in."""
         return [
             paper_id
             for (paper_id,) in self._rows(
@@ -367,7 +368,7 @@ class Catalogue:
         ]
 
     def resolve(self, paper_id: str) -> str | None:
-        """The id of the paper that is, was or could have been known by this one."""
+        """Return the id of the paper that is, was or could have been known by this one."""
         found = self._rows(
             "SELECT paper_id FROM papers WHERE paper_id = :id UNION ALL"
             " SELECT a.paper_id FROM aliases a JOIN papers USING (paper_id) WHERE alias = :id",
@@ -376,11 +377,11 @@ class Catalogue:
         return found[0][0] if found else None
 
     def aliases(self) -> dict[str, str]:
-        """Ids of papers by the further ids under which they are found."""
+        """Return the ids of papers by the further ids under which they are found."""
         return dict(self._rows("SELECT alias, paper_id FROM aliases"))
 
     def aliases_of(self, paper_id: str) -> list[str]:
-        """Further ids under which a paper is found, sorted."""
+        """Return the further ids under which a paper is found, sorted."""
         return [
             alias
             for (alias,) in self._rows(
@@ -398,7 +399,7 @@ class Catalogue:
         with self._explained(), self._db:
             for version in ("version", "indexed"):
                 self._db.execute(
-                    f"INSERT OR IGNORE INTO leftovers SELECT paper_id, {version} FROM papers"  # noqa: S608
+                    f"INSERT OR IGNORE INTO tombstones SELECT paper_id, {version} FROM papers"  # noqa: S608
                     f" {among} AND {version} IS NOT NULL",
                     [gone],
                 )
@@ -418,7 +419,7 @@ class Catalogue:
     def remove(self, paper_ids: Iterable[str]) -> None:
         """Forget papers, all or none; nothing serves them from now on.
 
-        What the index holds of them is listed in `leftovers`. Their records are forgotten too, so
+        What the index holds of them is listed in `tombstones`. Their records are forgotten too, so
         that taking in the same source again brings them back.
         """
         ids = list(paper_ids)
@@ -426,7 +427,7 @@ class Catalogue:
         with self._explained(), self._db:
             for version in ("version", "indexed"):
                 self._db.execute(
-                    f"INSERT OR IGNORE INTO leftovers SELECT paper_id, {version} FROM papers"  # noqa: S608
+                    f"INSERT OR IGNORE INTO tombstones SELECT paper_id, {version} FROM papers"  # noqa: S608
                     f" {among} AND {version} IS NOT NULL",
                     [_listed(ids)],
                 )
@@ -434,7 +435,7 @@ class Catalogue:
                 self._db.execute(f"DELETE FROM {table} {among}", [_listed(ids)])  # noqa: S608
 
     def damage(self) -> Damage:
-        """Which papers and records are not as they were written; reads every one of them."""
+        """List the papers and records that are not as they were written; reads all of them."""
         papers = [
             row[0]
             for row in self._rows(f"SELECT {_RECORD} FROM papers ORDER BY paper_id")  # noqa: S608
@@ -453,12 +454,12 @@ class Catalogue:
         return Damage(list(dict.fromkeys(papers)), records)
 
     def records_of(self, paper_ids: Iterable[str]) -> dict[str, str]:
-        """Fingerprints of the records that went into these papers, with the id of each's paper."""
+        """Return fingerprints of the records that went into these papers, with each's paper id."""
         sql = f"SELECT fingerprint, paper_id FROM records {_AMONG}"  # noqa: S608
         return dict(self._rows(sql, [_listed(paper_ids)]))
 
     def whole_parts(self, paper_id: str) -> list[Part]:
-        """The parts that a paper can be made of anew, in order of their ids; none if it cannot.
+        """Return the parts that a paper can be made of anew, in order of their ids; or none.
 
         A part that is not as it was written is the paper itself, if that is whole and has no other.
         """
@@ -474,7 +475,7 @@ class Catalogue:
             return [Part(part_id, self._paper(own[0][2]), apart)]
 
     def told_apart(self, part_ids: Iterable[str]) -> set[str]:
-        """Those of these parts that a person told apart from others."""
+        """Return those of these parts that a person told apart from others."""
         sql = (
             "SELECT part_id FROM parts WHERE apart IS NOT NULL"
             " AND part_id IN (SELECT value FROM json_each(?))"
@@ -505,7 +506,7 @@ class Catalogue:
         )
         if indexed is not None and not keeps:
             self._db.execute(
-                "INSERT OR IGNORE INTO leftovers VALUES (?, ?)", (paper.paper_id, indexed)
+                "INSERT OR IGNORE INTO tombstones VALUES (?, ?)", (paper.paper_id, indexed)
             )
             self._db.execute(
                 "UPDATE papers SET indexed = NULL, held = NULL, held_checksum = NULL,"
@@ -521,7 +522,7 @@ class Catalogue:
         self._db.execute("UPDATE state SET epoch = epoch + 1")
 
     def faults(self) -> list[str]:
-        """What is wrong with the file, a line each with what to do; reads all of it."""
+        """List what is wrong with the file, a line each with what to do; reads all of it."""
         found = [
             f"catalogue {self.file} is damaged: {line}; {_PUT_BACK}"
             for (line,) in self._rows("PRAGMA integrity_check(3)")
@@ -538,34 +539,34 @@ class Catalogue:
         return PaperDamagedError(self.file, paper_ids, restorable=restorable)
 
     def count_pending(self) -> int:
-        """How many papers the index does not hold as they are now."""
+        """Count the papers that the index does not hold as they are now."""
         return self._rows("SELECT count(*) FROM papers WHERE indexed IS NOT version")[0][0]
 
     def count_served(self) -> int:
-        """How many papers the index holds."""
+        """Count the papers that the index holds."""
         return self._rows("SELECT count(*) FROM papers WHERE indexed IS NOT NULL")[0][0]
 
     def count_chunks(self) -> int:
-        """How many chunks the index holds, of all papers."""
+        """Count the chunks that the index holds, of all papers."""
         return self._rows(
             "SELECT coalesce(sum(n_chunks), 0) FROM papers WHERE indexed IS NOT NULL"
         )[0][0]
 
     def pending(self, limit: int) -> list[Paper]:
-        """Up to `limit` papers that the index does not hold as they are now."""
+        """Return up to `limit` papers that the index does not hold as they are now."""
         return self._papers(
             f"SELECT {_RECORD} FROM papers WHERE indexed IS NOT version"  # noqa: S608
             " ORDER BY paper_id LIMIT ?",
             (limit,),
         )
 
-    def leftovers(self) -> list[Version]:
-        """Versions that the index may hold, whole or in part, and that are not to be served."""
+    def tombstones(self) -> list[Version]:
+        """Return versions that the index may hold, in part at least, and that are not served."""
         return [
             Version(*row)
             for row in self._rows(
-                "SELECT l.paper_id, l.version FROM leftovers l LEFT JOIN papers p"
-                " ON p.paper_id = l.paper_id AND p.indexed = l.version WHERE p.paper_id IS NULL"
+                "SELECT t.paper_id, t.version FROM tombstones t LEFT JOIN papers p"
+                " ON p.paper_id = t.paper_id AND p.indexed = t.version WHERE p.paper_id IS NULL"
             )
         ]
 
@@ -574,44 +575,44 @@ class Catalogue:
         with self._explained(), self._db:
             self._mark(papers)
 
-    def mark_cleared(self, versions: Iterable[Version]) -> None:
+    def clear_tombstones(self, versions: Iterable[Version]) -> None:
         """Note that the index no longer holds anything of these."""
         with self._explained(), self._db:
             self._db.executemany(
-                "DELETE FROM leftovers WHERE paper_id = ? AND version = ?", versions
+                "DELETE FROM tombstones WHERE paper_id = ? AND version = ?", versions
             )
             self._db.execute("UPDATE state SET epoch = epoch + 1")
 
     def state(self) -> State:
-        """Which index is in force, and how often it has changed."""
-        return State(*self._rows("SELECT generation, epoch FROM state")[0])
+        """Return which index is in force, and how often it has changed."""
+        return State(*self._rows("SELECT snapshot, epoch FROM state")[0])
 
-    def begin(self, generation: str | None) -> None:
+    def begin(self, snapshot: str | None) -> None:
         """Put an empty index in force, or none."""
         with self._explained(), self._db:
             self._db.execute(
                 "UPDATE papers SET indexed = NULL, held = NULL,"
                 " held_checksum = NULL, n_chunks = NULL"
             )
-            self._switch(generation)
+            self._switch(snapshot)
 
-    def switch(self, generation: str) -> None:
+    def switch(self, snapshot: str) -> None:
         """Put another index in force, at once: one that holds every paper as it is now."""
         with self._explained(), self._db:
             self._db.execute(
                 "UPDATE papers SET indexed = version, held = NULL, held_checksum = NULL,"
                 " n_chunks = json_array_length(record, '$.sentences')"
             )
-            self._switch(generation)
+            self._switch(snapshot)
 
-    def _switch(self, generation: str | None) -> None:
-        self._db.execute("DELETE FROM leftovers")
-        self._db.execute("UPDATE state SET generation = ?, epoch = epoch + 1", (generation,))
+    def _switch(self, snapshot: str | None) -> None:
+        self._db.execute("DELETE FROM tombstones")
+        self._db.execute("UPDATE state SET snapshot = ?, epoch = epoch + 1", (snapshot,))
 
     def _mark(self, papers: Iterable[Paper]) -> None:
         rows = [(p.version, len(p.sentences), p.paper_id) for p in papers]
         self._db.executemany(
-            "INSERT OR IGNORE INTO leftovers SELECT paper_id, indexed FROM papers"
+            "INSERT OR IGNORE INTO tombstones SELECT paper_id, indexed FROM papers"
             " WHERE indexed <> ? AND paper_id = ?",
             [(version, paper_id) for version, _, paper_id in rows],
         )
@@ -621,12 +622,16 @@ class Catalogue:
             rows,
         )
         self._db.executemany(
-            "DELETE FROM leftovers WHERE version = ? AND paper_id = ?",
+            "DELETE FROM tombstones WHERE version = ? AND paper_id = ?",
             [(version, paper_id) for version, _, paper_id in rows],
         )
         self._db.execute("UPDATE state SET epoch = epoch + 1")
 
     def _make_tables(self) -> None:
+        if self._has_old_names():
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._rename_old()
         self._db.executescript(_SCHEMA)
         if self._lacking():
             with self._db:
@@ -644,14 +649,27 @@ class Catalogue:
                 self._db.execute("INSERT OR IGNORE INTO state VALUES (1, 0, NULL)")
 
     def _lacking(self) -> list[tuple[str, str]]:
-        """Tables and columns that an earlier version did not make."""
+        """List the tables and columns that an earlier version did not make."""
         return [
             (table, column)
             for table, columns in _ADDED_COLUMNS.items()
-            for there in [{row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}]
+            for there in [self._columns(table)]
             for column in columns
             if column not in there
         ]
+
+    def _columns(self, table: str) -> set[str]:
+        return {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+
+    def _has_old_names(self) -> bool:
+        return bool(self._columns(_OLD_TABLE)) or _OLD_COLUMN in self._columns("state")
+
+    def _rename_old(self) -> None:
+        """Rename what an earlier version named otherwise, unless another process just has."""
+        if self._columns(_OLD_TABLE):
+            self._db.execute(f"ALTER TABLE {_OLD_TABLE} RENAME TO tombstones")
+        if _OLD_COLUMN in self._columns("state"):
+            self._db.execute(f"ALTER TABLE state RENAME COLUMN {_OLD_COLUMN} TO snapshot")
 
     def _add_checksums(self) -> None:
         """Take what an earlier version wrote for what it should be, but for what is plainly not."""
@@ -714,25 +732,30 @@ class Catalogue:
             ) from error
 
 
+def _has_index(folder: Path) -> bool:
+    # The second name is that of an earlier version.
+    return any(next(folder.glob(f"{name}/*"), None) for name in ("snapshots", "generations"))
+
+
 def _checksum(record: bytes, *about: str | None) -> int:
-    """Checksum of a record and of what else its row says of it."""
+    """Compute the checksum of a record and of what else its row says of it."""
     return zlib.crc32(record, zlib.crc32("\n".join(said or "" for said in about).encode()))
 
 
 def _is_whole(row: Sequence[Any]) -> bool:
-    """Whether a row of `_RECORD` or `_SERVED` is as it was written."""
+    """Return True if a row of `_RECORD` or `_SERVED` is as it was written."""
     paper_id, version, record, checksum, *_ = row
     return _checksum(record, paper_id, version) == checksum
 
 
 def _is_whole_part(row: Sequence[Any]) -> bool:
-    """Whether a row of `_PART` is as it was written."""
+    """Return True if a row of `_PART` is as it was written."""
     paper_id, part_id, apart, record, checksum = row
     return _checksum(record, paper_id, part_id, apart) == checksum
 
 
 def _version_of(record: bytes) -> str | None:
-    """The version that a record is; None for one that is no paper."""
+    """Return the version that a record is; None for one that is no paper."""
     try:
         return Paper.model_validate_json(record).version
     except ValueError:

@@ -92,19 +92,19 @@ class CosineChroma(ChromaVectorStore):
                 self._collection.delete(where={"$and": among})  # pyright: ignore[reportArgumentType]
 
     def ids(self) -> set[str]:
-        """Ids of all chunks."""
+        """Return the ids of all chunks."""
         with self._explained():
             return set(self._collection.get(include=[])["ids"])
 
     def chunks(self, ids: Sequence[str]) -> list[BaseNode]:
-        """Those of these chunks that are here, with their vectors, without text."""
+        """Return those of these chunks that are here, with their vectors, without text."""
         return [
             bare_node(id_, parse_chunk_id(id_)).model_copy(update={"embedding": vector.tolist()})
             for id_, vector in self._vectors(ids)
         ]
 
     def _vectors(self, ids: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
-        """Those of these chunks that are here, with their vectors."""
+        """Yield those of these chunks that are here, with their vectors."""
         for batch in self._batches(ids):
             with self._explained():
                 held = self._collection.get(ids=list(batch), include=["embeddings"])
@@ -115,7 +115,7 @@ class CosineChroma(ChromaVectorStore):
             yield items[first : first + self._batch]
 
     def count(self) -> int:
-        """How many chunks there are."""
+        """Count the chunks."""
         with self._explained():
             return self._collection.count()
 
@@ -140,7 +140,7 @@ class CosineChroma(ChromaVectorStore):
         depth: int,
         **kwargs: Any,  # noqa: ANN401
     ) -> list[tuple[str, float]]:
-        """Ids of the chunks nearest to a vector with their cosines, best first, at most `depth`.
+        """Find the chunks nearest to a vector: ids with cosines, best first, at most `depth`.
 
         Without the nodes that `query` makes of them, which take longer than the search.
         """
@@ -153,7 +153,7 @@ class CosineChroma(ChromaVectorStore):
         depth: int,
         **kwargs: Any,  # noqa: ANN401
     ) -> list[list[tuple[str, float]]]:
-        """`nearest`, for each of several vectors."""
+        """Find as `nearest` does, for each of several vectors."""
         with self._explained():
             found = self._collection.query(
                 query_embeddings=np.array(vectors, np.float32),
@@ -179,7 +179,7 @@ class CosineChroma(ChromaVectorStore):
             raise _unusable(self._place, error, done) from error
 
     def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
-        """Cosines in [-1, 1] of sentences to a question, by paper id; float, (n_sentences,).
+        """Return cosines in [-1, 1] of sentences to a question, by paper id; float, (n_sentences,).
 
         Papers whose sentences are not all here are left out, as all are for a question without a
         vector.
@@ -304,7 +304,7 @@ def drop_from_server(url: str, name: str) -> None:
 
 @cache
 def _connected(url: str) -> ClientAPI:
-    """One client an address: it keeps its connections."""
+    """Connect to a server, once an address: a client keeps its connections."""
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     # Its client waits for ever, from its first request on; so ask first, and then set a limit.

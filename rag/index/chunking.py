@@ -18,7 +18,7 @@ CHUNKER = "sentences-under-title"
 
 
 def chunk_paper(paper: Paper) -> list[TextNode]:
-    """The sentences of a paper as LlamaIndex nodes, in order; the n-th has the id `chunk_id`.
+    """Cut a paper into its sentences, in order, as nodes; the n-th has the id `chunk_id`.
 
     Each is embedded with the title above it, since a system is often named there alone. One
     sentence a chunk finds papers as well as windows of three (`docs/experiments.md`), and the
@@ -44,12 +44,12 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
 
 
 def embedded_length(chunk: BaseNode) -> int:
-    """Characters that are embedded of a chunk, its title among them."""
+    """Count the characters that are embedded of a chunk, its title among them."""
     return len(chunk.get_content(metadata_mode=MetadataMode.EMBED))
 
 
 def chunk_id(paper: Paper, number: int) -> str:
-    """Id of the chunk that holds a paper's sentence, counted from 0.
+    """Return the id of the chunk that holds a paper's sentence, counted from 0.
 
     It names the version too, so that a later one is added beside it before this one goes.
     """
@@ -57,34 +57,34 @@ def chunk_id(paper: Paper, number: int) -> str:
 
 
 def version_id(paper_id: str, version: str) -> str:
-    """What the ids of all chunks of one version of a paper begin with."""
+    """Return what the ids of all chunks of one version of a paper begin with."""
     return f"{paper_id}@{version}"
 
 
 def sentence_id(version_id: str, number: int) -> str:
-    """Id of a chunk by its version's and the sentence's number."""
+    """Return the id of a chunk by its version's and the sentence's number."""
     return f"{version_id}#{number}"
 
 
 def version_of_chunk(chunk: str) -> str:
-    """The `version_id` in an id of `chunk_id`."""
+    """Return the `version_id` in an id of `chunk_id`."""
     return chunk.rpartition("#")[0]
 
 
 def parse_chunk_id(chunk: str) -> dict[str, str | int]:
-    """What an id of `chunk_id` says: the paper's id, its version, the sentence's number."""
+    """Read an id of `chunk_id`: the paper's id, its version, the sentence's number."""
     of_version, _, number = chunk.rpartition("#")
     paper_id, _, version = of_version.rpartition("@")
     return {"paper_id": paper_id, "version": version, "sentence": int(number)}
 
 
 def paper_of_chunk(chunk: str) -> str:
-    """The paper's id in an id of `chunk_id`."""
+    """Return the paper's id in an id of `chunk_id`."""
     return chunk.rpartition("@")[0]
 
 
 def bare_node(node_id: str, metadata: Mapping[str, Any]) -> TextNode:
-    """A node without text, for what a search has found.
+    """Make a node without text, for what a search has found.
 
     Copied: to make and check hundreds of them takes longer than the search.
     """

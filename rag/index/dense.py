@@ -19,8 +19,8 @@ from llama_index.core.schema import BaseNode, QueryBundle
 
 from footnote.rag.core.records import Paper
 from footnote.rag.index.chunking import sentence_id, version_id, version_of_chunk
-from footnote.rag.index.int8 import MOST, products
-from footnote.rag.index.memmap import Found, RowFiles, Rows
+from footnote.rag.index.int8 import INT8_MAX, dot_products
+from footnote.rag.index.memmap import Found, MemmapRows, Rows
 from footnote.rag.index.token_embeddings import unit_rows
 
 # Bytes round a cosine of 1 to no more than this.
@@ -29,7 +29,7 @@ _LARGEST = 1.05
 _BATCH = 50
 
 
-class SentenceIndex:
+class DenseIndex:
     """Sentences by their vectors. One writer at a time; readers see what was complete."""
 
     def __init__(self, folder: Path):
@@ -39,16 +39,16 @@ class SentenceIndex:
             IndexDamagedError: The folder cannot be used.
         """
         files = {"vectors.i8": np.int8, "scales.f32": np.float32}
-        self._rows = RowFiles(folder, files, "sentence index")
+        self._rows = MemmapRows(folder, files, "sentence index")
         self._last: _Layout | None = None
 
     def __len__(self) -> int:
-        """How many sentences there are."""
+        """Count the sentences."""
         return self._rows.count()[1]
 
     def ids(self) -> set[str]:
-        """Ids of all sentences, which are those of their chunks."""
-        return {sentence_id(s.owner, n) for s in self._rows.all().spans for n in range(s.n_rows)}
+        """Return the ids of all sentences, which are those of their chunks."""
+        return {sentence_id(s.owner, n) for s in self._rows.all().ranges for n in range(s.n_rows)}
 
     def add(self, chunks: Iterable[BaseNode]) -> None:
         """Add versions of papers, each in place of what is here of it.
@@ -64,7 +64,7 @@ class SentenceIndex:
             for version, own in groupby(chunks, lambda c: version_of_chunk(c.node_id))
         )
 
-    def copy(self, other: "SentenceIndex", versions: Iterable[tuple[str, str]]) -> None:
+    def copy(self, other: "DenseIndex", versions: Iterable[tuple[str, str]]) -> None:
         """Add versions, each (paper id, version), as another index has them."""
         self._rows.copy(other._rows, [version_id(*version) for version in versions])
 
@@ -73,7 +73,7 @@ class SentenceIndex:
         self._rows.remove(version_id(*version) for version in versions)
 
     def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
-        """Ids of the sentences nearest to a vector with their cosines, best first, at most `depth`.
+        """Find the sentences nearest to a vector: ids with cosines, best first, at most `depth`.
 
         Cosines are off by some 0.001; ties go to the sentence that was added first.
         """
@@ -82,7 +82,7 @@ class SentenceIndex:
     def nearest_to_each(
         self, vectors: Sequence[Sequence[float]], *, depth: int
     ) -> list[list[tuple[str, float]]]:
-        """`nearest`, for each of several vectors."""
+        """Find as `nearest` does, for each of several vectors."""
         layout = self._layout()
         asked = unit_rows(np.array(vectors, np.float32))
         with self._rows.explained():
@@ -95,7 +95,7 @@ class SentenceIndex:
     def sentence_scores(
         self, query: QueryBundle, papers: Sequence[Paper]
     ) -> Mapping[str, np.ndarray]:
-        """Cosines of sentences to a question, by paper id; float32, (n_sentences,).
+        """Return cosines of sentences to a question, by paper id; float32, (n_sentences,).
 
         Off by some 0.001. Papers whose sentences are not all here are left out, as all are for a
         question without a vector.
@@ -106,11 +106,11 @@ class SentenceIndex:
         by_version = {version_id(p.paper_id, p.version): p for p in papers}
         scores: dict[str, np.ndarray] = {}
         with self._rows.explained():
-            spans, arrays = self._rows.find(by_version)
-            for span in spans:
-                paper = by_version[span.owner]
-                if span.n_rows == len(paper.sentences):
-                    vectors, scales = (array[span.rows] for array in arrays)
+            ranges, arrays = self._rows.find(by_version)
+            for own in ranges:
+                paper = by_version[own.owner]
+                if own.n_rows == len(paper.sentences):
+                    vectors, scales = (array[own.rows] for array in arrays)
                     scores[paper.paper_id] = vectors @ asked * scales[:, 0]
         return scores
 
@@ -131,21 +131,21 @@ class _Layout(NamedTuple):
     """int, (n,): rows before the last that are nobody's."""
 
     def ids_at(self, rows: np.ndarray) -> list[str]:
-        """Ids of the sentences of these rows."""
+        """Return the ids of the sentences of these rows."""
         owners = np.searchsorted(self.starts, rows, side="right") - 1
         numbers = rows - self.starts[owners]
         return [
-            sentence_id(self.found.spans[owner].owner, number)
+            sentence_id(self.found.ranges[owner].owner, number)
             for owner, number in zip(owners.tolist(), numbers.tolist(), strict=True)
         ]
 
     def nearest(self, asked: np.ndarray, depth: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The rows nearest to each vector and their cosines, best first."""
-        if not self.found.spans:
+        """Find the rows nearest to each vector and their cosines, best first."""
+        if not self.found.ranges:
             return [(np.empty(0, int), np.empty(0, np.float32))] * len(asked)
-        end = self.found.spans[-1].end
+        end = self.found.ranges[-1].end
         vectors, scales = self.found.arrays
-        by_bytes, scale = products(asked, vectors[:end])
+        by_bytes, scale = dot_products(asked, vectors[:end])
         cosines = np.multiply(by_bytes, scales[:end, 0], dtype=np.float32)
         cosines[:, self.unowned] = -np.inf
         depth = min(depth, end - len(self.unowned))
@@ -163,22 +163,22 @@ def _as_cosines(found: np.ndarray) -> np.ndarray:
 
 
 def _lay_out(found: Found) -> _Layout:
-    is_owned = np.zeros(found.spans[-1].end if found.spans else 0, bool)
-    for span in found.spans:
-        is_owned[span.rows] = True
-    starts = np.array([span.start for span in found.spans], int)
+    is_owned = np.zeros(found.ranges[-1].end if found.ranges else 0, bool)
+    for own in found.ranges:
+        is_owned[own.rows] = True
+    starts = np.array([own.start for own in found.ranges], int)
     return _Layout(found, starts, np.flatnonzero(~is_owned))
 
 
 def _in_bytes(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors as bytes, and what each is to be multiplied by to be a unit vector."""
+    """Round vectors to bytes; returns them and what each is multiplied by for a unit vector."""
     largest = np.abs(vectors).max(axis=1, keepdims=True)
-    rounded = np.round(vectors * (MOST / np.maximum(largest, 1e-12)))
+    rounded = np.round(vectors * (INT8_MAX / np.maximum(largest, 1e-12)))
     lengths = np.linalg.norm(rounded, axis=1)
     return rounded.astype(np.int8), 1 / np.maximum(lengths, 1).astype(np.float32)
 
 
 def _best(scores: np.ndarray, depth: int) -> np.ndarray:
-    """Where the largest scores are, largest first; ties by place. (depth,)."""
+    """Find the largest scores, largest first; ties by place. (depth,)."""
     best = np.argpartition(-scores, depth - 1)[:depth]
     return best[np.lexsort((best, -scores[best]))]

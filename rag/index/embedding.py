@@ -17,7 +17,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, QueryBundle
 from footnote.rag.core.errors import EmbeddingError
 from footnote.rag.index.chunking import embedded_length
 from footnote.rag.index.processor import computes_in_bfloat16, n_threads, one_thread
-from footnote.rag.index.token_embeddings import Pieces, unit_rows
+from footnote.rag.index.token_embeddings import TokenEmbeddings, unit_rows
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -44,9 +44,9 @@ _SMALLER_SIDE_BY_SIDE = 4
 
 @dataclass
 class Question(QueryBundle):
-    """A question with its vector and, where the embedder gives them, its word pieces."""
+    """A question with its vector and, where the embedder gives them, its token embeddings."""
 
-    pieces: Pieces | None = None
+    token_embeddings: TokenEmbeddings | None = None
 
 
 class LocalEmbedding(BaseEmbedding):
@@ -60,7 +60,7 @@ class LocalEmbedding(BaseEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name that LlamaIndex registers it by."""
+        """Return the name that LlamaIndex registers it by."""
         return "LocalEmbedding"
 
     @property
@@ -130,12 +130,12 @@ def load_embedder(
 
 
 def read_question(embedder: BaseEmbedding, text: str) -> Question:
-    """Embed a question; a sentence-transformers model gives its pieces in the same pass."""
+    """Embed a question; a local model gives its token embeddings in the same pass."""
     if not isinstance(embedder, LocalEmbedding):
         return Question(text, embedding=embedder.get_query_embedding(text))
     with one_thread():
-        [(vector, pieces)] = _encode(embedder.model, [text], "query")
-    return Question(text, embedding=vector.tolist(), pieces=pieces)
+        [(vector, tokens)] = _encode(embedder.model, [text], "query")
+    return Question(text, embedding=vector.tolist(), token_embeddings=tokens)
 
 
 def embed_chunks(embedder: BaseEmbedding, chunks: Sequence[BaseNode]) -> None:
@@ -149,19 +149,19 @@ def embed_chunks(embedder: BaseEmbedding, chunks: Sequence[BaseNode]) -> None:
         chunks[number].embedding = vector.tolist()
 
 
-def piece_vectors(embedder: BaseEmbedding, texts: Sequence[str]) -> list[Pieces] | None:
-    """The word pieces of passages, in order; None from an embedder that does not give any."""
+def embed_tokens(embedder: BaseEmbedding, texts: Sequence[str]) -> list[TokenEmbeddings] | None:
+    """Return the token embeddings of passages, in order; None where the embedder gives none."""
     if not isinstance(embedder, LocalEmbedding):
         return None
     size = embedder.embed_batch_size // _SENTENCES_A_PASSAGE
-    found = {number: pieces for number, _, pieces in _passes(embedder, texts, size)}
+    found = {number: tokens for number, _, tokens in _passes(embedder, texts, size)}
     return [found[number] for number in range(len(texts))]
 
 
 def _passes(
     embedder: LocalEmbedding, texts: Sequence[str], size: int
-) -> Iterator[tuple[int, np.ndarray, Pieces]]:
-    """The number of each text with its vector and pieces, in batches of texts of like length.
+) -> Iterator[tuple[int, np.ndarray, TokenEmbeddings]]:
+    """Yield each text's number, vector and tokens, in batches of texts of like length.
 
     On a processor each batch is embedded on one thread, several side by side: threads of one batch
     wait for each other at every step, and with anything else on the machine for much longer.
@@ -172,7 +172,7 @@ def _passes(
     order = sorted(range(len(texts)), key=lambda number: -len(texts[number]))
     batches = [order[first : first + size] for first in range(0, len(order), size)]
 
-    def embedded(numbers: Sequence[int]) -> list[tuple[np.ndarray, Pieces]]:
+    def embedded(numbers: Sequence[int]) -> list[tuple[np.ndarray, TokenEmbeddings]]:
         with one_thread():
             return _encode(embedder.model, [texts[number] for number in numbers], "document")
 
@@ -183,8 +183,8 @@ def _passes(
 
 def _encode(
     model: "SentenceTransformer", texts: Sequence[str], kind: Literal["query", "document"]
-) -> list[tuple[np.ndarray, Pieces]]:
-    """One pass of the model: the vector of each text (unit norm) and its pieces."""
+) -> list[tuple[np.ndarray, TokenEmbeddings]]:
+    """Return the vector of each text (unit norm) and its tokens, from one pass of the model."""
     import torch
 
     prompt = _prompt(model, kind)
@@ -202,17 +202,19 @@ def _encode(
         # The tokenizer's own tensors take three times as long as its work on a question.
         out = model({name: torch.tensor(rows).to(model.device) for name, rows in encoded.items()})
     vectors = out["sentence_embedding"].float().cpu().numpy()
-    tokens = out["token_embeddings"].float().cpu().numpy()
-    results: list[tuple[np.ndarray, Pieces]] = []
-    for vector, rows, marks, places in zip(vectors, tokens, special, offsets, strict=True):
+    matrices = out["token_embeddings"].float().cpu().numpy()
+    results: list[tuple[np.ndarray, TokenEmbeddings]] = []
+    for vector, rows, marks, places in zip(vectors, matrices, special, offsets, strict=True):
         own = ~marks & (places[:, 0] >= len(prompt))
         starts, ends = (places[own] - len(prompt)).T
-        results.append((unit_rows(vector[None])[0], Pieces(unit_rows(rows[own]), starts, ends)))
+        tokens = TokenEmbeddings(unit_rows(rows[own]), starts, ends)
+        results.append((unit_rows(vector[None])[0], tokens))
     return results
 
 
 def _prompt(model: "SentenceTransformer", kind: Literal["query", "document"]) -> str:
-    """What the model wants before a text; sentence-transformers knows documents by three names."""
+    """Return what the model wants before a text."""
+    # sentence-transformers knows documents by three names.
     names = ("query",) if kind == "query" else ("document", "passage", "corpus")
     return next((prompt for name in names if (prompt := model.prompts.get(name))), "")
 

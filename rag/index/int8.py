@@ -6,18 +6,18 @@ import numpy as np
 
 from footnote.rag.index.processor import multiplies_bytes, one_thread
 
-MOST = 127
+INT8_MAX = 127
 """The largest byte that is used; its negative is one too."""
 # Rows that stay in the processor's cache as floats: three times as fast as all at once.
 _BLOCK_NUMBERS = 2048 * 128
 
 
-def products(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Products of each vector with each row.
+def dot_products(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Multiply each vector with each row.
 
     Args:
         asked: float32, (n, width).
-        rows: int8, (m, width), of one piece.
+        rows: int8, (m, width), of one token.
 
     Returns:
         int32 or float32, (n, m), and what each vector's are to be multiplied by, float32, (n, 1).
@@ -28,7 +28,7 @@ def products(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def multiplies_here() -> bool:
-    """Whether bytes are multiplied as such: by torch, if anything has loaded it."""
+    """Return True if bytes are multiplied as such: by torch, if anything has loaded it."""
     # With a hosted embedder there is no other use for it: to load it takes a second, to go without
     # it milliseconds.
     return "torch" in sys.modules and multiplies_bytes()
@@ -37,7 +37,9 @@ def multiplies_here() -> bool:
 def _in_bytes(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import torch
 
-    scale = (np.maximum(np.abs(asked).max(axis=1, keepdims=True), 1e-12) / MOST).astype(np.float32)
+    scale = (np.maximum(np.abs(asked).max(axis=1, keepdims=True), 1e-12) / INT8_MAX).astype(
+        np.float32
+    )
     rounded = torch.from_numpy(np.round(asked / scale).astype(np.int8))
     with one_thread():
         # No public function multiplies bytes into whole numbers; floats take four times as long.

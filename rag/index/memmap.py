@@ -47,7 +47,7 @@ class Rows(NamedTuple):
     note: bytes = b""
 
 
-class Span(NamedTuple):
+class RowRange(NamedTuple):
     """Where an owner's rows are."""
 
     owner: str
@@ -69,7 +69,7 @@ class Span(NamedTuple):
 class Found(NamedTuple):
     """Where rows are, and the files, which reach at least as far."""
 
-    spans: list[Span]
+    ranges: list[RowRange]
     arrays: Sequence[np.ndarray]
     """(rows, width) each."""
 
@@ -79,12 +79,12 @@ class _Seen:
     """What was read since the list last changed."""
 
     version: int | None = None
-    spans: dict[str, Span] = field(default_factory=dict[str, Span])
+    ranges: dict[str, RowRange] = field(default_factory=dict[str, RowRange])
     arrays: Sequence[np.ndarray] = ()
     all: Found | None = None
 
 
-class RowFiles:
+class MemmapRows:
     """Rows by owner. One writer at a time; readers see what was complete when they asked."""
 
     def __init__(
@@ -126,13 +126,13 @@ class RowFiles:
             raise unusable(self._part, self._folder, error, done) from error
 
     def count(self) -> tuple[int, int]:
-        """How many owners there are, and how many rows they have."""
+        """Count the owners, and the rows that they have."""
         with self.explained():
             sums = "SELECT count(*), coalesce(sum(n_rows), 0) FROM rows"
             return self._db.execute(sums).fetchone()
 
     def owners(self) -> set[str]:
-        """All of them."""
+        """Return all owners."""
         with self.explained():
             return {owner for (owner,) in self._db.execute("SELECT owner FROM rows")}
 
@@ -171,45 +171,47 @@ class RowFiles:
                 ],
             )
 
-    def copy(self, other: "RowFiles", owners: Iterable[str]) -> None:
+    def copy(self, other: "MemmapRows", owners: Iterable[str]) -> None:
         """Add owners as another has them; those that it lacks are passed over."""
-        spans, arrays = other.find(owners)
-        self.append(Rows(s.owner, [array[s.rows] for array in arrays], s.note) for s in spans)
+        ranges, arrays = other.find(owners)
+        self.append(Rows(s.owner, [array[s.rows] for array in arrays], s.note) for s in ranges)
 
     def find(self, owners: Iterable[str]) -> Found:
-        """Where the rows of owners are, in the order asked for; unknown owners are left out.
+        """Find the rows of owners, in the order asked for; unknown owners are left out.
 
         Each is read once for as long as nobody writes: two steps ask for some 200 a question.
         """
         wanted = list(owners)
         with self.explained():
             seen = self._current()
-            if unread := [owner for owner in wanted if owner not in seen.spans]:
+            if unread := [owner for owner in wanted if owner not in seen.ranges]:
                 rows = self._db.execute(
                     "SELECT owner, start, n_rows, note FROM rows"
                     " WHERE owner IN (SELECT value FROM json_each(?))",
                     [json.dumps(unread)],
                 )
-                seen.spans.update((row[0], Span(*row)) for row in rows)
-            return self._with_arrays(seen, [seen.spans[o] for o in wanted if o in seen.spans])
+                seen.ranges.update((row[0], RowRange(*row)) for row in rows)
+            return self._with_arrays(seen, [seen.ranges[o] for o in wanted if o in seen.ranges])
 
     def all(self) -> Found:
-        """Where everyone's rows are, in the order of the files; one object until they change."""
+        """Find all rows, in the order of the files; one object until they change."""
         with self.explained():
             seen = self._current()
             if seen.all is None:
                 sql = "SELECT owner, start, n_rows, note FROM rows ORDER BY start"
-                seen.all = self._with_arrays(seen, [Span(*row) for row in self._db.execute(sql)])
+                seen.all = self._with_arrays(
+                    seen, [RowRange(*row) for row in self._db.execute(sql)]
+                )
             return seen.all
 
-    def _with_arrays(self, seen: _Seen, spans: list[Span]) -> Found:
-        end = max((span.end for span in spans), default=0)
-        if spans and not (seen.arrays and end <= min(map(len, seen.arrays))):
+    def _with_arrays(self, seen: _Seen, ranges: list[RowRange]) -> Found:
+        end = max((each.end for each in ranges), default=0)
+        if ranges and not (seen.arrays and end <= min(map(len, seen.arrays))):
             widths = self._widths()
             seen.arrays = [_mapped(self._folder / n, t, widths[n]) for n, t in self._types.items()]
             if end > min(map(len, seen.arrays)):
                 raise ValueError(f"its files end before row {end:,}")
-        return Found(spans, seen.arrays)
+        return Found(ranges, seen.arrays)
 
     def _current(self) -> _Seen:
         (version,) = self._db.execute("PRAGMA data_version").fetchone()

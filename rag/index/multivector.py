@@ -1,14 +1,14 @@
-"""Late interaction: a small vector for every word piece of every paper, on disk.
+"""Late interaction: a small vector for every token of every paper, on disk.
 
-A question is compared piece by piece (MaxSim; Khattab and Zaharia, 2020): each of its pieces takes
+A question is compared token by token (MaxSim; Khattab and Zaharia, 2020): each of its tokens takes
 its best match in a paper, weighted by how rare its word is. The vectors are the embedder's own, so
 nothing more has to be loaded. They are cut to 128 dimensions by the principal components of the
 first papers and stored as bytes: about 40 KB a paper.
 
-    projection.npy     float32, (dimension of the embedder, width)
-    pieces.i8          int8, (pieces of all papers, width)
-    sentences.i16      int16, one a piece: number of its sentence, -1 for the title
-    rows.sqlite        where each paper's pieces are, and their mean; see `rag.index.memmap`
+    projection.npy         float32, (dimension of the embedder, width)
+    token_embeddings.i8    int8, (tokens of all papers, width)
+    sentences.i16          int16, one a token: number of its sentence, -1 for the title
+    rows.sqlite            where each paper's tokens are, and their mean; see `rag.index.memmap`
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,33 +18,37 @@ from typing import NamedTuple
 import numpy as np
 
 from footnote.rag.core.records import Paper
-from footnote.rag.index.maxsim import best_matches
-from footnote.rag.index.memmap import RowFiles, Rows, Span
-from footnote.rag.index.token_embeddings import Pieces, unit_rows
+from footnote.rag.index.maxsim import maxsim
+from footnote.rag.index.memmap import MemmapRows, RowRange, Rows
+from footnote.rag.index.token_embeddings import TokenEmbeddings, unit_rows
 
 # 256 dimensions gained nothing on the tune questions, 64 lost 0.01 nDCG@10.
 WIDTH = 128
-# Components of fewer pieces would be those of a few sentences; the vectors are then kept whole.
-_MIN_PIECES_A_COMPONENT = 4
+# Components of fewer tokens would be those of a few sentences; the vectors are then kept whole.
+_MIN_TOKENS_A_COMPONENT = 4
 # A unit vector of 128 numbers has none above 0.5 but by accident; such a one is clipped.
 _SCALE = 254.0
 
 
+# The numbers of each file, by its name.
+_FILES = {"token_embeddings.i8": np.int8, "sentences.i16": np.int16}
+
+
 def paper_text(paper: Paper) -> str:
-    """What is embedded of a paper: its title, a line break, its abstract."""
+    """Return what is embedded of a paper: its title, a line break, its abstract."""
     return f"{paper.title}\n{paper.abstract}"
 
 
 class _Found(NamedTuple):
-    """Papers that have pieces, and the files that hold them."""
+    """Papers that have tokens, and the files that hold them."""
 
-    papers: list[Span]
-    pieces: np.ndarray
+    papers: list[RowRange]
+    token_embeddings: np.ndarray
     sentences: np.ndarray
 
 
-class TokenIndex:
-    """Pieces of all papers. One writer at a time; readers see what was complete when they asked."""
+class MultiVectorIndex:
+    """Token embeddings of papers. One writer at a time; readers see what was complete."""
 
     def __init__(self, folder: Path, *, kept: bool = True):
         """Open the index in this folder, or make it; one that is not kept is empty.
@@ -52,35 +56,33 @@ class TokenIndex:
         Raises:
             IndexDamagedError: The folder cannot be used.
         """
-        self._rows = RowFiles(
-            folder, {"pieces.i8": np.int8, "sentences.i16": np.int16}, "token index", kept=kept
-        )
+        self._rows = MemmapRows(folder, _FILES, "token index", kept=kept)
         self._file = folder / "projection.npy"
         with self._rows.explained():
             self._projection = np.load(self._file) if self._file.is_file() else None
 
     def __len__(self) -> int:
-        """How many papers there are."""
+        """Count the papers."""
         return self._rows.count()[0]
 
     def paper_ids(self) -> set[str]:
-        """Ids of all papers."""
+        """Return the ids of all papers."""
         return self._rows.owners()
 
     def remove(self, paper_ids: Iterable[str]) -> None:
         """Delete papers; those that are not here are passed over."""
         self._rows.remove(paper_ids)
 
-    def replace(self, papers: Sequence[Paper], pieces: Sequence[Pieces]) -> None:
-        """Add papers with their pieces, each in place of any older version."""
+    def replace(self, papers: Sequence[Paper], tokens: Sequence[TokenEmbeddings]) -> None:
+        """Add papers with their tokens, each in place of any older version."""
         with self._rows.explained("written"):
             if self._projection is None:
-                self._project(_projection(np.concatenate([p.vectors for p in pieces])))
+                self._project(_projection(np.concatenate([p.vectors for p in tokens])))
             self._rows.append(
-                self._compact(paper, found) for paper, found in zip(papers, pieces, strict=True)
+                self._compact(paper, found) for paper, found in zip(papers, tokens, strict=True)
             )
 
-    def copy(self, other: "TokenIndex", paper_ids: Iterable[str]) -> None:
+    def copy(self, other: "MultiVectorIndex", paper_ids: Iterable[str]) -> None:
         """Add papers as another index has them; this one is empty, or was so filled."""
         with self._rows.explained("written"):
             if self._projection is None and other._projection is not None:
@@ -91,24 +93,26 @@ class TokenIndex:
         self._projection = projection
         np.save(self._file, projection)
 
-    def _compact(self, paper: Paper, pieces: Pieces) -> Rows:
-        projected = unit_rows(pieces.vectors @ self._projection)
+    def _compact(self, paper: Paper, tokens: TokenEmbeddings) -> Rows:
+        projected = unit_rows(tokens.vectors @ self._projection)
         compact = np.clip(np.round(projected * _SCALE), -127, 127).astype(np.int8)
         mean = unit_rows(compact.sum(axis=0, dtype=np.float32)[None])[0]
-        return Rows(paper.paper_id, [compact, _sentence_numbers(paper, pieces)], mean.tobytes())
+        return Rows(paper.paper_id, [compact, _sentence_numbers(paper, tokens)], mean.tobytes())
 
-    def piece_scores(self, question: Pieces, paper_ids: Iterable[str]) -> Mapping[str, np.ndarray]:
-        """Best match of each piece of a question in papers, in [-1, 1]; float32, (n,)."""
+    def token_scores(
+        self, question: TokenEmbeddings, paper_ids: Iterable[str]
+    ) -> Mapping[str, np.ndarray]:
+        """Match each token of a question with papers; in [-1, 1] by paper id, float32, (n,)."""
         found = self._find(paper_ids)
         if found is None or not len(question.starts):
             return {}
-        best = self._best_matches(question, found, _firsts(found.papers))
+        best = self._maxsim(question, found, _firsts(found.papers))
         return {own.owner: of_paper for own, of_paper in zip(found.papers, best, strict=True)}
 
     def paper_scores(
-        self, question: Pieces, weights: np.ndarray, paper_ids: Iterable[str]
+        self, question: TokenEmbeddings, weights: np.ndarray, paper_ids: Iterable[str]
     ) -> dict[str, float]:
-        """How well papers match, in [-1, 1]; those without pieces are left out.
+        """Score how well papers match, in [-1, 1]; those without token embeddings are left out.
 
         The mean of two weighted MaxSims: of the whole paper, and of the one sentence of it that
         matches best, its title counting for every sentence. The first finds a paper that speaks of
@@ -129,11 +133,11 @@ class TokenIndex:
         return {own.owner: score for own, score in zip(found.papers, scores, strict=True)}
 
     def sentence_scores(
-        self, question: Pieces, weights: np.ndarray, papers: Iterable[Paper]
+        self, question: TokenEmbeddings, weights: np.ndarray, papers: Iterable[Paper]
     ) -> Mapping[str, np.ndarray]:
-        """Weighted MaxSim of each sentence of papers, by paper id; float32, (n_sentences,).
+        """Return the weighted MaxSim of each sentence, by paper id; float32, (n_sentences,).
 
-        A title's pieces count for every sentence, since what a sentence is about is often named
+        A title's tokens count for every sentence, since what a sentence is about is often named
         there alone. A sentence that was cut off by the embedder's limit scores as its title does.
         """
         by_id = {paper.paper_id: paper for paper in papers}
@@ -149,28 +153,30 @@ class TokenIndex:
         return scores
 
     def paper_vectors(self, paper_ids: Sequence[str]) -> np.ndarray:
-        """What each paper is about as a whole: the mean of its pieces.
+        """Return what each paper is about as a whole: the mean of its token embeddings.
 
         Returns:
-            float32, (len(paper_ids), width), unit norm; a row of zeros for a paper without pieces.
+            float32, (len(paper_ids), width), unit norm; a row of zeros for a paper without tokens.
         """
-        means = {own.owner: own.note for own in self._rows.find(paper_ids).spans}
+        means = {own.owner: own.note for own in self._rows.find(paper_ids).ranges}
         nothing = bytes(max(map(len, means.values()), default=4 * WIDTH))
         rows = b"".join(means.get(paper_id, nothing) for paper_id in paper_ids)
         return np.frombuffer(rows, np.float32).reshape(len(paper_ids), len(nothing) // 4)
 
     def _find(self, paper_ids: Iterable[str]) -> _Found | None:
-        """Where the pieces of papers are, those without any left out; None when all are."""
-        spans, arrays = self._rows.find(paper_ids)
-        if self._projection is None or not (papers := [own for own in spans if own.n_rows]):
+        """Find the tokens of papers, those without any left out; None when all are."""
+        ranges, arrays = self._rows.find(paper_ids)
+        if self._projection is None or not (papers := [own for own in ranges if own.n_rows]):
             return None
         return _Found(papers, arrays[0], arrays[1][:, 0])
 
-    def _by_run(self, question: Pieces, found: _Found) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Best match of the question's pieces in each title and sentence of papers, end to end.
+    def _by_run(
+        self, question: TokenEmbeddings, found: _Found
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Match the question's tokens with each title and sentence of papers, end to end.
 
         Returns:
-            float32, (n_runs, pieces of the question), in [-1, 1]; the number of the sentence that
+            float32, (n_runs, tokens of the question), in [-1, 1]; the number of the sentence that
             each run is, -1 for a title, which comes first; and where each paper's runs begin.
         """
         numbers = np.concatenate([found.sentences[own.rows] for own in found.papers])
@@ -178,57 +184,57 @@ class TokenIndex:
         begins = np.append(True, numbers[1:] != numbers[:-1])
         begins[firsts] = True
         starts = np.flatnonzero(begins)
-        best = self._best_matches(question, found, starts)
+        best = self._maxsim(question, found, starts)
         return best, numbers[starts], np.searchsorted(starts, firsts)
 
-    def _best_matches(self, question: Pieces, found: _Found, starts: np.ndarray) -> np.ndarray:
-        """Best match of the question's pieces in each run of the papers' pieces, end to end.
+    def _maxsim(self, question: TokenEmbeddings, found: _Found, starts: np.ndarray) -> np.ndarray:
+        """Match the question's tokens with each run of the papers' tokens, end to end.
 
         Returns:
-            float32, (len(starts), pieces of the question), in [-1, 1].
+            float32, (len(starts), tokens of the question), in [-1, 1].
         """
         assert self._projection is not None  # noqa: S101 - a paper was found
         asked = unit_rows(question.vectors @ self._projection) / _SCALE
-        return best_matches(asked, [found.pieces[own.rows] for own in found.papers], starts)
+        return maxsim(asked, [found.token_embeddings[own.rows] for own in found.papers], starts)
 
 
 def _projection(vectors: np.ndarray) -> np.ndarray:
-    """The first principal directions as columns; the identity for too few vectors.
+    """Return the first principal directions as columns; the identity for too few vectors.
 
-    Not centred: the products with the question's pieces are to be kept, not the variance.
+    Not centred: the products with the question's tokens are to be kept, not the variance.
     """
     n, dimension = vectors.shape
-    if dimension <= WIDTH or n < _MIN_PIECES_A_COMPONENT * WIDTH:
+    if dimension <= WIDTH or n < _MIN_TOKENS_A_COMPONENT * WIDTH:
         return np.eye(dimension, dtype=np.float32)
     _, directions = np.linalg.eigh(vectors.T @ vectors)
     return np.ascontiguousarray(directions[:, ::-1][:, :WIDTH], dtype=np.float32)
 
 
-def _sentence_numbers(paper: Paper, pieces: Pieces) -> np.ndarray:
-    """The number of the sentence that each piece lies in; -1 for the title's. int16, (n,)."""
+def _sentence_numbers(paper: Paper, tokens: TokenEmbeddings) -> np.ndarray:
+    """Return the number of the sentence of each token; -1 for the title's. int16, (n,)."""
     starts = np.array([span.start for span in paper.sentences])
-    in_abstract = pieces.starts - (len(paper.title) + 1)
+    in_abstract = tokens.starts - (len(paper.title) + 1)
     return (np.searchsorted(starts, in_abstract, side="right") - 1).astype(np.int16)
 
 
-def _firsts(papers: Sequence[Span]) -> np.ndarray:
-    """Where each paper's pieces begin when they are laid end to end."""
+def _firsts(papers: Sequence[RowRange]) -> np.ndarray:
+    """Return where each paper's tokens begin when they are laid end to end."""
     return np.cumsum([0, *(own.n_rows for own in papers[:-1])])
 
 
 def _by_sentence(runs: np.ndarray, numbers: np.ndarray, n_sentences: int) -> np.ndarray:
-    """Best match of each question piece in each sentence or the title; (n_sentences, pieces).
+    """Match each token asked with each sentence or the title; (n_sentences, tokens).
 
     Args:
-        runs: Best matches in runs of pieces, (n_runs, pieces).
+        runs: Best matches in runs of tokens, (n_runs, tokens).
         numbers: The sentence that each run lies in, -1 for the title.
-        n_sentences: How many sentences there are, those without pieces included.
+        n_sentences: How many sentences there are, those without tokens included.
     """
     best = np.full((n_sentences, runs.shape[1]), -1.0, np.float32)
     of_title = runs[numbers < 0]
     if len(of_title):
         best[:] = of_title.max(axis=0)
-    # Pieces of a longer version may be here before that version is served.
+    # Tokens of a longer version may be here before that version is served.
     is_own = (numbers >= 0) & (numbers < n_sentences)
     np.maximum.at(best, numbers[is_own], runs[is_own])
     return best

@@ -9,18 +9,18 @@ from threadpoolctl import threadpool_limits
 
 
 def computes_in_bfloat16() -> bool:
-    """Whether this processor has instructions for bfloat16; without them it is slower."""
+    """Return True if the processor has instructions for bfloat16; without, it is slower."""
     return _has("avx512_bf16", "amx_bf16", "bf16")
 
 
 def multiplies_bytes() -> bool:
-    """Whether this processor has instructions that sum products of bytes."""
+    """Return True if this processor has instructions that sum products of bytes."""
     return _has("avx512_vnni", "avx_vnni", "amx_int8")
 
 
 @cache
-def ready_for_questions() -> None:
-    """Make way for questions, once a process, when what all of them need is loaded.
+def tune_process() -> None:
+    """Tune this process for questions, once, when what all of them need is loaded.
 
     numpy then computes on one thread: the others of OpenBLAS turn idly from one sum to the next,
     which takes a second core and, with anything else on the machine, up to ten times as long. And
@@ -50,7 +50,7 @@ def one_thread() -> Generator[None]:
 
 @cache
 def n_threads() -> int:
-    """How many threads torch computes on, read before any question has changed it."""
+    """Return how many threads torch computes on, read before any question has changed it."""
     import torch
 
     return torch.get_num_threads()

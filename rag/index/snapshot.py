@@ -1,13 +1,13 @@
-"""One generation of the index: all that is derived from the catalogue, in a folder of its own.
+"""One snapshot of the index: all that is derived from the catalogue, in a folder of its own.
 
 A rebuild makes another beside it, and the catalogue then names that one; so there is always one
 that is whole.
 
 card.json       embedder, dimension, chunker, store and version of what follows
 chroma/         vectors of chunks, unless a Chroma server holds them
-sentences/      the same as bytes, all of which are searched where they are not too many
-words/          words of papers
-tokens/         word pieces of papers, for late interaction
+dense/          the same as bytes, all of which are searched where they are not too many
+bm25/           words of papers
+multivector/    token embeddings of papers, for late interaction
 manifest.json   size and checksum of their files; absent while they are written
 removed         how many chunks were deleted from them
 """
@@ -17,10 +17,9 @@ import shutil
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 from llama_index.core.schema import BaseNode
 from pydantic import ConfigDict, ValidationError
 
@@ -29,42 +28,35 @@ from footnote.rag.core.errors import (
     FaultKind,
     IndexAccessError,
     IndexDamagedError,
-    IndexFolderError,
     unusable,
 )
 from footnote.rag.core.records import Paper, Record
-from footnote.rag.index.bm25 import LexicalIndex
-from footnote.rag.index.catalogue import Catalogue, Version
+from footnote.rag.index.bm25 import BM25Index
+from footnote.rag.index.catalogue import Version
 from footnote.rag.index.chroma import CosineChroma, drop_from_server, open_chroma, open_server
 from footnote.rag.index.chunking import CHUNKER, chunk_id
-from footnote.rag.index.dense import SentenceIndex
+from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import delete_durably, make_folder, sync, sync_all, write_durably
-from footnote.rag.index.multivector import TokenIndex
-from footnote.rag.index.token_embeddings import Pieces
+from footnote.rag.index.multivector import MultiVectorIndex
+from footnote.rag.index.token_embeddings import TokenEmbeddings
 
 # Raised when what is derived from the same catalogue would come out differently.
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
+SNAPSHOTS = "snapshots"
+"""The folder of an index that holds them."""
 FOLDER = "folder"
-"""The store of a card whose vectors are kept in the generation's own folder."""
-_PARTS = {
+"""The store of a card whose vectors are kept in the snapshot's own folder."""
+PARTS = {  # what they are to a person, by their folders
     "chroma": "vector store",
-    "sentences": "sentence index",
-    "words": "word index",
-    "tokens": "token index",
+    "dense": "sentence index",
+    "bm25": "word index",
+    "multivector": "token index",
 }
 # Larger files are compared by size alone when the index is opened; `doctor` reads all of them.
 _MAX_CHECKED_BYTES = 256_000_000
 _READ_BYTES = 1 << 20
-_BATCH = 200
 # Fewer deleted chunks, of some 100 papers, are not worth copying the others for.
-_LEAST_WORN = 1_000
-# A paper's own sentence, asked for by its own vector, is among so many.
-_NEAR, _FAR = 10, 200
-# The cosine of a vector with itself, off by up to 0.002 where bytes round; and with another that is
-# as good as the same.
-_ITSELF, _SAME = 0.99, 0.999
-# Graphs lost up to 0.19 of 6,000 vectors (`docs/experiments.md`); one that loses more is damaged.
-_LOST_BY_GRAPHS = 0.25
+_MIN_REMOVED = 1_000
 
 
 class Card(Record):
@@ -80,11 +72,11 @@ class Card(Record):
     format_version: int = FORMAT_VERSION
     store: str = FOLDER
     """Address of the Chroma server that holds the vectors, or `folder`."""
-    pieces: bool = False
-    """Whether the embedder gives word pieces, so that `tokens/` holds every paper."""
+    token_embeddings: bool = False
+    """True where the embedder gives token embeddings, so that `multivector/` holds every paper."""
 
     def difference(self, asked: "Card") -> str | None:
-        """Why an index with this card cannot serve settings that ask for another one."""
+        """Return why this card does not fit what is asked for; None where it does."""
         if self.format_version != asked.format_version:
             return f"version {self.format_version}, this program writes {asked.format_version}"
         if self.embedder != asked.embedder:
@@ -96,8 +88,8 @@ class Card(Record):
         return None
 
 
-class Generation:
-    """The parts of one generation, opened when first used, as they then are."""
+class Snapshot:
+    """The parts of one snapshot, opened when first used, as they then are."""
 
     def __init__(self, folder: Path, card: Card, *, create: bool = False):
         self.folder = folder
@@ -105,8 +97,8 @@ class Generation:
         self._create = create
 
     @classmethod
-    def make(cls, folder: Path, card: Card) -> "Generation":
-        """Begin an empty one.
+    def make(cls, folder: Path, card: Card) -> "Snapshot":
+        """Begin an empty snapshot.
 
         Raises:
             IndexDamagedError: The folder cannot be written.
@@ -122,8 +114,8 @@ class Generation:
         return cls(folder, card, create=True)
 
     @classmethod
-    def load(cls, folder: Path) -> "Generation":
-        """Find the one in this folder.
+    def load(cls, folder: Path) -> "Snapshot":
+        """Load the snapshot in this folder.
 
         Raises:
             IndexDamagedError: Its card is lost or cannot be read.
@@ -150,61 +142,64 @@ class Generation:
         return open_server(self.card.store, _collection_name(self.name), create=self._create)
 
     @cached_property
-    def sentences(self) -> SentenceIndex:
+    def dense(self) -> DenseIndex:
         """The same vectors as bytes."""
-        return SentenceIndex(self.folder / "sentences")
+        return DenseIndex(self.folder / "dense")
 
-    def searched(self, exact_up_to: int) -> CosineChroma | SentenceIndex:
-        """What says which sentences are nearest: all are compared, up to so many of them."""
-        return self.sentences if len(self.sentences) <= exact_up_to else self.vectors
+    def vector_search(self, exact_up_to: int) -> CosineChroma | DenseIndex:
+        """Return what finds the nearest sentences: all are compared, up to so many of them."""
+        return self.dense if len(self.dense) <= exact_up_to else self.vectors
 
     @cached_property
-    def words(self) -> LexicalIndex:
+    def bm25(self) -> BM25Index:
         """Words of papers."""
-        return LexicalIndex(self.folder / "words")
+        return BM25Index(self.folder / "bm25")
 
     @cached_property
-    def tokens(self) -> TokenIndex:
-        """Word pieces of papers; empty when the embedder gives none."""
-        return TokenIndex(self.folder / "tokens", kept=self.card.pieces)
+    def multivector(self) -> MultiVectorIndex:
+        """Token embeddings of papers; empty when the embedder gives none."""
+        return MultiVectorIndex(self.folder / "multivector", kept=self.card.token_embeddings)
 
     def add(
-        self, papers: Sequence[Paper], chunks: Sequence[BaseNode], pieces: Sequence[Pieces] | None
+        self,
+        papers: Sequence[Paper],
+        chunks: Sequence[BaseNode],
+        tokens: Sequence[TokenEmbeddings] | None,
     ) -> None:
-        """Add papers, with their embedded chunks and word pieces, beside older versions of them."""
+        """Add papers with their embedded chunks and token embeddings, beside older versions."""
         self.vectors.add(chunks)
-        self.sentences.add(chunks)
-        self.words.replace(papers)
-        if pieces:
-            self.tokens.replace(papers, pieces)
+        self.dense.add(chunks)
+        self.bm25.replace(papers)
+        if tokens:
+            self.multivector.replace(papers, tokens)
 
-    def copy(self, other: "Generation", papers: Sequence[Paper]) -> None:
-        """Add papers as another generation has them, without embedding anything."""
+    def copy(self, other: "Snapshot", papers: Sequence[Paper]) -> None:
+        """Add papers as another snapshot has them, without embedding anything."""
         ids = [chunk_id(paper, n) for paper in papers for n in range(len(paper.sentences))]
         self.vectors.add(other.vectors.chunks(ids))
-        self.sentences.copy(other.sentences, [(paper.paper_id, paper.version) for paper in papers])
-        self.words.replace(papers)
-        if other.card.pieces:
-            self.tokens.copy(other.tokens, [paper.paper_id for paper in papers])
+        self.dense.copy(other.dense, [(paper.paper_id, paper.version) for paper in papers])
+        self.bm25.replace(papers)
+        if other.card.token_embeddings:
+            self.multivector.copy(other.multivector, [paper.paper_id for paper in papers])
 
     def remove(self, versions: Sequence[Version], gone: Iterable[str]) -> None:
-        """Delete chunks of versions, and the words and pieces of papers that are gone."""
+        """Delete chunks of versions, and the words and token embeddings of papers that are gone."""
         n_before = self.vectors.count()
         self.vectors.remove(versions)
-        self.sentences.remove(versions)
+        self.dense.remove(versions)
         self._note_removed(n_before - self.vectors.count())
         if paper_ids := list(gone):
-            self.words.remove(paper_ids)
-            self.tokens.remove(paper_ids)
+            self.bm25.remove(paper_ids)
+            self.multivector.remove(paper_ids)
 
     @property
-    def is_worn(self) -> bool:
-        """Whether more chunks were deleted than are left, if any are.
+    def needs_compaction(self) -> bool:
+        """True where more chunks were deleted than are left, if any are.
 
         Neither Chroma's graph nor files of rows give their room back: questions become slower.
         """
         n_left, n_removed = self.vectors.count(), self._n_removed()
-        return 0 < n_left < n_removed and n_removed >= _LEAST_WORN
+        return 0 < n_left < n_removed and n_removed >= _MIN_REMOVED
 
     def _note_removed(self, n_chunks: int) -> None:
         with self._explained():
@@ -212,7 +207,7 @@ class Generation:
             write_durably(self.folder / "removed", str(n_removed).encode())
 
     def _n_removed(self) -> int:
-        """Chunks deleted since it was made; at least, where a writer was killed."""
+        """Count the chunks deleted since it was made; at least, where a writer was killed."""
         try:
             return int((self.folder / "removed").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -220,11 +215,11 @@ class Generation:
 
     @property
     def is_sealed(self) -> bool:
-        """Whether the last writer came to its end."""
+        """True where the last writer came to its end."""
         return (self.folder / "manifest.json").is_file()
 
     def seal(self) -> None:
-        """Note that the files are whole and on disk, and what they are."""
+        """Write the manifest: the files are whole and on disk, and this is what they are."""
         with self._explained():
             for part in self._part_folders():
                 sync_all(self.folder / part)
@@ -233,7 +228,7 @@ class Generation:
             write_durably(self.folder / "manifest.json", json.dumps(listed).encode())
 
     def unseal(self) -> None:
-        """Note that the files are about to change."""
+        """Delete the manifest: the files are about to change."""
         with self._explained():
             delete_durably(self.folder / "manifest.json")
 
@@ -244,7 +239,7 @@ class Generation:
             IndexAccessError: This process may not read a file.
         """
         missing = [
-            Fault(f"{_PARTS[part]} {self.folder / part} is not there", kind=FaultKind.GONE)
+            Fault(f"{PARTS[part]} {self.folder / part} is not there", kind=FaultKind.GONE)
             for part in self._part_folders()
             if not any((self.folder / part).glob("*"))
         ]
@@ -259,7 +254,7 @@ class Generation:
             return [
                 Fault(f"{part}: file {self.folder / name} is not as it was written")
                 for name, sized in listed.items()
-                for part in [_PARTS[Path(name).parts[0]]]
+                for part in [PARTS[Path(name).parts[0]]]
                 if not _is_as_written(self.folder / name, *sized, thorough=thorough)
             ]
         except PermissionError as error:
@@ -270,7 +265,7 @@ class Generation:
             return [Fault(f"manifest {manifest} cannot be read: {' '.join(str(error).split())}")]
 
     def drop(self) -> None:
-        """Delete it; what is not there is fine."""
+        """Delete the snapshot; what is not there is fine."""
         if self.card.store != FOLDER:
             drop_from_server(self.card.store, _collection_name(self.name))
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -283,11 +278,14 @@ class Generation:
             raise unusable("index folder", self.folder, error, "written") from error
 
     def _part_folders(self) -> list[str]:
-        elsewhere = {"chroma": self.card.store != FOLDER, "tokens": not self.card.pieces}
-        return [part for part in _PARTS if not elsewhere.get(part)]
+        elsewhere = {
+            "chroma": self.card.store != FOLDER,
+            "multivector": not self.card.token_embeddings,
+        }
+        return [part for part in PARTS if not elsewhere.get(part)]
 
     def _files(self) -> Iterator[Path]:
-        """Files that only writers change."""
+        """Yield the files that only writers change."""
         for part in self._part_folders():
             for file in sorted((self.folder / part).rglob("*")):
                 if file.is_file() and not _is_of_readers_too(file):
@@ -295,7 +293,7 @@ class Generation:
 
 
 def _is_of_readers_too(file: Path) -> bool:
-    """Locks, what SQLite settles by itself, and graphs that Chroma has not kept on disk yet."""
+    """Return True for locks, what SQLite settles by itself, and graphs not yet kept on disk."""
     graph = file.suffix in (".bin", ".pickle")
     return (
         file.name.startswith(".")
@@ -305,134 +303,8 @@ def _is_of_readers_too(file: Path) -> bool:
     )
 
 
-def disagreements(catalogue: Catalogue, generation: Generation, exact_up_to: int) -> list[Fault]:
-    """List what a generation does not hold as the catalogue says.
-
-    Every paper is asked for: its first sentence by its own vector, the paper by its title's words,
-    its pieces by their rows. A damaged part may take the process down: see `rag.index.probe`.
-
-    Args:
-        catalogue: What it should hold.
-        generation: What is asked.
-        exact_up_to: Sentences up to which all are compared, as for questions.
-    """
-    found: list[Fault] = []
-    for check in (partial(_vector_faults, exact_up_to=exact_up_to), _word_faults, _token_faults):
-        try:
-            found += check(generation, catalogue)
-        except IndexFolderError as error:
-            found.append(Fault(error.what, error.step))
-    return found
-
-
-def _served(catalogue: Catalogue) -> Iterator[list[Paper]]:
-    last = ""
-    while papers := catalogue.served_after(last, _BATCH):
-        yield papers
-        last = papers[-1].paper_id
-
-
-def _vector_faults(generation: Generation, catalogue: Catalogue, exact_up_to: int) -> list[Fault]:
-    vectors, sentences = generation.vectors, generation.sentences
-    searched = generation.searched(exact_up_to)
-    held = vectors.ids()
-    expected: set[str] = set()
-    lost: list[str] = []
-    n_asked = 0
-    for papers in _served(catalogue):
-        expected |= {chunk_id(p, n) for p in papers for n in range(len(p.sentences))}
-        firsts = [chunk_id(p, 0) for p in papers if p.sentences and chunk_id(p, 0) in held]
-        n_asked += len(firsts)
-        lost += unreachable(searched, vectors.chunks(firsts))
-    found: list[Fault] = []
-    if lost and searched is sentences:
-        found.append(
-            Fault(f"sentence index does not find {len(lost)} papers by the vector store's vectors")
-        )
-    elif lost:
-        what = f"vector store does not find {len(lost)} of {n_asked} papers by their own sentences"
-        found.append(
-            Fault(
-                f"{what}, as happens to graphs of neighbours",
-                "raise `store.exact_up_to`, so that all are compared",
-                FaultKind.GRAPH,
-            )
-            if len(lost) <= _LOST_BY_GRAPHS * n_asked
-            else Fault(what)
-        )
-    for name, own in ((_PARTS["chroma"], held), (_PARTS["sentences"], sentences.ids())):
-        if missing := expected - own:
-            found.append(Fault(f"{name} lacks {len(missing)} of {len(expected)} chunks"))
-        if surplus := own - expected:
-            what = f"{name} holds {len(surplus)} chunks of no paper"
-            found.append(Fault(what, kind=FaultKind.SURPLUS))
-    return found
-
-
-def unreachable(
-    searched: CosineChroma | SentenceIndex,
-    chunks: Sequence[BaseNode],
-    *,
-    depths: Sequence[int] = (_NEAR, _FAR),
-) -> list[str]:
-    """Which chunks a search by their own vector does not find; their ids.
-
-    One whose vector others have too is found with any of them: Chroma's graph does not always reach
-    each of hundreds that are the same.
-
-    Args:
-        searched: What is searched.
-        chunks: With their vectors.
-        depths: How many neighbours to look at; the next is tried with what one has missed.
-    """
-    for depth in depths:
-        if not chunks:
-            break
-        near = searched.nearest_to_each([chunk.get_embedding() for chunk in chunks], depth=depth)
-        chunks = [
-            chunk
-            for chunk, found in zip(chunks, near, strict=True)
-            if not any(
-                cosine > (_ITSELF if id_ == chunk.node_id else _SAME) for id_, cosine in found
-            )
-        ]
-    return [chunk.node_id for chunk in chunks]
-
-
-def _word_faults(generation: Generation, catalogue: Catalogue) -> list[Fault]:
-    lost = 0
-    for papers in _served(catalogue):
-        for paper in papers:
-            words = generation.words
-            lost += bool(words.terms(paper.title)) and not words.finds(paper.paper_id, paper.title)
-    found = [Fault(f"word index does not find {lost} papers by their titles")] if lost else []
-    return found + _compared("word index", generation.words.paper_ids(), catalogue)
-
-
-def _token_faults(generation: Generation, catalogue: Catalogue) -> list[Fault]:
-    if not generation.card.pieces:
-        return []
-    tokens, place = generation.tokens, np.zeros(1, int)
-    any_piece = np.ones((1, generation.card.dimension or 1), np.float32)
-    for papers in _served(catalogue):
-        question = Pieces(any_piece, place, place)
-        tokens.paper_scores(question, np.ones(1), [p.paper_id for p in papers])
-    return _compared("token index", tokens.paper_ids(), catalogue)
-
-
-def _compared(part: str, held: set[str], catalogue: Catalogue) -> list[Fault]:
-    expected = {paper.paper_id for papers in _served(catalogue) for paper in papers}
-    found: list[Fault] = []
-    if missing := expected - held:
-        found.append(Fault(f"{part} lacks {len(missing)} of {len(expected)} papers"))
-    if surplus := held - expected:
-        what = f"{part} holds {len(surplus)} papers that are not in the catalogue"
-        found.append(Fault(what, kind=FaultKind.SURPLUS))
-    return found
-
-
-def _collection_name(generation: str) -> str:
-    return f"footnote-{generation}"
+def _collection_name(snapshot: str) -> str:
+    return f"footnote-{snapshot}"
 
 
 def _sized(file: Path) -> tuple[int, int]:

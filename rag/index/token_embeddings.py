@@ -1,12 +1,12 @@
-"""The word pieces of a text, as a model sees them, each with its vector."""
+"""The tokens of a text, as a model sees them, each with its vector."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 
-class Pieces(NamedTuple):
-    """Word pieces in order, without the model's own marks."""
+class TokenEmbeddings(NamedTuple):
+    """Tokens in order, without those that the model adds itself."""
 
     vectors: np.ndarray
     """float32, (n, dimension), rows of unit norm."""
@@ -17,6 +17,6 @@ class Pieces(NamedTuple):
 
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to unit norm; a row of zeros stays one."""
+    """Scale rows to unit norm; a row of zeros stays one."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(norms, 1e-12)

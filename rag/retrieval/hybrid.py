@@ -12,7 +12,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 
 from footnote.rag.core.errors import EmbeddingError
-from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.chunking import bare_node, paper_of_chunk, parse_chunk_id
 
 _dispatcher = get_dispatcher(__name__)
@@ -22,7 +22,7 @@ Fusion = Callable[[Scores, Scores], list[tuple[str, float]]]
 """Scores by vectors and by words, by paper id, to all papers with one score, best first."""
 
 
-class Searched(Protocol):
+class VectorSearch(Protocol):
     """Sentences that are found by their vectors."""
 
     def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
@@ -35,8 +35,8 @@ class HybridRetriever(BaseRetriever):
 
     def __init__(
         self,
-        vectors: Searched,
-        words: LexicalIndex,
+        vectors: VectorSearch,
+        words: BM25Index,
         embedder: BaseEmbedding,
         *,
         depth: int,

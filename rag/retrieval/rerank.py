@@ -11,10 +11,10 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from footnote.rag.core.records import Paper
 from footnote.rag.core.text import Span
-from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.embedding import Question
-from footnote.rag.index.multivector import TokenIndex
-from footnote.rag.index.token_embeddings import Pieces
+from footnote.rag.index.multivector import MultiVectorIndex
+from footnote.rag.index.token_embeddings import TokenEmbeddings
 
 # A word that is everywhere counts a little: `not` and `without` are such words.
 _LEAST_WEIGHT = 0.3
@@ -25,17 +25,17 @@ _NEIGHBOURS = 20
 
 
 class LateInteraction(BaseNodePostprocessor):
-    """Fuses the scores of nodes, one a paper, with the weighted MaxSim of their word pieces."""
+    """Fuses the scores of nodes, one a paper, with the weighted MaxSim of their tokens."""
 
     weight: float
     """Share of late interaction in the new score."""
-    _tokens: TokenIndex = PrivateAttr()
-    _lexical: LexicalIndex = PrivateAttr()
+    _multivector: MultiVectorIndex = PrivateAttr()
+    _bm25: BM25Index = PrivateAttr()
 
-    def __init__(self, tokens: TokenIndex, lexical: LexicalIndex, **settings: Any):  # noqa: ANN401
+    def __init__(self, multivector: MultiVectorIndex, bm25: BM25Index, **settings: Any):  # noqa: ANN401
         super().__init__(**settings)
-        self._tokens = tokens
-        self._lexical = lexical
+        self._multivector = multivector
+        self._bm25 = bm25
 
     @classmethod
     def class_name(cls) -> str:
@@ -45,12 +45,12 @@ class LateInteraction(BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        pieces = query_bundle.pieces if isinstance(query_bundle, Question) else None
-        if pieces is None or not len(pieces.starts) or query_bundle is None:
+        tokens = query_bundle.token_embeddings if isinstance(query_bundle, Question) else None
+        if tokens is None or not len(tokens.starts) or query_bundle is None:
             return nodes
         by_paper = {node.node.metadata["paper_id"]: node for node in nodes}
-        weights = piece_weights(query_bundle.query_str, pieces, self._lexical)
-        late = self._tokens.paper_scores(pieces, weights, by_paper)
+        weights = token_weights(query_bundle.query_str, tokens, self._bm25)
+        late = self._multivector.paper_scores(tokens, weights, by_paper)
         for paper_id, score in late.items():
             signals = by_paper[paper_id].node.metadata.setdefault("signals", {})
             signals["late interaction"] = score
@@ -73,11 +73,11 @@ class Neighbours(BaseNodePostprocessor):
 
     weight: float
     """Share of the neighbours' mean in the new score."""
-    _tokens: TokenIndex = PrivateAttr()
+    _multivector: MultiVectorIndex = PrivateAttr()
 
-    def __init__(self, tokens: TokenIndex, **settings: Any):  # noqa: ANN401
+    def __init__(self, multivector: MultiVectorIndex, **settings: Any):  # noqa: ANN401
         super().__init__(**settings)
-        self._tokens = tokens
+        self._multivector = multivector
 
     @classmethod
     def class_name(cls) -> str:
@@ -100,7 +100,7 @@ class Neighbours(BaseNodePostprocessor):
 
     def _likeness(self, paper_ids: Sequence[str]) -> np.ndarray:
         """Of each paper to its nearest among these, 0 to the others; float32, (n, n), in [0, 1]."""
-        vectors = self._tokens.paper_vectors(paper_ids)
+        vectors = self._multivector.paper_vectors(paper_ids)
         likeness = np.clip(vectors @ vectors.T, 0, 1)
         np.fill_diagonal(likeness, 0)
         if len(paper_ids) > _NEIGHBOURS:
@@ -110,11 +110,11 @@ class Neighbours(BaseNodePostprocessor):
 
 
 class LateSentences:
-    """Scores sentences by late interaction; none of them for an embedder without pieces."""
+    """Scores sentences by late interaction; none where the embedder gives no token embeddings."""
 
-    def __init__(self, tokens: TokenIndex, lexical: LexicalIndex):
-        self._tokens = tokens
-        self._lexical = lexical
+    def __init__(self, multivector: MultiVectorIndex, bm25: BM25Index):
+        self._multivector = multivector
+        self._bm25 = bm25
 
     def sentence_scores(
         self, query: QueryBundle, papers: Sequence[Paper], part: Span | None = None
@@ -126,14 +126,14 @@ class LateSentences:
             papers: Of which all sentences are scored.
             part: The part of the question that is asked; the rest of it counts little.
         """
-        pieces = query.pieces if isinstance(query, Question) else None
-        if not papers or pieces is None or not len(pieces.starts):
+        tokens = query.token_embeddings if isinstance(query, Question) else None
+        if not papers or tokens is None or not len(tokens.starts):
             return {}
-        weights = piece_weights(query.query_str, pieces, self._lexical)
+        weights = token_weights(query.query_str, tokens, self._bm25)
         if part is not None:
-            is_asked = (pieces.starts >= part.start) & (pieces.starts < part.end)
+            is_asked = (tokens.starts >= part.start) & (tokens.starts < part.end)
             weights = weights * np.where(is_asked, 1, _BESIDE_THE_PART)
-        return self._tokens.sentence_scores(pieces, weights, papers)
+        return self._multivector.sentence_scores(tokens, weights, papers)
 
     def word_scores(
         self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
@@ -145,37 +145,36 @@ class LateSentences:
             asked: Words of it; one that it does not have is left out.
             papers: Of these, the one that matches a word best counts.
         """
-        pieces = query.pieces if isinstance(query, Question) else None
-        if not asked or pieces is None or not len(pieces.starts):
+        tokens = query.token_embeddings if isinstance(query, Question) else None
+        if not asked or tokens is None or not len(tokens.starts):
             return {}
-        best = self._tokens.piece_scores(pieces, [paper.paper_id for paper in papers]).values()
-        pieces_of: defaultdict[str, list[int]] = defaultdict(list)
-        for at, word in enumerate(_words_of(query.query_str, pieces)):
-            pieces_of[word].append(at)
+        best = self._multivector.token_scores(tokens, [paper.paper_id for paper in papers]).values()
+        tokens_of: defaultdict[str, list[int]] = defaultdict(list)
+        for at, word in enumerate(_words_of(query.query_str, tokens)):
+            tokens_of[word].append(at)
         return {
-            word: max(float(of_paper[pieces_of[word]].mean()) for of_paper in best)
+            word: max(float(of_paper[tokens_of[word]].mean()) for of_paper in best)
             for word in asked
-            if best and word in pieces_of
+            if best and word in tokens_of
         }
 
 
-def piece_weights(question: str, pieces: Pieces, lexical: LexicalIndex) -> np.ndarray:
-    """How much each piece of a question counts: the rarity of the word it is part of.
+def token_weights(question: str, tokens: TokenEmbeddings, bm25: BM25Index) -> np.ndarray:
+    """How much each token of a question counts: the rarity of the word it is part of.
 
     Returns:
         float32, (n,), above 0.
     """
-    words = _words_of(question, pieces)
+    words = _words_of(question, tokens)
     rarity = {
-        word: max((lexical.idf(term) for term in lexical.terms(word)), default=0.0)
-        for word in set(words)
+        word: max((bm25.idf(term) for term in bm25.terms(word)), default=0.0) for word in set(words)
     }
     return np.array([rarity[word] + _LEAST_WEIGHT for word in words], np.float32)
 
 
-def _words_of(question: str, pieces: Pieces) -> list[str]:
-    """The word that each piece is part of, or the words it joins: `A/B` for the stroke of `A/B`."""
-    # Read once, not from each piece anew: a question without spaces is one word of many pieces.
+def _words_of(question: str, tokens: TokenEmbeddings) -> list[str]:
+    """The word that each token is part of, or the words it joins: `A/B` for the stroke of `A/B`."""
+    # Read once, not from each token anew: a question without spaces is one word of many tokens.
     first, last = list(range(len(question) + 1)), list(range(len(question) + 1))
     for at, character in enumerate(question):
         if character.isalnum():
@@ -185,7 +184,7 @@ def _words_of(question: str, pieces: Pieces) -> list[str]:
             last[at] = last[at + 1]
     return [
         question[first[start] : last[end]]
-        for start, end in zip(pieces.starts, pieces.ends, strict=True)
+        for start, end in zip(tokens.starts, tokens.ends, strict=True)
     ]
 
 

@@ -20,9 +20,10 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import ConfigError, IndexDamagedError, VectorServerError
 from footnote.rag.core.records import Paper, Sighting
+from footnote.rag.index.check import disagreements, unreachable
 from footnote.rag.index.chroma import CosineChroma, drop_from_server, open_chroma, open_server
 from footnote.rag.index.chunking import chunk_id, chunk_paper, sentence_id, version_id
-from footnote.rag.index.snapshot import disagreements, unreachable
+from footnote.rag.index.writer import IndexWriter
 
 pytestmark = pytest.mark.slow
 
@@ -229,17 +230,17 @@ def test_an_index_whose_vectors_a_server_holds(server: str, tmp_path: Path):
     before = assistant.ask("where does Alpha keep blocks?")
     assert before.sources[0].title == "Alpha: A Cache"
     index = open_index(config)
-    old = index.generation()
-    with index.writing():
-        index.rebuild(lambda *_: None)
+    old = index.snapshot()
+    with IndexWriter(index).writing():
+        IndexWriter(index).rebuild(lambda *_: None)
     assert assistant.ask("where does Alpha keep blocks?") == before
     with pytest.raises(IndexDamagedError, match=r"cannot be used: .*run `footnote rebuild`"):
         open_server(server, f"footnote-{old.name}")
-    with index.writing():
-        index.remove([before.sources[0].paper_id])
-    assert disagreements(index.catalogue, index.generation(), 0) == []
+    with IndexWriter(index).writing():
+        IndexWriter(index).remove([before.sources[0].paper_id])
+    assert disagreements(index.catalogue, index.snapshot(), 0) == []
     assert not list(config.index.rglob("chroma*"))
-    drop_from_server(server, f"footnote-{index.generation().name}")
+    drop_from_server(server, f"footnote-{index.snapshot().name}")
     with pytest.raises(IndexDamagedError):
         assistant.ask("what does Bravo route?")
     assert "routes" in open_assistant(config).ask("what does Bravo route?").answer
@@ -248,7 +249,7 @@ def test_an_index_whose_vectors_a_server_holds(server: str, tmp_path: Path):
 def test_what_a_server_holds_is_copied_without_what_was_removed(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("footnote.rag.index.snapshot._LEAST_WORN", 1)
+    monkeypatch.setattr("footnote.rag.index.snapshot._MIN_REMOVED", 1)
     config = config_for(tmp_path / "index", server)
     file = tmp_path / "papers.jsonl"
     names = ("Alpha", "Bravo", "Charlie")
@@ -256,11 +257,11 @@ def test_what_a_server_holds_is_copied_without_what_was_removed(
     file.write_text("\n".join(map(json.dumps, records)))
     ingest([file], open_index(config, create=True), lambda *_: None)
     index = open_index(config)
-    old = index.generation()
-    with index.writing():
-        index.remove(list(index.named(["Alpha", "Bravo"])))
-    assert index.generation().name != old.name
-    assert disagreements(index.catalogue, index.generation(), 0) == []
+    old = index.snapshot()
+    with IndexWriter(index).writing():
+        IndexWriter(index).remove(list(index.named(["Alpha", "Bravo"])))
+    assert index.snapshot().name != old.name
+    assert disagreements(index.catalogue, index.snapshot(), 0) == []
     assert "Charlie" in open_assistant(config).ask("what does Charlie keep?").answer
     with pytest.raises(IndexDamagedError, match=r"cannot be used: .*run `footnote rebuild`"):
         open_server(server, f"footnote-{old.name}")

@@ -25,7 +25,7 @@ def test_both_systems_are_measured_apart_from_the_index_at_hand(tmp_path: Path):
     for figures in (result.footnote, result.stock):
         measured = figures.model_dump(exclude={"bytes_per_paper_by_part"})
         assert all(value > 0 for value in measured.values())
-    assert {"catalogue.sqlite", "chroma", "words"} <= result.footnote.bytes_per_paper_by_part.keys()
+    assert {"catalogue.sqlite", "chroma", "bm25"} <= result.footnote.bytes_per_paper_by_part.keys()
     assert set(result.ratios) == set(measured)
     assert not (tmp_path / "untouched").exists()
 

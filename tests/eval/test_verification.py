@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from footnote.eval.verification import measure_verifier, read_scifact
-from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.verification.verify import Verifier
 from tests.conftest import SHARED
 
@@ -53,7 +53,7 @@ def test_verdicts_are_counted_by_label(folder: Path):
     assert all(
         c.paper.quote(c.paper.sentences[0]) == SENTENCES[c.paper.paper_id][0] for c in claims
     )
-    lexicon = LexicalIndex(folder / "words")
+    lexicon = BM25Index(folder / "bm25")
     lexicon.replace({c.paper.paper_id: c.paper for c in claims}.values())
     figures = measure_verifier(Verifier(lexicon), claims)
     assert figures.counts == {
@@ -71,7 +71,7 @@ def test_verdicts_are_counted_by_label(folder: Path):
 @pytest.mark.slow
 def test_scifact_keeps_its_precision(tmp_path: Path):
     claims = read_scifact(SCIFACT, "dev")
-    lexicon = LexicalIndex(tmp_path)
+    lexicon = BM25Index(tmp_path)
     lexicon.replace({claim.paper.paper_id: claim.paper for claim in claims}.values())
     figures = measure_verifier(Verifier(lexicon), claims)
     assert figures.share("UNRELATED", "supported") == 0

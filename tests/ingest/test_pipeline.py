@@ -10,6 +10,7 @@ from footnote.rag.build import open_index
 from footnote.rag.core.config import Config, Service, Sources, load_config
 from footnote.rag.core.errors import EmbeddingError, IndexBusyError, IndexMismatchError, SourceError
 from footnote.rag.index.index import Index
+from footnote.rag.index.writer import IndexWriter
 from tests.conftest import PAGES, needs_shared
 
 pytestmark = pytest.mark.slow
@@ -59,8 +60,8 @@ def test_a_longer_abstract_replaces_the_indexed_one(config: Config):
     assert counts(run(config, longer, name="again.jsonl")) == (1, 1, 0, 1, 0)
     index = opened(config)
     assert index.problems() == []
-    assert index.words.search("zebras", depth=5)[0][0] == index.catalogue.papers()[0].paper_id
-    assert index.words.search("fast", depth=5) == []
+    assert index.bm25.search("zebras", depth=5)[0][0] == index.catalogue.papers()[0].paper_id
+    assert index.bm25.search("fast", depth=5) == []
 
 
 def test_a_broken_record_never_stops_the_rest(config: Config):
@@ -161,7 +162,7 @@ def test_an_interrupted_index_is_finished_by_the_next_ingest(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("footnote.rag.index.bm25.LexicalIndex.replace", stop)
+        patch.setattr("footnote.rag.index.bm25.BM25Index.replace", stop)
         with pytest.raises(KeyboardInterrupt):
             run(config, ALPHA, BRAVO)
     assert "2 of 2 papers are not indexed" in opened(config).problems()[0]
@@ -172,7 +173,7 @@ def test_an_interrupted_index_is_finished_by_the_next_ingest(
 def test_a_second_writer_is_told_who_is_first(config: Config):
     index = opened(config)
     with (
-        index.writing(),
+        IndexWriter(index).writing(),
         pytest.raises(IndexBusyError, match=r"being written by process \d+ since 20"),
     ):
         run(config, ALPHA)
@@ -180,14 +181,14 @@ def test_a_second_writer_is_told_who_is_first(config: Config):
 
 def test_an_index_of_another_embedder_is_refused_then_rebuilt(config: Config):
     run(config, ALPHA)
-    [card] = config.index.glob("generations/*/card.json")
+    [card] = config.index.glob("snapshots/*/card.json")
     card.write_text(card.read_text().replace("bundled", "other/model"))
     with pytest.raises(IndexMismatchError, match=r"`other/model`.*`bundled`.*rebuild"):
         opened(config).check_card()
     with pytest.raises(IndexMismatchError):
         run(config, BRAVO)
     index = opened(config)
-    index.rebuild(lambda *_: None)
+    IndexWriter(index).rebuild(lambda *_: None)
     assert opened(config).problems() == []
 
 
@@ -205,7 +206,7 @@ def test_any_llama_index_embedding_plugs_in_by_import_path(tmp_path: Path):
         index=tmp_path / "i", embedder={"name": mock, "arguments": {"embed_dim": 7}}
     )
     run(config, ALPHA)
-    [card] = config.index.glob("generations/*/card.json")
+    [card] = config.index.glob("snapshots/*/card.json")
     assert json.loads(card.read_text())["dimension"] == 7
 
 

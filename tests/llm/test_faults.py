@@ -15,7 +15,7 @@ from footnote.rag.answering.citations import cite
 from footnote.rag.answering.evidence import Draft, Evidence
 from footnote.rag.answering.generative import Status, Writer, problem_of, standalone_with_model
 from footnote.rag.core.records import Answer, Sentence, Sighting
-from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.prompts import Prompts, estimate_tokens
 from footnote.rag.understanding.question import Kind
@@ -57,7 +57,7 @@ def server() -> Iterator[Faults]:
 
 @pytest.fixture(scope="module")
 def verifier(tmp_path_factory: pytest.TempPathFactory) -> Verifier:
-    words = LexicalIndex(tmp_path_factory.mktemp("words"))
+    words = BM25Index(tmp_path_factory.mktemp("bm25"))
     words.replace([ALPHA, BRAVO])
     return Verifier(words)
 

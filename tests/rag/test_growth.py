@@ -11,9 +11,9 @@ from footnote.ingest.pipeline import ingest
 from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import load_config
-from footnote.rag.index.bm25 import LexicalIndex
-from footnote.rag.index.token_embeddings import Pieces
-from footnote.rag.retrieval.rerank import piece_weights
+from footnote.rag.index.bm25 import BM25Index
+from footnote.rag.index.token_embeddings import TokenEmbeddings
+from footnote.rag.retrieval.rerank import token_weights
 from tests.conftest import SAMPLE
 
 pytestmark = pytest.mark.slow
@@ -97,16 +97,16 @@ def test_a_long_conversation_costs_no_more_than_a_short_one(hashed: Assistant):
         assert short < 12 * seconds(hashed, before)
 
 
-def test_a_word_of_many_pieces_is_read_once(tmp_path: Path):
-    no_papers = LexicalIndex(tmp_path / "words")
+def test_a_word_of_many_tokens_is_read_once(tmp_path: Path):
+    no_papers = BM25Index(tmp_path / "bm25")
 
     def weighed(length: int) -> float:
         text, places = "是" * length, np.arange(length)
-        pieces = Pieces(np.zeros((length, 1), np.float32), places, places + 1)
+        tokens = TokenEmbeddings(np.zeros((length, 1), np.float32), places, places + 1)
         times: list[float] = []
         for _ in range(4):
             started = time.process_time()
-            assert len(set(piece_weights(text, pieces, no_papers).tolist())) == 1
+            assert len(set(token_weights(text, tokens, no_papers).tolist())) == 1
             times.append(time.process_time() - started)
         return min(times)
 

@@ -16,6 +16,7 @@ from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexBusyError, IndexMismatchError, IndexMissingError
+from footnote.rag.index.writer import IndexWriter
 
 HASHING = {"name": "tests.hashing:HashEmbedding"}
 ALPHA = {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."}
@@ -110,7 +111,7 @@ def test_another_index_that_is_being_filled_is_waited_for(config: Config, assist
     with pytest.raises(IndexMissingError, match="is empty; run `footnote ingest PATH`"):
         titles(assistant)
     with (
-        index.writing(),
+        IndexWriter(index).writing(),
         pytest.raises(IndexBusyError, match=rf"is being written by process {os.getpid()} since"),
     ):
         titles(assistant)
@@ -124,7 +125,7 @@ def test_another_index_made_with_what_this_one_cannot_take_up_is_said(
     shutil.rmtree(config.index)
     take_in(config_for(config.index, embedder={"name": "tests.hashing:WideHashEmbedding"}), BRAVO)
     assert titles(assistant) == {BRAVO["title"]}
-    [card] = config.index.glob("generations/*/card.json")
+    [card] = config.index.glob("snapshots/*/card.json")
     card.write_text(card.read_text().replace("WideHashEmbedding", "NoEmbedding"))
     (config.index / "catalogue.sqlite").rename(config.index / "other")
     (config.index / "other").rename(config.index / "catalogue.sqlite")
@@ -139,7 +140,7 @@ def test_a_question_during_the_first_ingest_says_who_is_writing(tmp_path: Path, 
     config = config_for(tmp_path / "index")
     index = open_index(config, create=True)
     whose = rf"^index {config.index} is being written by process {os.getpid()} since 20\d\d-"
-    with index.writing():
+    with IndexWriter(index).writing():
         if n_saved:
             take_in(config_for(tmp_path / "other"), ALPHA)
             [paper] = open_index(config_for(tmp_path / "other")).catalogue.papers()

@@ -280,9 +280,9 @@ def test_a_damaged_index_is_named_and_rebuilt(tmp_path: Path):
     index = tmp_path / "i"
     ask = ("ask", "what does Alpha keep", "--index", index)
     footnote_process("ingest", file, "--index", index)
-    [generation] = (index / "generations").iterdir()
-    (generation / "words" / "meta.json").write_text("{")
-    (generation / "chroma" / "chroma.sqlite3").write_bytes(b"junk" * 5000)
+    [snapshot] = (index / "snapshots").iterdir()
+    (snapshot / "bm25" / "meta.json").write_text("{")
+    (snapshot / "chroma" / "chroma.sqlite3").write_bytes(b"junk" * 5000)
     doctor = footnote_process("doctor", "--index", index, expect=1)
     assert "vector store" in doctor.stdout
     assert "meta.json is not as it was written" in doctor.stdout

@@ -88,7 +88,7 @@ def test_two_known_papers_can_turn_out_to_be_one_and_both_ids_find_it(tmp_path: 
     assert [p.paper_id for p in catalogue.papers()] == [older]
     assert catalogue.resolve(newer) == catalogue.resolve(older) == older
     # The index may still hold the other one; it is told so.
-    assert newer in {version.paper_id for version in catalogue.leftovers()}
+    assert newer in {version.paper_id for version in catalogue.tombstones()}
 
 
 texts = st.sampled_from([A1, A2, A3, A1[:120], A1 + A2, f"{A1}This version says more."])
@@ -284,9 +284,9 @@ def test_the_index_follows_a_merge_and_a_split(tmp_path: Path):
     assert len(run(CHAIN[0], CHAIN[1]).catalogue) == 2
     index = run(CHAIN[2])
     [paper] = index.catalogue.papers()
-    assert len(index.words) == 1
+    assert len(index.bm25) == 1
     apart = split_paper(index, paper.paper_id, lambda *_: None)
-    assert len(apart) == len(index.catalogue.papers()) == len(index.words) == 3
+    assert len(apart) == len(index.catalogue.papers()) == len(index.bm25) == 3
     assert index.problems() == []
     with pytest.raises(PaperError, match="it is one record"):
         split_paper(index, apart[0].paper_id, lambda *_: None)

@@ -57,7 +57,7 @@ class Scores:
 
 
 class Nothing:
-    """An embedder without pieces."""
+    """An embedder without token embeddings."""
 
     def sentence_scores(
         self, query: QueryBundle, papers: Sequence[Paper], part: Span | None = None

@@ -7,7 +7,7 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.index.bm25 import BM25Index
 
 
 def paper(title: str, abstract: str) -> Paper:
@@ -19,8 +19,8 @@ ROUTE = paper("Routing with W4A4KV4", "Questions are routed to models.")
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> LexicalIndex:
-    index = LexicalIndex(tmp_path / "words")
+def index(tmp_path: Path) -> BM25Index:
+    index = BM25Index(tmp_path / "bm25")
     index.replace([CACHE, ROUTE])
     return index
 
@@ -37,50 +37,50 @@ def index(tmp_path: Path) -> LexicalIndex:
         pytest.param("the of and", [], id="stop-words-only"),
     ],
 )
-def test_search(index: LexicalIndex, question: str, expected: list[Paper]):
+def test_search(index: BM25Index, question: str, expected: list[Paper]):
     assert [i for i, _ in index.search(question, depth=5)] == [p.paper_id for p in expected]
 
 
-def test_replacing_a_paper_keeps_one_copy(index: LexicalIndex):
+def test_replacing_a_paper_keeps_one_copy(index: BM25Index):
     index.replace([CACHE.model_copy(update={"abstract": "Zebras."})])
     assert len(index) == 2
     assert index.search("blocks", depth=5) == []
     assert [i for i, _ in index.search("zebra", depth=5)] == [CACHE.paper_id]
 
 
-def test_idf_is_that_of_bm25(index: LexicalIndex):
+def test_idf_is_that_of_bm25(index: BM25Index):
     [route] = index.terms("routing")
     assert index.idf(route) == pytest.approx(math.log(1 + (2 - 1 + 0.5) / (1 + 0.5)))
     assert index.idf("nowhere") > index.idf(route)
 
 
-def test_a_misspelt_word_is_told_from_an_unknown_one(index: LexicalIndex):
+def test_a_misspelt_word_is_told_from_an_unknown_one(index: BM25Index):
     assert index.is_misspelt("qestions")
     assert not index.is_misspelt("questions")
     assert not index.is_misspelt("medusa")
 
 
-def test_what_the_corpus_knows(index: LexicalIndex):
+def test_what_the_corpus_knows(index: BM25Index):
     assert index.knows("W4A4KV4")
     assert index.knows("Qestions")
     assert not index.knows("Medusa")
     assert not index.knows("W8A8")
 
 
-def test_a_file_that_goes_missing_is_named_when_it_is_needed(index: LexicalIndex, tmp_path: Path):
-    for file in (tmp_path / "words").glob("*.pos"):
+def test_a_file_that_goes_missing_is_named_when_it_is_needed(index: BM25Index, tmp_path: Path):
+    for file in (tmp_path / "bm25").glob("*.pos"):
         file.unlink()
     with pytest.raises(IndexDamagedError, match="rebuild"):
-        LexicalIndex(tmp_path / "words").search("blocks", depth=5)
+        BM25Index(tmp_path / "bm25").search("blocks", depth=5)
 
 
 def test_a_damaged_folder_is_named(tmp_path: Path):
-    folder = tmp_path / "words"
+    folder = tmp_path / "bm25"
     folder.mkdir()
     (folder / "meta.json").write_text("nonsense")
-    with pytest.raises(IndexDamagedError, match=r"word index .*words.* cannot be used"):
-        LexicalIndex(folder)
+    with pytest.raises(IndexDamagedError, match=r"word index .*bm25.* cannot be used"):
+        BM25Index(folder)
 
 
-def test_words_of_another_script_tell_nothing(index: LexicalIndex):
+def test_words_of_another_script_tell_nothing(index: BM25Index):
     assert index.idf("ブロック") < 0.1 < index.idf("zebra")

@@ -134,13 +134,13 @@ def test_rebuild_refuses_what_it_cannot_restore(
 ):
     charlie = id_of(FAST["title"], config)
     damage(config, *ALL)
-    generations = list((config.index / "generations").iterdir())
+    snapshots = list((config.index / "snapshots").iterdir())
     assert footnote(monkeypatch, "rebuild", "--index", config.index) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert charlie in line
     assert "take in its source again, or take it out with `footnote remove`" in line
     state = catalogue_of(config).state()
-    assert state.generation in {g.name for g in generations}
+    assert state.snapshot in {g.name for g in snapshots}
     assert footnote(monkeypatch, "remove", charlie, "--index", config.index) == 0
     assert footnote(monkeypatch, "rebuild", "--index", config.index) == 0
     assert [p.title for p in catalogue_of(config).papers()] == [BRAVO["title"]]
@@ -247,4 +247,4 @@ def test_a_catalogue_cut_short_is_damaged_and_not_empty(config: Config, n_bytes:
     for command in commands:
         with pytest.raises(IndexDamagedError, match=r"^catalogue .*put a copy of it back"):
             command()
-    assert any((config.index / "generations").iterdir())
+    assert any((config.index / "snapshots").iterdir())

@@ -13,10 +13,11 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index import int8 as products
+from footnote.rag.index import int8
+from footnote.rag.index.check import unreachable
 from footnote.rag.index.chunking import chunk_id, chunk_paper
-from footnote.rag.index.dense import SentenceIndex
-from footnote.rag.index.snapshot import Card, Generation, unreachable
+from footnote.rag.index.dense import DenseIndex
+from footnote.rag.index.snapshot import Card, Snapshot
 from tests.conftest import ROOT
 
 AXES = np.eye(4)
@@ -47,17 +48,17 @@ def clusters(n_clusters: int, size: int, dimension: int = 64) -> np.ndarray:
 
 @pytest.fixture(params=[True, False], ids=["bytes", "floats"])
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(products, "multiplies_here", lambda: request.param)
+    monkeypatch.setattr(int8, "multiplies_here", lambda: request.param)
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> SentenceIndex:
-    index = SentenceIndex(tmp_path / "sentences")
+def index(tmp_path: Path) -> DenseIndex:
+    index = DenseIndex(tmp_path / "dense")
     index.add(chunks(ALPHA, AXES[[0, 1]]) + chunks(BRAVO, AXES[[2, 3]]))
     return index
 
 
-def ids_near(index: SentenceIndex, axis: int, depth: int = 10) -> list[str]:
+def ids_near(index: DenseIndex, axis: int, depth: int = 10) -> list[str]:
     found = index.nearest(AXES[axis].tolist(), depth=depth)
     return [id_ for id_, cosine in found if cosine > 0.5]
 
@@ -65,23 +66,23 @@ def ids_near(index: SentenceIndex, axis: int, depth: int = 10) -> list[str]:
 @pytest.mark.slow
 def test_no_sentence_is_lost_where_a_graph_of_neighbours_loses_some(tmp_path: Path):
     card = Card(embedder="by hand", dimension=64)
-    generation = Generation.make(tmp_path / "generation", card)
+    snapshot = Snapshot.make(tmp_path / "snapshot", card)
     papers = [paper(f"Paper {n}", 100) for n in range(60)]
     every: list[BaseNode] = []
     for own, vectors in zip(papers, clusters(60, 100), strict=True):
         every += chunks(own, vectors)
-    generation.add(papers, every, None)
-    searched = {limit: generation.searched(limit) for limit in (5_999, 6_000)}
+    snapshot.add(papers, every, None)
+    searched = {limit: snapshot.vector_search(limit) for limit in (5_999, 6_000)}
     assert unreachable(searched[6_000], every) == []
     # Chroma, which is asked where there are more than the limit; were it to find all of them, the
     # index of sentences could go.
     assert len(unreachable(searched[5_999], every)) > 0
-    assert searched == {5_999: generation.vectors, 6_000: generation.sentences}
+    assert searched == {5_999: snapshot.vectors, 6_000: snapshot.dense}
 
 
 @pytest.mark.usefixtures("_both_ways")
 def test_the_nearest_come_first_with_their_cosines(tmp_path: Path):
-    index, whole = SentenceIndex(tmp_path / "sentences"), clusters(20, 20)
+    index, whole = DenseIndex(tmp_path / "dense"), clusters(20, 20)
     papers = [paper(f"Paper {n}", 20) for n in range(20)]
     for own, vectors in zip(papers, whole, strict=True):
         index.add(chunks(own, vectors * 3))
@@ -97,7 +98,7 @@ def test_the_nearest_come_first_with_their_cosines(tmp_path: Path):
     assert dict(of_both[1]) == pytest.approx(dict(found[:7]))
 
 
-def test_sentences_are_scored_for_whole_papers_alone(index: SentenceIndex):
+def test_sentences_are_scored_for_whole_papers_alone(index: DenseIndex):
     question = QueryBundle("q", embedding=[0.0, 0.0, 3.0, 4.0])
     scores = index.sentence_scores(question, [LATER, BRAVO])
     assert {i: s.tolist() for i, s in scores.items()} == {
@@ -111,14 +112,14 @@ def test_sentences_are_scored_for_whole_papers_alone(index: SentenceIndex):
 
 def test_a_search_does_not_load_torch(tmp_path: Path):
     """Which takes a second, and a hosted embedder has no use for it."""
-    SentenceIndex(tmp_path / "sentences").add(chunks(ALPHA, AXES[[0, 1]]))
+    DenseIndex(tmp_path / "dense").add(chunks(ALPHA, AXES[[0, 1]]))
     code = (
-        "import sys; from pathlib import Path; from footnote.rag.index.dense import SentenceIndex;"
-        "found = SentenceIndex(Path(sys.argv[1])).nearest([0, 1, 0, 0], depth=1);"
+        "import sys; from pathlib import Path; from footnote.rag.index.dense import DenseIndex;"
+        "found = DenseIndex(Path(sys.argv[1])).nearest([0, 1, 0, 0], depth=1);"
         "print(found[0][0], 'torch' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "sentences")],
+        [sys.executable, "-c", code, str(tmp_path / "dense")],
         capture_output=True,
         text=True,
         check=True,
@@ -127,7 +128,7 @@ def test_a_search_does_not_load_torch(tmp_path: Path):
     assert done.stdout.split() == [chunk_id(ALPHA, 1), "False"]
 
 
-def test_a_vector_of_zeros_is_near_to_nothing(index: SentenceIndex):
+def test_a_vector_of_zeros_is_near_to_nothing(index: DenseIndex):
     index.add(chunks(LATER, np.zeros((2, 4))))
     found = dict(index.nearest(AXES[0].tolist(), depth=10))
     assert (found[chunk_id(ALPHA, 0)], found[chunk_id(LATER, 0)]) == pytest.approx((1.0, 0.0))
@@ -135,15 +136,15 @@ def test_a_vector_of_zeros_is_near_to_nothing(index: SentenceIndex):
 
 
 def test_an_empty_index_finds_nothing(tmp_path: Path):
-    index = SentenceIndex(tmp_path / "sentences")
+    index = DenseIndex(tmp_path / "dense")
     index.add([])
     assert (len(index), index.ids(), index.nearest([1.0, 0.0], depth=5)) == (0, set(), [])
 
 
 def test_a_version_is_added_beside_the_one_before_and_outlives_it(
-    index: SentenceIndex, tmp_path: Path
+    index: DenseIndex, tmp_path: Path
 ):
-    reader = SentenceIndex(tmp_path / "sentences")
+    reader = DenseIndex(tmp_path / "dense")
     index.add(chunks(LATER, AXES[[0, 3]]))
     for each in (index, reader):
         assert ids_near(each, 0) == [chunk_id(ALPHA, 0), chunk_id(LATER, 0)]
@@ -155,16 +156,16 @@ def test_a_version_is_added_beside_the_one_before_and_outlives_it(
         assert len(each) == len(each.nearest(AXES[0].tolist(), depth=10)) == 4
 
 
-def test_adding_twice_keeps_one_copy(index: SentenceIndex):
+def test_adding_twice_keeps_one_copy(index: DenseIndex):
     index.add(chunks(ALPHA, AXES[[0, 3]]))
     assert len(index) == 4
     assert ids_near(index, 0) == [chunk_id(ALPHA, 0)]
     assert ids_near(index, 3) == [chunk_id(BRAVO, 1), chunk_id(ALPHA, 1)]
 
 
-def test_a_copy_holds_what_is_left_and_no_more(index: SentenceIndex, tmp_path: Path):
+def test_a_copy_holds_what_is_left_and_no_more(index: DenseIndex, tmp_path: Path):
     index.remove([(ALPHA.paper_id, ALPHA.version)])
-    other = SentenceIndex(tmp_path / "other")
+    other = DenseIndex(tmp_path / "other")
     other.copy(index, [(p.paper_id, p.version) for p in (ALPHA, BRAVO)])
     assert other.ids() == index.ids() == {chunk_id(BRAVO, n) for n in (0, 1)}
     question = [0.1, 0.2, 0.3, 0.9]
@@ -172,38 +173,38 @@ def test_a_copy_holds_what_is_left_and_no_more(index: SentenceIndex, tmp_path: P
     assert (tmp_path / "other" / "vectors.i8").stat().st_size == 2 * 4
 
 
-def test_a_batch_that_was_cut_off_is_found_by_nobody(index: SentenceIndex, tmp_path: Path):
+def test_a_batch_that_was_cut_off_is_found_by_nobody(index: DenseIndex, tmp_path: Path):
     for name in ("vectors.i8", "scales.f32"):
-        with (tmp_path / "sentences" / name).open("ab") as file:
+        with (tmp_path / "dense" / name).open("ab") as file:
             file.write(b"\x7f" * 11)
-    reader = SentenceIndex(tmp_path / "sentences")
+    reader = DenseIndex(tmp_path / "dense")
     assert len(reader.nearest(AXES[0].tolist(), depth=10)) == 4
     index.add(chunks(LATER, AXES[[0, 1]]))
     for each in (index, reader):
         assert ids_near(each, 1) == [chunk_id(ALPHA, 1), chunk_id(LATER, 1)]
 
 
-def test_a_file_that_is_cut_is_named(index: SentenceIndex, tmp_path: Path):
-    (tmp_path / "sentences" / "vectors.i8").write_bytes(b"\x00" * 9)
+def test_a_file_that_is_cut_is_named(index: DenseIndex, tmp_path: Path):
+    (tmp_path / "dense" / "vectors.i8").write_bytes(b"\x00" * 9)
     with pytest.raises(
         IndexDamagedError,
-        match=r"^sentence index .*sentences cannot be used: its files end before row 4; run `foot",
+        match=r"^sentence index .*dense cannot be used: its files end before row 4; run `foot",
     ):
-        SentenceIndex(tmp_path / "sentences").nearest(AXES[0].tolist(), depth=1)
+        DenseIndex(tmp_path / "dense").nearest(AXES[0].tolist(), depth=1)
 
 
-def test_scales_of_other_vectors_are_named(index: SentenceIndex, tmp_path: Path):
+def test_scales_of_other_vectors_are_named(index: DenseIndex, tmp_path: Path):
     """Else every sentence was as near as can be, and the index all well."""
-    (tmp_path / "sentences" / "scales.f32").write_bytes(np.full(4, 9e9, np.float32).tobytes())
+    (tmp_path / "dense" / "scales.f32").write_bytes(np.full(4, 9e9, np.float32).tobytes())
     with pytest.raises(IndexDamagedError, match="its scales are not those of its vectors; run"):
-        SentenceIndex(tmp_path / "sentences").nearest(AXES[0].tolist(), depth=1)
+        DenseIndex(tmp_path / "dense").nearest(AXES[0].tolist(), depth=1)
 
 
-def test_a_row_that_is_not_its_own_sentences_is_unreachable(index: SentenceIndex, tmp_path: Path):
-    file = tmp_path / "sentences" / "vectors.i8"
+def test_a_row_that_is_not_its_own_sentences_is_unreachable(index: DenseIndex, tmp_path: Path):
+    file = tmp_path / "dense" / "vectors.i8"
     data = bytearray(file.read_bytes())
     data[0:4] = bytes([0, 0, 127, 0])  # Bravo's
     file.write_bytes(data)
     own = chunks(ALPHA, AXES[[0, 1]]) + chunks(BRAVO, AXES[[2, 3]])
-    found = unreachable(SentenceIndex(tmp_path / "sentences"), own, depths=(1, 2))
+    found = unreachable(DenseIndex(tmp_path / "dense"), own, depths=(1, 2))
     assert found == [chunk_id(ALPHA, 0)]

@@ -17,9 +17,9 @@ import pytest
 
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
-from footnote.rag.core.errors import IndexMissingError
+from footnote.rag.core.errors import Fault, IndexMissingError
+from footnote.rag.index.check import disagreements
 from footnote.rag.index.durable import make_folder, write_durably
-from footnote.rag.index.snapshot import disagreements
 from tests.rag.index.test_memmap import held, opened, pairs
 from tests.rag.index.test_recovery import (
     ALPHA,
@@ -174,7 +174,7 @@ def test_a_power_cut_costs_no_paper(
 ):
     # What is compared by size alone when it is opened has to be on disk all the more.
     monkeypatch.setattr("footnote.rag.index.snapshot._MAX_CHECKED_BYTES", -1)
-    monkeypatch.setattr("footnote.rag.index.probe", _ask_here)
+    monkeypatch.setattr("footnote.rag.index.writer.probe", _ask_here)
     config = config_for(tmp_path / "disk" / "index")
     take_in(config, BRAVO)
     images: list[Path] = []
@@ -189,8 +189,8 @@ def test_a_power_cut_costs_no_paper(
         change(config)
         disk.before_sync = lambda: None
         ended = config_for(cut() / "index")
-        assert open_index(ended).generation().is_sealed
-        assert open_index(ended).generation().faults(thorough=True) == []
+        assert open_index(ended).snapshot().is_sealed
+        assert open_index(ended).snapshot().faults(thorough=True) == []
         assert _disagreeing(ended) == []
         capsys.readouterr()
         assert "questions to models" in open_assistant(ended).ask("what does Bravo route?").answer
@@ -202,13 +202,13 @@ def test_a_power_cut_costs_no_paper(
         left = config_for(image / "index")
         assert "questions to models" in open_assistant(left).ask("what does Bravo route?").answer
         assert _disagreeing(left) == []
-        assert open_index(left).generation().is_sealed
+        assert open_index(left).snapshot().is_sealed
 
 
 def test_a_power_cut_in_the_first_command_leaves_nothing_or_what_goes_on(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("footnote.rag.index.probe", _ask_here)
+    monkeypatch.setattr("footnote.rag.index.writer.probe", _ask_here)
     images: list[Path] = []
 
     def cut() -> None:
@@ -225,15 +225,15 @@ def test_a_power_cut_in_the_first_command_leaves_nothing_or_what_goes_on(
         assert _disagreeing(config) == []
 
 
-def _disagreeing(config: Config) -> list[str]:
+def _disagreeing(config: Config) -> list[Fault]:
     index = open_index(config)
-    return disagreements(index.catalogue, index.generation(), config.store.exact_up_to)
+    return disagreements(index.catalogue, index.snapshot(), config.store.exact_up_to)
 
 
-def _ask_here(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[str]:
-    """`rag.index.probe` without a process: nothing here is large enough to have a graph that ends it."""
-    from footnote.rag.index.probe import _UNFINISHED
+def _ask_here(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[Fault]:
+    """`rag.index.check.probe` without a process: nothing here is large enough to have a graph that ends it."""
+    from footnote.rag.index.check import _UNFINISHED
 
     index = open_index(config_for(folder))
-    found = disagreements(index.catalogue, index.generation(), exact_up_to)
-    return [line for line in found if not any(part in line for part in _UNFINISHED)]
+    found = disagreements(index.catalogue, index.snapshot(), exact_up_to)
+    return [f for f in found if f.kind not in _UNFINISHED] if unfinished else found

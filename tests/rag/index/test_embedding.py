@@ -12,8 +12,8 @@ from footnote.rag.core.errors import EmbeddingError
 from footnote.rag.index.embedding import (
     LocalEmbedding,
     embed_chunks,
+    embed_tokens,
     load_embedder,
-    piece_vectors,
     read_question,
 )
 
@@ -41,13 +41,13 @@ def test_a_text_has_the_same_vector_by_every_way(embedder: LocalEmbedding):
 
 
 @pytest.mark.slow
-def test_pieces_lie_where_their_words_do(embedder: LocalEmbedding):
-    found = piece_vectors(embedder, TEXTS)
+def test_tokens_lie_where_their_words_do(embedder: LocalEmbedding):
+    found = embed_tokens(embedder, TEXTS)
     assert found is not None
-    for text, pieces in zip(TEXTS, found, strict=True):
-        words = [text[a:b] for a, b in zip(pieces.starts, pieces.ends, strict=True)]
+    for text, tokens in zip(TEXTS, found, strict=True):
+        words = [text[a:b] for a, b in zip(tokens.starts, tokens.ends, strict=True)]
         assert "".join(words) == text.replace(" ", "")
-        assert np.allclose(np.linalg.norm(pieces.vectors, axis=1), 1, atol=1e-5)
+        assert np.allclose(np.linalg.norm(tokens.vectors, axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -56,7 +56,7 @@ def test_a_model_s_own_prompts_are_put_before_texts_and_have_no_pieces(embedder:
     embedder.model.prompts.update(query="search for this: ", passage="a passage: ")
     try:
         asked = read_question(embedder, TEXTS[0])
-        [passage] = piece_vectors(embedder, TEXTS[:1]) or []
+        [passage] = embed_tokens(embedder, TEXTS[:1]) or []
         whole = embedder.model.encode([f"search for this: {TEXTS[0]}"], normalize_embeddings=True)
         assert np.allclose(asked.embedding or [], whole[0], atol=1e-5)
         assert np.allclose(embedder.get_query_embedding(TEXTS[0]), whole[0], atol=1e-5)
@@ -64,11 +64,11 @@ def test_a_model_s_own_prompts_are_put_before_texts_and_have_no_pieces(embedder:
         for name in ("query", "passage"):
             embedder.model.prompts.pop(name)
         embedder.model.prompts.update(query="")
-    assert plain.pieces is not None
-    assert asked.pieces is not None
-    for pieces in (asked.pieces, passage):
-        assert pieces.starts.tolist() == plain.pieces.starts.tolist()
-        assert not np.allclose(pieces.vectors, plain.pieces.vectors, atol=1e-2)
+    assert plain.token_embeddings is not None
+    assert asked.token_embeddings is not None
+    for tokens in (asked.token_embeddings, passage):
+        assert tokens.starts.tolist() == plain.token_embeddings.starts.tolist()
+        assert not np.allclose(tokens.vectors, plain.token_embeddings.vectors, atol=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from footnote.rag.core.errors import IndexDamagedError
-from footnote.rag.index.memmap import RowFiles, Rows
+from footnote.rag.index.memmap import MemmapRows, Rows
 
 FILES = {"pairs.i8": np.int8, "places.f32": np.float32}
 
 
-def opened(folder: Path) -> RowFiles:
-    return RowFiles(folder, FILES, "list of pairs")
+def opened(folder: Path) -> MemmapRows:
+    return MemmapRows(folder, FILES, "list of pairs")
 
 
 def pairs(owner: str, *first: int) -> Rows:
@@ -19,33 +19,33 @@ def pairs(owner: str, *first: int) -> Rows:
     return Rows(owner, [np.stack([numbers, -numbers], axis=1), numbers / 2], owner.encode())
 
 
-def held(rows: RowFiles) -> dict[str, list[list[float]]]:
-    spans, arrays = rows.find(["a", "b", "c"])
-    assert {s.owner for s in spans} == rows.owners() == {s.owner for s in rows.all().spans}
-    assert all(span.note == span.owner.encode() for span in spans)
-    return {s.owner: np.hstack([array[s.rows] for array in arrays]).tolist() for s in spans}
+def held(rows: MemmapRows) -> dict[str, list[list[float]]]:
+    ranges, arrays = rows.find(["a", "b", "c"])
+    assert {s.owner for s in ranges} == rows.owners() == {s.owner for s in rows.all().ranges}
+    assert all(own.note == own.owner.encode() for own in ranges)
+    return {s.owner: np.hstack([array[s.rows] for array in arrays]).tolist() for s in ranges}
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> RowFiles:
+def rows(tmp_path: Path) -> MemmapRows:
     rows = opened(tmp_path)
     rows.append([pairs("a", 1, 2), pairs("b", 3)])
     return rows
 
 
-def test_rows_of_all_files_are_kept_together(rows: RowFiles, tmp_path: Path):
+def test_rows_of_all_files_are_kept_together(rows: MemmapRows, tmp_path: Path):
     expected = {"a": [[1, -1, 0.5], [2, -2, 1.0]], "b": [[3, -3, 1.5]]}
     assert held(rows) == held(opened(tmp_path)) == expected
     assert rows.count() == (2, 3)
 
 
-def test_what_is_added_again_is_there_once(rows: RowFiles):
+def test_what_is_added_again_is_there_once(rows: MemmapRows):
     rows.append([pairs("a", 5)])
     assert held(rows) == {"a": [[5, -5, 2.5]], "b": [[3, -3, 1.5]]}
     assert rows.count() == (2, 2)
 
 
-def test_a_reader_sees_what_a_writer_did_meanwhile(rows: RowFiles, tmp_path: Path):
+def test_a_reader_sees_what_a_writer_did_meanwhile(rows: MemmapRows, tmp_path: Path):
     reader = opened(tmp_path)
     assert held(reader).keys() == {"a", "b"}
     rows.remove(["b", "nobody"])
@@ -54,15 +54,15 @@ def test_a_reader_sees_what_a_writer_did_meanwhile(rows: RowFiles, tmp_path: Pat
     assert held(reader) == {"a": [[1, -1, 0.5], [2, -2, 1.0]], "c": [[7, -7, 3.5]]}
 
 
-def test_all_is_one_object_until_something_changes(rows: RowFiles, tmp_path: Path):
+def test_all_is_one_object_until_something_changes(rows: MemmapRows, tmp_path: Path):
     reader = opened(tmp_path)
     before = reader.all()
     assert reader.all() is before
     rows.append([pairs("c", 7)])
-    assert [span.owner for span in reader.all().spans] == ["a", "b", "c"]
+    assert [own.owner for own in reader.all().ranges] == ["a", "b", "c"]
 
 
-def test_what_a_killed_writer_left_is_nobodys_and_is_overwritten(rows: RowFiles, tmp_path: Path):
+def test_what_a_killed_writer_left_is_nobodys_and_is_overwritten(rows: MemmapRows, tmp_path: Path):
     for name, left in (("pairs.i8", b"\x7f" * 5), ("places.f32", b"\x7f" * 3)):
         with (tmp_path / name).open("ab") as file:
             file.write(left)
@@ -73,7 +73,7 @@ def test_what_a_killed_writer_left_is_nobodys_and_is_overwritten(rows: RowFiles,
         assert held(each) == before | {"c": [[7, -7, 3.5]]}
 
 
-def test_a_copy_leaves_behind_what_was_removed(rows: RowFiles, tmp_path: Path):
+def test_a_copy_leaves_behind_what_was_removed(rows: MemmapRows, tmp_path: Path):
     rows.remove(["a"])
     other = opened(tmp_path / "other")
     other.copy(rows, ["a", "b"])
@@ -97,7 +97,7 @@ def test_owners_without_rows_are_kept(tmp_path: Path):
     assert held(other) == {"a": [], "b": [[3, -3, 1.5]]}
 
 
-def test_files_that_end_too_early_are_named(rows: RowFiles, tmp_path: Path):
+def test_files_that_end_too_early_are_named(rows: MemmapRows, tmp_path: Path):
     (tmp_path / "places.f32").write_bytes(b"\x00" * 8)
     with pytest.raises(
         IndexDamagedError,
@@ -106,7 +106,7 @@ def test_files_that_end_too_early_are_named(rows: RowFiles, tmp_path: Path):
         opened(tmp_path).all()
 
 
-def test_rows_of_another_width_are_refused_and_change_nothing(rows: RowFiles):
+def test_rows_of_another_width_are_refused_and_change_nothing(rows: MemmapRows):
     before = held(rows)
     with pytest.raises(IndexDamagedError, match=r"list of pairs .* cannot be written"):
         rows.append([Rows("c", [np.ones((1, 3)), np.ones(1)])])

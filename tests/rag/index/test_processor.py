@@ -5,7 +5,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from footnote.rag.index.processor import one_thread, ready_for_questions
+from footnote.rag.index.processor import one_thread, tune_process
 
 
 def test_threads_are_given_back_even_after_an_error():
@@ -29,7 +29,7 @@ class Loop:
 
 
 def test_questions_take_one_thread_and_leave_what_is_loaded_out_of_collections():
-    ready_for_questions()
+    tune_process()
     assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
     assert gc.get_freeze_count() > len(gc.get_objects())
     later = weakref.ref(Loop())

@@ -18,6 +18,7 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexAccessError, IndexDamagedError
 from footnote.rag.index.readonly import connect, stand_in
+from footnote.rag.index.writer import IndexWriter
 from tests.conftest import ROOT
 
 HASHING = {"name": "tests.hashing:HashEmbedding"}
@@ -214,7 +215,7 @@ def test_papers_that_no_command_can_finish_are_left_out_and_said(
 
 
 def test_a_part_that_is_damaged_is_an_error_where_it_cannot_be_mended(folder: Path):
-    [words] = folder.glob("generations/*/words")
+    [words] = folder.glob("snapshots/*/bm25")
     shutil.rmtree(words)
     with (
         read_only(folder),
@@ -225,10 +226,10 @@ def test_a_part_that_is_damaged_is_an_error_where_it_cannot_be_mended(folder: Pa
 
 def test_nothing_is_written_through_a_stand_in(folder: Path):
     with read_only(folder):
-        generation = open_index(config_for(folder)).generation()
+        snapshot = open_index(config_for(folder)).snapshot()
         for write in (
-            lambda: generation.words.remove(["x"]),
-            lambda: generation.vectors.remove([("x", "y")]),
+            lambda: snapshot.bm25.remove(["x"]),
+            lambda: snapshot.vectors.remove([("x", "y")]),
         ):
             with pytest.raises(IndexAccessError, match="cannot be written"):
                 write()
@@ -282,8 +283,8 @@ def test_a_catalogue_read_as_it_was_notices_a_writer_elsewhere(folder: Path, tmp
         assert len(assistant.search("Alpha")) == 2
         writer = config_for(folder)
         index = open_index(writer)
-        with index.writing():
-            index.remove(list(index.named([ALPHA["title"]])))
+        with IndexWriter(index).writing():
+            IndexWriter(index).remove(list(index.named([ALPHA["title"]])))
         del index
         assert [hit.paper.title for hit in assistant.search("Alpha")] == [BRAVO["title"]]
         take_in(writer, ALPHA)

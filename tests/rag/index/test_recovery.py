@@ -26,15 +26,14 @@ from footnote.rag.core.errors import (
     IndexFolderError,
     IndexMismatchError,
 )
-from footnote.rag.index.index import Index
-from footnote.rag.index.probe import probe
-from footnote.rag.index.snapshot import FORMAT_VERSION, disagreements
+from footnote.rag.index.check import disagreements, probe
+from footnote.rag.index.writer import IndexWriter
 from tests.conftest import ROOT, SAMPLE
 
 pytestmark = pytest.mark.slow
 
 HASHING = {"name": "tests.hashing:HashEmbedding"}
-# `FOOTNOTE_TEST_KILLS=100 FOOTNOTE_TEST_PAPERS=folder pytest tests/rag/test_safety.py -k kill`
+# `FOOTNOTE_TEST_KILLS=100 FOOTNOTE_TEST_PAPERS=folder pytest tests/rag/index/test_recovery.py -k kill`
 KILLS = int(os.environ.get("FOOTNOTE_TEST_KILLS", "8"))
 PAPERS = Path(os.environ.get("FOOTNOTE_TEST_PAPERS", SAMPLE)).absolute()
 ALPHA = {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."}
@@ -61,20 +60,22 @@ def take_in(config: Config, *records: dict[str, str], name: str = "papers.jsonl"
 
 def take_out(config: Config, *titles: str) -> None:
     index = open_index(config)
-    with index.writing():
-        index.remove([p.paper_id for p in index.catalogue.papers() if p.title in titles])
+    with IndexWriter(index).writing():
+        IndexWriter(index).remove(
+            [p.paper_id for p in index.catalogue.papers() if p.title in titles]
+        )
 
 
 def rebuild(config: Config) -> None:
     index = open_index(config)
-    with index.writing():
-        index.rebuild(lambda *_: None)
+    with IndexWriter(index).writing():
+        IndexWriter(index).rebuild(lambda *_: None)
 
 
 def found_disagreeing(config: Config) -> list[Fault]:
     """What a look at every paper in every part finds wrong."""
     index = open_index(config)
-    return disagreements(index.catalogue, index.generation(), config.store.exact_up_to)
+    return disagreements(index.catalogue, index.snapshot(), config.store.exact_up_to)
 
 
 def spawn(
@@ -146,18 +147,18 @@ def test_no_kill_loses_or_doubles_a_paper(tmp_path: Path):
         assert {p.paper_id for p in open_index(config).catalogue.papers()} == expected
         assert open_index(config).catalogue.count_served() == len(expected)
         assert found_disagreeing(config) == []
-        assert len(list((config.index / "generations").iterdir())) == 1
+        assert len(list((config.index / "snapshots").iterdir())) == 1
 
 
 @pytest.mark.parametrize(
     "step",
     [
-        "footnote.rag.index.snapshot.Generation.make",
+        "footnote.rag.index.snapshot.Snapshot.make",
         "footnote.rag.index.chroma.CosineChroma.add",
-        "footnote.rag.index.dense.SentenceIndex.add",
-        "footnote.rag.index.bm25.LexicalIndex.replace",
+        "footnote.rag.index.dense.DenseIndex.add",
+        "footnote.rag.index.bm25.BM25Index.replace",
         "footnote.rag.index.catalogue.Catalogue.mark_indexed",
-        "footnote.rag.index.snapshot.Generation.seal",
+        "footnote.rag.index.snapshot.Snapshot.seal",
     ],
 )
 def test_an_assistant_finishes_what_a_killed_ingest_left(
@@ -188,9 +189,9 @@ def test_the_version_that_is_indexed_is_answered_from_until_the_next_is(
     take_in(config, ALPHA, BRAVO)
     assistant = open_assistant(config)
     seen: list[tuple[str, list[str]]] = []
-    mark = Index._clear_leftovers
+    mark = IndexWriter._purge_tombstones
 
-    def ask_first(self: Index) -> None:
+    def ask_first(self: IndexWriter) -> None:
         answer = assistant.ask("where does Alpha keep what it keeps?")
         for sentence in answer.sentences:
             [citation] = sentence.citations
@@ -205,7 +206,7 @@ def test_the_version_that_is_indexed_is_answered_from_until_the_next_is(
         seen.append((alpha.abstract, [h.paper.quote(h.passage) for h in hits]))
         mark(self)
 
-    monkeypatch.setattr(Index, "_clear_leftovers", ask_first)
+    monkeypatch.setattr(IndexWriter, "_purge_tombstones", ask_first)
     take_in(config, LATER, name="later.jsonl")
     assert [abstract for abstract, _ in seen] == [ALPHA["abstract"], LATER["abstract"]]
     assert found_disagreeing(config) == []
@@ -224,7 +225,7 @@ def test_a_removed_paper_is_nowhere_and_comes_back_when_it_is_taken_in_again(con
     assert {i.split("@")[0] for i in index.vectors.ids()} == {
         p.paper_id for p in index.catalogue.papers()
     }
-    assert alpha.paper_id not in index.words.paper_ids()
+    assert alpha.paper_id not in index.bm25.paper_ids()
     assert found_disagreeing(config) == []
     take_in(config, ALPHA, BRAVO)
     assert assistant.ask("where does Alpha keep blocks?").sources[0].paper_id == alpha.paper_id
@@ -240,7 +241,7 @@ def test_a_removal_that_was_killed_is_not_cited_and_is_finished(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("footnote.rag.index.snapshot.Generation.remove", stop)
+        patch.setattr("footnote.rag.index.snapshot.Snapshot.remove", stop)
         with pytest.raises(KeyboardInterrupt):
             take_out(config, ALPHA["title"])
     assert {h.paper.title for h in assistant.search("Alpha blocks on disk")} == {BRAVO["title"]}
@@ -256,11 +257,11 @@ def test_a_paper_can_be_removed_by_every_id_it_is_known_by(config: Config):
     assert list(index.named(["arxiv:2309.06180"]).values()) == [ALPHA["title"]]
 
 
-@pytest.mark.parametrize("least_worn", [1, 1_000])
+@pytest.mark.parametrize("min_removed", [1, 1_000])
 def test_the_last_paper_can_be_removed(
-    config: Config, monkeypatch: pytest.MonkeyPatch, least_worn: int
+    config: Config, monkeypatch: pytest.MonkeyPatch, min_removed: int
 ):
-    monkeypatch.setattr("footnote.rag.index.snapshot._LEAST_WORN", least_worn)
+    monkeypatch.setattr("footnote.rag.index.snapshot._MIN_REMOVED", min_removed)
     take_in(config, ALPHA)
     take_out(config, ALPHA["title"])
     with pytest.raises(IndexFolderError, match="is empty"):
@@ -272,16 +273,16 @@ def test_the_last_paper_can_be_removed(
 def test_what_was_removed_is_left_behind_without_embedding_anything(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("footnote.rag.index.snapshot._LEAST_WORN", 3)
+    monkeypatch.setattr("footnote.rag.index.snapshot._MIN_REMOVED", 3)
     take_in(config, ALPHA, BRAVO)
-    [first] = (config.index / "generations").iterdir()
+    [first] = (config.index / "snapshots").iterdir()
     assistant = open_assistant(config)
     take_out(config, ALPHA["title"])  # 2 chunks gone, 2 left
     take_in(config, ALPHA)
-    assert [first] == list((config.index / "generations").iterdir())
-    monkeypatch.setattr("footnote.rag.index._embedded", None)
+    assert [first] == list((config.index / "snapshots").iterdir())
+    monkeypatch.setattr("footnote.rag.index.writer._embedded", None)
     take_out(config, BRAVO["title"])  # 4 gone, 2 left
-    [second] = (config.index / "generations").iterdir()
+    [second] = (config.index / "snapshots").iterdir()
     assert second != first
     assert found_disagreeing(config) == []
     assert open_index(config).problems() == []
@@ -292,7 +293,7 @@ def test_what_was_removed_is_left_behind_without_embedding_anything(
 
 
 def test_a_copy_that_was_interrupted_costs_nothing(config: Config, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("footnote.rag.index.snapshot._LEAST_WORN", 1)
+    monkeypatch.setattr("footnote.rag.index.snapshot._MIN_REMOVED", 1)
     take_in(config, ALPHA, BRAVO, LATER | {"title": "Charlie"})
 
     def stop(*_args: object) -> None:
@@ -302,24 +303,24 @@ def test_a_copy_that_was_interrupted_costs_nothing(config: Config, monkeypatch: 
         patch.setattr("footnote.rag.index.catalogue.Catalogue.switch", stop)
         with pytest.raises(KeyboardInterrupt):
             take_out(config, "Charlie", BRAVO["title"])
-    assert len(list((config.index / "generations").iterdir())) == 2
+    assert len(list((config.index / "snapshots").iterdir())) == 2
     assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
     take_in(config, BRAVO)
-    assert len(list((config.index / "generations").iterdir())) == 1
+    assert len(list((config.index / "snapshots").iterdir())) == 1
     assert found_disagreeing(config) == []
 
 
 def test_a_copy_that_has_no_room_is_said_and_costs_nothing(
     config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr("footnote.rag.index.snapshot._LEAST_WORN", 1)
+    monkeypatch.setattr("footnote.rag.index.snapshot._MIN_REMOVED", 1)
     take_in(config, ALPHA, BRAVO, LATER | {"title": "Charlie"})
 
     def full(*_args: object) -> None:
         raise IndexAccessError("vector store x cannot be written: No space left", "free some space")
 
     with monkeypatch.context() as patch:
-        patch.setattr("footnote.rag.index.snapshot.Generation.copy", full)
+        patch.setattr("footnote.rag.index.snapshot.Snapshot.copy", full)
         take_out(config, "Charlie", BRAVO["title"])
     copying, failed = capsys.readouterr().err.splitlines()
     assert copying == (
@@ -329,20 +330,20 @@ def test_a_copy_that_has_no_room_is_said_and_costs_nothing(
         "footnote: vector store x cannot be written: No space left; "
         "what was removed still takes its room"
     )
-    assert len(list((config.index / "generations").iterdir())) == 1
+    assert len(list((config.index / "snapshots").iterdir())) == 1
     assert found_disagreeing(config) == []
     assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
 
 
-@pytest.mark.parametrize("part", ["chroma", "sentences", "words", "tokens", "card.json"])
+@pytest.mark.parametrize("part", ["chroma", "dense", "bm25", "multivector", "card.json"])
 def test_a_part_that_is_gone_is_restored_with_a_word(
     config: Config, capsys: pytest.CaptureFixture[str], part: str
 ):
     take_in(config, ALPHA, BRAVO)
-    [generation] = (config.index / "generations").iterdir()
-    gone = generation / part
+    [snapshot] = (config.index / "snapshots").iterdir()
+    gone = snapshot / part
     if not gone.exists():
-        pytest.skip("this embedder gives no pieces")
+        pytest.skip("this embedder gives no token embeddings")
     gone.unlink() if gone.is_file() else shutil.rmtree(gone)
     assert open_index(config).problems() != []
     assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
@@ -353,10 +354,10 @@ def test_a_part_that_is_gone_is_restored_with_a_word(
 
 def test_a_part_that_is_gone_while_another_writes_is_an_error_that_says_who(config: Config):
     take_in(config, ALPHA)
-    [generation] = (config.index / "generations").iterdir()
-    shutil.rmtree(generation / "words")
+    [snapshot] = (config.index / "snapshots").iterdir()
+    shutil.rmtree(snapshot / "bm25")
     with (
-        open_index(config).writing(),
+        IndexWriter(open_index(config)).writing(),
         pytest.raises(IndexBusyError, match=rf"written by process {os.getpid()} since"),
     ):
         open_assistant(config)
@@ -365,7 +366,7 @@ def test_a_part_that_is_gone_while_another_writes_is_an_error_that_says_who(conf
 def test_a_second_ingest_says_at_once_who_holds_the_lock(tmp_path: Path, config: Config):
     file = source(tmp_path, "papers.jsonl", ALPHA)
     take_in(config, BRAVO)
-    with open_index(config).writing():
+    with IndexWriter(open_index(config)).writing():
         said = run("ingest", file, index=config.index, expect=1)
         assert f"is being written by process {os.getpid()} since 20" in said
         assert "blocks" not in run("ask", "what does Bravo route", index=config.index)
@@ -378,7 +379,7 @@ def test_a_rebuild_answers_from_the_old_index_until_the_new_one_is_whole(
     take_in(config, ALPHA, BRAVO)
     assistant = open_assistant(config)
     before = assistant.ask("where does Alpha keep blocks?")
-    [old] = (config.index / "generations").iterdir()
+    [old] = (config.index / "snapshots").iterdir()
 
     def stop(*_args: object) -> None:
         raise KeyboardInterrupt
@@ -387,7 +388,7 @@ def test_a_rebuild_answers_from_the_old_index_until_the_new_one_is_whole(
         patch.setattr("footnote.rag.index.catalogue.Catalogue.switch", stop)
         with pytest.raises(KeyboardInterrupt):
             rebuild(config)
-    assert len(list((config.index / "generations").iterdir())) == 2
+    assert len(list((config.index / "snapshots").iterdir())) == 2
     assert assistant.ask("where does Alpha keep blocks?") == before
     other = config_for(config.index, embedder=HASHING | {"arguments": {"dimension": 32}})
     with pytest.raises(
@@ -395,7 +396,7 @@ def test_a_rebuild_answers_from_the_old_index_until_the_new_one_is_whole(
     ):
         open_assistant(other).ask("where does Alpha keep blocks?")
     rebuild(config)
-    [new] = (config.index / "generations").iterdir()
+    [new] = (config.index / "snapshots").iterdir()
     assert new != old
     assert assistant.ask("where does Alpha keep blocks?") == before
     assert found_disagreeing(config) == []
@@ -409,23 +410,23 @@ def test_an_open_assistant_takes_up_the_embedder_of_a_rebuild(config: Config):
         rebuild(config_for(config.index, embedder=other))
         after = assistant.ask("where does Alpha keep blocks?")
         assert (after.answer, after.sources) == (before.answer, before.sources)
-        assert open_index(config).generation().card.embedder == other["name"]
+        assert open_index(config).snapshot().card.embedder == other["name"]
 
 
 def test_an_embedder_of_a_rebuild_that_cannot_be_taken_up_is_named(config: Config):
     take_in(config, ALPHA, BRAVO)
     assistant = open_assistant(config)
     rebuild(config)
-    [generation] = (config.index / "generations").iterdir()
-    card = (generation / "card.json").read_text()
-    (generation / "card.json").write_text(card.replace("HashEmbedding", "GoneEmbedding"))
+    [snapshot] = (config.index / "snapshots").iterdir()
+    card = (snapshot / "card.json").read_text()
+    (snapshot / "card.json").write_text(card.replace("HashEmbedding", "GoneEmbedding"))
     with pytest.raises(
         IndexMismatchError,
         match=r"embedder 'tests.hashing:GoneEmbedding' cannot be loaded: .*: start this program "
         "again, with the settings it was made with",
     ):
         assistant.ask("where does Alpha keep blocks?")
-    (generation / "card.json").write_text(card)
+    (snapshot / "card.json").write_text(card)
     assert "blocks" in assistant.ask("where does Alpha keep blocks?").answer
 
 
@@ -512,9 +513,9 @@ def test_a_file_that_ends_whoever_reads_it_ends_the_doctors_helper_alone(
 ):
     """As an interrupted writer may leave it: without a manifest that says what it should be."""
     config = config_for(Path(shutil.copytree(hashed_sample, tmp_path / "index")))
-    [generation] = (config.index / "generations").iterdir()
-    (generation / "manifest.json").unlink()
-    [graph] = generation.rglob("data_level0.bin")
+    [snapshot] = (config.index / "snapshots").iterdir()
+    (snapshot / "manifest.json").unlink()
+    [graph] = snapshot.rglob("data_level0.bin")
     graph.write_bytes(random.Random(1).randbytes(graph.stat().st_size))  # noqa: S311
     [problem] = open_index(config).problems()
     assert "ends the process that reads it (SIG" in problem or "vector store" in problem
@@ -535,9 +536,9 @@ def test_sentences_that_an_interrupted_writer_spoilt_are_found_and_restored(
     hashed_sample: Path, tmp_path: Path, damage: Callable[[bytes], bytes], problem: str
 ):
     config = config_for(Path(shutil.copytree(hashed_sample, tmp_path / "index")))
-    [generation] = (config.index / "generations").iterdir()
-    (generation / "manifest.json").unlink()
-    file = generation / "sentences" / "vectors.i8"
+    [snapshot] = (config.index / "snapshots").iterdir()
+    (snapshot / "manifest.json").unlink()
+    file = snapshot / "dense" / "vectors.i8"
     file.write_bytes(damage(file.read_bytes()))
     [found] = open_index(config).problems()
     assert found.startswith("sentence index")
@@ -551,7 +552,7 @@ def test_above_the_limit_the_graph_is_asked(config: Config):
     for limit, is_graph in ((3, True), (4, False)):
         limited = config_for(config.index, store={"exact_up_to": limit})
         index = open_index(limited)
-        assert (index.searched is index.vectors) == is_graph
+        assert (index.vector_search is index.vectors) == is_graph
         assert found_disagreeing(limited) == []
         assert index.problems() == []
         assert "blocks" in open_assistant(limited).ask("where does Alpha keep blocks?").answer
@@ -580,11 +581,11 @@ def test_what_a_graph_loses_is_no_damage_unless_it_is_much(
     take_in(config, *(ALPHA | {"title": f"Alpha {n}"} for n in range(8)))
     index = open_index(config)
     with monkeypatch.context() as patch:
-        patch.setattr("footnote.rag.index.snapshot.unreachable", lambda _, chunks: chunks[:n_lost])
-        assert disagreements(index.catalogue, index.generation(), 0) == [said]
+        patch.setattr("footnote.rag.index.check.unreachable", lambda _, chunks: chunks[:n_lost])
+        assert disagreements(index.catalogue, index.snapshot(), 0) == [said]
     told = json.dumps([(said.what, said.step, said.kind)])
     done = subprocess.CompletedProcess([], 0, stdout=told)
-    monkeypatch.setattr("footnote.rag.index.probe.subprocess.run", lambda *_args, **_options: done)
+    monkeypatch.setattr("footnote.rag.index.check.subprocess.run", lambda *_args, **_options: done)
     assert probe(config.index, exact_up_to=0) == [said]
     assert probe(config.index, exact_up_to=0, unfinished=True) == ([said] if n_lost > 1 else [])
 
@@ -619,49 +620,68 @@ def test_a_full_disk_is_said_and_costs_nothing(tmp_path: Path, config: Config):
     assert found_disagreeing(config) == []
 
 
-def test_an_index_of_an_earlier_version_is_named_and_rebuilt(config: Config):
+# What the parts of a snapshot were called up to version 5.
+OLD_NAMES = {"dense": "sentences", "bm25": "words", "multivector": "tokens"}
+
+
+def test_an_index_of_version_2_is_named_and_rebuilt(config: Config):
     take_in(config, ALPHA, BRAVO)
-    [generation] = (config.index / "generations").iterdir()
-    for part in generation.iterdir():
-        part.rename(config.index / part.name)
-    shutil.rmtree(config.index / "generations")
+    [snapshot] = (config.index / "snapshots").iterdir()
+    for part in snapshot.iterdir():
+        part.rename(config.index / OLD_NAMES.get(part.name, part.name))
+    shutil.rmtree(config.index / "snapshots")
     with closing(sqlite3.connect(config.index / "catalogue.sqlite")) as db:
         db.executescript(
-            "DROP INDEX papers_by_state; DROP TABLE leftovers; DROP TABLE state;"
+            "DROP INDEX papers_by_state; DROP TABLE tombstones; DROP TABLE state;"
             "CREATE TABLE old (paper_id TEXT PRIMARY KEY, record TEXT NOT NULL,"
             " version TEXT NOT NULL, indexed TEXT);"
             "INSERT INTO old SELECT paper_id, record, version, indexed FROM papers;"
             "DROP TABLE papers; ALTER TABLE old RENAME TO papers"
         )
+    assert_named_and_rebuilt(config)
+    assert not (config.index / "chroma").exists()
+    assert not (config.index / "words").exists()
+
+
+@pytest.mark.parametrize("version", [3, 5])
+def test_an_index_of_versions_3_to_5_is_named_and_rebuilt(config: Config, version: int):
+    """Their folders, table, column and field of the card had other names; 3 had no sentences."""
+    take_in(config, ALPHA, BRAVO)
+    [snapshot] = (config.index / "snapshots").iterdir()
+    for part, old in OLD_NAMES.items():
+        if (snapshot / part).exists():
+            (snapshot / part).rename(snapshot / old)
+    if version == 3:
+        shutil.rmtree(snapshot / "sentences")
+    card = json.loads((snapshot / "card.json").read_text())
+    del card["token_embeddings"]
+    old_card = card | {"format_version": version, "pieces": False, "adapted": None}
+    (snapshot / "card.json").write_text(json.dumps(old_card))
+    (config.index / "snapshots").rename(config.index / "generations")
+    with closing(sqlite3.connect(config.index / "catalogue.sqlite")) as db:
+        db.executescript(
+            "ALTER TABLE tombstones RENAME TO leftovers;"
+            "ALTER TABLE state RENAME COLUMN snapshot TO generation;"
+            "INSERT INTO leftovers VALUES ('title:gone', '0123456789abcdef')"
+        )
+    assert [gone.paper_id for gone in open_index(config).catalogue.tombstones()] == ["title:gone"]
+    with pytest.raises(IndexMismatchError, match="earlier version"):
+        take_out(config, BRAVO["title"])
+    assert_named_and_rebuilt(config)
+    assert not (config.index / "generations").exists()
+    assert open_index(config).catalogue.tombstones() == []
+
+
+def assert_named_and_rebuilt(config: Config) -> None:
     for command in (lambda: open_assistant(config), lambda: take_in(config, LATER, name="b.jsonl")):
         with pytest.raises(IndexMismatchError, match="earlier version; run `footnote rebuild`"):
             command()
-    rebuild(config)
-    assert found_disagreeing(config) == []
-    assert not (config.index / "chroma").exists()
-    assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
-
-
-def test_an_index_without_the_sentences_is_named_and_rebuilt(config: Config):
-    """As version 3 made it, whose card says what no card says any more."""
-    take_in(config, ALPHA, BRAVO)
-    [generation] = (config.index / "generations").iterdir()
-    shutil.rmtree(generation / "sentences")
-    card = (generation / "card.json").read_text()
-    (generation / "card.json").write_text(
-        card.replace(
-            f'"format_version": {FORMAT_VERSION}', '"format_version": 3,\n  "adapted": null'
-        )
-    )
-    with pytest.raises(
-        IndexMismatchError, match=r"built with version 3, .*; run `footnote rebuild"
-    ):
-        open_assistant(config)
-    with pytest.raises(IndexMismatchError, match="built with version 3"):
-        take_out(config, BRAVO["title"])
+    [problem] = open_index(config).problems()
+    assert problem.endswith("was made by an earlier version; run `footnote rebuild`")
     assert len(open_index(config).catalogue) == 2
     rebuild(config)
     assert found_disagreeing(config) == []
+    assert open_index(config).problems() == []
     assert "blocks" in open_assistant(config).ask("where does Alpha keep blocks?").answer
 
 
@@ -682,6 +702,6 @@ def test_a_paper_pending_twice_leaves_nothing_behind(
                 take_in(config, record, name=f"{number}.jsonl")
     take_in(config, BRAVO)
     assert found_disagreeing(config) == []
-    assert open_index(config).catalogue.leftovers() == []
+    assert open_index(config).catalogue.tombstones() == []
     [alpha] = [p for p in open_index(config).catalogue.papers() if p.title == ALPHA["title"]]
     assert alpha.abstract == third["abstract"]

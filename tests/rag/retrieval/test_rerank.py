@@ -1,4 +1,4 @@
-"""Late interaction over the bundled sample, and how pieces are weighted."""
+"""Late interaction over the bundled sample, and how tokens are weighted."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, Te
 from footnote.rag.build import open_index
 from footnote.rag.core.config import Config
 from footnote.rag.index.chunking import chunk_paper
-from footnote.rag.index.embedding import embed_chunks, piece_vectors, read_question
+from footnote.rag.index.embedding import embed_chunks, embed_tokens, read_question
 from footnote.rag.index.index import Index
-from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours, piece_weights
+from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours, token_weights
 
 pytestmark = pytest.mark.slow
 
@@ -22,11 +22,11 @@ def index(sample_config: Config) -> Index:
 def test_a_rare_word_counts_more_than_a_common_one_and_none_counts_nothing(index: Index):
     text = "What is the throughput of NanoFlow"
     question = read_question(index.embedder, text)
-    assert question.pieces
-    weights = piece_weights(text, question.pieces, index.words)
+    assert question.token_embeddings
+    weights = token_weights(text, question.token_embeddings, index.bm25)
     by_word: dict[str, float] = {}
     for start, end, weight in zip(
-        question.pieces.starts, question.pieces.ends, weights, strict=True
+        question.token_embeddings.starts, question.token_embeddings.ends, weights, strict=True
     ):
         by_word.setdefault(text[start:end], float(weight))
     assert by_word["the"] < by_word["through"] < by_word["Nano"]
@@ -50,18 +50,18 @@ def test_chunks_embedded_side_by_side_have_each_its_own_vector(index: Index):
         assert np.dot(alone, chunk.get_embedding()) / np.linalg.norm(alone) > 0.999
 
 
-def test_pieces_lie_where_they_say(index: Index):
+def test_tokens_lie_where_they_say(index: Index):
     texts = ["Title\nA first sentence. And M³ViT.", "x", "Title two\n" + "word " * 900]
-    found = piece_vectors(index.embedder, texts)
+    found = embed_tokens(index.embedder, texts)
     assert found
-    for text, pieces in zip(texts, found, strict=True):
-        assert np.linalg.norm(pieces.vectors, axis=1) == pytest.approx(1.0, abs=1e-3)
-        assert all(text[s:e].strip() for s, e in zip(pieces.starts, pieces.ends, strict=True))
+    for text, tokens in zip(texts, found, strict=True):
+        assert np.linalg.norm(tokens.vectors, axis=1) == pytest.approx(1.0, abs=1e-3)
+        assert all(text[s:e].strip() for s, e in zip(tokens.starts, tokens.ends, strict=True))
     assert len(found[2].starts) == 510  # 512 less the model's two marks
 
 
-def test_a_question_without_pieces_leaves_the_order(index: Index):
-    reranker = LateInteraction(index.tokens, index.words, weight=0.5)
+def test_a_question_without_tokens_leaves_the_order(index: Index):
+    reranker = LateInteraction(index.multivector, index.bm25, weight=0.5)
     assert reranker.postprocess_nodes([], QueryBundle("what")) == []
 
 
@@ -76,7 +76,7 @@ def nodes_of(index: Index, *begins: str) -> list[NodeWithScore]:
 
 def test_neighbours_draw_scores_together_and_keep_every_paper(index: Index):
     nodes = nodes_of(index, "DistServe", "Splitwise", "NanoFlow")
-    drawn = Neighbours(index.tokens, weight=0.5).postprocess_nodes(nodes)
+    drawn = Neighbours(index.multivector, weight=0.5).postprocess_nodes(nodes)
     assert {n.node.node_id for n in drawn} == {n.node.node_id for n in nodes}
     scores = [n.get_score() for n in drawn]
     assert max(scores) - min(scores) < 0.2
@@ -84,14 +84,14 @@ def test_neighbours_draw_scores_together_and_keep_every_paper(index: Index):
 
 
 def test_neighbours_leave_equal_scores_a_lone_paper_and_no_papers(index: Index):
-    reranker = Neighbours(index.tokens, weight=0.5)
+    reranker = Neighbours(index.multivector, weight=0.5)
     [alone] = reranker.postprocess_nodes(nodes_of(index, "DistServe"))
     assert alone.get_score() == pytest.approx(0.9)
     assert reranker.postprocess_nodes([]) == []
 
 
 def test_a_word_that_a_paper_says_is_matched_and_another_is_not(index: Index):
-    late = LateSentences(index.tokens, index.words)
+    late = LateSentences(index.multivector, index.bm25)
     question = read_question(index.embedder, "How many giraffes of throughput does NanoFlow have?")
     paper = next(p for p in index.catalogue.papers() if p.title.startswith("NanoFlow"))
     matched = late.word_scores(question, ["giraffes", "throughput", "absent"], [paper])

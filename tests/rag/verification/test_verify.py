@@ -12,7 +12,7 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.core.text import Span, words
-from footnote.rag.index.bm25 import LexicalIndex
+from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.verification.instructions import asks, instructs
 from footnote.rag.verification.verify import Verifier
 
@@ -65,7 +65,7 @@ class Words:
 
 @pytest.fixture(scope="module")
 def verifier(tmp_path_factory: pytest.TempPathFactory) -> Verifier:
-    lexicon = LexicalIndex(tmp_path_factory.mktemp("words"))
+    lexicon = BM25Index(tmp_path_factory.mktemp("bm25"))
     lexicon.replace(PAPERS.values())
     return Verifier(lexicon)
 

@@ -1,0 +1,241 @@
+"""Compare what a snapshot holds with what the catalogue says it should.
+
+By counts alone (`miscount`), by asking every part for every paper (`disagreements`), or the same in
+a process of its own, which a damaged file may take down (`probe`).
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from llama_index.core.schema import BaseNode
+
+from footnote.rag.core.errors import (
+    Fault,
+    FaultKind,
+    FootnoteError,
+    IndexFolderError,
+    VectorServerError,
+)
+from footnote.rag.core.records import Paper
+from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.index.chroma import CosineChroma
+from footnote.rag.index.chunking import chunk_id
+from footnote.rag.index.dense import DenseIndex
+from footnote.rag.index.snapshot import PARTS, SNAPSHOTS, Snapshot
+from footnote.rag.index.token_embeddings import TokenEmbeddings
+
+_BATCH = 200
+# A paper's own sentence, asked for by its own vector, is among so many.
+_NEAR, _FAR = 10, 200
+# The cosine of a vector with itself, off by up to 0.002 where bytes round; and with another that is
+# as good as the same.
+_ITSELF, _SAME = 0.99, 0.999
+# Graphs lost up to 0.19 of 6,000 vectors (`docs/experiments.md`); one that loses more is damaged.
+_LOST_BY_GRAPHS = 0.25
+# Of `probe`: some 5,000 papers take a few seconds.
+_TIMEOUT_S = 1_800
+# What an interrupted writer may leave, and the next one takes away; and what no writer can mend.
+_UNFINISHED = FaultKind.SURPLUS, FaultKind.GRAPH
+
+
+def miscount(catalogue: Catalogue, snapshot: Snapshot) -> str | None:
+    """Return the first part that holds more or fewer than the catalogue says; None where none does.
+
+    Raises:
+        VectorServerError: The server that holds the vectors does not answer.
+    """
+    n_papers, n_chunks = catalogue.count_served(), catalogue.count_chunks()
+    try:
+        if (held := snapshot.vectors.count()) != n_chunks:
+            return f"vector store holds {held} chunks, the catalogue has {n_chunks}"
+        if (held := len(snapshot.dense)) != n_chunks:
+            return f"sentence index holds {held} chunks, the catalogue has {n_chunks}"
+        if (held := len(snapshot.bm25)) != n_papers:
+            return f"word index holds {held} papers, the catalogue has {n_papers}"
+        if snapshot.card.token_embeddings and (held := len(snapshot.multivector)) != n_papers:
+            return f"token index holds {held} papers, the catalogue has {n_papers}"
+    except VectorServerError:
+        raise
+    except IndexFolderError as error:
+        return error.what
+    return None
+
+
+def disagreements(catalogue: Catalogue, snapshot: Snapshot, exact_up_to: int) -> list[Fault]:
+    """List what a snapshot does not hold as the catalogue says.
+
+    Every paper is asked for: its first sentence by its own vector, the paper by its title's words,
+    its token embeddings by their rows. A damaged part may take the process down: see `probe`.
+
+    Args:
+        catalogue: What it should hold.
+        snapshot: What is asked.
+        exact_up_to: Sentences up to which all are compared, as for questions.
+    """
+    found: list[Fault] = []
+    for check in (partial(_vector_faults, exact_up_to=exact_up_to), _word_faults, _token_faults):
+        try:
+            found += check(snapshot, catalogue)
+        except IndexFolderError as error:
+            found.append(Fault(error.what, error.step))
+    return found
+
+
+def _served(catalogue: Catalogue) -> Iterator[list[Paper]]:
+    last = ""
+    while papers := catalogue.served_after(last, _BATCH):
+        yield papers
+        last = papers[-1].paper_id
+
+
+def _vector_faults(snapshot: Snapshot, catalogue: Catalogue, exact_up_to: int) -> list[Fault]:
+    vectors, sentences = snapshot.vectors, snapshot.dense
+    searched = snapshot.vector_search(exact_up_to)
+    held = vectors.ids()
+    expected: set[str] = set()
+    lost: list[str] = []
+    n_asked = 0
+    for papers in _served(catalogue):
+        expected |= {chunk_id(p, n) for p in papers for n in range(len(p.sentences))}
+        firsts = [chunk_id(p, 0) for p in papers if p.sentences and chunk_id(p, 0) in held]
+        n_asked += len(firsts)
+        lost += unreachable(searched, vectors.chunks(firsts))
+    found: list[Fault] = []
+    if lost and searched is sentences:
+        found.append(
+            Fault(f"sentence index does not find {len(lost)} papers by the vector store's vectors")
+        )
+    elif lost:
+        what = f"vector store does not find {len(lost)} of {n_asked} papers by their own sentences"
+        found.append(
+            Fault(
+                f"{what}, as happens to graphs of neighbours",
+                "raise `store.exact_up_to`, so that all are compared",
+                FaultKind.GRAPH,
+            )
+            if len(lost) <= _LOST_BY_GRAPHS * n_asked
+            else Fault(what)
+        )
+    for name, own in ((PARTS["chroma"], held), (PARTS["dense"], sentences.ids())):
+        if missing := expected - own:
+            found.append(Fault(f"{name} lacks {len(missing)} of {len(expected)} chunks"))
+        if surplus := own - expected:
+            what = f"{name} holds {len(surplus)} chunks of no paper"
+            found.append(Fault(what, kind=FaultKind.SURPLUS))
+    return found
+
+
+def unreachable(
+    searched: CosineChroma | DenseIndex,
+    chunks: Sequence[BaseNode],
+    *,
+    depths: Sequence[int] = (_NEAR, _FAR),
+) -> list[str]:
+    """Return the ids of the chunks that a search by their own vector does not find.
+
+    One whose vector others have too is found with any of them: Chroma's graph does not always reach
+    each of hundreds that are the same.
+
+    Args:
+        searched: What is searched.
+        chunks: With their vectors.
+        depths: How many neighbours to look at; the next is tried with what one has missed.
+    """
+    for depth in depths:
+        if not chunks:
+            break
+        near = searched.nearest_to_each([chunk.get_embedding() for chunk in chunks], depth=depth)
+        chunks = [
+            chunk
+            for chunk, found in zip(chunks, near, strict=True)
+            if not any(
+                cosine > (_ITSELF if id_ == chunk.node_id else _SAME) for id_, cosine in found
+            )
+        ]
+    return [chunk.node_id for chunk in chunks]
+
+
+def _word_faults(snapshot: Snapshot, catalogue: Catalogue) -> list[Fault]:
+    lost = 0
+    for papers in _served(catalogue):
+        for paper in papers:
+            words = snapshot.bm25
+            lost += bool(words.terms(paper.title)) and not words.finds(paper.paper_id, paper.title)
+    found = [Fault(f"word index does not find {lost} papers by their titles")] if lost else []
+    return found + _compared("word index", snapshot.bm25.paper_ids(), catalogue)
+
+
+def _token_faults(snapshot: Snapshot, catalogue: Catalogue) -> list[Fault]:
+    if not snapshot.card.token_embeddings:
+        return []
+    tokens, place = snapshot.multivector, np.zeros(1, int)
+    any_piece = np.ones((1, snapshot.card.dimension or 1), np.float32)
+    for papers in _served(catalogue):
+        question = TokenEmbeddings(any_piece, place, place)
+        tokens.paper_scores(question, np.ones(1), [p.paper_id for p in papers])
+    return _compared("token index", tokens.paper_ids(), catalogue)
+
+
+def _compared(part: str, held: set[str], catalogue: Catalogue) -> list[Fault]:
+    expected = {paper.paper_id for papers in _served(catalogue) for paper in papers}
+    found: list[Fault] = []
+    if missing := expected - held:
+        found.append(Fault(f"{part} lacks {len(missing)} of {len(expected)} papers"))
+    if surplus := held - expected:
+        what = f"{part} holds {len(surplus)} papers that are not in the catalogue"
+        found.append(Fault(what, kind=FaultKind.SURPLUS))
+    return found
+
+
+def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[Fault]:
+    """List what the snapshot in force does not hold as the catalogue of this index folder says.
+
+    Args:
+        folder: The index folder.
+        exact_up_to: Sentences up to which all are compared, as for questions.
+        unfinished: Pass over what an interrupted writer may have left, and what a graph loses.
+
+    Returns:
+        One for each kind of fault; none when every paper is found.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "footnote.rag.index.check",
+        str(folder.absolute()),
+        str(exact_up_to),
+    ]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return [Fault(f"index {folder} does not answer within {_TIMEOUT_S} s")]
+    try:
+        told = json.loads(done.stdout.splitlines()[-1])
+        found = [Fault(what, step, FaultKind(kind)) for what, step, kind in told]
+    except (ValueError, IndexError):
+        ended = signal.Signals(-done.returncode).name if done.returncode < 0 else "a fault"
+        return [Fault(f"index {folder} ends the process that reads it ({ended})")]
+    return [f for f in found if f.kind not in _UNFINISHED] if unfinished else found
+
+
+def _main(folder: Path, exact_up_to: int) -> None:
+    try:
+        catalogue = Catalogue(folder / "catalogue.sqlite")
+        name = catalogue.state().snapshot or ""
+        snapshot = Snapshot.load(folder / SNAPSHOTS / name)
+        found = disagreements(catalogue, snapshot, exact_up_to)
+    except FootnoteError as error:
+        found = [Fault(error.what, error.step)]
+    sys.stdout.write(json.dumps([(f.what, f.step, f.kind) for f in found]) + "\n")
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,329 @@
+"""Everything that writes an index: bring it up to its catalogue, rebuild, compact, recover."""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Protocol
+from uuid import uuid4
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import TextNode
+
+from footnote.rag.core.errors import (
+    IndexAccessError,
+    IndexBusyError,
+    IndexDamagedError,
+    IndexFolderError,
+    IndexMissingError,
+    VectorServerError,
+)
+from footnote.rag.core.records import Paper
+from footnote.rag.index import lock
+from footnote.rag.index.check import miscount, probe
+from footnote.rag.index.chunking import chunk_paper
+from footnote.rag.index.embedding import embed_chunks, embed_tokens
+from footnote.rag.index.index import MAKE_WRITABLE, OLD_PARTS, OLD_SNAPSHOTS, Index
+from footnote.rag.index.multivector import paper_text
+from footnote.rag.index.readonly import is_writable
+from footnote.rag.index.snapshot import Card, Snapshot
+from footnote.rag.index.token_embeddings import TokenEmbeddings
+
+_BATCH = 64
+
+
+class Progress(Protocol):
+    """Told how far a long job is."""
+
+    def __call__(self, phase: str, done: int, total: int | None) -> None:
+        """Note that `done` of `total` are done in this phase; None when the total is not known."""
+        ...
+
+
+Say = Callable[[str], None]
+"""Told, in a line for a person, what is done that nobody asked for."""
+
+
+def say_on_stderr(line: str) -> None:
+    """Tell the person at the terminal."""
+    sys.stderr.write(f"footnote: {line}\n")
+
+
+class IndexWriter:
+    """Writes one index; whoever calls `update`, `rebuild` or `remove` holds it meanwhile.
+
+    Each may be interrupted at any point: the next command that asks or writes finishes it.
+    """
+
+    def __init__(self, index: Index, *, say: Say = say_on_stderr):
+        """Write to `index`; `say` is told of repairs."""
+        self.index = index
+        self._catalogue = index.catalogue
+        self._say = say
+
+    def holding(self) -> AbstractContextManager[None]:
+        """Hold the index for making it anew; as `writing`, without a word on what is unfinished.
+
+        Raises:
+            IndexBusyError: Another process holds it; the message says which and since when.
+        """
+        return lock.writing(self.index.folder)
+
+    @contextmanager
+    def writing(self) -> Generator[None]:
+        """Hold the index for writing; says when an earlier command left something to be finished.
+
+        Raises:
+            IndexBusyError: Another process holds it; the message says which and since when.
+        """
+        with lock.writing(self.index.folder):
+            if n_pending := self._catalogue.count_pending():
+                self._say(
+                    f"an earlier command was interrupted: {n_pending:,} of "
+                    f"{len(self._catalogue):,} papers are not indexed; going on from there"
+                )
+            elif self._catalogue.tombstones():
+                self._say("an earlier removal was interrupted; finishing it")
+            yield
+
+    def recover(self) -> None:
+        """Finish what an interrupted command left and restore what is lost, before questions.
+
+        Costs next to nothing when nothing is wrong. While another process writes, and where nothing
+        can be written, what is indexed can be asked. The caller does not hold the index.
+
+        Raises:
+            IndexMissingError: There are no papers.
+            IndexMismatchError: The index was built with other settings.
+            IndexBusyError: Something has to be done, and another process is writing; or the first
+                papers are just being taken in.
+            IndexDamagedError: It cannot be done.
+        """
+        self.index.check_filled()
+        self.index.check_settings()
+        if not is_writable(self.index.folder):
+            self._check_readable()
+            return
+        if self._is_whole():
+            return
+        try:
+            with self.writing():
+                self.update(unwatched)
+        except (IndexBusyError, IndexAccessError):
+            if not self._catalogue.count_served() or self.index.snapshot().faults():
+                raise
+
+    def update(self, on_progress: Progress) -> None:
+        """Bring the index up to the catalogue; what it already holds costs nothing.
+
+        May be interrupted at any point: what was not marked is done again by the next call.
+
+        Args:
+            on_progress: Told how many papers of all to do are done.
+
+        Raises:
+            IndexMismatchError: The index was built with other settings.
+            IndexDamagedError: It cannot be written.
+        """
+        self.index.check_settings()
+        self._clean_up()
+        if reason := self._broken():
+            self._say(f"{reason}; making the index anew from the catalogue")
+            self.rebuild(on_progress)
+            return
+        self._index_pending(on_progress)
+        if self._catalogue.state().snapshot is None:
+            return  # there are no papers
+        if self.index.snapshot().needs_compaction:
+            self._compact(on_progress)
+        if reason := self._miscounted():
+            self._say(f"{reason}; making the index anew from the catalogue")
+            self.rebuild(on_progress)
+
+    def rebuild(self, on_progress: Progress) -> None:
+        """Derive everything anew from the catalogue, with the settings in force.
+
+        It is made beside the snapshot in force, which answers until the new one is whole.
+        """
+        self._clean_up()
+        total, done, last = len(self._catalogue), 0, ""
+        made: Snapshot | None = None
+        while papers := self._catalogue.after(last, _BATCH):
+            chunks, tokens = _embedded(self.index.embedder, papers)
+            made = made or self._make(self._card(chunks, tokens))
+            made.add(papers, chunks, tokens)
+            last = papers[-1].paper_id
+            done += len(papers)
+            on_progress("indexing", done, total)
+        if made is None:
+            self._catalogue.begin(None)
+        else:
+            made.seal()
+            self._catalogue.switch(made.name)
+        self._clean_up()
+
+    def remove(self, paper_ids: list[str]) -> None:
+        """Take papers out of the catalogue, and then out of everything derived from it.
+
+        From the first step on nothing cites them.
+
+        Raises:
+            IndexMismatchError: The index was built with other settings; nothing was removed.
+            IndexDamagedError: It cannot be written.
+        """
+        self.index.check_settings()
+        self._catalogue.remove(paper_ids)
+        self.update(unwatched)
+
+    def _check_readable(self) -> None:
+        """Make sure that what cannot be mended can be asked; says what is left out.
+
+        Chroma is left alone: it takes a copy of a part of it to be opened here, and few questions
+        need it.
+        """
+        if faults := self.index.snapshot().faults():
+            raise IndexDamagedError(faults[0].what, f"{MAKE_WRITABLE}, and it is restored")
+        self.index.check_served()
+        if n_pending := self._catalogue.count_pending():
+            self._say(
+                f"index folder {self.index.folder} cannot be written: {n_pending:,} of "
+                f"{len(self._catalogue):,} papers are not indexed and cannot be answered from"
+            )
+
+    def _is_whole(self) -> bool:
+        try:
+            snapshot = self.index.snapshot()
+            return (
+                snapshot.is_sealed
+                and not self._catalogue.count_pending()
+                and not self._catalogue.tombstones()
+                and not snapshot.faults()
+                and not miscount(self._catalogue, snapshot)
+            )
+        except (IndexMissingError, IndexDamagedError):
+            return False
+
+    def _broken(self) -> str | None:
+        """Return why the snapshot in force has to be made anew; None where it can be gone on with.
+
+        None too where there is none.
+        """
+        try:
+            snapshot = self.index.snapshot()
+        except IndexMissingError:
+            return None
+        except IndexFolderError as error:
+            return error.what
+        if snapshot.is_sealed:
+            if faults := snapshot.faults():
+                return faults[0].what
+            # After an interrupted removal the parts rightly hold more.
+            return None if self._catalogue.tombstones() else self._miscounted()
+        if not self._catalogue.count_served():  # ended before its first papers: begin again
+            self._catalogue.begin(None)
+            self._clean_up()
+            return None
+        found = snapshot.faults() or probe(
+            self.index.folder, exact_up_to=self.index.exact_up_to, unfinished=True
+        )
+        return found[0].what if found else None
+
+    def _miscounted(self) -> str | None:
+        try:
+            return miscount(self._catalogue, self.index.snapshot())
+        except VectorServerError:
+            raise
+        except IndexFolderError as error:
+            return error.what
+
+    def _index_pending(self, on_progress: Progress) -> None:
+        """Add the papers that the snapshot in force lacks as they are now; make it if need be."""
+        to_do, done = self._catalogue.count_pending(), 0
+        if self._catalogue.state().snapshot is not None:
+            if not to_do and not self._catalogue.tombstones() and self.index.snapshot().is_sealed:
+                return
+            self.index.snapshot().unseal()
+            self._purge_tombstones()
+        elif not to_do:
+            return
+        while papers := self._catalogue.pending(_BATCH):
+            chunks, tokens = _embedded(self.index.embedder, papers)
+            if self._catalogue.state().snapshot is None:
+                self._catalogue.begin(self._make(self._card(chunks, tokens)).name)
+            if chunks:
+                self.index.check_dimension(chunks[0].get_embedding())
+            self.index.snapshot().add(papers, chunks, tokens)
+            self._catalogue.mark_indexed(papers)
+            done += len(papers)
+            on_progress("indexing", done, to_do)
+        self._purge_tombstones()
+        self.index.snapshot().seal()
+
+    def _purge_tombstones(self) -> None:
+        """Delete what is listed as not to be served any more, and then strike it off the list."""
+        if not (versions := self._catalogue.tombstones()):
+            return
+        ids = {version.paper_id for version in versions}
+        gone = ids - self._catalogue.known(ids)
+        self.index.snapshot().remove(versions, gone)
+        self._catalogue.clear_tombstones(versions)
+
+    def _compact(self, on_progress: Progress) -> None:
+        """Leave what was deleted behind: copy what is left to a snapshot of its own."""
+        self._say("more was removed from the index than is left; copying what is left")
+        old, total, done, last = self.index.snapshot(), self._catalogue.count_served(), 0, ""
+        try:
+            made = self._make(old.card)
+            while papers := self._catalogue.served_after(last, _BATCH):
+                made.copy(old, papers)
+                last = papers[-1].paper_id
+                done += len(papers)
+                on_progress("copying", done, total)
+            made.seal()
+            self._catalogue.switch(made.name)
+        except IndexDamagedError as error:  # a full disk, say: all is well but for the room
+            self._say(f"{error.what}; what was removed still takes its room")
+        self._clean_up()
+
+    def _card(self, chunks: list[TextNode], tokens: list[TokenEmbeddings] | None) -> Card:
+        dimension = len(chunks[0].get_embedding()) if chunks else None
+        found = {"dimension": dimension, "token_embeddings": bool(tokens)}
+        return self.index.asked.model_copy(update=found)
+
+    def _make(self, card: Card) -> Snapshot:
+        name = f"{int(time.time())}-{uuid4().hex[:8]}"
+        made = Snapshot.make(self.index.snapshots / name, card)
+        self.index.adopt(made)
+        return made
+
+    def _clean_up(self) -> None:
+        """Delete what a killed rebuild left, and what an earlier version of the program made."""
+        in_force = self._catalogue.state().snapshot
+        folder = self.index.folder
+        for found in [*self.index.snapshots.glob("*"), *folder.glob(f"{OLD_SNAPSHOTS}/*")]:
+            if found.name != in_force:
+                try:
+                    Snapshot.load(found).drop()
+                except VectorServerError:
+                    pass  # kept: it names what the server still holds
+                except IndexDamagedError:
+                    shutil.rmtree(found, ignore_errors=True)
+        if in_force is not None:
+            for part in OLD_PARTS:
+                shutil.rmtree(folder / part, ignore_errors=True)
+            (folder / "card.json").unlink(missing_ok=True)
+            with suppress(OSError):  # none there, or not empty
+                (folder / OLD_SNAPSHOTS).rmdir()
+
+
+def _embedded(
+    embedder: BaseEmbedding, papers: list[Paper]
+) -> tuple[list[TextNode], list[TokenEmbeddings] | None]:
+    chunks = [chunk for paper in papers for chunk in chunk_paper(paper)]
+    embed_chunks(embedder, chunks)
+    return chunks, embed_tokens(embedder, [paper_text(paper) for paper in papers])
+
+
+def unwatched(phase: str, done: int, total: int | None) -> None:
+    """Take no note of how far a job is."""

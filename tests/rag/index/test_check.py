@@ -1,0 +1,133 @@
+"""Each way in which a snapshot may not hold what the catalogue says, named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from footnote.rag.core.errors import Fault, FaultKind
+from footnote.rag.index.check import disagreements, miscount
+from footnote.rag.index.chunking import chunk_id, chunk_paper
+from footnote.rag.index.index import Index
+from footnote.rag.index.snapshot import Snapshot
+from tests.hashing import HashEmbedding
+from tests.rag.index.small import ALPHA, BRAVO, filled_index, paper
+
+STRANGER = paper("Stranger", "Nobody knows it.")
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Index:
+    return filled_index(tmp_path / "index")
+
+
+def embedded_stranger() -> list:
+    chunks = chunk_paper(STRANGER)
+    return list(HashEmbedding()(chunks))
+
+
+def lose_vectors(snapshot: Snapshot) -> None:
+    snapshot.vectors.remove([(ALPHA.paper_id, ALPHA.version)])
+
+
+def lose_bytes(snapshot: Snapshot) -> None:
+    snapshot.dense.remove([(ALPHA.paper_id, ALPHA.version)])
+
+
+def swap_bytes(snapshot: Snapshot) -> None:
+    file = snapshot.folder / "dense" / "vectors.i8"
+    file.write_bytes(file.read_bytes()[::-1])
+
+
+SURPLUS = FaultKind.SURPLUS
+CASES = [
+    pytest.param(
+        lose_vectors,
+        [Fault("vector store lacks 2 of 4 chunks")],
+        "vector store holds 2 chunks, the catalogue has 4",
+        id="vectors-lack",
+    ),
+    pytest.param(
+        lambda s: s.vectors.add(embedded_stranger()),
+        [Fault("vector store holds 1 chunks of no paper", kind=SURPLUS)],
+        "vector store holds 5 chunks, the catalogue has 4",
+        id="vectors-surplus",
+    ),
+    pytest.param(
+        lose_bytes,
+        [
+            Fault("sentence index does not find 1 papers by the vector store's vectors"),
+            Fault("sentence index lacks 2 of 4 chunks"),
+        ],
+        "sentence index holds 2 chunks, the catalogue has 4",
+        id="sentences-lack",
+    ),
+    pytest.param(
+        lambda s: s.dense.add(embedded_stranger()),
+        [Fault("sentence index holds 1 chunks of no paper", kind=SURPLUS)],
+        "sentence index holds 5 chunks, the catalogue has 4",
+        id="sentences-surplus",
+    ),
+    pytest.param(
+        swap_bytes,
+        [Fault("sentence index does not find 2 papers by the vector store's vectors")],
+        None,
+        id="sentences-altered",
+    ),
+    pytest.param(
+        lambda s: s.bm25.remove([BRAVO.paper_id]),
+        [
+            Fault("word index does not find 1 papers by their titles"),
+            Fault("word index lacks 1 of 2 papers"),
+        ],
+        "word index holds 1 papers, the catalogue has 2",
+        id="words-lack",
+    ),
+    pytest.param(
+        lambda s: s.bm25.replace([STRANGER]),
+        [Fault("word index holds 1 papers that are not in the catalogue", kind=SURPLUS)],
+        "word index holds 3 papers, the catalogue has 2",
+        id="words-surplus",
+    ),
+]
+
+
+@pytest.mark.parametrize(("harm", "faults", "counted"), CASES)
+def test_a_disagreement_is_named(
+    index: Index, harm: Callable[[Snapshot], None], faults: list[Fault], counted: str | None
+):
+    harm(index.snapshot())
+    snapshot = index.opened_anew().snapshot()
+    assert disagreements(index.catalogue, snapshot, index.exact_up_to) == faults
+    assert miscount(index.catalogue, snapshot) == counted
+
+
+def test_a_whole_snapshot_agrees(index: Index):
+    assert disagreements(index.catalogue, index.snapshot(), index.exact_up_to) == []
+    assert miscount(index.catalogue, index.snapshot()) is None
+
+
+def test_token_embeddings_that_are_not_there_are_named(index: Index):
+    """The card says that there are some, as after a part of the folder was lost."""
+    snapshot = index.snapshot()
+    card = snapshot.card.model_copy(update={"token_embeddings": True})
+    claimed = Snapshot(snapshot.folder, card)
+    [fault] = disagreements(index.catalogue, claimed, index.exact_up_to)
+    assert fault == Fault("token index lacks 2 of 2 papers")
+    assert miscount(index.catalogue, claimed) == "token index holds 0 papers, the catalogue has 2"
+
+
+def test_a_part_that_cannot_be_opened_is_a_fault_and_the_others_are_asked(index: Index):
+    snapshot = index.snapshot()
+    for file in (snapshot.folder / "dense").glob("rows.sqlite*"):
+        file.unlink()
+    (snapshot.folder / "dense" / "rows.sqlite").write_bytes(b"junk" * 5_000)
+    (snapshot.folder / "bm25" / "meta.json").write_text("{")
+    opened = Snapshot.load(snapshot.folder)
+    found = [fault.what for fault in disagreements(index.catalogue, opened, index.exact_up_to)]
+    assert [what.split(" /")[0] for what in found] == ["sentence index", "word index"]
+
+
+def test_chunk_ids_of_the_catalogue_are_those_of_the_parts(index: Index):
+    expected = {chunk_id(p, n) for p in (ALPHA, BRAVO) for n in range(2)}
+    assert index.snapshot().vectors.ids() == index.snapshot().dense.ids() == expected
