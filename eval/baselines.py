@@ -1,4 +1,4 @@
-"""What LlamaIndex's starter example gives, as a baseline: one vector a paper, no words.
+"""Retrieve as LlamaIndex's starter example does, as a baseline: one vector a paper, no words.
 
 Its defaults throughout: `VectorStoreIndex` in memory over `SentenceSplitter` nodes, and the
 embedder as its card has it, which reads 256 tokens in float32.
@@ -26,7 +26,7 @@ _BATCH = 10
 
 
 def load_stock_embedder(config: Config) -> BaseEmbedding:
-    """The embedder of the settings as LlamaIndex's starter would use it.
+    """Load the embedder of the settings as LlamaIndex's starter would use it.
 
     Raises:
         EmbeddingError: It cannot be loaded.
@@ -41,7 +41,7 @@ def load_stock_embedder(config: Config) -> BaseEmbedding:
 
 
 def stock_finder(config: Config) -> Callable[[Index], BaseRetriever]:
-    """What finds papers as the starter does, over all papers of an index."""
+    """Return what finds papers as the starter does, over all papers of an index."""
     return lambda index: StockRetriever(
         index.catalogue.papers(), load_stock_embedder(config), depth=config.retrieval.depth
     )
@@ -61,7 +61,7 @@ class StockRetriever(BaseRetriever):
         self._embedder = embedder
 
     def answer(self, question: str) -> str:
-        """What its query engine makes of a question, all but the language model's own time."""
+        """Ask its query engine, without a language model and its time."""
         return str(self._index.as_query_engine(llm=MockLLM()).query(question))
 
     def save(self, folder: Path) -> None:

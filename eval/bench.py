@@ -1,4 +1,4 @@
-"""What `footnote bench` does: speed and size beside LlamaIndex's starter, in one run.
+"""Measure speed and size beside LlamaIndex's starter in one run, as `footnote bench` does.
 
 Each system is measured in a process of its own, one after the other, over the same papers and
 questions. The embedder is loaded before the clock starts.
@@ -182,7 +182,7 @@ def _peak_memory_mb() -> float:
 
 
 def _sized(timed: _Timed) -> Figures:
-    """The figures, with the size of what is on disk once the process has ended."""
+    """Return the figures, with the size of what is on disk once the process has ended."""
     parts = _bytes_by_part(timed.folder)
     return Figures(
         ingest_papers_per_s=round(timed.n_papers / timed.ingest_s, 2),

@@ -1,4 +1,4 @@
-"""Whether citations support what they stand behind (ALCE; Gao et al., 2023), by the verifier."""
+"""Judge how far citations support what a model wrote (ALCE; Gao et al., 2023), by the verifier."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -9,10 +9,10 @@ from footnote.rag.verification.verify import Support
 
 
 class Judge(Protocol):
-    """Tells whether papers say a sentence."""
+    """What tells if papers say a sentence."""
 
     def check(self, claim: str, papers: Sequence[Paper], *, context: str = "") -> Support:
-        """Verdict on one sentence."""
+        """Judge one sentence."""
         ...
 
 
@@ -26,12 +26,15 @@ class CitationScores(NamedTuple):
 
 
 def citation_scores(answer: Answer, judge: Judge) -> CitationScores | None:
-    """Judge every sentence by its quotes alone; None for an answer without sentences.
+    """Judge every sentence by its quotes alone.
+
+    None for an answer without sentences, and for one made of quotes: each would be compared with
+    itself, and all figures be 1.
 
     ALCE asks an entailment model. Here a sentence counts as supported when the verifier says so
     of the quotes; `partly` is not enough.
     """
-    if not answer.sentences:
+    if answer.mode == "quote" or not answer.sentences:
         return None
     entailed = [_supported(s, s.citations, judge) for s in answer.sentences]
     needed = [
@@ -53,7 +56,7 @@ def _supported(sentence: Sentence, citations: Sequence[Citation], judge: Judge) 
 
 
 def _as_paper(citation: Citation) -> Paper:
-    """A paper that says nothing but the quote."""
+    """Make a paper that says nothing but the quote."""
     return Paper(
         paper_id=citation.paper_id,
         title=citation.title,

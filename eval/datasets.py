@@ -19,7 +19,7 @@ from footnote.rag.core.text import identity_key
 _FAULTS_SHOWN = 50
 
 
-class Question(Record):
+class JudgedQuestion(Record):
     """One question with its judgements; `relevant` empty means that there is no answer.
 
     Keys that are not known here are kept, and mean nothing.
@@ -40,7 +40,7 @@ class Dataset(NamedTuple):
     """Questions whose judgements name papers of one catalogue."""
 
     name: str
-    questions: tuple[Question, ...]
+    questions: tuple[JudgedQuestion, ...]
     left_out: tuple[str, ...] = ()
     """Documents of a BEIR folder that are no papers, a line each with the reason."""
 
@@ -61,12 +61,12 @@ def load_questions(
             seen under. All faults are listed.
     """
     ids = _ids_by_name(papers, aliases or {})
-    questions: list[Question] = []
+    questions: list[JudgedQuestion] = []
     faults: list[str] = []
     seen: set[str] = set()
     for number, line in _lines(file):
         try:
-            written = Question.model_validate(json.loads(line))
+            written = JudgedQuestion.model_validate(json.loads(line))
         except (json.JSONDecodeError, ValidationError) as error:
             faults.append(f"line {number}: {_reason(error)}")
             continue
@@ -108,7 +108,7 @@ def load_beir(folder: Path, split: str = "test") -> tuple[list[Paper], Dataset]:
             faults.append(f"qrels line {number}: no paper {paper_id!r}")
         judged.setdefault(question_id, {})[paper_id] = grade
     questions = [
-        Question(id=i, question=texts[i], relevant=grades)
+        JudgedQuestion(id=i, question=texts[i], relevant=grades)
         for i, grades in judged.items()
         if i in texts
     ]
@@ -183,7 +183,7 @@ def _qrels(file: Path, faults: list[str]) -> Iterator[tuple[int, tuple[str, str,
                 faults.append(f"{file.name} line {number}: not question, paper and whole grade")
 
 
-def _refuse(source: Path, faults: list[str], questions: list[Question]) -> None:
+def _refuse(source: Path, faults: list[str], questions: list[JudgedQuestion]) -> None:
     if not questions and not faults:
         faults.append("it holds no question")
     if faults:

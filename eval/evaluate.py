@@ -1,4 +1,4 @@
-"""What `footnote eval` does: a set of questions, one or more systems, a report, a gate."""
+"""Measure one or more systems on a set of questions, as `footnote eval` does."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import get_args
 
 from footnote.eval.baselines import STOCK, stock_finder
 from footnote.eval.datasets import Dataset, load_beir, load_questions
-from footnote.eval.metrics import RETRIEVAL
-from footnote.eval.report import ANSWERING, Report, differences, fallen, make_report, write_report
+from footnote.eval.pages import write_report
+from footnote.eval.report import EvalReport, make_report
 from footnote.eval.run import run_dataset
-from footnote.ingest.identity.merge import identity_keys
+from footnote.ingest.identity.keys import identity_keys
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, Retrieval
 from footnote.rag.core.errors import DatasetError
@@ -19,7 +19,6 @@ from footnote.rag.index.writer import IndexWriter, Progress
 from footnote.rag.verification.verify import Verifier
 
 _SYSTEMS = (*get_args(Retrieval.model_fields["system"].annotation), STOCK)
-_SHOWN_FALLS = 10
 
 
 def evaluate_systems(
@@ -31,7 +30,7 @@ def evaluate_systems(
     split: str,
     on_progress: Progress,
     on_left_out: Callable[[str], None] = lambda _: None,
-) -> list[Report]:
+) -> list[EvalReport]:
     """Measure systems on one set of questions and write the report of the first.
 
     Args:
@@ -59,7 +58,7 @@ def evaluate_systems(
     config, dataset = _prepare(config, source, out, split, on_progress)
     for line in dataset.left_out:
         on_left_out(line)
-    reports: list[Report] = []
+    reports: list[EvalReport] = []
     runs = []
     for system in systems:
         retrieval = config.retrieval
@@ -85,24 +84,8 @@ def evaluate_systems(
                 n_papers=len(assistant.catalogue),
             )
         )
-    write_report(out, reports[0], runs[0], dataset, reports[1:])
+    write_report(out, reports[0], runs[0], reports[1:])
     return reports
-
-
-def gate(new: Report, old: Report) -> list[str]:
-    """What fell significantly since an earlier report, a line each with its questions."""
-    found = differences(new, old)
-    lines: list[str] = []
-    for name in (*RETRIEVAL, *ANSWERING):
-        if name in found and found[name].is_drop:
-            worse = fallen(new, old, name)
-            shown = ", ".join(worse[:_SHOWN_FALLS])
-            more = f" and {len(worse) - _SHOWN_FALLS} more" if len(worse) > _SHOWN_FALLS else ""
-            lines.append(
-                f"{name} fell by {-found[name].difference:.3f} (p = {found[name].p:.3f}) "
-                f"on {shown}{more}"
-            )
-    return lines
 
 
 def _prepare(

@@ -1,4 +1,4 @@
-"""Figures of a run: each question's, their means, and whether a difference is real."""
+"""Compute the figures of a run: each question's, their means, and if a difference is real."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -35,14 +35,14 @@ class Difference(NamedTuple):
 
     @property
     def is_drop(self) -> bool:
-        """Whether it fell, and not by chance."""
+        """True if it fell, and not by chance."""
         return self.difference < 0 and self.p < SIGNIFICANT
 
 
 def retrieval_values(
     ranked: Mapping[str, Sequence[tuple[str, float]]], relevant: Mapping[str, Mapping[str, int]]
 ) -> dict[str, dict[str, float]]:
-    """Each measure of each judged question, by measure and question id.
+    """Compute each measure of each judged question, by measure and question id.
 
     Args:
         ranked: Paper ids with scores, best first, by question id. A question that is missing here
@@ -64,7 +64,9 @@ def retrieval_values(
 
 
 def mean_of(values: Sequence[float]) -> Mean:
-    """Mean with a 95% t interval, cut to [0, 1]; the whole of [0, 1] for fewer than two values.
+    """Return the mean with a 95% t interval, cut to [0, 1].
+
+    The interval is the whole of [0, 1] for fewer than two values.
 
     Raises:
         ValueError: There are no values.
@@ -79,7 +81,7 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 
 def compare(new: Mapping[str, float], old: Mapping[str, float]) -> Difference:
-    """Mean of new minus old over the questions that both have, with a two-sided p.
+    """Return the mean of new minus old over the questions that both have, with a two-sided p.
 
     By Fisher's randomisation test over paired values (Smucker, Allan and Carterette, 2007); p is 1
     when nothing differs or fewer than two questions are shared.
@@ -99,7 +101,7 @@ def compare(new: Mapping[str, float], old: Mapping[str, float]) -> Difference:
 
 
 def fact_recall(must_include: Sequence[str], answer: str) -> float:
-    """Share of the facts that the answer says, numbers and units compared as `plain_facts` does.
+    """Return the share of the facts that the answer says, both spelt as by `plain_facts`.
 
     Raises:
         ValueError: No fact is asked for.
@@ -111,7 +113,7 @@ def fact_recall(must_include: Sequence[str], answer: str) -> float:
 
 
 def plain_facts(text: str) -> str:
-    """Lower case, one sign for times, dashes and spaces, and no commas inside numbers."""
+    """Spell facts one way: lower case, one sign for times and for dashes, single spaces, 3072."""
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", fold(text))
     text = re.sub(r"[‐-―−~]", "-", text)
     text = re.sub(r"(\d)\s*(?:×|x\b|times\b|-fold\b|fold\b)", r"\1x", text)
@@ -141,7 +143,7 @@ def judge_confidence(confidences: Sequence[float], right: Sequence[bool]) -> Con
 
     Args:
         confidences: Of each question, of any range.
-        right: Whether it was answered rightly.
+        right: True for each that was answered rightly.
 
     Raises:
         ValueError: There are no questions.

@@ -3,9 +3,10 @@
 import resource
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from footnote.eval.citations import CitationScores, Judge, citation_scores
-from footnote.eval.datasets import Dataset, Question
+from footnote.eval.datasets import Dataset, JudgedQuestion
 from footnote.eval.timing import stages
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import FootnoteError
@@ -18,7 +19,7 @@ DEPTH = 100
 class Outcome(Record):
     """What came of one question."""
 
-    question: Question
+    question: JudgedQuestion
     hits: tuple[Hit, ...]
     answer: Answer | None
     error: str | None = None
@@ -26,7 +27,7 @@ class Outcome(Record):
     search_ms: float
     ask_ms: float
     citations: CitationScores | None = None
-    """How well the answer's citations support it; null for none."""
+    """How well citations support what a model wrote; null for quotes and refusals."""
 
 
 class Run(Record):
@@ -53,7 +54,8 @@ def run_dataset(
         judge: Judges citations; without one they are not.
     """
     if dataset.questions:  # the first call of a process opens files and warms caches
-        assistant.ask(dataset.questions[0].question)
+        with suppress(FootnoteError):
+            assistant.ask(dataset.questions[0].question)
     outcomes: list[Outcome] = []
     with stages() as found:
         for question in dataset.questions:
@@ -68,7 +70,7 @@ def run_dataset(
     )
 
 
-def _outcome(assistant: Assistant, question: Question, judge: Judge | None) -> Outcome:
+def _outcome(assistant: Assistant, question: JudgedQuestion, judge: Judge | None) -> Outcome:
     started = time.perf_counter()
     try:
         hits = assistant.search(question.question, DEPTH, question.history)

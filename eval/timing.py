@@ -1,4 +1,4 @@
-"""How long each stage of a question takes, from the spans that LlamaIndex's steps report."""
+"""Measure how long each stage of a question takes, from the spans of LlamaIndex's steps."""
 
 from collections import defaultdict
 from collections.abc import Generator

@@ -1,4 +1,7 @@
-"""Fit the weights that `rag/answering` reads: `python -m footnote.eval.train INDEX`."""
+"""Fit the weights of `rag/answering/weights.json` to the tune questions.
+
+`python -m footnote.eval.train INDEX` does it, over an index of the papers.
+"""
 
 import json
 import math
@@ -11,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from footnote.eval.datasets import Question, load_questions
+from footnote.eval.datasets import JudgedQuestion, load_questions
 from footnote.eval.metrics import fact_recall, judge_confidence
 from footnote.rag.answering.answerability import GOOD, features, set_by_hand
 from footnote.rag.answering.evidence import Draft
@@ -35,7 +38,7 @@ _SAID = 3
 class Example(NamedTuple):
     """A question and what could be said to it."""
 
-    question: Question
+    question: JudgedQuestion
     draft: Draft
 
 
@@ -60,7 +63,7 @@ def main() -> None:
 
 
 def fit_confidence(examples: Sequence[Example]) -> Head:
-    """Fit a logistic model of whether a question has an answer, both cases weighing alike.
+    """Fit a logistic model of a question's having an answer, both cases weighing alike.
 
     No weight has the wrong sign: without that bound a better paper lowered the confidence, since
     questions without an answer were written to name one.
@@ -120,7 +123,7 @@ def fit_sentences(examples: Sequence[Example]) -> Head:
 
 
 def _facts(example: Example) -> np.ndarray:
-    """Share of the key facts in each sentence; those of right papers alone, if they say any."""
+    """Return each sentence's share of the key facts; of right papers alone, if they say any."""
     asked, ranked = example.question, example.draft.ranked
     facts = np.array([fact_recall(asked.must_include, s.quote) for s in ranked])
     of_right = facts * np.array([asked.relevant.get(s.paper.paper_id, 0) > 0 for s in ranked])
@@ -130,7 +133,7 @@ def _facts(example: Example) -> np.ndarray:
 def _logistic(
     table: np.ndarray, offsets: np.ndarray, right: np.ndarray, signs: Sequence[int]
 ) -> np.ndarray:
-    """Weights of the columns, each of its sign or 0, then the bias."""
+    """Fit the weights of the columns, each of its sign or 0, then the bias."""
     mean, spread = table.mean(axis=0), table.std(axis=0) + 1e-9
     scaled = np.column_stack([(table - mean) / spread, np.ones(len(table))])
     sign = np.where(right, 1.0, -1.0)
@@ -173,7 +176,7 @@ def _least(
 
 
 def _folds(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows of each fold and those of the others; the same at every call."""
+    """Return the rows of each fold and those of the others; the same at every call."""
     fold = np.random.default_rng(0).permutation(n) % _FOLDS
     return [(np.flatnonzero(fold == i), np.flatnonzero(fold != i)) for i in range(_FOLDS)]
 

@@ -28,18 +28,18 @@ class VerifierFigures(NamedTuple):
     counts: Mapping[Label, Mapping[Verdict, int]]
 
     def share(self, label: Label, verdict: Verdict) -> float:
-        """Share of a label's claims with this verdict; 0 where there are none."""
+        """Return the share of a label's claims with this verdict; 0 where there are none."""
         total = sum(self.counts.get(label, {}).values())
         return self.counts[label].get(verdict, 0) / total if total else 0.0
 
     def precision(self, verdict: Verdict, *labels: Label) -> float:
-        """Share of a verdict's claims that have one of the labels; 0 where it was never given."""
+        """Return the share of a verdict's claims with one of the labels; 0 where none has it."""
         given = sum(counts.get(verdict, 0) for counts in self.counts.values())
         right = sum(self.counts.get(label, {}).get(verdict, 0) for label in labels)
         return right / given if given else 0.0
 
     def table(self) -> str:
-        """The counts as a Markdown table, a row for each label."""
+        """Write the counts as a Markdown table, a row for each label."""
         lines = [f"| label | {' | '.join(VERDICTS)} |", "|---|" + "---|" * len(VERDICTS)]
         for label, counts in self.counts.items():
             cells = " | ".join(str(counts.get(verdict, 0)) for verdict in VERDICTS)
@@ -57,7 +57,7 @@ def measure_verifier(verifier: Verifier, claims: Iterable[LabelledClaim]) -> Ver
 
 
 def read_scifact(folder: Path, split: str) -> list[LabelledClaim]:
-    """Claims of one split: each with the abstract judged for it, and with that of another claim.
+    """Read the claims of one split: each with the abstract judged for it, and with another one.
 
     Needs `claims.jsonl`, `corpus.jsonl` and `sentences.jsonl`. Claims whose abstract was judged to
     say nothing are left out; `UNRELATED` pairs a claim with the abstract of the claim after it.

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from footnote.ingest.pipeline import Report
+    from footnote.ingest.pipeline import IngestReport
     from footnote.library import Library
     from footnote.rag.core.config import Config
     from footnote.rag.core.errors import FootnoteError
@@ -28,9 +28,9 @@ __all__ = [
     "Config",
     "FootnoteError",
     "Hit",
+    "IngestReport",
     "Library",
     "Paper",
-    "Report",
     "Sentence",
     "Source",
     "Verdict",
@@ -44,9 +44,9 @@ _HOMES = {
     "Config": "footnote.rag.core.config",
     "FootnoteError": "footnote.rag.core.errors",
     "Hit": _RECORDS,
+    "IngestReport": "footnote.ingest.pipeline",
     "Library": "footnote.library",
     "Paper": _RECORDS,
-    "Report": "footnote.ingest.pipeline",
     "Sentence": _RECORDS,
     "Source": _RECORDS,
     "Verdict": _RECORDS,

@@ -5,7 +5,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Self
 
-from footnote.ingest.pipeline import Report, ingest
+from footnote.ingest.pipeline import IngestReport, ingest
 from footnote.rag.answering.generative import Event
 from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index
@@ -44,7 +44,7 @@ class Library:
         config = config or load_config(read_default_file=False)
         return cls(config.model_copy(update={"index": Path(folder)}))
 
-    def add(self, *what: str | Path) -> Report:
+    def add(self, *what: str | Path) -> IngestReport:
         """Take in papers; taking in the same ones again changes nothing.
 
         Args:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import urljoin
 
 import httpx
@@ -29,14 +29,26 @@ _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
 
 
-class Kind(NamedTuple):
-    """What a service answers with."""
+class Clock(Protocol):
+    """What tells the time and lets it pass, as the module `time` does."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment."""
+        ...
+
+    def sleep(self, seconds: float, /) -> None:
+        """Let so many pass."""
+        ...
+
+
+class PageFormat(NamedTuple):
+    """What the pages of a service are."""
 
     name: str
     """As a person calls it, such as `Atom`."""
     content_types: tuple[str, ...]
     fault: Callable[[bytes], str | None]
-    """Why a body is not whole or not of this kind; None when it is."""
+    """Says why a body is not whole or not of this format; None when it is."""
 
 
 class _Note(Record):
@@ -64,6 +76,7 @@ class Fetcher:
         fresh_s: float,
         kept_s: float,
         kept_bytes: float,
+        clock: Clock = time,
     ):
         """Prepare; nothing is asked yet.
 
@@ -79,6 +92,7 @@ class Fetcher:
             kept_s: One fetched longer ago is deleted when this is closed.
             kept_bytes: And the oldest ones, until the others are no more than this; what is fresh
                 is kept in any case.
+            clock: By which it waits.
         """
         self.service = service
         self._cache = cache
@@ -89,6 +103,7 @@ class Fetcher:
         self._fresh_s = fresh_s
         self._kept_s = kept_s
         self._kept_bytes = kept_bytes
+        self._clock = clock
         self._next_request = 0.0
         # Bodies are asked for as they are: a compressed one may be a thousand times its size.
         self._client = httpx.Client(
@@ -97,8 +112,8 @@ class Fetcher:
             follow_redirects=False,
         )
 
-    def fetch(self, url: str, parameters: Mapping[str, str], kind: Kind) -> Path:
-        """The file that holds this page, fetched unless it is there and fresh.
+    def fetch(self, url: str, parameters: Mapping[str, str], page_format: PageFormat) -> Path:
+        """Return the file that holds this page, fetched unless it is there and fresh.
 
         Raises:
             FetchError: The service does not answer, or not with such a page.
@@ -115,7 +130,7 @@ class Fetcher:
         note = _load_note(page)
         if note and time.time() - note.fetched < self._fresh_s:
             return page
-        deadline = time.monotonic() + self._page_s
+        deadline = self._clock.monotonic() + self._page_s
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
@@ -126,18 +141,19 @@ class Fetcher:
 
         def give_up(state: RetryCallState) -> bool:
             # A wait that would end too late is not begun.
-            return time.monotonic() + wait(state) > deadline
+            return self._clock.monotonic() + wait(state) > deadline
 
         retrying = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, FetchError) and e.retryable),
             stop=lambda state: stop_after_attempt(self._attempts)(state) or give_up(state),
             wait=wait,
+            sleep=self._clock.sleep,
             reraise=True,
         )
-        return retrying(self._fetch_once, address, page, note, kind, deadline)
+        return retrying(self._fetch_once, address, page, note, page_format, deadline)
 
     def _fetch_once(
-        self, address: str, page: Path, note: _Note | None, kind: Kind, deadline: float
+        self, address: str, page: Path, note: _Note | None, page_format: PageFormat, deadline: float
     ) -> Path:
         headers: dict[str, str] = {}
         if note and note.etag:
@@ -159,7 +175,7 @@ class Fetcher:
         if note and response.status_code == _NOT_MODIFIED:
             _save_note(page, note.model_copy(update={"fetched": time.time()}))
             return page
-        self._check(response, body, kind)
+        self._check(response, body, page_format)
         fresh = _Note(
             url=address,
             fetched=time.time(),
@@ -173,7 +189,7 @@ class Fetcher:
     def _request(
         self, address: str, headers: Mapping[str, str], deadline: float
     ) -> tuple[httpx.Response, bytes]:
-        """The last answer after redirects, and its body."""
+        """Return the last answer after redirects, and its body."""
         host = httpx.URL(address).host
         for _ in range(_MAX_REDIRECTS + 1):
             self._wait_for_turn()
@@ -203,14 +219,14 @@ class Fetcher:
                     "ask for less at once, or raise `sources.page_mb`",
                     retryable=False,
                 )
-            if time.monotonic() > deadline:
+            if self._clock.monotonic() > deadline:
                 raise FetchError(
                     f"{self.service} is too slow: a page took more than {self._page_s:g} s",
                     retryable=False,
                 )
         return bytes(body)
 
-    def _check(self, response: httpx.Response, body: bytes, kind: Kind) -> None:
+    def _check(self, response: httpx.Response, body: bytes, page_format: PageFormat) -> None:
         status = response.status_code
         # arXiv explains a wrong query in a feed of its own, with status 400.
         if not response.is_success:
@@ -229,21 +245,21 @@ class Fetcher:
                 retryable=False,
             )
         content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if content_type not in kind.content_types:
+        if content_type not in page_format.content_types:
             raise FetchError(
                 f"{self.service} answers with {content_type[:80] or 'no content type'!r}, "
-                f"not with {kind.name}",
+                f"not with {page_format.name}",
                 retryable=False,
             )
-        if fault := kind.fault(body):
+        if fault := page_format.fault(body):
             # A body without its length may have been cut on the way.
             raise FetchError(f"{self.service} answers with {fault}", retryable=True)
 
     def _wait_for_turn(self) -> None:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if self._next_request > now:
-            time.sleep(self._next_request - now)
-        self._next_request = time.monotonic() + self._interval_s
+            self._clock.sleep(self._next_request - now)
+        self._next_request = self._clock.monotonic() + self._interval_s
 
     def close(self) -> None:
         """Let the connection go, and pages that are old."""
@@ -262,7 +278,7 @@ class Fetcher:
 
 
 def _by_page(cache: Path) -> list[tuple[float, list[Path]]]:
-    """The files of each page, its note and drafts included, with its time; newest first."""
+    """List the files of each page, its note and drafts included, with its time; newest first."""
     pages: dict[str, list[Path]] = {}
     for file in cache.glob("*"):
         pages.setdefault(file.name.split(".")[0], []).append(file)
@@ -271,7 +287,7 @@ def _by_page(cache: Path) -> list[tuple[float, list[Path]]]:
 
 
 def _explained(body: bytes) -> str | None:
-    """What an answer with an error status says in one line, if it says it in an Atom feed."""
+    """Return in one line what an answer with an error status says, if it says it in Atom."""
     text = body[:20_000].decode(errors="replace")
     _, begin, rest = text.partition("<summary>")
     said, end, _ = rest.partition("</summary>")
@@ -279,7 +295,7 @@ def _explained(body: bytes) -> str | None:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds that the header asks to wait, given as a number or as a date."""
+    """Read how many seconds the header asks to wait, given as a number or as a date."""
     if not value:
         return None
     value = value.strip()

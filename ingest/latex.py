@@ -55,7 +55,7 @@ _LEFT_OUT = [
 
 
 def read_commands(text: str) -> str:
-    """A text with each command replaced by what it says; one that is not known, by its name."""
+    """Replace each command of a text by what it says; one that is not known, by its name."""
     if "\\" in text:
         for pattern, says in _COMMANDS:
             text = pattern.sub(says, text)
@@ -63,7 +63,7 @@ def read_commands(text: str) -> str:
 
 
 def read_command(latex: str) -> str:
-    r"""What one command says: `×` for `\times`."""
+    r"""Read what one command says: `×` for `\times`."""
     return _COMMAND.sub(_says, latex)
 
 
@@ -110,7 +110,7 @@ def _read(latex: str) -> str:
 
 
 def _n_arguments(name: str) -> int:
-    """How many arguments a macro has to have."""
+    """Count the arguments that a macro has to have."""
     spec = _reader()[1].get_macro_spec(name)
     return spec.args_parser.argspec.count("{") if spec else 0
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from footnote.ingest.identity.merge import record_fingerprint, regroup, to_paper
+from footnote.ingest.identity.keys import record_fingerprint
+from footnote.ingest.identity.merge import CLEANING, regroup, to_part
 from footnote.ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRecord
 from footnote.ingest.restore import restore, take_back
 from footnote.ingest.services import fetch_pages, is_locator, parse_locator
@@ -26,7 +27,7 @@ _MAX_REASONS = 100
 _OTHER_REASONS = "other reasons"
 
 
-class Report(Record):
+class IngestReport(Record):
     """What an ingest did; field by field as the command's `--json` prints it."""
 
     records: int
@@ -53,7 +54,7 @@ def ingest(
     index: Index,
     on_progress: Progress,
     sources: Sources | None = None,
-) -> Report:
+) -> IngestReport:
     """Read files, folders and services into the catalogue, then bring the index up to it.
 
     A bad record or file is refused and listed; the rest goes on.
@@ -78,7 +79,7 @@ def ingest(
         tally = _Tally()
         restored, lost = restore(index.catalogue)
         tally.restored.update(restored)
-        reader = _Reader(index.folder / "fetched", sources or Sources(), tally, on_progress)
+        reader = _PathReader(index.folder / "fetched", sources or Sources(), tally, on_progress)
         for batch in _batches(reader.read(paths)):
             _store(batch, index.catalogue, tally, lost)
             on_progress("reading", tally.records, reader.estimate())
@@ -131,8 +132,8 @@ class _Tally:
         for ids in (self.seen, self.added, self.updated):
             ids.difference_update(change.gone)
 
-    def report(self, seconds: float) -> Report:
-        return Report(
+    def report(self, seconds: float) -> IngestReport:
+        return IngestReport(
             records=self.records,
             accepted=self.accepted,
             papers=len(self.seen),
@@ -147,7 +148,7 @@ class _Tally:
         )
 
 
-class _Reader:
+class _PathReader:
     """Reads one path after the other; what cannot be read is refused."""
 
     def __init__(self, cache: Path, sources: Sources, tally: _Tally, on_progress: Progress):
@@ -169,7 +170,7 @@ class _Reader:
                 yield from self._fetch(str(path))
 
     def estimate(self) -> int | None:
-        """How many records there are, guessed from how much is read; None when not known."""
+        """Guess how many records there are, from how much is read; None when not known."""
         if not self._n_bytes or not self._meter.n_bytes:
             return None
         share = min(1.0, self._meter.n_bytes / self._n_bytes)
@@ -237,19 +238,20 @@ def _store(
         alike[record_fingerprint(record)].append(record)
     taken_in = catalogue.papers_of_records(alike)
     tally.seen.update(taken_in.values())
+    outdated = catalogue.cleaned_otherwise(alike, CLEANING)
     parts: list[Part] = []
     for part_id, same in alike.items():
-        if part_id not in taken_in or part_id in lost:
+        if part_id not in taken_in or part_id in outdated or part_id in lost:
             try:
-                paper = to_paper(same[-1])
-                reason = _too_long(paper)
+                part = to_part(same[-1])
+                reason = _too_long(part.paper)
             except ValueError:
-                paper, reason = None, "nothing is left of its title or abstract once cleaned"
-            if paper is None or reason:
+                part, reason = None, "nothing is left of its title or abstract once cleaned"
+            if part is None or reason:
                 for record in same:
                     tally.refuse(_refusal(record, reason or ""))
                 continue
-            parts.append(Part(part_id, paper))
+            parts.append(part)
         tally.accepted += len(same)
     back = [part for part in parts if part.part_id in lost]
     restored = take_back(back, lost, catalogue)
@@ -270,7 +272,7 @@ def _refusal(record: SourceRecord, reason: str) -> Refusal:
 
 
 def _too_long(paper: Paper) -> str | None:
-    """Why an abstract is none; None for one that can be."""
+    """Say why an abstract is too long or repeats itself; None for one that does neither."""
     if (n_sentences := len(paper.sentences)) > MAX_SENTENCES:
         return f"abstract of {n_sentences:,} sentences, more than {MAX_SENTENCES}"
     times = Counter(paper.quote(span) for span in paper.sentences)

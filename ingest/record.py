@@ -50,7 +50,7 @@ N_RANKS = 1 + len(_SERVICES)
 
 
 def source_rank(sighting: Sighting) -> int:
-    """How much a source is believed: arXiv itself 2, HF Daily Papers 1, any file 0.
+    """Say how much a source is believed: arXiv itself 2, HF Daily Papers 1, any file 0.
 
     All files are alike: whoever wrote one could have written it in another format.
     """
@@ -58,7 +58,7 @@ def source_rank(sighting: Sighting) -> int:
 
 
 def fault(record: SourceRecord) -> str | None:
-    """Why a record cannot become a paper; None when it can."""
+    """Say why a record cannot become a paper; None when it can."""
     title, abstract = record.title, record.abstract
     if any(_has_half_character(text) for text in (title, abstract, record.organisation or "")):
         return "text with half a character (a lone surrogate)"
@@ -103,7 +103,7 @@ _WITHDRAWN = re.compile(
 
 
 def parse_arxiv_id(text: str) -> tuple[str, int | None] | None:
-    """The arXiv id that a text is, bare or as an address or DOI, and its version if it tells."""
+    """Read the arXiv id that a text is, bare, as an address or a DOI, and its version if told."""
     text = text.strip()
     bare = _ARXIV_PREFIX.sub("", text, count=1) if len(text) < 200 else ""
     match = _ARXIV.fullmatch(bare.removesuffix(".pdf"))
@@ -115,19 +115,19 @@ def parse_arxiv_id(text: str) -> tuple[str, int | None] | None:
 
 
 def parse_doi(text: str) -> str | None:
-    """The DOI that a text is, bare or as an address, in lower case."""
+    """Read the DOI that a text is, bare or as an address, in lower case."""
     bare = _DOI_PREFIX.sub("", text.strip(), count=1) if len(text) < 300 else ""
     match = _DOI.fullmatch(bare)
     return match.group().lower() if match else None
 
 
 def paper_url(arxiv_id: str | None, doi: str | None) -> str | None:
-    """Where a paper with these ids is read."""
+    """Return the address where a paper with these ids is read; None without ids."""
     if arxiv_id:
         return f"https://arxiv.org/abs/{arxiv_id}"
     return f"https://doi.org/{doi}" if doi else None
 
 
 def says_withdrawn(text: str) -> bool:
-    """Whether a note of a source says that the paper is withdrawn or retracted."""
+    """Return True if a note of a source says that the paper is withdrawn or retracted."""
     return bool(_WITHDRAWN.search(text[:2_000]))

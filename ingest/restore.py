@@ -1,4 +1,4 @@
-"""Papers of the catalogue that are not as they were written, made anew from what was taken in."""
+"""Make papers of the catalogue that are not as they were written anew from what was taken in."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

@@ -9,11 +9,12 @@ hf:2025-01-01..2025-01-07                     the daily papers of these days, or
 import datetime
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
-from footnote.ingest.fetch import Fetcher, Kind
+from footnote.ingest.fetch import Clock, Fetcher, PageFormat
 from footnote.ingest.record import parse_arxiv_id
 from footnote.rag.core.config import Service, Sources
 from footnote.rag.core.errors import SourceError
@@ -43,11 +44,11 @@ class Locator(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The name that sightings carry: the same for every way to ask for a paper."""
+        """Return the name that sightings carry: the same for every way to ask for a paper."""
         return _NAMES[self.service]
 
 
-class Page(NamedTuple):
+class FetchedPage(NamedTuple):
     """A file with papers, and how many pages there are in all."""
 
     file: Path
@@ -56,12 +57,12 @@ class Page(NamedTuple):
 
 
 def is_locator(text: str) -> bool:
-    """Whether a text names a service, and not a file."""
+    """Return True if a text names a service, and not a file."""
     return bool(_LOCATOR.fullmatch(text.strip()))
 
 
 def parse_locator(text: str) -> Locator | None:
-    """What a text asks to fetch; None when it names no service.
+    """Read what a text asks to fetch; None when it names no service.
 
     Raises:
         SourceError: It names a service, and then nothing that can be fetched there.
@@ -92,8 +93,12 @@ def parse_locator(text: str) -> Locator | None:
 
 
 def fetch_pages(
-    locator: Locator, sources: Sources, cache: Path, on_progress: Progress
-) -> Iterator[Page]:
+    locator: Locator,
+    sources: Sources,
+    cache: Path,
+    on_progress: Progress,
+    clock: Clock = time,
+) -> Iterator[FetchedPage]:
     """Yield the pages that a locator asks for, each as soon as it is there.
 
     Raises:
@@ -113,6 +118,7 @@ def fetch_pages(
         fresh_s=sources.fresh_h * 3_600,
         kept_s=sources.kept_days * 86_400,
         kept_bytes=sources.kept_mb * 1_000_000,
+        clock=clock,
     )
     pages = _arxiv_pages if arxiv else _daily_pages
     try:
@@ -125,13 +131,13 @@ def fetch_pages(
 
 def _arxiv_pages(
     locator: Locator, service: Service, sources: Sources, fetcher: Fetcher
-) -> Iterator[Page]:
+) -> Iterator[FetchedPage]:
     if locator.ids:
         size = sources.page_papers
         chunks = [locator.ids[at : at + size] for at in range(0, len(locator.ids), size)]
         for number, ids in enumerate(chunks, start=1):
             asked = {"id_list": ",".join(ids), "max_results": str(len(ids))}
-            yield Page(fetcher.fetch(service.url, asked, _ATOM), number, len(chunks))
+            yield FetchedPage(fetcher.fetch(service.url, asked, _ATOM), number, len(chunks))
         return
     search = locator.search
     if locator.first and locator.last:
@@ -157,12 +163,12 @@ def _arxiv_pages(
             )
         start += sources.page_papers
         number += 1
-        yield Page(file, number, max(1, -(-total // sources.page_papers)))
+        yield FetchedPage(file, number, max(1, -(-total // sources.page_papers)))
 
 
 def _daily_pages(
     locator: Locator, service: Service, _sources: Sources, fetcher: Fetcher
-) -> Iterator[Page]:
+) -> Iterator[FetchedPage]:
     first, last = locator.first, locator.last
     if not first or not last:
         return
@@ -170,7 +176,7 @@ def _daily_pages(
     for number in range(n_days):
         day = first + datetime.timedelta(days=number)
         asked = {"date": day.isoformat(), "limit": str(_DAILY_PAPERS)}
-        yield Page(fetcher.fetch(service.url, asked, _JSON), number + 1, n_days)
+        yield FetchedPage(fetcher.fetch(service.url, asked, _JSON), number + 1, n_days)
 
 
 def _span(name: str, days: re.Match[str]) -> tuple[datetime.date, datetime.date]:
@@ -208,5 +214,5 @@ def _list_fault(body: bytes) -> str | None:
     return None if isinstance(value, list) else "JSON that is no list of papers"
 
 
-_ATOM = Kind("Atom", ("application/atom+xml", "application/xml", "text/xml"), _feed_fault)
-_JSON = Kind("JSON", ("application/json",), _list_fault)
+_ATOM = PageFormat("Atom", ("application/atom+xml", "application/xml", "text/xml"), _feed_fault)
+_JSON = PageFormat("JSON", ("application/json",), _list_fault)

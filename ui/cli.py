@@ -292,8 +292,10 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure retrieval and answers on a set of judged questions."""
-    from footnote.eval.evaluate import evaluate_systems, gate
-    from footnote.eval.report import load_report, table
+    from footnote.eval.evaluate import evaluate_systems
+    from footnote.eval.gate import gate
+    from footnote.eval.pages import table
+    from footnote.eval.report import load_report
 
     earlier = load_report(baseline) if baseline else None
     with _progress(as_json) as on_progress:

@@ -1,4 +1,4 @@
-"""Why the records of a paper are one paper, and telling them apart when they are not."""
+"""Explain why the records of a paper are one paper, and split it when they are not."""
 
 from footnote.ingest.identity.merge import Join, joins_of, papers_of, regroup, split
 from footnote.rag.core.errors import PaperError
@@ -44,7 +44,7 @@ class Explanation(Record):
 
 
 def explain(catalogue: Catalogue, paper_id: str) -> Explanation:
-    """Which records a paper is made of, and what joins them.
+    """Explain which records a paper is made of, and what joins them.
 
     Raises:
         PaperError: No paper has this id.

@@ -1,4 +1,4 @@
-"""Which records are one paper, what that paper then looks like, and why.
+"""Group records into papers, and say what each paper then looks like.
 
 Records are the nodes of a graph, and papers its connected parts. Two records are joined when they
 share an arXiv id, a DOI, the whole abstract, or, weaker, the title or the beginning of the abstract
@@ -8,30 +8,28 @@ which records come, and whatever the batches, the same records give the same pap
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
 from itertools import combinations
 from math import inf
 from typing import NamedTuple
 
 from footnote.ingest.clean import clean_text
+from footnote.ingest.identity.keys import (
+    CROWD,
+    AbstractWords,
+    agree,
+    content_fingerprint,
+    identity_keys,
+    is_weak,
+    record_fingerprint,
+)
 from footnote.ingest.record import N_RANKS, SourceRecord, paper_url, source_rank
-from footnote.rag.core.records import Paper, Sighting, fingerprint, paper_id
-from footnote.rag.core.text import identity_key, sentence_spans, words
+from footnote.rag.core.records import Paper, Sighting, paper_id
+from footnote.rag.core.text import sentence_spans
 from footnote.rag.index.catalogue import Catalogue, Part, Regrouping
 
-# Of 408 titles at hand the shortest has 2 words; 95% have 5 or more.
-_GENERIC_TITLE_WORDS = 3
-_MIN_LIKENESS = 0.5
-# Two abstracts that begin alike and share this many of their words are versions of one.
-_MIN_VERSION_LIKENESS = 0.8
-# Shorter abstracts are too alike by chance to identify a work.
-_MIN_ABSTRACT_KEY = 200
-_START_CHARS = 60
-# A title that more papers have names none of them, and comparing them all would take for ever.
-CROWD = 50
-
-# Raised when the same record would become another paper: cleaning, splitting or merging changed.
-_VERSION = "3"
+# Raised when the same record would become another paper: cleaning or splitting changed. Parts that
+# are marked otherwise are made anew when their record is taken in again.
+CLEANING = "4"
 
 
 class Join(NamedTuple):
@@ -43,11 +41,6 @@ class Join(NamedTuple):
     """Such as `doi:10.1000/1`."""
     likeness: float
     """Share of the words of the shorter abstract that the other has too."""
-
-
-def record_fingerprint(record: SourceRecord) -> str:
-    """Equal for a record that was seen before exactly so, in the same place."""
-    return fingerprint(_VERSION, record.model_dump_json())
 
 
 def to_paper(record: SourceRecord) -> Paper:
@@ -83,32 +76,17 @@ def to_paper(record: SourceRecord) -> Paper:
     )
 
 
-def identity_keys(paper: Paper) -> frozenset[str]:
-    """Keys that another record of the same work would share at least one of."""
-    keys = {_title_key(title) for title in paper.titles}
-    if paper.arxiv_id:
-        keys.add(f"arxiv:{paper.arxiv_id}")
-    if paper.doi:
-        keys.add(f"doi:{paper.doi}")
-    abstract = _spelling(paper.abstract)
-    if len(abstract) >= _MIN_ABSTRACT_KEY:
-        keys |= {f"abstract:{fingerprint(abstract)}", f"start:{abstract[:_START_CHARS]}"}
-    return frozenset(keys)
+def to_part(record: SourceRecord) -> Part:
+    """Clean one record, and mark by which cleaning.
 
-
-def find_same_work(paper: Paper, candidates: Iterable[Paper]) -> Paper | None:
-    """The candidate that is the same work as `paper`, if any."""
-    return next((c for c in candidates if len(papers_of(_as_parts(c, paper))) == 1), None)
-
-
-def with_own_id(paper: Paper) -> Paper:
-    """Give a work whose title another work has an id of its own, from title and abstract."""
-    own = fingerprint(_spelling(paper.title), _spelling(paper.abstract))
-    return paper.model_copy(update={"paper_id": f"title:{own}"})
+    Raises:
+        ValueError: Nothing is left of its title or abstract.
+    """
+    return Part(record_fingerprint(record), to_paper(record), cleaning=CLEANING)
 
 
 def merge_all(papers: Sequence[Paper], own_id: str) -> Paper:
-    """One paper from all records of one work, a paper each; at least one.
+    """Make one paper from all records of one work, a paper each; at least one.
 
     Of each field the best value stays, whichever came first. Title, abstract and authors are of the
     source that is believed most (`source_rank`); there, of the newest version that was not
@@ -145,24 +123,28 @@ def merge_all(papers: Sequence[Paper], own_id: str) -> Paper:
 
 
 def papers_of(parts: Iterable[Part]) -> list[list[Part]]:
-    """The parts of each paper; the same for any order of `parts`, sorted by their ids."""
+    """Return the parts of each paper; the same for any order of `parts`, sorted by their ids."""
     return _Grouping(parts).groups()
 
 
 def joins_of(parts: Iterable[Part]) -> list[Join]:
-    """Why the parts of one paper are one: each further part with what joined it."""
+    """Say why the parts of one paper are one: each further part with what joined it."""
     return _Grouping(parts).joins
 
 
 def regroup(new: Iterable[Part], catalogue: Catalogue) -> Regrouping:
-    """What a catalogue has to change to take in these parts, or these in place of its own."""
+    """Work out how a catalogue changes that takes in these parts, or these in place of its own.
+
+    A part that takes the place of one which was told apart from others stays so.
+    """
     parts = {part.part_id: part for part in new}
     known = _connected(parts.values(), catalogue)
     held = catalogue.parts_of(known.values())
     owner = {part.part_id: i for i, kept in held.items() for part in kept}
-    parts = {part.part_id: part for kept in held.values() for part in kept} | parts
+    old = {part.part_id: part for kept in held.values() for part in kept}
+    parts = old | {i: _as_told_apart(part, old.get(i)) for i, part in parts.items()}
     keys = {key for part in parts.values() for key in identity_keys(part.paper)}
-    crowded = catalogue.crowded(filter(_is_weak, keys), shared_by=CROWD)
+    crowded = catalogue.crowded(filter(is_weak, keys), shared_by=CROWD)
     groups = _Grouping(parts.values(), crowded).groups()
     ids = _ids(groups, owner, catalogue)
     changed = {i: group for i, group in zip(ids, groups, strict=True) if group != held.get(i)}
@@ -181,8 +163,12 @@ def regroup(new: Iterable[Part], catalogue: Catalogue) -> Regrouping:
 
 
 def split(parts: Sequence[Part]) -> list[Part]:
-    """The parts of one paper, told apart for good; records with the same text stay together."""
-    return [part._replace(apart=_content(part.paper)) for part in parts]
+    """Tell the parts of one paper apart for good; records with the same text stay together."""
+    return [part._replace(apart=content_fingerprint(part.paper)) for part in parts]
+
+
+def _as_told_apart(part: Part, before: Part | None) -> Part:
+    return part._replace(apart=before.apart) if before and part.apart is None else part
 
 
 class _Grouping:
@@ -194,16 +180,16 @@ class _Grouping:
         self._root = {part_id: part_id for part_id in self.parts}
         self._apart = {i: {p.apart} - {None} for i, p in self.parts.items()}
         self._arxiv = {i: {p.paper.arxiv_id} - {None} for i, p in self.parts.items()}
-        self._texts = {i: _Text(p.paper) for i, p in self.parts.items()}
+        self._texts = {i: AbstractWords(p.paper) for i, p in self.parts.items()}
         by_key: defaultdict[str, list[str]] = defaultdict(list)
         for part_id, part in self.parts.items():
-            for key in (*identity_keys(part.paper), f"same:{_content(part.paper)}"):
+            for key in (*identity_keys(part.paper), f"same:{content_fingerprint(part.paper)}"):
                 if key not in crowded:
                     by_key[key].append(part_id)
         shared = {key: ids for key, ids in sorted(by_key.items()) if len(ids) > 1}
         for kind in ("same", "arxiv", "doi", "abstract"):
             self._join_strongly({k: i for k, i in shared.items() if k.startswith(f"{kind}:")})
-        self._join_weakly({k: i for k, i in shared.items() if _is_weak(k)})
+        self._join_weakly({k: i for k, i in shared.items() if is_weak(k)})
 
     def groups(self) -> list[list[Part]]:
         groups: defaultdict[str, list[Part]] = defaultdict(list)
@@ -230,7 +216,7 @@ class _Grouping:
                 if self._find(one) == self._find(other):
                     continue
                 likeness = self._texts[one].likeness(self._texts[other])
-                if _agree(key, self.parts[one].paper, self.parts[other].paper, likeness):
+                if agree(key, self.parts[one].paper, self.parts[other].paper, likeness):
                     pairs.append((-likeness, one, other, key))
         for _, one, other, key in sorted(pairs):
             self._join(one, other, key)
@@ -239,7 +225,7 @@ class _Grouping:
         return list({self._find(i): i for i in reversed(ids)}.values())
 
     def _join(self, one: str, other: str, key: str) -> bool:
-        """Whether both are one paper now."""
+        """Join two parts, and return True if both are one paper now."""
         root, leaf = self._find(one), self._find(other)
         if root == leaf:
             return True
@@ -262,79 +248,14 @@ class _Grouping:
         return part_id
 
 
-class _Text:
-    """The words of an abstract, found once."""
-
-    def __init__(self, paper: Paper):
-        self._paper = paper
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        return frozenset(words(self._paper.abstract))
-
-    def likeness(self, other: "_Text") -> float:
-        """Share of the words of the shorter text that the other has too; a cut copy scores 1."""
-        if self._paper.abstract == other._paper.abstract:
-            return 1.0
-        small, large = sorted((self.words, other.words), key=len)
-        return len(small & large) / len(small) if small else 0.0
-
-
-# Each text of a batch is asked for several times.
-@lru_cache(maxsize=1_000)
-def _spelling(text: str) -> str:
-    return identity_key(text)
-
-
-@lru_cache(maxsize=1_000)
-def _title_key(title: str) -> str:
-    return f"title:{identity_key(clean_text(title))}"
-
-
-def _is_weak(key: str) -> bool:
-    return key.startswith(("title:", "start:"))
-
-
-def _agree(key: str, one: Paper, other: Paper, likeness: float) -> bool:
-    """Whether two papers that share a weak key are one work."""
-    if one.arxiv_id and other.arxiv_id and one.arxiv_id != other.arxiv_id:
-        return False
-    strangers = _differ(one.doi, other.doi) or _first_authors(one, other) is False
-    if key.startswith("start:"):
-        return likeness >= _MIN_VERSION_LIKENESS and not strangers
-    if likeness >= _MIN_LIKENESS:
-        return True
-    if strangers:
-        return False
-    short = min(len(words(one.title)), len(words(other.title))) <= _GENERIC_TITLE_WORDS
-    known_together = {*one.cite_keys} & {*other.cite_keys} or _first_authors(one, other)
-    return not short or bool(known_together)
-
-
-def _differ(one: str | None, other: str | None) -> bool:
-    return bool(one and other and one != other)
-
-
-def _first_authors(one: Paper, other: Paper) -> bool | None:
-    """Whether the first authors share a name, initials aside; None when one is not known."""
-    if not one.authors or not other.authors:
-        return None
-    names = ({w for w in words(p.authors[0]) if len(w) > 1} for p in (one, other))
-    return not set.isdisjoint(*names)
-
-
-def _content(paper: Paper) -> str:
-    return fingerprint(_spelling(paper.title), _spelling(paper.abstract))
-
-
 def _connected(parts: Iterable[Part], catalogue: Catalogue) -> dict[str, Paper]:
-    """Papers that share a key with the parts, or with such a paper, and so on."""
+    """Find papers that share a key with the parts, or with such a paper, and so on."""
     found: dict[str, Paper] = {}
     keys = {key for part in parts for key in identity_keys(part.paper)}
     # Parts that are taken in again may be of papers that share no key with them any more.
     owners = catalogue.papers_of_records(part.part_id for part in parts).values()
     fresh = catalogue.get(owners)
-    keys -= catalogue.crowded((k for k in keys if _is_weak(k)), shared_by=CROWD)
+    keys -= catalogue.crowded((k for k in keys if is_weak(k)), shared_by=CROWD)
     while True:
         fresh |= {p.paper_id: p for p in catalogue.find(keys) if p.paper_id not in found}
         if not fresh:
@@ -345,7 +266,7 @@ def _connected(parts: Iterable[Part], catalogue: Catalogue) -> dict[str, Paper]:
 
 
 def _ids(groups: list[list[Part]], owner: Mapping[str, str], catalogue: Catalogue) -> list[str]:
-    """An id for each group: the oldest that its parts had, or one that follows from them.
+    """Give an id to each group: the oldest that its parts had, or one that follows from them.
 
     An id that several groups lay claim to stays with the one that it follows from, if any.
     """
@@ -369,13 +290,13 @@ def _ids(groups: list[list[Part]], owner: Mapping[str, str], catalogue: Catalogu
 
 
 def _natural_ids(group: Sequence[Part]) -> list[str]:
-    """Ids that follow from the parts, best first; the last one is nobody else's."""
+    """Return ids that follow from the parts, best first; the last one is nobody else's."""
     papers = [part.paper for part in group]
     ids = [f"arxiv:{i}" for i in sorted({p.arxiv_id for p in papers if p.arxiv_id})]
     ids += [f"doi:{i}" for i in sorted({p.doi for p in papers if p.doi})]
     whole = merge_all(papers, "-")
     ids += dict.fromkeys([paper_id(whole.title), *sorted(p.paper_id for p in papers)])
-    own = with_own_id(whole).paper_id
+    own = f"title:{content_fingerprint(whole)}"
     return [*ids, own, f"{own}-{min(part.part_id for part in group)}"]
 
 
@@ -391,10 +312,6 @@ def _aliases(
         for name in names - groups.keys():
             aliases.setdefault(name, own)
     return aliases
-
-
-def _as_parts(*papers: Paper) -> list[Part]:
-    return [Part(str(n), paper) for n, paper in enumerate(papers)]
 
 
 def _abstract_rank(paper: Paper) -> tuple[object, ...]:

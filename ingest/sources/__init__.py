@@ -67,14 +67,14 @@ class Meter:
         self.n_bytes = 0
 
     def count(self, lines: Iterable[Line]) -> Iterator[Line]:
-        """The same lines, counted as they pass."""
+        """Yield the same lines, counted as they pass."""
         for line in lines:
             self.n_bytes += line.n_bytes
             yield line
 
 
 def count_bytes(paths: Sequence[Path]) -> int | None:
-    """Bytes of all files below the paths; None when they cannot be counted beforehand."""
+    """Count the bytes of all files below the paths; None when they cannot be counted beforehand."""
     total = 0
     for file, _ in find_files(paths):
         try:
@@ -130,5 +130,5 @@ def _checked(item: SourceRecord | Refusal) -> SourceRecord | Refusal:
 
 
 def printable(text: str) -> str:
-    """Text that can be shown as it is: what would steer a terminal is written as an escape."""
+    """Make a text that can be shown: what would steer a terminal is written as an escape."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -19,7 +19,7 @@ _TOO_LONG = f"an object of more than {MAX_BLOCK_CHARS:,} characters"
 
 
 def detects(head: Sequence[Line]) -> bool:
-    """Whether the file begins with `[`, and then an object, the array's end or the line's."""
+    """Return True if it begins with `[`, and then an object, the array's end or the line's."""
     text = " ".join(line.text for line in head[:3]).strip()
     return bool(re.match(r"\[\s*(\{|\]|$)", text))
 

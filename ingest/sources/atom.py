@@ -9,7 +9,7 @@ from defusedxml.ElementTree import fromstring
 
 from footnote.ingest.lines import Line, undecoded
 from footnote.ingest.record import Refusal, SourceRecord, says_withdrawn
-from footnote.ingest.sources.blocks import Block, Part, cut_blocks
+from footnote.ingest.sources.blocks import Block, Piece, cut_blocks
 from footnote.ingest.sources.objects import RecordError, to_record
 from footnote.rag.core.errors import SourceError
 from footnote.rag.core.records import Sighting
@@ -24,7 +24,7 @@ _MAX_HEAD_CHARS = 20_000
 
 
 def detects(head: Sequence[Line]) -> bool:
-    """Whether it is XML: what is no feed is refused by that name."""
+    """Return True for any XML: what is no feed is refused by that name."""
     first = next((line.text for line in head if line.text.strip()), "")
     return bool(re.match(r"\s*<(\?xml|!DOCTYPE|(?:[A-Za-z]\w{0,20}:)?feed)\b", first))
 
@@ -52,16 +52,16 @@ def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal
             yield Refusal(source=source, record=f"line {block.number}", reason=str(error))
 
 
-def _parts(lines: Iterable[Line]) -> Iterator[Part]:
+def _parts(lines: Iterable[Line]) -> Iterator[Piece]:
     """Cut before each entry and after it; a feed may be one line."""
     starts = False
     for line in lines:
         text, at = line.text if line.continues else line.text.lstrip(), 0
         for cut in _CUT.finditer(text):
             if cut.end() > at:
-                yield Part(line._replace(text=text[at : cut.end()]), starts)
+                yield Piece(line._replace(text=text[at : cut.end()]), starts)
             starts, at = True, cut.end()
-        yield Part(line._replace(text=text[at:]), starts)
+        yield Piece(line._replace(text=text[at:]), starts)
         starts = False
 
 

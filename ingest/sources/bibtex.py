@@ -9,7 +9,7 @@ from bibtexparser.model import DuplicateFieldKeyBlock, Entry, ParsingFailedBlock
 
 from footnote.ingest.lines import Line, undecoded
 from footnote.ingest.record import Refusal, SourceRecord
-from footnote.ingest.sources.blocks import Block, Part, cut_blocks
+from footnote.ingest.sources.blocks import Block, Piece, cut_blocks
 from footnote.ingest.sources.objects import RecordError, to_record
 from footnote.rag.core.records import Sighting
 
@@ -27,7 +27,7 @@ _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 
 
 def detects(head: Sequence[Line]) -> bool:
-    """Whether a line begins an entry, with nothing but comments before it."""
+    """Return True if a line begins an entry, with nothing but comments before it."""
     texts = [line.text.strip() for line in head if line.text.strip()]
     first = next((t for t in texts if not t.startswith("%")), "")
     return bool(_START.match(first)) or (
@@ -49,16 +49,16 @@ def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal
             yield Refusal(source=source, record=f"line {block.number}", reason=str(error))
 
 
-def _parts(lines: Iterable[Line]) -> Iterator[Part]:
+def _parts(lines: Iterable[Line]) -> Iterator[Piece]:
     """Cut before each entry: where a line begins one, even inside another that has no end."""
     is_after_end = False
     for line in lines:
         text, at = line.text, 0
         starts = (is_after_end or not line.continues) and bool(_START.match(text))
         for seam in _SEAM.finditer(text):
-            yield Part(line._replace(text=text[at : seam.start()]), starts)
+            yield Piece(line._replace(text=text[at : seam.start()]), starts)
             starts, at = True, seam.end()
-        yield Part(line._replace(text=text[at:]), starts)
+        yield Piece(line._replace(text=text[at:]), starts)
         if text.strip():
             is_after_end = text.rstrip().endswith(("}", ")"))
 

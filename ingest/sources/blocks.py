@@ -18,7 +18,7 @@ class Block(NamedTuple):
     """Why `text` is not all of it."""
 
 
-class Part(NamedTuple):
+class Piece(NamedTuple):
     """A line, or a part of one, as a format cuts it."""
 
     line: Line
@@ -26,7 +26,7 @@ class Part(NamedTuple):
     """A block begins here."""
 
 
-def cut_blocks(parts: Iterable[Part]) -> Iterator[Block]:
+def cut_blocks(parts: Iterable[Piece]) -> Iterator[Block]:
     """Yield a block from each part that starts one to the next such part, blank blocks left out.
 
     What stands before the first start is a block too. A block that is too long comes with its

@@ -9,7 +9,7 @@ from footnote.rag.core.records import Sighting
 
 
 def detects(head: Sequence[Line]) -> bool:
-    """Whether the first line that is not blank is an object, or begins like one."""
+    """Return True if the first line that is not blank is an object, or begins like one."""
     first = next((line.text for line in head if line.text.strip()), "")
     return first.lstrip().startswith("{")
 

@@ -63,7 +63,7 @@ class _Entry(NamedTuple):
 
 
 def detects(head: Sequence[Line]) -> bool:
-    """Whether the first lines look like a listing: its header, or a title above a paragraph."""
+    """Return True if it looks like a listing: its header, or a title above a paragraph."""
     texts = [line.text.strip() for line in head if line.text.strip()]
     if any(_HEADER.fullmatch(t) and len(t) > len("subscribe") for t in texts):
         return True
@@ -181,7 +181,7 @@ class _Page:
         return not _is_prose(text) and self._text(1) == _DOT
 
     def _is_title(self) -> bool:
-        """Whether this short line, where an abstract should be, is the next record's title."""
+        """Return True if this short line, where an abstract should be, is the next title."""
         text, after = self._text(0), self._text(1)
         return not _is_prose(text) and (
             _is_prose(after) or (bool(after) and not _SENTENCE_END.search(text))

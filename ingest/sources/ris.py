@@ -7,7 +7,7 @@ import rispy
 
 from footnote.ingest.lines import Line, undecoded
 from footnote.ingest.record import Refusal, SourceRecord
-from footnote.ingest.sources.blocks import Block, Part, cut_blocks
+from footnote.ingest.sources.blocks import Block, Piece, cut_blocks
 from footnote.ingest.sources.objects import RecordError, to_record
 from footnote.rag.core.records import Sighting
 
@@ -19,7 +19,7 @@ _TAG = re.compile(r"[A-Z][A-Z0-9]  -")
 
 
 def detects(head: Sequence[Line]) -> bool:
-    """Whether a line says of what type a record is, with nothing but what provider it is before."""
+    """Return True at a line that says a record's type, after nothing but what its provider is."""
     texts = [line.text for line in head if line.text.strip()]
     return bool(_START.match(next((t for t in texts if not _PROVIDER.match(t)), "")))
 
@@ -36,12 +36,12 @@ def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal
             yield Refusal(source=source, record=f"line {block.number}", reason=str(error))
 
 
-def _parts(lines: Iterable[Line]) -> Iterator[Part]:
+def _parts(lines: Iterable[Line]) -> Iterator[Piece]:
     """Cut before each `TY` and after each `ER`."""
     is_after_end = False
     for line in lines:
         is_begun = not line.continues
-        yield Part(line, starts=is_begun and (is_after_end or bool(_START.match(line.text))))
+        yield Piece(line, starts=is_begun and (is_after_end or bool(_START.match(line.text))))
         is_after_end = is_begun and bool(_END.match(line.text))
 
 

@@ -18,7 +18,7 @@ csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
 
 
 def detects(head: Sequence[Line]) -> bool:
-    """Whether the first line names the columns of titles and abstracts."""
+    """Return True if the first line names the columns of titles and abstracts."""
     return _header(next((line.text for line in head if line.text.strip()), "")) is not None
 
 

@@ -43,7 +43,8 @@ CREATE TABLE IF NOT EXISTS parts (
     paper_id TEXT NOT NULL REFERENCES papers,
     record   TEXT NOT NULL,         -- the paper that this record alone would be
     apart    TEXT,                  -- parts that a person told apart differ here
-    checksum INTEGER                -- of the ids, `apart` and `record`
+    checksum INTEGER,               -- of the ids, `apart` and `record`
+    cleaning TEXT                   -- by which the paper was made of the record
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS parts_of_paper ON parts (paper_id);
 CREATE TABLE IF NOT EXISTS aliases (
@@ -70,7 +71,7 @@ _ADDED_COLUMNS = {
         "checksum": "INTEGER",
         "held_checksum": "INTEGER",
     },
-    "parts": {"checksum": "INTEGER"},
+    "parts": {"checksum": "INTEGER", "cleaning": "TEXT"},
 }
 # Not with the tables: an earlier version's lack the columns until they are added.
 _INDEXES = """
@@ -84,7 +85,7 @@ _SERVED = (
     "paper_id, indexed, CAST(coalesce(held, record) AS BLOB),"
     " iif(held IS NULL, checksum, held_checksum)"
 )
-_PART = "paper_id, part_id, apart, CAST(record AS BLOB), checksum"
+_PART = "paper_id, part_id, apart, CAST(record AS BLOB), checksum, cleaning"
 _AMONG = "WHERE paper_id IN (SELECT value FROM json_each(?))"
 
 
@@ -111,6 +112,8 @@ class Part(NamedTuple):
     """What this record alone would be."""
     apart: str | None = None
     """Two parts for which both have this, and differ in it, are never one paper."""
+    cleaning: str | None = None
+    """By which the paper was made of the record; None for an earlier program's."""
 
     @property
     def own(self) -> tuple[str, str | None]:
@@ -292,13 +295,17 @@ class Catalogue:
 
     def _save_parts(self, paper_id: str, parts: Iterable[Part]) -> None:
         rows = [
-            (p.part_id, paper_id, record, p.apart, _checksum(record.encode(), paper_id, *p.own))
+            (
+                *(p.part_id, paper_id, record, p.apart),
+                _checksum(record.encode(), paper_id, *p.own),
+                p.cleaning,
+            )
             for p in parts
             for record in [p.paper.model_dump_json()]
         ]
         self._db.executemany(
-            "INSERT OR REPLACE INTO parts (part_id, paper_id, record, apart, checksum)"
-            " VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO parts (part_id, paper_id, record, apart, checksum, cleaning)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             rows,
         )
         self._db.executemany(
@@ -352,8 +359,8 @@ class Catalogue:
         if damaged := dict.fromkeys(row[0] for row in rows if not _is_whole_part(row)):
             raise PaperDamagedError(self.file, list(damaged), restorable=False)
         return [
-            (paper_id, Part(part_id, self._paper(record), apart))
-            for paper_id, part_id, apart, record, _ in rows
+            (paper_id, Part(part_id, self._paper(record), apart, cleaning))
+            for paper_id, part_id, apart, record, _, cleaning in rows
         ]
 
     def oldest_first(self, paper_ids: Iterable[str]) -> list[str]:
@@ -466,13 +473,21 @@ class Catalogue:
         try:
             return [part for _, part in self._parts([paper_id])]
         except PaperDamagedError:
-            sql = f"SELECT part_id, apart FROM parts {_AMONG}"  # noqa: S608
+            sql = f"SELECT part_id, apart, cleaning FROM parts {_AMONG}"  # noqa: S608
             rows = self._rows(sql, [_listed([paper_id])])
             own = self._rows(f"SELECT {_RECORD} FROM papers WHERE paper_id = ?", [paper_id])  # noqa: S608
             if len(rows) > 1 or not own or not _is_whole(own[0]):
                 return []
-            [(part_id, apart)] = rows
-            return [Part(part_id, self._paper(own[0][2]), apart)]
+            [(part_id, apart, cleaning)] = rows
+            return [Part(part_id, self._paper(own[0][2]), apart, cleaning)]
+
+    def cleaned_otherwise(self, part_ids: Iterable[str], cleaning: str) -> set[str]:
+        """Return those of these parts that were not made by this cleaning."""
+        sql = (
+            "SELECT part_id FROM parts WHERE cleaning IS NOT ?"
+            " AND part_id IN (SELECT value FROM json_each(?))"
+        )
+        return {part_id for (part_id,) in self._rows(sql, [cleaning, _listed(part_ids)])}
 
     def told_apart(self, part_ids: Iterable[str]) -> set[str]:
         """Return those of these parts that a person told apart from others."""
@@ -698,7 +713,7 @@ class Catalogue:
             "UPDATE parts SET checksum = ? WHERE part_id = ?",
             [
                 (_checksum(record, paper_id, part_id, apart), part_id)
-                for paper_id, part_id, apart, record, _ in rows
+                for paper_id, part_id, apart, record, *_ in rows
             ],
         )
 
@@ -750,7 +765,7 @@ def _is_whole(row: Sequence[Any]) -> bool:
 
 def _is_whole_part(row: Sequence[Any]) -> bool:
     """Return True if a row of `_PART` is as it was written."""
-    paper_id, part_id, apart, record, checksum = row
+    paper_id, part_id, apart, record, checksum, _ = row
     return _checksum(record, paper_id, part_id, apart) == checksum
 
 

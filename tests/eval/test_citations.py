@@ -1,5 +1,7 @@
 """Citation precision and recall, by hand-made answers and the real verifier."""
 
+from typing import Literal
+
 import pytest
 
 from footnote.eval.citations import citation_scores
@@ -19,7 +21,7 @@ class Words:
         return 1.0
 
 
-def answer(*sentences: tuple[str, list[str]]) -> Answer:
+def answer(*sentences: tuple[str, list[str]], mode: Literal["quote", "llm"] = "llm") -> Answer:
     cited = tuple(
         Sentence(
             text=text,
@@ -47,7 +49,7 @@ def answer(*sentences: tuple[str, list[str]]) -> Answer:
         reason=None,
         sentences=cited,
         sources=sources,
-        mode="llm",
+        mode=mode,
     )
 
 
@@ -69,3 +71,7 @@ def test_by_hand(said: list[tuple[str, list[str]]], precision: float, recall: fl
 
 def test_a_refusal_cites_nothing():
     assert citation_scores(answer(), Verifier(Words())) is None
+
+
+def test_a_quote_is_not_compared_with_itself():
+    assert citation_scores(answer((FAST, [FAST]), mode="quote"), Verifier(Words())) is None

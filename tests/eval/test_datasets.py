@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from footnote.eval.datasets import load_beir, load_questions
-from footnote.ingest.identity.merge import merge_all, record_fingerprint, regroup, to_paper
+from footnote.ingest.identity.merge import merge_all, regroup, to_paper, to_part
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.catalogue import Catalogue, Part
+from footnote.rag.index.catalogue import Catalogue
 from tests.conftest import ROOT, SAMPLE
 
 
@@ -42,8 +42,7 @@ def test_a_paper_is_known_by_the_ids_and_titles_of_all_its_records(tmp_path: Pat
     known = listed.model_copy(update={"title": "Sharing of Pages", "arxiv_id": "2309.06180"})
     catalogue = Catalogue(tmp_path / "catalogue.sqlite", create=True)
     for record in (listed, known):
-        part = Part(record_fingerprint(record), to_paper(record))
-        catalogue.regroup(regroup([part], catalogue))
+        catalogue.regroup(regroup([to_part(record)], catalogue))
     [merged] = catalogue.papers()
     names = ("arxiv:2309.06180", merged.paper_id, "Paged sharing", "sharing of pages")
     file = tmp_path / "set.jsonl"

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from footnote.eval.datasets import Question
+from footnote.eval.datasets import JudgedQuestion
 from footnote.eval.train import Example, fit_confidence, fit_sentences
 from footnote.rag.answering.answerability import Signals
 from footnote.rag.answering.evidence import Draft, Evidence
@@ -27,7 +27,7 @@ def example(number: int, lead: float) -> Example:
         Evidence(PAPER, span, 0.5, 0.5, {"telling": float(at), "the same": 1.0})
         for at, span in enumerate(PAPER.sentences)
     )
-    asked = Question(
+    asked = JudgedQuestion(
         id=str(number), question="what", relevant={"p": 1} if lead > 0.5 else {},
         must_include=("40%",),
     )  # fmt: skip

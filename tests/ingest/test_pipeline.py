@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from footnote.ingest.pipeline import Report, ingest
+from footnote.ingest.pipeline import IngestReport, ingest
 from footnote.rag.build import open_index
 from footnote.rag.core.config import Config, Service, Sources, load_config
 from footnote.rag.core.errors import EmbeddingError, IndexBusyError, IndexMismatchError, SourceError
@@ -31,13 +31,13 @@ def opened(config: Config) -> Index:
     return open_index(config, create=True)
 
 
-def run(config: Config, *records: dict[str, str], name: str = "papers.jsonl") -> Report:
+def run(config: Config, *records: dict[str, str], name: str = "papers.jsonl") -> IngestReport:
     file = config.index.parent / name
     file.write_text("\n".join(map(json.dumps, records)))
     return ingest([file], opened(config), lambda *_: None)
 
 
-def counts(report: Report) -> tuple[int, int, int, int, int]:
+def counts(report: IngestReport) -> tuple[int, int, int, int, int]:
     return report.records, report.papers, report.added, report.updated, report.unchanged
 
 
@@ -62,6 +62,25 @@ def test_a_longer_abstract_replaces_the_indexed_one(config: Config):
     assert index.problems() == []
     assert index.bm25.search("zebras", depth=5)[0][0] == index.catalogue.papers()[0].paper_id
     assert index.bm25.search("fast", depth=5) == []
+
+
+def test_a_record_that_an_older_cleaning_read_is_cleaned_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It was taken in as a second record beside the old one, whose longer text then won."""
+    config = load_config(index=tmp_path / "i", embedder={"name": "tests.hashing:HashEmbedding"})
+    starred = {"title": "**Alpha**: A Cache", "abstract": "Alpha is *fast*. It keeps **pages**."}
+    with monkeypatch.context() as patch:
+        patch.setattr("footnote.ingest.identity.merge.CLEANING", "old")
+        patch.setattr("footnote.ingest.identity.merge.clean_text", str.strip)
+        assert counts(run(config, starred, BRAVO)) == (2, 2, 2, 0, 0)
+    assert counts(run(config, starred, BRAVO)) == (2, 2, 0, 1, 1)
+    index = opened(config)
+    [alpha, _] = index.catalogue.papers()
+    assert (alpha.title, alpha.abstract) == ("Alpha: A Cache", "Alpha is fast. It keeps pages.")
+    assert len(index.catalogue.parts_of([alpha])[alpha.paper_id]) == 1
+    assert index.problems() == []
+    assert counts(run(config, starred, BRAVO)) == (2, 2, 0, 0, 2)
 
 
 def test_a_broken_record_never_stops_the_rest(config: Config):

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from footnote.ingest.identity.explain import explain, split_paper
-from footnote.ingest.identity.merge import CROWD, record_fingerprint, regroup, split, to_paper
+from footnote.ingest.identity.keys import CROWD, identity_keys
+from footnote.ingest.identity.merge import CLEANING, regroup, split, to_paper, to_part
 from footnote.ingest.pipeline import ingest
 from footnote.ingest.record import SourceRecord
 from footnote.rag.build import open_index
@@ -33,12 +34,8 @@ def record(title: str, abstract: str = A1, *, source: str = "a", **fields: objec
     return SourceRecord(title=title, abstract=abstract, sighting=sighting, **fields)  # pyright: ignore[reportArgumentType]
 
 
-def part(of: SourceRecord) -> Part:
-    return Part(record_fingerprint(of), to_paper(of))
-
-
 def take_in(catalogue: Catalogue, records: Iterable[SourceRecord]) -> None:
-    catalogue.regroup(regroup(map(part, records), catalogue))
+    catalogue.regroup(regroup(map(to_part, records), catalogue))
 
 
 def catalogue_of(folder: Path, *batches: Sequence[SourceRecord]) -> Catalogue:
@@ -236,21 +233,56 @@ def test_told_apart_for_good(tmp_path: Path):
     assert sorted(len(p.sightings) for p in catalogue.papers()) == [1, 3]
 
 
+def test_works_that_share_a_title_get_ids_of_their_own(tmp_path: Path):
+    catalogue = catalogue_of(tmp_path, [record(ALONE, A1), record(ALONE, A2), record(ALONE, A3)])
+    assert len({paper.paper_id for paper in catalogue.papers()}) == 3
+
+
+def outdated(part: Part) -> Part:
+    """A part as an older cleaning made it: with longer text, and under another title."""
+    paper = part.paper.model_copy(
+        update={
+            "title": f"**{part.paper.title}**",
+            "abstract": f"{part.paper.abstract} **It** was *longer* before.",
+        }
+    )
+    return part._replace(paper=paper, cleaning="old")
+
+
+def test_a_part_of_an_older_cleaning_is_replaced(tmp_path: Path):
+    catalogue = catalogue_of(tmp_path)
+    new = to_part(record(T1, A1))
+    catalogue.regroup(regroup([outdated(new)], catalogue))
+    assert catalogue.cleaned_otherwise([new.part_id], "old") == set()
+    assert catalogue.cleaned_otherwise([new.part_id], CLEANING) == {new.part_id}
+    before = one(catalogue).paper_id
+    catalogue.regroup(regroup([new], catalogue))
+    paper = one(catalogue)
+    assert (paper.paper_id, paper.title, paper.abstract) == (before, T1, A1.strip())
+    assert catalogue.parts_of([paper])[before] == [new]
+
+
+def test_what_was_told_apart_stays_so_when_it_is_cleaned_anew(tmp_path: Path):
+    catalogue = catalogue_of(tmp_path)
+    new = [to_part(record(T1, A1, source="a")), to_part(record(T1, A2, source="b"))]
+    catalogue.regroup(regroup(map(outdated, new), catalogue))
+    paper = one(catalogue)
+    catalogue.regroup(regroup(split(catalogue.parts_of([paper])[paper.paper_id]), catalogue))
+    assert len(catalogue) == 2
+    catalogue.regroup(regroup(new, catalogue))
+    assert {p.abstract for p in catalogue.papers()} == {A1.strip(), A2.strip()}
+    assert {p.title for p in catalogue.papers()} == {T1}
+
+
 def test_a_paper_saved_without_its_records_takes_in_further_ones(tmp_path: Path):
     """An index of an earlier version holds papers alone."""
     catalogue = catalogue_of(tmp_path)
     old = to_paper(record(T1, A1, source="old.txt"))
-    catalogue.save([(old, [f"title:{old.paper_id}", *_keys(old)])], {"f": old.paper_id})
+    catalogue.save([(old, [f"title:{old.paper_id}", *identity_keys(old)])], {"f": old.paper_id})
     take_in(catalogue, [record(T1, A1 + A2, source="new.txt")])
     paper = one(catalogue)
     assert paper.paper_id == old.paper_id
     assert [s.source for s in paper.sightings] == ["new.txt", "old.txt"]
-
-
-def _keys(paper: Paper) -> frozenset[str]:
-    from footnote.ingest.identity.merge import identity_keys
-
-    return identity_keys(paper)
 
 
 def test_a_title_in_place_of_an_id_is_told_its_id(tmp_path: Path):

@@ -5,15 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from footnote.ingest.identity.merge import (
-    find_same_work,
-    identity_keys,
-    merge_all,
-    to_paper,
-    with_own_id,
-)
+from footnote.ingest.identity.merge import merge_all, papers_of, to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.records import Paper, Sighting
+from footnote.rag.index.catalogue import Part
 
 T = "A Title of Four Words"
 LONG = "The system keeps what it needs near and the rest far away, and it measures both. " * 4
@@ -31,7 +26,7 @@ def paper(title: str, abstract: str = LONG, **fields: object) -> Paper:
 
 
 def same(one: Paper, other: Paper) -> bool:
-    return bool(identity_keys(one) & identity_keys(other)) and find_same_work(one, [other]) == other
+    return len(papers_of([Part("1", one), Part("2", other)])) == 1
 
 
 @pytest.mark.parametrize(
@@ -48,12 +43,6 @@ def same(one: Paper, other: Paper) -> bool:
 )  # fmt: skip
 def test_which_records_are_one_work(one: Paper, other: Paper, is_same: bool):
     assert same(one, other) is same(other, one) is is_same
-
-
-def test_works_that_share_a_title_get_ids_of_their_own():
-    one, other = paper("Introduction"), paper("Introduction", OTHER)
-    assert one.paper_id == other.paper_id
-    assert with_own_id(other).paper_id not in {one.paper_id, with_own_id(one).paper_id}
 
 
 def test_the_best_value_of_each_field_wins():

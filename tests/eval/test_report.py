@@ -1,0 +1,71 @@
+"""The figures of a run made by hand, each computed by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from footnote.eval.report import EvalReport, load_report, make_report
+from footnote.rag.core.errors import DatasetError
+from tests.eval.made import DATASET, RUN
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> EvalReport:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "file").write_bytes(b"x" * 300)
+    return make_report(
+        RUN, DATASET, system="footnote", settings="{}", index=tmp_path / "index", n_papers=2
+    )
+
+
+def test_what_was_found(report: EvalReport):
+    # The question without an answer is not judged by what is found; the one that crashed is.
+    assert report.values["Success@1"] == {"a/1": 1.0, "b": 0.0, "d": 0.0}
+    assert report.means["all"]["Success@1"].mean == pytest.approx(1 / 3)
+    assert report.means["numeric"]["Success@1"].mean == 1.0
+
+
+def test_what_was_said(report: EvalReport):
+    # Of two facts one is said, and in the second of two sentences.
+    assert report.values["fact recall"] == {"a/1": 0.5}
+    assert report.values["first-sentence recall"] == {"a/1": 0.0}
+    assert report.values["facts a sentence"] == {"a/1": 0.5}
+    assert report.values["sentences"] == {"a/1": 2, "b": 1}
+
+
+def test_what_was_answered_and_refused(report: EvalReport):
+    assert report.values["answered"] == {"a/1": 1.0, "b": 1.0, "d": 0.0}
+    assert report.values["refused"] == {"c": 1.0}
+
+
+def test_citations_are_judged_only_where_a_model_wrote(report: EvalReport):
+    assert report.values["citation precision"] == {"b": 0.5}
+    assert report.values["citation recall"] == {"b": 1.0}
+
+
+def test_the_confidence_of_what_says_how_sure_it_is(report: EvalReport):
+    # Surest first: right, wrong, and wrong since nothing answers it.
+    assert report.confidence
+    assert report.confidence.auroc == 1.0
+    assert [risk for _, risk in report.confidence.curve] == pytest.approx([0, 1 / 2, 2 / 3])
+
+
+def test_time_and_size(report: EvalReport):
+    assert report.latency_ms["search"]["p50"] == 15.0
+    assert report.latency_ms["words"]["p50"] == 2.0
+    assert report.index_bytes_per_paper == 150
+
+
+def test_a_report_is_read_as_it_was_written(report: EvalReport, tmp_path: Path):
+    file = tmp_path / "report.json"
+    file.write_text(report.model_dump_json())
+    assert load_report(file) == report
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", '{"dataset": 1}'])
+def test_what_is_no_report_is_named(tmp_path: Path, content: str | None):
+    file = tmp_path / "report.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(DatasetError, match=r"report\.json cannot be read"):
+        load_report(file)
