@@ -42,6 +42,7 @@ def test_lines_join_to_the_file_and_their_bytes_to_its_size(texts: list[str]):
 @pytest.mark.parametrize("cut_at", [8, 13, 50])
 def test_the_pieces_of_a_long_line_are_that_line(monkeypatch: pytest.MonkeyPatch, cut_at: int):
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", cut_at)
+    monkeypatch.setattr(lines, "_PIECE_BYTES", cut_at)
     long = "größer, und größer, und am größten " * 4
     found = read(f"{long}\nshort\n".encode())
     pieces = [line for line in found if line.number == 1]
