@@ -35,13 +35,13 @@ class Library:
         Args:
             folder: The index folder; made by the first `add` where it does not exist.
             config: Settings, whose `index` is not read; without them the defaults and the
-                environment (`FOOTNOTE_…`). No file is read: `footnote.rag.core.config.load_config`
-                reads one.
+                environment (`FOOTNOTE_…`, and the file that `FOOTNOTE_CONFIG` names). The
+                working folder's `config.yaml` is not read.
 
         Raises:
             ConfigError: The environment holds a setting that is wrong.
         """
-        config = config or load_config(read_default_file=False)
+        config = config or load_config(look_in_folder=False)
         return cls(config.model_copy(update={"index": Path(folder)}))
 
     def add(self, *what: str | Path) -> IngestReport:

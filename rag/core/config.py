@@ -181,12 +181,15 @@ class Config(BaseSettings):
     web: Web = Web()
 
 
-def load_config(file: Path | None = None, **overrides: object) -> Config:
+def load_config(
+    file: Path | None = None, *, look_in_folder: bool = True, **overrides: object
+) -> Config:
     """Read and check the settings.
 
     Args:
         file: A YAML file; without it `FOOTNOTE_CONFIG`, then `config.yaml` in the working
             folder, then the defaults alone.
+        look_in_folder: Read `config.yaml` of the working folder where no file is named.
         overrides: Settings from the command line; None leaves one as it is.
 
     Raises:
@@ -196,7 +199,7 @@ def load_config(file: Path | None = None, **overrides: object) -> Config:
     """
     if named := file or _named_in_environment():
         return _checked(named, _source(named), overrides)
-    if not DEFAULT_FILE.is_file():
+    if not look_in_folder or not DEFAULT_FILE.is_file():
         return _checked(None, None, overrides)
     source = _source(DEFAULT_FILE)
     config = _checked(DEFAULT_FILE, source, overrides)
