@@ -204,7 +204,7 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def measure_of(unit: str) -> str:
-    """Return what a unit measures (`watts`: `w`), as in `Quantity.measures`; empty for no unit."""
+    """Return what a unit measures (`watts`: `w`), as `Quantity.measures`; empty for other words."""
     return _UNITS.get(unit.lower(), ("", 1.0))[0]
 
 

@@ -17,7 +17,7 @@ def dot_products(asked: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.nd
 
     Args:
         asked: float32, (n, width).
-        rows: int8, (m, width), of one token.
+        rows: int8, (m, width), contiguous.
 
     Returns:
         int32 or float32, (n, m), and what each vector's are to be multiplied by, float32, (n, 1).
