@@ -1,4 +1,4 @@
-"""Fit the weights of `rag/answering/weights.json` to the tune questions: `python -m eval.train INDEX`."""
+"""Fit the weights of `rag/answering/weights.json`: `python -m eval.train INDEX`."""
 
 import json
 import math

@@ -30,7 +30,7 @@ from footnote.rag.retrieval.hybrid import (
 )
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours
 from footnote.rag.verification.nli import load_nli
-from footnote.rag.verification.verify import Verifier
+from footnote.rag.verification.verifier import Verifier
 
 
 def open_index(config: Config, *, create: bool = False) -> Index:

@@ -14,6 +14,7 @@ from footnote.rag.answering.answerability import SAID, Signals, confidence
 from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.text import Span, words
+from footnote.rag.understanding.expected_answer import expected_answers, states
 from footnote.rag.understanding.question import (
     Kind,
     asks_twice,
@@ -24,7 +25,6 @@ from footnote.rag.understanding.question import (
     unusual_words,
     words_in,
 )
-from footnote.rag.understanding.wanted import states, wanted
 
 # A further sentence may score this much less than the first; a plain number needs few.
 _NEARLY_AS_GOOD, _NEARLY_AS_GOOD_A_NUMBER = 0.16, 0.1
@@ -59,7 +59,7 @@ _REPEATS = 0.6
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
 
 
-class Lexicon(Protocol):
+class Vocabulary(Protocol):
     """What the words of a text are, and how rare each is in the corpus."""
 
     def terms(self, text: str) -> list[str]:
@@ -161,7 +161,7 @@ class QuoteAnswerer:
         self,
         vectors: SentenceSignal,
         late: LateSignal,
-        lexicon: Lexicon,
+        vocabulary: Vocabulary,
         *,
         papers: int,
         max_sentences: int,
@@ -169,7 +169,7 @@ class QuoteAnswerer:
     ):
         self._vectors = vectors
         self._late = late
-        self._lexicon = lexicon
+        self._vocabulary = vocabulary
         self._papers = papers
         self._max_sentences = max_sentences
         self._survey_papers = survey_papers
@@ -279,8 +279,8 @@ class QuoteAnswerer:
             In [0, 1.5] and in [0, 1.6].
         """
         rarity = {
-            word: max(map(self._lexicon.idf, self._lexicon.terms(word)), default=0.0)
-            * (_MISSPELT if self._lexicon.is_misspelt(word) else 1.0)
+            word: max(map(self._vocabulary.idf, self._vocabulary.terms(word)), default=0.0)
+            * (_MISSPELT if self._vocabulary.is_misspelt(word) else 1.0)
             for word in words_in(query.query_str)
         }
         if not any(rarity.values()):
@@ -293,13 +293,13 @@ class QuoteAnswerer:
 
     def _lacks_a_name(self, papers: Sequence[Paper], names: Sequence[str]) -> bool:
         """Whether no paper has all words of some name, in whatever form and place."""
-        terms = self._lexicon.terms
+        terms = self._vocabulary.terms
         said = [set(terms(f"{paper.title} {paper.abstract}")) for paper in papers]
         absent = (name for name in names if not any(own.issuperset(terms(name)) for own in said))
-        return any(not self._lexicon.is_misspelt(name) for name in absent)
+        return any(not self._vocabulary.is_misspelt(name) for name in absent)
 
     def _unknown_names(self, question: str) -> tuple[str, ...]:
-        return tuple(name for name in names_in(question) if not self._lexicon.knows(name))
+        return tuple(name for name in names_in(question) if not self._vocabulary.knows(name))
 
     def _unheard_of(self, query: QueryBundle, paper: Paper) -> tuple[str, ...]:
         """Unusual words of the question that no paper has, and the best one nothing like them."""
@@ -307,14 +307,14 @@ class QuoteAnswerer:
         if not is_english(question):
             return ()
         # `Sub-models` are `submodels`.
-        joined = set(self._lexicon.terms(f"{paper.title} {paper.abstract}".replace("-", "")))
+        joined = set(self._vocabulary.terms(f"{paper.title} {paper.abstract}".replace("-", "")))
         names = set(names_in(question))
         unknown = [
             word
             for word in unusual_words(question)
             if word not in names
-            and not self._lexicon.knows(word)
-            and not joined >= set(self._lexicon.terms(word))
+            and not self._vocabulary.knows(word)
+            and not joined >= set(self._vocabulary.terms(word))
         ]
         matched = self._late.word_scores(query, unknown, [paper])
         return tuple(word for word in unknown if matched.get(word, 1.0) < _HEARD_OF)
@@ -322,16 +322,18 @@ class QuoteAnswerer:
     def _unstated(self, query: QueryBundle, asked: str, papers: Sequence[Paper]) -> str | None:
         """What the question wants stated and none of the papers states."""
         texts = [text for p in papers for text in (p.title, *map(p.quote, p.sentences))]
-        terms = self._lexicon.terms
-        for want in wanted(asked):
-            if states(texts, want, terms):
+        terms = self._vocabulary.terms
+        for expected in expected_answers(asked):
+            if states(texts, expected, terms):
                 continue
-            if want.counted and not any(set(terms(want.counted)) & set(terms(t)) for t in texts):
+            if expected.counted and not any(
+                set(terms(expected.counted)) & set(terms(t)) for t in texts
+            ):
                 # It may be counted by another word: `cards` for `GPUs`.
-                matched = self._late.word_scores(query, [want.counted], papers)
-                if matched.get(want.counted, 1.0) >= SAID:
+                matched = self._late.word_scores(query, [expected.counted], papers)
+                if matched.get(expected.counted, 1.0) >= SAID:
                     continue
-            return want.words
+            return expected.words
         return None
 
     def _rank(
@@ -385,9 +387,9 @@ class QuoteAnswerer:
 
     def _coverage(self, question: str, sentences: Sequence[_Candidate]) -> np.ndarray:
         """Share of the question's words, by rarity, in each sentence; shape (n,), in [0, 1]."""
-        weights = {t: self._lexicon.idf(t) for t in set(self._lexicon.terms(question))}
+        weights = {t: self._vocabulary.idf(t) for t in set(self._vocabulary.terms(question))}
         total = sum(weights.values()) or 1.0
-        said = (set(self._lexicon.terms(hit.paper.quote(span))) for hit, _, span in sentences)
+        said = (set(self._vocabulary.terms(hit.paper.quote(span))) for hit, _, span in sentences)
         return np.array([sum(weights[t] for t in weights.keys() & terms) / total for terms in said])
 
     def _one_a_paper(self, ranked: Sequence[Evidence], hits: Sequence[Hit]) -> list[Evidence]:

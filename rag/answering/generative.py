@@ -14,7 +14,7 @@ from footnote.rag.core.text import identity_key, words
 from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import NO_ANSWER, Prompts, ask_about, ask_to_rewrite, load_prompts
 from footnote.rag.llm.talk import Reply
-from footnote.rag.verification.verify import Support, Verifier
+from footnote.rag.verification.verifier import Support, Verifier
 
 # When less of a draft than this stands the check, the quotes say more.
 _LEAST_SHARE = 0.5

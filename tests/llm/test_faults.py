@@ -19,7 +19,7 @@ from footnote.rag.index.bm25 import LexicalIndex
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.prompts import Prompts, estimate_tokens
 from footnote.rag.understanding.question import Kind
-from footnote.rag.verification.verify import Verifier
+from footnote.rag.verification.verifier import Verifier
 from footnote.ui.render import answer_html, draft_html, writing_note
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
 
