@@ -1,4 +1,4 @@
-"""Settings to objects: the one place that knows which backend a setting means."""
+"""Turn settings into objects: the one place that knows which backend a setting means."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -64,7 +64,7 @@ def open_assistant(
 
     Args:
         config: The settings.
-        writes: Whether a language model may write.
+        writes: False where no language model shall write.
         finder: Gives what finds papers in the index, in place of what the settings say.
 
     Raises:
@@ -93,7 +93,7 @@ class _Followed:
         self._opened = config, index
 
     def now(self) -> tuple[Config, Index]:
-        """The index as it is now, and the settings that fit it.
+        """Return the index as it is now, and the settings that fit it.
 
         Raises:
             IndexMissingError: It was deleted, or the one in its place is empty.
@@ -136,7 +136,7 @@ def _assemble(
     model: Model | None,
     finder: Callable[[Index], BaseRetriever] | None,
 ) -> Assistant:
-    """An assistant over the parts of an index just opened."""
+    """Make an assistant over the parts of an index just opened."""
     answering = config.answering
     late = LateSentences(index.tokens, index.words)
     return Assistant(
@@ -161,7 +161,7 @@ def _assemble(
 
 
 def load_writing_model(config: Config) -> Model | None:
-    """The language model of the settings; None when there is none.
+    """Load the language model of the settings; None when there is none.
 
     Raises:
         ConfigError: It cannot be loaded.
@@ -182,7 +182,7 @@ def load_writing_model(config: Config) -> Model | None:
 
 
 def open_writer(config: Config, index: Index, model: Model) -> Writer:
-    """What has a model write answers, and checks them.
+    """Make what has a model write answers, and checks them.
 
     Raises:
         ConfigError: A prompt is wrong.

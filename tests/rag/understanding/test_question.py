@@ -5,7 +5,7 @@ from footnote.rag.understanding.question import (
     is_english,
     kind_of,
     names_in,
-    parts_of,
+    sub_questions,
     unusual_words,
 )
 
@@ -103,5 +103,5 @@ def test_keywords_can_be_english_too(question: str, english: bool):
         ("", []),
     ],
 )
-def test_the_parts_that_ask(question: str, parts: list[str]):
-    assert [question[start:end] for start, end in parts_of(question)] == parts
+def test_sub_questions(question: str, parts: list[str]):
+    assert [question[start:end] for start, end in sub_questions(question)] == parts
