@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.rag.answering.answerability import Signals, confidence
+from footnote.rag.answering.answerability import (
+    POSITIVE_FEATURES,
+    Signals,
+    confidence,
+    features,
+)
 from footnote.rag.answering.weights import load_weights
 
 share = st.floats(0, 1)
@@ -68,3 +73,10 @@ def test_by_hand():
     assert confidence(far_off) == pytest.approx(
         1 / (1 + math.exp(2 - fitted["unknown_name"] - logit))
     )
+
+
+@given(signals)
+def test_every_feature_has_a_fitted_weight_of_its_sign(found: Signals):
+    fitted = load_weights("confidence")
+    assert features(found).keys() == fitted.keys() - {"bias"}
+    assert all((fitted[name] >= 0) == (name in POSITIVE_FEATURES) for name in features(found))
