@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from footnote.rag.core.records import Answer, Citation, Paper, Sentence
 from footnote.rag.core.text import Span
-from footnote.rag.verification.verify import Support
+from footnote.rag.verification.verifier import Support
 
 
 class Judge(Protocol):

@@ -16,7 +16,7 @@ from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Paper
 from footnote.rag.index.processor import tune_process
 from footnote.rag.index.writer import IndexWriter, Progress
-from footnote.rag.verification.verify import Verifier
+from footnote.rag.verification.verifier import Verifier
 
 _SYSTEMS = (*get_args(Retrieval.model_fields["system"].annotation), STOCK)
 

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 
 from footnote.eval.datasets import JudgedQuestion, load_questions
 from footnote.eval.metrics import fact_recall, judge_confidence
-from footnote.rag.answering.answerability import GOOD, features, set_by_hand
+from footnote.rag.answering.answerability import POSITIVE_FEATURES, features, set_by_hand
 from footnote.rag.answering.evidence import Draft
 from footnote.rag.answering.weights import FILE
 from footnote.rag.build import open_assistant, open_index
@@ -74,7 +74,7 @@ def fit_confidence(examples: Sequence[Example]) -> Head:
     offsets = np.array([set_by_hand(signals) for signals, _ in found])
     right = np.array([is_answerable for _, is_answerable in found])
 
-    signs = [1 if name in GOOD else -1 for name in names]
+    signs = [1 if name in POSITIVE_FEATURES else -1 for name in names]
 
     def fit(rows: np.ndarray) -> np.ndarray:
         return _logistic(table[rows], offsets[rows], right[rows], signs)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from footnote.rag.core.records import Paper, Verdict
 from footnote.rag.core.text import Span
-from footnote.rag.verification.verify import Verifier
+from footnote.rag.verification.verifier import Verifier
 
 Label = Literal["SUPPORT", "CONTRADICT", "UNRELATED"]
 VERDICTS: tuple[Verdict, ...] = ("supported", "partly", "unsupported")

@@ -1,4 +1,4 @@
-"""Settings to objects: the one place that knows which backend a setting means."""
+"""Turn settings into objects: the one place that knows which backend a setting means."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -31,7 +31,7 @@ from footnote.rag.retrieval.hybrid import (
 )
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours
 from footnote.rag.verification.nli import load_nli
-from footnote.rag.verification.verify import Verifier
+from footnote.rag.verification.verifier import Verifier
 
 
 def open_index(config: Config, *, create: bool = False) -> Index:
@@ -65,7 +65,7 @@ def open_assistant(
 
     Args:
         config: The settings.
-        writes: Whether a language model may write.
+        writes: False where no language model shall write.
         finder: Gives what finds papers in the index, in place of what the settings say.
 
     Raises:
@@ -94,7 +94,7 @@ class _Followed:
         self._opened = config, index
 
     def now(self) -> tuple[Config, Index]:
-        """The index as it is now, and the settings that fit it.
+        """Return the index as it is now, and the settings that fit it.
 
         Raises:
             IndexMissingError: It was deleted, or the one in its place is empty.
@@ -137,7 +137,7 @@ def _assemble(
     model: Model | None,
     finder: Callable[[Index], BaseRetriever] | None,
 ) -> Assistant:
-    """An assistant over the parts of an index just opened."""
+    """Make an assistant over the parts of an index just opened."""
     answering = config.answering
     late = LateSentences(index.multivector, index.bm25)
     return Assistant(
@@ -162,7 +162,7 @@ def _assemble(
 
 
 def load_writing_model(config: Config) -> Model | None:
-    """The language model of the settings; None when there is none.
+    """Load the language model of the settings; None when there is none.
 
     Raises:
         ConfigError: It cannot be loaded.
@@ -183,7 +183,7 @@ def load_writing_model(config: Config) -> Model | None:
 
 
 def open_writer(config: Config, index: Index, model: Model) -> Writer:
-    """What has a model write answers, and checks them.
+    """Make what has a model write answers, and checks them.
 
     Raises:
         ConfigError: A prompt is wrong.

@@ -1,4 +1,4 @@
-"""An Assistant that goes on while its index is written, rebuilt or swapped by another process."""
+"""Answer on while the index is written, rebuilt or swapped by another process."""
 
 import threading
 import time
@@ -40,7 +40,7 @@ class LiveAssistant(Assistant):
         return self._attempt(lambda assistant: assistant.ask(question, history))
 
     def ask_stream(self, question: str, history: Sequence[str] = ()) -> Generator[Event]:
-        """Answer, telling what goes on; see `Assistant`."""
+        """Answer, with progress; see `Assistant`."""
         # All that the index is read for comes before the first event.
         first, events = self._attempt(lambda a: _begun(a.ask_stream(question, history)))
         with closing(events):
@@ -48,19 +48,15 @@ class LiveAssistant(Assistant):
             yield from events
 
     def search(self, question: str, k: int = 10, history: Sequence[str] = ()) -> list[Hit]:
-        """The papers that fit the question, best first; see `Assistant`."""
+        """Find the papers that fit the question, best first; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.search(question, k, history))
 
     def draft(self, question: str, history: Sequence[str] = ()) -> Draft:
-        """What could be said, however unsure; see `Assistant`."""
+        """Return what could be said, however unsure; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.draft(question, history))
 
-    def in_full(self, question: str, history: Sequence[str]) -> str:
-        """The question as it is understood after those before it; see `Assistant`."""
-        return self._attempt(lambda assistant: assistant.in_full(question, history))
-
     def paper(self, paper_id: str) -> Paper | None:
-        """One paper by an id that it has or had, as it is answered from; see `Assistant`."""
+        """Return a paper by an id that it has or had; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.paper(paper_id))
 
     def _attempt(self, job: Callable[[Assistant], Result]) -> Result:
@@ -79,7 +75,7 @@ class LiveAssistant(Assistant):
         raise AssertionError("unreachable")
 
     def _current(self) -> Assistant:
-        """The assistant over the index as it is now.
+        """Return the assistant over the index as it is now.
 
         Raises:
             IndexMissingError: The index was deleted.

@@ -35,7 +35,7 @@ def cite(question: str, draft: Draft) -> Answer:
 
 
 def refuse(question: str, draft: Draft, reason: str) -> Answer:
-    """An answer that says why there is none.
+    """Say why there is no answer.
 
     When a paper was found that says everything but what was asked for, its best sentence is shown.
     """
@@ -53,8 +53,23 @@ def refuse(question: str, draft: Draft, reason: str) -> Answer:
     )
 
 
+def reason_for_refusal(draft: Draft, n_papers: int) -> str:
+    """Say what the papers lack, in one sentence.
+
+    Args:
+        draft: What could have been said.
+        n_papers: In the index.
+    """
+    papers = "the one paper here" if n_papers == 1 else f"the {n_papers:,} papers here"
+    if absent := [*draft.unknown_names, *(f"“{word}”" for word in draft.unheard_of)]:
+        return f"Nothing in {papers} mentions {' or '.join(absent)}."
+    if draft.lacking:
+        return f"The nearest of {papers} does not state “{draft.lacking}”."
+    return f"Nothing in {papers} answers this."
+
+
 def render_text(sentences: Sequence[Sentence], *, as_list: bool) -> str:
-    """The sentences with their markers, running on or a line each."""
+    """Join sentences with their markers, running on or a line each."""
     marked = [
         f"{s.text} {''.join(f'[{c.marker}]' for c in s.citations)}".rstrip() for s in sentences
     ]
@@ -62,7 +77,7 @@ def render_text(sentences: Sequence[Sentence], *, as_list: bool) -> str:
 
 
 def short_name(title: str) -> str | None:
-    """What a paper's system is called, when its title begins with a name and a colon."""
+    """Return what a paper's system is called, if its title begins with a name and a colon."""
     name, colon, _ = title.partition(": ")
     return name if colon and len(name.split()) <= _MAX_NAME_WORDS else None
 
@@ -70,7 +85,7 @@ def short_name(title: str) -> str | None:
 def _bind(
     evidence: Sequence[Evidence], *, survey: bool
 ) -> tuple[tuple[Sentence, ...], tuple[Source, ...]]:
-    """Sentences with their citations, and the papers these name."""
+    """Give sentences their citations, and list the papers that these name."""
     papers = list({e.paper.paper_id: e.paper for e in evidence}.values())
     markers = {paper.paper_id: marker for marker, paper in enumerate(papers, start=1)}
     sentences = (_sentence(e, markers[e.paper.paper_id], survey=survey) for e in evidence)
@@ -99,5 +114,5 @@ def _sentence(evidence: Evidence, marker: int, *, survey: bool) -> Sentence:
 
 
 def _says(quote: str, name: str) -> bool:
-    said, wanted = " ".join(words(quote)), " ".join(words(name))
-    return bool(re.search(rf"\b{re.escape(wanted)}", said))
+    said, named = " ".join(words(quote)), " ".join(words(name))
+    return bool(re.search(rf"\b{re.escape(named)}", said))

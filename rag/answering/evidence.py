@@ -1,7 +1,7 @@
-"""Quote-only answers: choose the sentences of the found papers that answer the question."""
+"""Choose the sentences of the found papers that answer the question."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from statistics import fmean
 from types import MappingProxyType
@@ -14,17 +14,17 @@ from footnote.rag.answering.answerability import SAID, Signals, confidence
 from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.text import Span, words
+from footnote.rag.understanding.expected_answer import expected_answers, states
 from footnote.rag.understanding.question import (
     Kind,
     asks_twice,
     is_english,
     kind_of,
     names_in,
-    parts_of,
+    sub_questions,
     unusual_words,
     words_in,
 )
-from footnote.rag.understanding.wanted import states, wanted
 
 # A further sentence may score this much less than the first; a plain number needs few.
 _NEARLY_AS_GOOD, _NEARLY_AS_GOOD_A_NUMBER = 0.16, 0.1
@@ -41,9 +41,9 @@ BESIDE_THE_POINT = 4
 _BESIDE = 0.7
 # How much each signal counts in a sentence's score.
 _FITTED = load_weights("sentences")
-# What is asked for is looked for in so many papers, or those of them that are named.
+# The expected answer is looked for in so many papers, or those of them that are named.
 _LOOKED_IN = 3
-# A word that is matched as well as this is not missed.
+# A word that late interaction matches as well as this is not missed.
 _MATCHED = 0.6
 # A word that may be misspelt counts so much of another that no paper has.
 _MISSPELT = 0.1
@@ -51,31 +51,31 @@ _MISSPELT = 0.1
 _HEARD_OF = 0.65
 # One that is this far ahead of those behind it is the one that is asked about.
 _STANDS_ALONE = 0.06
-# The best paper is ahead of the mean of so many.
+# The margin is that of the best paper to the mean of so many behind it.
 _BEHIND_IT = 5
-# Share of common words above which two sentences say the same.
-_REPEATS = 0.6
+# Share of common words above which one sentence is a near-duplicate of another.
+_NEAR_DUPLICATE = 0.6
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
 
 
-class Lexicon(Protocol):
-    """What the words of a text are, and how rare each is in the corpus."""
+class Vocabulary(Protocol):
+    """The words of the corpus: how rare each is, and which it lacks."""
 
     def terms(self, text: str) -> list[str]:
-        """Stemmed words without stop words, in order."""
+        """Return the stemmed words of a text without stop words, in order."""
         ...
 
     def idf(self, term: str) -> float:
-        """Above 0; larger for a rarer term."""
+        """Return a term's inverse document frequency: above 0; larger for a rarer term."""
         ...
 
     def knows(self, name: str) -> bool:
-        """Whether the corpus mentions a name, or one spelled nearly so."""
+        """Return True if the corpus mentions a name, or one spelled nearly so."""
         ...
 
     def is_misspelt(self, word: str) -> bool:
-        """Whether no paper has a word, but one has a word that is spelled nearly so."""
+        """Return True if no paper has a word, but one has a word that is spelled nearly so."""
         ...
 
 
@@ -85,23 +85,23 @@ class SentenceSignal(Protocol):
     def sentence_scores(
         self, query: QueryBundle, papers: Sequence[Paper]
     ) -> Mapping[str, np.ndarray]:
-        """Scores in [-1, 1] by paper id, float, (n_sentences,); unknown papers are left out."""
+        """Return scores in [-1, 1] by paper id, float, (n_sentences,), without unknown papers."""
         ...
 
 
-class LateSignal(Protocol):
-    """A signal that looks at single words."""
+class LateInteractionSignal(Protocol):
+    """A signal that compares token by token, and so can look at parts and at single words."""
 
     def sentence_scores(
         self, query: QueryBundle, papers: Sequence[Paper], part: Span | None = None
     ) -> Mapping[str, np.ndarray]:
-        """As a `SentenceSignal` does, for the whole question or for a part of it."""
+        """Score as a `SentenceSignal` does, for the whole question or for a part of it."""
         ...
 
     def word_scores(
         self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
     ) -> Mapping[str, float]:
-        """How well papers match words of the question, in [-1, 1]; unknown words are left out."""
+        """Return how well papers match words of the question, in [-1, 1], without unknown words."""
         ...
 
 
@@ -131,13 +131,13 @@ class Draft(NamedTuple):
     confidence: float
     """In [0, 1]: how likely it is that the papers answer (`rag.answering.answerability`)."""
     lacking: str | None = None
-    """What the question asks for and the papers do not seem to say; None when they do."""
+    """The expected answer that the papers do not seem to state; None when they do."""
     unknown_names: tuple[str, ...] = ()
     """Names that the question has and no paper mentions."""
     unheard_of: tuple[str, ...] = ()
     """Unusual words of the question that no paper has."""
     signals: Signals | None = None
-    """What the confidence is reckoned from; None when nothing was found."""
+    """What the confidence is computed from; None when nothing was found."""
     ranked: tuple[Evidence, ...] = ()
     """All sentences that were considered, best first."""
 
@@ -145,13 +145,13 @@ class Draft(NamedTuple):
 _Candidate = tuple[Hit, int, Span]
 
 
-class _Asked(NamedTuple):
-    """What sentences are ranked for: a question, or a part of one."""
+class _SubQuestion(NamedTuple):
+    """What sentences are ranked for: a part of a question, or all of it."""
 
     text: str
     kind: Kind
     part: Span | None = None
-    """Where it is in the full question; None for all of it."""
+    """Where it is in the question as rewritten; None for all of it."""
 
 
 class QuoteAnswerer:
@@ -160,8 +160,8 @@ class QuoteAnswerer:
     def __init__(
         self,
         vectors: SentenceSignal,
-        late: LateSignal,
-        lexicon: Lexicon,
+        late: LateInteractionSignal,
+        vocabulary: Vocabulary,
         *,
         papers: int,
         max_sentences: int,
@@ -169,7 +169,7 @@ class QuoteAnswerer:
     ):
         self._vectors = vectors
         self._late = late
-        self._lexicon = lexicon
+        self._vocabulary = vocabulary
         self._papers = papers
         self._max_sentences = max_sentences
         self._survey_papers = survey_papers
@@ -178,28 +178,18 @@ class QuoteAnswerer:
         """Choose what to say from the papers found.
 
         Args:
-            query: The question in full, with its embedding.
+            query: The question as rewritten, with its embedding.
             hits: The papers, best first.
-            asked: The question as it was typed; in a conversation it may be shorter than the full
-                one.
+            asked: The question as it was typed, which may be shorter.
 
         Returns:
             The sentences, most relevant first; none when no paper was found.
         """
-        kind = kind_of(asked)
-        sides = _named_sides(asked, hits) if kind is Kind.COMPARISON else []
-        if kind is Kind.COMPARISON and not sides and not _two_stand_out(hits):
-            kind = kind_of(asked, of_two=False)
-        n_considered = self._survey_papers if kind is Kind.SURVEY else self._papers
-        # The second of two that are compared may be far behind the first.
-        considered = [
-            hit
-            for rank, hit in enumerate(hits)
-            if rank < n_considered or hit.paper.paper_id in sides
-        ]
-        parts = [] if kind in {Kind.SURVEY, Kind.COMPARISON} else _parts(query.query_str, asked)
+        kind, sides = _plan(asked, hits)
+        considered = self._considered(hits, kind, sides)
+        parts = _parts(query.query_str, asked, kind)
         # No more of them can be answered than sentences are said.
-        each = [_Asked(asked, kind), *parts[: self._max_sentences]]
+        each = [_SubQuestion(asked, kind), *parts[: self._max_sentences]]
         ranked, *by_part = self._rank(query, considered, asked, each)
         if not ranked:
             return Draft(kind, (), 0.0)
@@ -210,10 +200,8 @@ class QuoteAnswerer:
         elif by_part:
             chosen = _in_turns(ranked[0], by_part, self._max_sentences)
         else:
-            plain_number = kind is Kind.NUMBER and not asks_twice(asked)
-            nearly = _NEARLY_AS_GOOD_A_NUMBER if plain_number else _NEARLY_AS_GOOD
-            floor = ranked[0].score - nearly
-            chosen = _distinct([e for e in ranked if e.score >= floor], self._max_sentences)
+            is_number = kind is Kind.NUMBER and not asks_twice(asked)
+            chosen = _nearly_as_good(ranked, self._max_sentences, is_number=is_number)
         if not chosen:
             return Draft(kind, (), 0.0)
         likeness = max(e.likeness for e in chosen)
@@ -230,6 +218,12 @@ class QuoteAnswerer:
             tuple(ranked),
         )
 
+    def _considered(self, hits: Sequence[Hit], kind: Kind, sides: Collection[str]) -> Sequence[Hit]:
+        n_considered = self._survey_papers if kind is Kind.SURVEY else self._papers
+        # The second of two that are compared may be far behind the first.
+        further = (hit for hit in hits[n_considered:] if hit.paper.paper_id in sides)
+        return [*hits[:n_considered], *further]
+
     def _signals(
         self,
         query: QueryBundle,
@@ -238,18 +232,18 @@ class QuoteAnswerer:
         likeness: float,
         compared: Sequence[Paper],
     ) -> Signals:
-        """What tells whether these papers answer; at least one was found.
+        """Collect what tells if these papers answer; at least one was found.
 
         Args:
-            query: The question in full.
+            query: The question as rewritten.
             hits: The papers, best first.
             asked: The question as it was typed.
             likeness: Of the chosen sentence that is most like it.
             compared: The two that it names to compare them, if it does: neither need name the
                 other.
         """
-        scores = [hit.score for hit in hits[: 1 + _BEHIND_IT]]
-        lead = scores[0] - fmean(scores[1:]) if len(scores) > 1 else 0.0
+        top_score, *behind = (hit.score for hit in hits[: 1 + _BEHIND_IT])
+        margin = top_score - fmean(behind) if behind else 0.0
         best = [hit.paper for hit in hits[:_LOOKED_IN]]
         names = names_in(asked)
         named = [paper for paper in best if any(_mentions(paper, name) for name in names)]
@@ -259,10 +253,10 @@ class QuoteAnswerer:
             # In another language the name has to tell, the words cannot.
             likeness, unmatched, missed = 1.0, 0.0, 0.0
         # Where one paper stands out, or is named, the others would not be asked about.
-        meant = named or (best[:1] if lead > _STANDS_ALONE else best)
+        meant = named or (best[:1] if margin > _STANDS_ALONE else best)
         return Signals(
-            standing=scores[0],
-            lead=lead,
+            top_score=top_score,
+            margin=margin,
             likeness=likeness,
             unmatched=unmatched,
             missed=missed if names and not absent else 0.0,
@@ -273,14 +267,14 @@ class QuoteAnswerer:
         )
 
     def _unmatched(self, query: QueryBundle, papers: Sequence[Paper]) -> tuple[float, float]:
-        """How badly papers together match the question's words, by rarity, and the worst one.
+        """Return how badly papers match the question's words, by rarity, and how badly the worst.
 
         Returns:
             In [0, 1.5] and in [0, 1.6].
         """
         rarity = {
-            word: max(map(self._lexicon.idf, self._lexicon.terms(word)), default=0.0)
-            * (_MISSPELT if self._lexicon.is_misspelt(word) else 1.0)
+            word: max(map(self._vocabulary.idf, self._vocabulary.terms(word)), default=0.0)
+            * (_MISSPELT if self._vocabulary.is_misspelt(word) else 1.0)
             for word in words_in(query.query_str)
         }
         if not any(rarity.values()):
@@ -292,52 +286,54 @@ class QuoteAnswerer:
         return (missed / total if total else 0.0), worst
 
     def _lacks_a_name(self, papers: Sequence[Paper], names: Sequence[str]) -> bool:
-        """Whether no paper has all words of some name, in whatever form and place."""
-        terms = self._lexicon.terms
+        """Return True if no paper has all words of some name, in whatever form and place."""
+        terms = self._vocabulary.terms
         said = [set(terms(f"{paper.title} {paper.abstract}")) for paper in papers]
         absent = (name for name in names if not any(own.issuperset(terms(name)) for own in said))
-        return any(not self._lexicon.is_misspelt(name) for name in absent)
+        return any(not self._vocabulary.is_misspelt(name) for name in absent)
 
     def _unknown_names(self, question: str) -> tuple[str, ...]:
-        return tuple(name for name in names_in(question) if not self._lexicon.knows(name))
+        return tuple(name for name in names_in(question) if not self._vocabulary.knows(name))
 
     def _unheard_of(self, query: QueryBundle, paper: Paper) -> tuple[str, ...]:
-        """Unusual words of the question that no paper has, and the best one nothing like them."""
+        """Return the unusual words that no paper has, nor the best one anything like them."""
         question = query.query_str
         if not is_english(question):
             return ()
         # `Sub-models` are `submodels`.
-        joined = set(self._lexicon.terms(f"{paper.title} {paper.abstract}".replace("-", "")))
+        joined = set(self._vocabulary.terms(f"{paper.title} {paper.abstract}".replace("-", "")))
         names = set(names_in(question))
         unknown = [
             word
             for word in unusual_words(question)
             if word not in names
-            and not self._lexicon.knows(word)
-            and not joined >= set(self._lexicon.terms(word))
+            and not self._vocabulary.knows(word)
+            and not joined >= set(self._vocabulary.terms(word))
         ]
         matched = self._late.word_scores(query, unknown, [paper])
         return tuple(word for word in unknown if matched.get(word, 1.0) < _HEARD_OF)
 
     def _unstated(self, query: QueryBundle, asked: str, papers: Sequence[Paper]) -> str | None:
-        """What the question wants stated and none of the papers states."""
+        """Return the expected answer that none of the papers states; None when they state each."""
         texts = [text for p in papers for text in (p.title, *map(p.quote, p.sentences))]
-        terms = self._lexicon.terms
-        for want in wanted(asked):
-            if states(texts, want, terms):
+        terms = self._vocabulary.terms
+        for expected in expected_answers(asked):
+            if states(texts, expected, terms):
                 continue
-            if want.counted and not any(set(terms(want.counted)) & set(terms(t)) for t in texts):
+            if expected.counted and not any(
+                set(terms(expected.counted)) & set(terms(t)) for t in texts
+            ):
                 # It may be counted by another word: `cards` for `GPUs`.
-                matched = self._late.word_scores(query, [want.counted], papers)
-                if matched.get(want.counted, 1.0) >= SAID:
+                matched = self._late.word_scores(query, [expected.counted], papers)
+                if matched.get(expected.counted, 1.0) >= SAID:
                     continue
-            return want.words
+            return expected.words
         return None
 
     def _rank(
-        self, query: QueryBundle, hits: Sequence[Hit], asked: str, each: Sequence[_Asked]
+        self, query: QueryBundle, hits: Sequence[Hit], asked: str, each: Sequence[_SubQuestion]
     ) -> list[list[Evidence]]:
-        """Every sentence of the papers that states something, best first, for each thing asked."""
+        """Rank every sentence of the papers that states something, for each sub-question."""
         sentences = [
             (hit, number, span)
             for hit in hits
@@ -348,16 +344,9 @@ class QuoteAnswerer:
             return [[] for _ in each]
         papers = [hit.paper for hit in hits]
         by_vectors = self._vectors.sentence_scores(query, papers)
-        likeness = _laid_out(by_vectors, sentences)
-        quotes = [hit.paper.quote(span) for hit, _, span in sentences]
-        quantity = np.array([bool(_QUANTITY.search(quote)) for quote in quotes], float)
         common = {
-            "likeness": likeness,
-            "coverage": self._coverage(asked, sentences),
-            "behind": np.array([hits[0].score - hit.score for hit, _, _ in sentences]),
-            # Abstracts begin with what is known and end with what was found.
-            "position": np.array([n / len(hit.paper.sentences) for hit, n, _ in sentences]),
-            "quantity": quantity,
+            "likeness": _laid_out(by_vectors, sentences),
+            **self._features(asked, sentences, top_score=hits[0].score),
         }
         rankings: list[list[Evidence]] = []
         for one in each:
@@ -365,32 +354,33 @@ class QuoteAnswerer:
             by_tokens = self._late.sentence_scores(query, papers, one.part)
             features = common | {
                 "late": _laid_out({**by_vectors, **by_tokens}, sentences),
-                "quantity_wanted": quantity * (one.kind is Kind.NUMBER),
+                "quantity_wanted": common["quantity"] * (one.kind is Kind.NUMBER),
             }
-            score = np.clip(sum(_FITTED[name] * found for name, found in features.items()), 0, 1)
-            rankings.append(
-                [
-                    Evidence(
-                        hit.paper,
-                        span,
-                        float(score[i]),
-                        float(likeness[i]),
-                        {name: float(found[i]) for name, found in features.items()},
-                    )
-                    for i in np.argsort(-score, kind="stable")
-                    for hit, _, span in (sentences[i],)
-                ]
-            )
+            rankings.append(_best_first(sentences, features))
         return rankings
 
+    def _features(
+        self, asked: str, sentences: Sequence[_Candidate], *, top_score: float
+    ) -> dict[str, np.ndarray]:
+        """Return what no sub-question changes, by the names of the fitted weights; each (n,)."""
+        quotes = [hit.paper.quote(span) for hit, _, span in sentences]
+        return {
+            "coverage": self._coverage(asked, sentences),
+            "behind": np.array([top_score - hit.score for hit, _, _ in sentences]),
+            # Abstracts begin with what is known and end with what was found.
+            "position": np.array([n / len(hit.paper.sentences) for hit, n, _ in sentences]),
+            "quantity": np.array([bool(_QUANTITY.search(quote)) for quote in quotes], float),
+        }
+
     def _coverage(self, question: str, sentences: Sequence[_Candidate]) -> np.ndarray:
-        """Share of the question's words, by rarity, in each sentence; shape (n,), in [0, 1]."""
-        weights = {t: self._lexicon.idf(t) for t in set(self._lexicon.terms(question))}
+        """Return the share of the question's words, by rarity, in each; shape (n,), in [0, 1]."""
+        weights = {t: self._vocabulary.idf(t) for t in set(self._vocabulary.terms(question))}
         total = sum(weights.values()) or 1.0
-        said = (set(self._lexicon.terms(hit.paper.quote(span))) for hit, _, span in sentences)
+        said = (set(self._vocabulary.terms(hit.paper.quote(span))) for hit, _, span in sentences)
         return np.array([sum(weights[t] for t in weights.keys() & terms) / total for terms in said])
 
     def _one_a_paper(self, ranked: Sequence[Evidence], hits: Sequence[Hit]) -> list[Evidence]:
+        """Choose the best sentence of each paper on topic, in the order of the hits."""
         best: dict[str, Evidence] = {}
         for evidence in ranked:
             best.setdefault(evidence.paper.paper_id, evidence)
@@ -402,7 +392,7 @@ class QuoteAnswerer:
         return [best[paper_id] for paper_id in on_topic if paper_id in best]
 
     def _two_sided(self, ranked: Sequence[Evidence], sides: Sequence[str]) -> list[Evidence]:
-        """The best sentences of two papers, side by side: those named, or else the two best."""
+        """Choose the best sentences of two papers, side by side: those named, or the two best."""
         best_first = list(dict.fromkeys(e.paper.paper_id for e in ranked))
         sides = [side for side in best_first if side in sides]
         if len(sides) < _SIDES:  # none is named, or one of them states nothing
@@ -419,31 +409,44 @@ class QuoteAnswerer:
         ]
 
 
-def _parts(question: str, asked: str) -> list[_Asked]:
-    """What a question asks one after another; nothing when it asks for one thing.
+def _plan(asked: str, hits: Sequence[Hit]) -> tuple[Kind, list[str]]:
+    """Return the kind of answer, and the ids of the papers that the question compares by name."""
+    kind = kind_of(asked)
+    sides = _named_sides(asked, hits) if kind is Kind.COMPARISON else []
+    if kind is Kind.COMPARISON and not sides and not _two_stand_out(hits):
+        kind = kind_of(asked, of_two=False)
+    return kind, sides
+
+
+def _parts(question: str, asked: str, kind: Kind) -> list[_SubQuestion]:
+    """Split a question into its sub-questions; none when it asks for one thing.
 
     Args:
-        question: In full, with its topic in front, which may be a question too: a title.
+        question: As rewritten, with its topic in front, which may be a question too: a title.
         asked: As it was typed.
+        kind: Surveys and comparisons are answered as a whole.
     """
+    if kind in {Kind.SURVEY, Kind.COMPARISON}:
+        return []
     typed_at = max(question.rfind(asked), 0)
     spans = [
-        Span(typed_at + span.start, typed_at + span.end) for span in parts_of(question[typed_at:])
+        Span(typed_at + span.start, typed_at + span.end)
+        for span in sub_questions(question[typed_at:])
     ]
     texts = [question[span.start : span.end] for span in spans]
     parts = [
-        _Asked(text, kind_of(text, of_two=False), span)
+        _SubQuestion(text, kind_of(text, of_two=False), span)
         for text, span in zip(texts, spans, strict=True)
     ]
     return parts if len(parts) > 1 else []
 
 
 def _in_turns(best: Evidence, by_part: Sequence[list[Evidence]], limit: int) -> list[Evidence]:
-    """The best sentence of all, then the best of each part of the question in turn.
+    """Choose the best sentence of all, then the best for each sub-question in turn.
 
     Args:
         best: What answers the whole question best; it is the first turn of the part it answers.
-        by_part: The same sentences for each part, best first.
+        by_part: The same sentences for each sub-question, best first.
         limit: How many at most.
     """
     floors = [ranked[0].score - _NEARLY_AS_GOOD for ranked in by_part]
@@ -459,14 +462,14 @@ def _in_turns(best: Evidence, by_part: Sequence[list[Evidence]], limit: int) -> 
     chosen = [best]
     while len(chosen) < limit and any(left):
         for of_part in left:
-            of_part[:] = [e for e in of_part if not any(_repeats(e.quote, c.quote) for c in chosen)]
+            of_part[:] = [e for e in of_part if not _is_near_duplicate(e, chosen)]
             if of_part and len(chosen) < limit:
                 chosen.append(of_part.pop(0))
     return chosen
 
 
 def _named_sides(asked: str, hits: Sequence[Hit]) -> list[str]:
-    """Ids of the two papers that a question compares by their names; none when they are not two.
+    """Return the ids of the two papers that a question names; none when they are not two.
 
     A name is a paper's own when no other one has it in its title as it is written; or, where none
     has, in whatever letters; or mentions it. `ZeRO` is no `zero`.
@@ -489,7 +492,7 @@ def _has_as_written(title: str, name: str) -> bool:
 
 
 def _two_stand_out(hits: Sequence[Hit]) -> bool:
-    """Whether the two best papers, and not one alone, are ahead of the two behind them."""
+    """Return True if the two best papers, not one alone, are ahead of the two behind them."""
     scores = [hit.score for hit in hits[:4]]
     if len(scores) < 4:
         return len(scores) > 1
@@ -498,7 +501,7 @@ def _two_stand_out(hits: Sequence[Hit]) -> bool:
 
 
 def _mentions(paper: Paper, name: str) -> bool:
-    """Whether a paper has all words of a name in a row, in its title or abstract."""
+    """Return True if a paper has all words of a name in a row, in its title or abstract."""
     return _says(f"{paper.title} {paper.abstract}", name)
 
 
@@ -513,7 +516,7 @@ def _plain(text: str) -> str:
 
 
 def _laid_out(scores: Mapping[str, np.ndarray], sentences: Sequence[_Candidate]) -> np.ndarray:
-    """The score of each candidate in [0, 1], 0 where there is none; float, (n,)."""
+    """Return the score of each candidate in [0, 1], 0 where there is none; float, (n,)."""
     found = (
         scores[hit.paper.paper_id][number] if hit.paper.paper_id in scores else 0.0
         for hit, number, _ in sentences
@@ -521,13 +524,36 @@ def _laid_out(scores: Mapping[str, np.ndarray], sentences: Sequence[_Candidate])
     return np.clip(np.fromiter(found, float, len(sentences)), 0, 1)
 
 
+def _best_first(
+    sentences: Sequence[_Candidate], features: Mapping[str, np.ndarray]
+) -> list[Evidence]:
+    """Score sentences by the fitted weights of their features, and sort them, stably."""
+    score = np.clip(sum(_FITTED[name] * found for name, found in features.items()), 0, 1)
+    return [
+        Evidence(
+            sentences[i][0].paper,
+            sentences[i][2],
+            float(score[i]),
+            float(features["likeness"][i]),
+            {name: float(found[i]) for name, found in features.items()},
+        )
+        for i in np.argsort(-score, kind="stable")
+    ]
+
+
+def _nearly_as_good(ranked: Sequence[Evidence], limit: int, *, is_number: bool) -> list[Evidence]:
+    """Choose the best sentence and those nearly as good; fewer where a number is the answer."""
+    floor = ranked[0].score - (_NEARLY_AS_GOOD_A_NUMBER if is_number else _NEARLY_AS_GOOD)
+    return _distinct([e for e in ranked if e.score >= floor], limit)
+
+
 def _distinct(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
-    """The first `limit` that do not repeat one before them."""
+    """Return the first `limit` that are no near-duplicates of one before them."""
     chosen: list[Evidence] = []
     for candidate in evidence:
         if len(chosen) == limit:
             break
-        if not any(_repeats(candidate.quote, e.quote) for e in chosen):
+        if not _is_near_duplicate(candidate, chosen):
             chosen.append(candidate)
     return chosen
 
@@ -536,6 +562,9 @@ def _is_same(one: Evidence, other: Evidence) -> bool:
     return (one.paper.paper_id, one.span) == (other.paper.paper_id, other.span)
 
 
-def _repeats(one: str, other: str) -> bool:
-    ones, others = set(words(one)), set(words(other))
-    return len(ones & others) > _REPEATS * min(len(ones), len(others))
+def _is_near_duplicate(evidence: Evidence, others: Iterable[Evidence]) -> bool:
+    said = set(words(evidence.quote))
+    return any(
+        len(said & those) > _NEAR_DUPLICATE * min(len(said), len(those))
+        for those in (set(words(other.quote)) for other in others)
+    )

@@ -1,4 +1,4 @@
-"""Answers that a language model writes: every sentence bound to its source and checked."""
+"""Answer with a language model: bind every sentence that it writes to its source, and check it."""
 
 import re
 import time
@@ -14,13 +14,13 @@ from footnote.rag.core.text import identity_key, words
 from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import NO_ANSWER, Prompts, ask_about, ask_to_rewrite, load_prompts
 from footnote.rag.llm.talk import Reply
-from footnote.rag.verification.verify import Support, Verifier
+from footnote.rag.verification.verifier import Support, Verifier
 
 # When less of a draft than this stands the check, the quotes say more.
 _LEAST_SHARE = 0.5
 # Fewer letters are a number of a list.
 _LEAST_LETTERS = 4
-# So often the same words in a row, and so many of them, are no sentence.
+# The same words so often in a row, and so many of them, are no sentence.
 _LOOP_TIMES, _LOOP_WORDS = 3, 12
 _MAX_LOOP = 40
 # The second sentence said again ends it.
@@ -35,7 +35,7 @@ _MAX_HISTORY = 6
 
 
 class Status(NamedTuple):
-    """What goes on, for whoever waits."""
+    """Progress, as a line for whoever waits."""
 
     text: str
 
@@ -88,7 +88,7 @@ class Writer:
             papers[: max(self._papers, len(quotes.sources))],
             room=self.model.context_window - self._max_tokens,
         )
-        draft = _Draft(asked.papers)
+        draft = _CheckedText(asked.papers)
         reply = Reply(
             self.model, asked.messages, timeout_s=self._timeout_s, max_tokens=self._max_tokens
         )
@@ -107,8 +107,8 @@ class Writer:
         )
         yield draft.answer(quotes, writing, strike=self._strike)
 
-    def _checked(self, reply: Reply, draft: "_Draft") -> Generator[Event, None, str | None]:
-        """The sentences that stand the check, as they come; returns what the model died of."""
+    def _checked(self, reply: Reply, draft: "_CheckedText") -> Generator[Event, None, str | None]:
+        """Yield the sentences that pass the check, as they come; return why it ended early."""
         n_sources = len(draft.papers)
         try:
             with closing(iter(reply)) as pieces:
@@ -134,8 +134,8 @@ class Writer:
             return "came to the end of its `llm.max_tokens`"
         return None
 
-    def _support(self, claim: _Claim, draft: "_Draft") -> list[Support]:
-        """How the papers it cites support a claim, best first; any paper when it cites none."""
+    def _support(self, claim: _Claim, draft: "_CheckedText") -> list[Support]:
+        """Judge how the papers that a claim cites support it, best first; or any paper."""
         cited = [draft.papers[number - 1] for number in claim.markers] or draft.papers
         context = draft.last
         best = self._verifier.check(claim.text, cited, context=context)
@@ -149,8 +149,8 @@ class Writer:
         return [best, *(other for other in others if other.verdict == "supported")]
 
 
-class _Draft:
-    """What has stood the check so far, its sources numbered as they are first cited."""
+class _CheckedText:
+    """The sentences checked so far; their sources are numbered as they are first cited."""
 
     def __init__(self, papers: Sequence[Paper]):
         self.papers = papers
@@ -166,16 +166,16 @@ class _Draft:
 
     @property
     def n_kept(self) -> int:
-        """Sentences that a source supports, at least in part."""
+        """Count the sentences that a source supports, at least in part."""
         return len(self.sentences) - sum(s.verdict == "unsupported" for s in self.sentences)
 
     def says_something(self, text: str) -> bool:
-        """Whether a sentence claims anything: a title or a number alone does not."""
+        """Return True if a sentence claims anything: a title or a number alone does not."""
         n_letters = sum(character.isalpha() for character in text)
         return n_letters >= _LEAST_LETTERS and identity_key(text) not in self._titles
 
     def repeats(self, text: str) -> bool:
-        """Whether this was said before; how often is counted."""
+        """Return True if this was said before; how often is counted."""
         key = identity_key(text)
         repeated = key in self._seen
         self._seen.add(key)
@@ -202,7 +202,7 @@ class _Draft:
         return sentence
 
     def answer(self, quotes: Answer, writing: Writing, *, strike: bool) -> Answer:
-        """The answer with what is kept, or the quotes when that is too little."""
+        """Return the answer with what is kept, or the quotes when that is too little."""
         if self.n_kept < max(1, _LEAST_SHARE * (self.n_kept + self.n_left_out)):
             fault = writing.fault or "wrote what the sources do not say"
             return quotes.model_copy(
@@ -238,7 +238,7 @@ class _Draft:
 
 
 def problem_of(model: Model, *, timeout_s: float) -> str | None:
-    """Ask a model for one word; why it does not answer, None when it does."""
+    """Ask a model for one word; return why it does not answer, None when it does."""
     messages = ask_to_rewrite(load_prompts({}), "Is it fast?", ["What is a cache?"])
     try:
         with closing(iter(Reply(model, messages, timeout_s=timeout_s, max_tokens=16))) as pieces:
@@ -249,7 +249,7 @@ def problem_of(model: Model, *, timeout_s: float) -> str | None:
     return None
 
 
-def standalone_with_model(model: Model, question: str, history: Sequence[str]) -> str | None:
+def rewrite_with_model(model: Model, question: str, history: Sequence[str]) -> str | None:
     """Rewrite a question so that it can be understood without the earlier ones.
 
     Args:
@@ -279,7 +279,7 @@ def standalone_with_model(model: Model, question: str, history: Sequence[str]) -
 
 
 def _sentences(pieces: Iterable[str], reply: Reply, n_sources: int) -> Iterator[str | None]:
-    """The sentences of a draft, without its thinking and its list of references.
+    """Cut a draft into sentences, without its thinking and its list of references.
 
     Yields:
         A sentence, or None where a second passed without a word.
@@ -305,7 +305,7 @@ def _sentences(pieces: Iterable[str], reply: Reply, n_sources: int) -> Iterator[
 
 
 def _spoken(pieces: Iterable[str]) -> Iterator[str]:
-    """The text of an answer as it arrives, what a reasoning model thinks aloud left out."""
+    """Yield the text of an answer as it arrives, without what a reasoning model thinks aloud."""
     text, said = "", 0
     for piece in pieces:
         text += piece
@@ -318,7 +318,7 @@ def _spoken(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _loops(text: str) -> bool:
-    """Whether a text ends with the same words several times in a row."""
+    """Return True if a text ends with the same words several times in a row."""
     said = words(text)
     for size in range(1, min(_MAX_LOOP, len(said) // _LOOP_TIMES) + 1):
         times = max(_LOOP_TIMES, -(-_LOOP_WORDS // size))

@@ -1,4 +1,4 @@
-"""Markers such as `[1]` in what a model wrote, read in every style; its text cut at sentences."""
+"""Read markers such as `[1]` in what a model wrote, in every style, and cut it into sentences."""
 
 import re
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def normalise_markers(text: str, n_sources: int) -> str:
 
 
 def take_markers(sentence: str, n_sources: int) -> tuple[str, tuple[int, ...]]:
-    """A sentence of normalised text without its markers, and those that name a source, in order."""
+    """Take the markers off a sentence of normalised text; return those of a source, in order."""
     found = (int(number) for number in _MARKER.findall(sentence))
     bare = re.sub(rf"\s*{_MARKERS}\s*(?:[:–-]\s+)?", " ", sentence)
     bare = re.sub(r"\s+([.,;:!?)])", r"\1", " ".join(bare.split()))
@@ -68,7 +68,7 @@ class SentenceStream:
         self._line = ""
 
     def feed(self, text: str) -> Iterator[str]:
-        """The sentences that are complete with this text, with normalised markers."""
+        """Yield the sentences that are complete with this text, with normalised markers."""
         for character in text:
             self._line += character
             if character == "\n":
@@ -77,7 +77,7 @@ class SentenceStream:
                 yield from self._settled()
 
     def finish(self) -> Iterator[str]:
-        """What is left, complete or not."""
+        """Yield what is left, complete or not."""
         line = normalise_markers(self._line, self._n_sources)
         self._line = ""
         for start, end in sentence_spans(line):
@@ -85,7 +85,7 @@ class SentenceStream:
 
     @property
     def pending(self) -> str:
-        """What has arrived of a sentence that is not complete."""
+        """Return what has arrived of a sentence that is not complete."""
         return self._line
 
     def _settled(self) -> Iterator[str]:
@@ -103,7 +103,7 @@ class SentenceStream:
 
 
 def _spelled(numbers: str) -> str:
-    """`1, 3-5` as `[1][3][4][5]`; empty when it names what no source is called."""
+    """Spell `1, 3-5` as `[1][3][4][5]`; empty when it names what no source is called."""
     found: list[int] = []
     for part in re.split(r"[,;&]|\band\b", numbers):
         ends = [int(n) for n in re.findall(r"\d+", part)]

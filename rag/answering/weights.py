@@ -1,4 +1,4 @@
-"""The weights that were fitted to questions, as `python -m eval.train` wrote them."""
+"""Load the weights that were fitted to questions, as `python -m eval.train` wrote them."""
 
 import json
 from pathlib import Path
@@ -7,5 +7,5 @@ FILE = Path(__file__).with_name("weights.json")
 
 
 def load_weights(head: str) -> dict[str, float]:
-    """The weight of each feature of a head, by name; its card stands beside them in the file."""
+    """Load the weight of each feature of a head, by name; its card stands beside them."""
     return json.loads(FILE.read_text(encoding="utf-8"))[head]["weights"]

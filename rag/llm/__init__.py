@@ -1,1 +1,1 @@
-"""Language models: what they are told, and how they are asked."""
+"""Ask language models."""

@@ -1,4 +1,4 @@
-"""One client for all that speaks OpenAI's chat protocol: services, vLLM, Ollama, llama.cpp."""
+"""Ask whatever speaks OpenAI's chat protocol: services, vLLM, Ollama, llama.cpp."""
 
 import asyncio
 import json
@@ -121,7 +121,7 @@ class ServedModel:
 
     @cached_property
     def _trusted(self) -> ssl.SSLContext:
-        """Made once: it takes longer than all else about a client."""
+        """Return what certificates are checked by; made once, since it takes longest of all."""
         return httpx.create_ssl_context()
 
     def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class ServedModel:
         return {"model": self.name, "messages": said, "stream": True} | self._fields
 
     def _adapt(self, refused: str | None) -> bool:
-        """Do without a field that the server refuses by its name; whether that can help."""
+        """Do without a field that the server refuses by its name; return True if that can help."""
         # OpenAI's reasoning models know the one by another name, and the other not at all.
         if refused not in ("max_tokens", "temperature"):
             return False
@@ -300,7 +300,7 @@ class _Refusal(NamedTuple):
 
     @classmethod
     def read(cls, body: bytes) -> "_Refusal":
-        """From the body of an answer, JSON or not."""
+        """Read it from the body of an answer, JSON or not."""
         try:
             said: object = json.loads(body)
         except ValueError:
@@ -311,7 +311,7 @@ class _Refusal(NamedTuple):
 
     @classmethod
     def of(cls, error: object) -> "_Refusal":
-        """From `error` of an answer, an object or a text."""
+        """Read it from `error` of an answer, an object or a text."""
         if not isinstance(error, dict):
             return cls(str(error))
         named = {name: error.get(name) for name in ("message", "code", "type", "param")}
@@ -335,7 +335,7 @@ class _Key(httpx.Auth):
 
 
 async def _events(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
-    """The data of server-sent events; each is one line here, as all these servers send it."""
+    """Yield the data of server-sent events, each on one line, as all these servers send it."""
     # Not httpx's own lines: they also end at characters that may stand in an answer.
     line = bytearray()
     async for piece in _bounded(response, max_bytes):
@@ -393,7 +393,7 @@ def _wait_s(error: GenerationError, attempt: int) -> float:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds that the header asks to wait, given as a number or as a date."""
+    """Return the seconds that the header asks to wait, given as a number or as a date."""
     value = (value or "").strip()
     with suppress(ValueError, OverflowError):
         if value[:1].isdigit():

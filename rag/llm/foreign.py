@@ -1,4 +1,4 @@
-"""Any LlamaIndex LLM, named by its import path, as a model of ours."""
+"""Make a model of any LlamaIndex LLM, named by its import path."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -90,7 +90,7 @@ def load_foreign(
 
 
 def _llm_class(path: str) -> type[LLM]:
-    """What a path names, if it is a class of LLMs; anything else would be run."""
+    """Import what a path names, if it is a class of LLMs; anything else would be run."""
     module, _, name = path.partition(":")
     try:
         found: object = getattr(import_module(module), name)

@@ -1,4 +1,4 @@
-"""Settings to a language model: a service, Ollama, llama.cpp, any LlamaIndex LLM."""
+"""Load a language model by its settings: a service, Ollama, llama.cpp, any LlamaIndex LLM."""
 
 import json
 from collections.abc import Mapping
@@ -52,18 +52,10 @@ def load_model(
         "temperature": temperature,
     }
     if backend == "llama.cpp":
-        child = LocalServer(model, context_window=context_window, options=more)
-        child.begin()
-        # Else llama_cpp.server presses a small model to vary its words, and it invents some.
-        return ServedModel(child.name, child.ready, arguments={"repeat_penalty": 1.0}, **bounds)
+        return _load_local(model, more, bounds)
     if backend in ("openai-compatible", "ollama"):
         server = Server(_checked_url(base_url or (_OLLAMA if backend == "ollama" else "")), key)
-
-        async def known() -> Server:
-            return server
-
-        name = _named(model, backend)
-        return ServedModel(name, known, arguments=_checked_fields(more), **bounds)
+        return _load_served(_named(model, backend), server, _checked_fields(more), bounds)
     if ":" in backend:
         # LlamaIndex takes a while to import, and nothing else here needs it.
         from footnote.rag.llm.foreign import load_foreign
@@ -73,6 +65,22 @@ def load_model(
         f"`llm.backend`: {backend!r} is none; take none, llama.cpp, openai-compatible, "
         "ollama or package.module:Class"
     )
+
+
+def _load_local(model: str, options: Mapping[str, Any], bounds: dict[str, Any]) -> ServedModel:
+    child = LocalServer(model, context_window=bounds["context_window"], options=options)
+    child.begin()
+    # Else llama_cpp.server presses a small model to vary its words, and it invents some.
+    return ServedModel(child.name, child.ready, arguments={"repeat_penalty": 1.0}, **bounds)
+
+
+def _load_served(
+    name: str, server: Server, fields: Mapping[str, Any], bounds: dict[str, Any]
+) -> ServedModel:
+    async def known() -> Server:
+        return server
+
+    return ServedModel(name, known, arguments=fields, **bounds)
 
 
 def _named(model: str, backend: str) -> str:
@@ -113,7 +121,7 @@ def _checked_url(url: str) -> str:
 
 
 def _checked_key(key: SecretStr | None) -> SecretStr | None:
-    """The key without space around it; what no header can carry would come back in an error."""
+    """Return the key without space around it; an error would show what no header can carry."""
     bare = key.get_secret_value().strip() if key else ""
     if not all("!" <= character <= "~" for character in bare):
         raise ConfigError("FOOTNOTE_LLM__API_KEY holds characters that no key has; set it again")

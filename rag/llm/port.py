@@ -1,4 +1,4 @@
-"""What the rest of Footnote knows of a language model: it is begun, it says something, it ends."""
+"""Say what the rest of Footnote knows of a language model: it begins, says something, ends."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
@@ -59,7 +59,7 @@ class Model(Protocol):
 
 
 def without_key(text: str, key: SecretStr | None) -> str:
-    """One line of what others wrote for an error, with the key taken out.
+    """Return one line of what others wrote for an error, with the key taken out.
 
     Not for what a model writes: with the key `x` it would read `1.91[key]`.
     """

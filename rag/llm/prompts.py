@@ -1,4 +1,4 @@
-"""What a model is told: the prompts, checked when they are loaded, and the sources that fit."""
+"""Build what a model is told: prompts, checked when they are loaded, and the sources that fit."""
 
 from collections.abc import Mapping, Sequence
 from string import Formatter
@@ -46,7 +46,7 @@ _TOKENS_A_MESSAGE = 12
 
 
 class Prompts(NamedTuple):
-    """Each is a template; `load_prompts` checks its placeholders."""
+    """Templates; `load_prompts` checks the placeholders of each."""
 
     system: str = SYSTEM
     answer: str = ANSWER
@@ -65,7 +65,7 @@ class Asked(NamedTuple):
 
 
 def load_prompts(texts: Mapping[str, str]) -> Prompts:
-    """The prompts, with those that the settings replace.
+    """Load the prompts, with those that the settings replace.
 
     Raises:
         ConfigError: A name is none of a prompt, or a placeholder is missing, unknown or malformed.
@@ -83,7 +83,7 @@ def ask_about(
     *,
     room: int,
 ) -> Asked:
-    """The messages that ask a question of as many papers as fit.
+    """Build the messages that ask a question of as many papers as fit.
 
     Args:
         prompts: The templates.
@@ -112,19 +112,19 @@ def ask_about(
 
 
 def ask_to_rewrite(prompts: Prompts, question: str, history: Sequence[str]) -> list[Message]:
-    """The message that asks for a question that stands by itself."""
+    """Build the message that asks to rewrite a question to stand alone."""
     earlier = "\n".join(f"- {turn}" for turn in history)
     text = prompts.standalone.format(history=earlier, question=question)
     return [Message("user", text)]
 
 
 def estimate_tokens(text: str) -> int:
-    """More than any known tokenizer makes of prose: a token for every three bytes."""
+    """Return more tokens than any known tokenizer makes of prose: one for every three bytes."""
     return -(-len(text.encode()) // 3)
 
 
 def _source(template: str, marker: int, paper: Paper) -> str:
-    """A source, in which nothing can look like the end of it."""
+    """Show a source, in which nothing can look like the end of it."""
     plain = str.maketrans({"<": "‹", ">": "›"})
     title = paper.title.translate(plain).replace('"', "'")
     return template.format(marker=marker, title=title, text=paper.abstract.translate(plain))
@@ -135,13 +135,13 @@ def _fault(name: str, text: str) -> str | None:
         return f"`llm.prompts.{name}` is no prompt; there are {', '.join(_PLACEHOLDERS)}"
     if name == "system":
         return None  # sent as it is
-    wanted = _PLACEHOLDERS[name]
+    expected = _PLACEHOLDERS[name]
     try:
         parsed = [part for part in Formatter().parse(text) if part[1] is not None]
     except ValueError as error:
         return f"`llm.prompts.{name}` is malformed: {error}; write a brace twice to mean itself"
     plain = not any(spec or conversion for _, _, spec, conversion in parsed)
-    if plain and {str(field) for _, field, _, _ in parsed} == wanted:
+    if plain and {str(field) for _, field, _, _ in parsed} == expected:
         return None
-    listed = ", ".join(f"{{{field}}}" for field in sorted(wanted))
+    listed = ", ".join(f"{{{field}}}" for field in sorted(expected))
     return f"`llm.prompts.{name}` has to hold {listed} and no other placeholder"

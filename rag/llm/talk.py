@@ -1,4 +1,4 @@
-"""One call of a language model that ends in time, whatever the model or its server does."""
+"""Call a language model so that it ends in time, whatever the model or its server does."""
 
 import queue
 import time
@@ -26,11 +26,11 @@ class Reply:
         self.first_token_s: float | None = None
         self.n_tokens = 0
         self.complete = False
-        """Whether the model is known to have come to its own end."""
+        """True once the model is known to have come to its own end."""
         self._last_s = 0.0
 
     def __iter__(self) -> Generator[str]:
-        """The text as it arrives, and an empty one each second in which none does.
+        """Yield the text as it arrives, and an empty one each second in which none does.
 
         Raises:
             GenerationError: The model cannot be reached, fails, says nothing, or takes too long.
@@ -55,13 +55,13 @@ class Reply:
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Speed after the first token, counting a piece as one; None for less than two."""
+        """Return the speed after the first token, a piece being one; None for less than two."""
         if self.first_token_s is None or self.n_tokens < 2 or self._last_s <= self.first_token_s:
             return None
         return (self.n_tokens - 1) / (self._last_s - self.first_token_s)
 
     def _next(self, said: "queue.Queue[Said]") -> Generator[str, None, str | End]:
-        """The next piece; meanwhile whoever listens hears every second that nothing has come."""
+        """Return the next piece; yield an empty text each second in which none has come."""
         while (left_s := self._deadline - time.monotonic()) > 0:
             try:
                 piece = said.get(timeout=min(left_s, _TICK_S))

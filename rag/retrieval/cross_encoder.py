@@ -1,4 +1,4 @@
-"""A cross-encoder that puts the best papers in order: slower, and better for those who have one."""
+"""Rerank the best papers by a cross-encoder: slower, and better for those who have one."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -39,7 +39,7 @@ class CrossEncoded(BaseNodePostprocessor):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name that LlamaIndex registers it by."""
+        """Return the name that LlamaIndex registers it by."""
         return "CrossEncoded"
 
     def _postprocess_nodes(

@@ -1,4 +1,4 @@
-"""Find papers: vectors and words, fused."""
+"""Find papers by vectors and by words, and fuse the scores of both."""
 
 import math
 from collections import defaultdict
@@ -23,15 +23,15 @@ Fusion = Callable[[Scores, Scores], list[tuple[str, float]]]
 
 
 class VectorSearch(Protocol):
-    """Sentences that are found by their vectors."""
+    """A search of all sentences by their vectors."""
 
     def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
-        """Ids of the nearest chunks with their cosines, best first, at most `depth`."""
+        """Find the nearest chunks: their ids and cosines, best first, at most `depth`."""
         ...
 
 
 class HybridRetriever(BaseRetriever):
-    """One node a paper: its best passage, scored by vectors and words together, best first."""
+    """Finds papers, one node each: its best passage, scored by vectors and words together."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class HybridRetriever(BaseRetriever):
 
 
 def best_passages(chunks: Iterable[tuple[str, float]]) -> dict[str, tuple[str, float]]:
-    """The best chunk of each paper and its score, by paper id.
+    """Choose the best chunk of each paper; return it with its score, by paper id.
 
     Args:
         chunks: Ids of chunks with their scores, best first.
@@ -94,7 +94,7 @@ def best_passages(chunks: Iterable[tuple[str, float]]) -> dict[str, tuple[str, f
 
 
 def fuse_scores(vectors: Scores, words: Scores, *, weight: float) -> list[tuple[str, float]]:
-    """Weighted sum of two sets of scores, each on its own absolute scale.
+    """Add two sets of scores by weight, each on its own absolute scale.
 
     A paper that the words did not find has none of them: 0. One that the vectors did not find lies
     below all that they found, so it is given the least of those. Scores are not stretched to what
@@ -144,12 +144,12 @@ def fuse_ranks(one: Scores, other: Scores, *, k: int = 60) -> list[tuple[str, fl
 
 
 def only_vectors(vectors: Scores, _words: Scores) -> list[tuple[str, float]]:
-    """The order of the vectors alone; negative cosines score 0."""
+    """Order papers by their vectors alone; negative cosines score 0."""
     return _best_first({key: min(max(score, 0.0), 1.0) for key, score in vectors.items()})
 
 
 def only_words(_vectors: Scores, words: Scores) -> list[tuple[str, float]]:
-    """The order of the words alone, over the papers that share some; scores in [0, 1]."""
+    """Order papers by their words alone, those that share some; scores in [0, 1]."""
     return _best_first(words)
 
 

@@ -1,4 +1,4 @@
-"""Put the papers found in a better order, by late interaction."""
+"""Rerank the papers found: by late interaction, and by their neighbours."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _NEIGHBOURS = 20
 
 
 class LateInteraction(BaseNodePostprocessor):
-    """Fuses the scores of nodes, one a paper, with the weighted MaxSim of their tokens."""
+    """Fuses the scores of nodes, one a paper, with their token embeddings' weighted MaxSim."""
 
     weight: float
     """Share of late interaction in the new score."""
@@ -39,7 +39,7 @@ class LateInteraction(BaseNodePostprocessor):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name that LlamaIndex registers it by."""
+        """Return the name that LlamaIndex registers it by."""
         return "LateInteraction"
 
     def _postprocess_nodes(
@@ -81,7 +81,7 @@ class Neighbours(BaseNodePostprocessor):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name that LlamaIndex registers it by."""
+        """Return the name that LlamaIndex registers it by."""
         return "Neighbours"
 
     def _postprocess_nodes(
@@ -99,7 +99,7 @@ class Neighbours(BaseNodePostprocessor):
         return _rescored(by_paper, drawn.tolist())
 
     def _likeness(self, paper_ids: Sequence[str]) -> np.ndarray:
-        """Of each paper to its nearest among these, 0 to the others; float32, (n, n), in [0, 1]."""
+        """Return cosines of papers to their nearest, 0 to the others; float32, (n, n), [0, 1]."""
         vectors = self._multivector.paper_vectors(paper_ids)
         likeness = np.clip(vectors @ vectors.T, 0, 1)
         np.fill_diagonal(likeness, 0)
@@ -110,7 +110,7 @@ class Neighbours(BaseNodePostprocessor):
 
 
 class LateSentences:
-    """Scores sentences by late interaction; none where the embedder gives no token embeddings."""
+    """Scores sentences by late interaction; none for an embedder without token embeddings."""
 
     def __init__(self, multivector: MultiVectorIndex, bm25: BM25Index):
         self._multivector = multivector
@@ -119,7 +119,7 @@ class LateSentences:
     def sentence_scores(
         self, query: QueryBundle, papers: Sequence[Paper], part: Span | None = None
     ) -> Mapping[str, np.ndarray]:
-        """Weighted MaxSim in [-1, 1] by paper id; float32, (n_sentences,).
+        """Return the weighted MaxSim in [-1, 1] by paper id; float32, (n_sentences,).
 
         Args:
             query: The question.
@@ -138,7 +138,7 @@ class LateSentences:
     def word_scores(
         self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
     ) -> Mapping[str, float]:
-        """How well the papers match words of the question, wherever they stand; in [-1, 1].
+        """Return how well the papers match words of the question; in [-1, 1].
 
         Args:
             query: The question.
@@ -160,7 +160,7 @@ class LateSentences:
 
 
 def token_weights(question: str, tokens: TokenEmbeddings, bm25: BM25Index) -> np.ndarray:
-    """How much each token of a question counts: the rarity of the word it is part of.
+    """Weigh each token of a question by the rarity of the word it is part of.
 
     Returns:
         float32, (n,), above 0.
@@ -173,7 +173,7 @@ def token_weights(question: str, tokens: TokenEmbeddings, bm25: BM25Index) -> np
 
 
 def _words_of(question: str, tokens: TokenEmbeddings) -> list[str]:
-    """The word that each token is part of, or the words it joins: `A/B` for the stroke of `A/B`."""
+    """Return the word that each token is part of, or the words it joins: `A/B` for its `/`."""
     # Read once, not from each token anew: a question without spaces is one word of many tokens.
     first, last = list(range(len(question) + 1)), list(range(len(question) + 1))
     for at, character in enumerate(question):
@@ -191,7 +191,7 @@ def _words_of(question: str, tokens: TokenEmbeddings) -> list[str]:
 def _rescored(
     by_paper: Mapping[str, NodeWithScore], scores: Sequence[float]
 ) -> list[NodeWithScore]:
-    """The nodes with new scores, given in their order, best first; ties go to the smaller id."""
+    """Give the nodes new scores, in their order, and sort them; ties go to the smaller id."""
     for node, score in zip(by_paper.values(), scores, strict=True):
         node.score = score
     return [node for _, node in sorted(by_paper.items(), key=lambda n: (-n[1].get_score(), n[0]))]

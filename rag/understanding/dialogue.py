@@ -1,4 +1,4 @@
-"""Whether a question is understood only with the one before it."""
+"""Tell a question that leans on the one before it, and rewrite it to stand alone."""
 
 import re
 
@@ -27,7 +27,9 @@ _TOO_SHORT = 6
 
 
 def leans_back(question: str) -> bool:
-    """Whether a question points to something said before; judged by its own words, in English.
+    """Return True if a question points to something said before.
+
+    Judged by its own words, in English.
 
     A pronoun after a name, or after a part that says enough, stands for what the question itself
     says: `NanoFlow: how fast is it?`.
@@ -39,7 +41,7 @@ def leans_back(question: str) -> bool:
 
 
 def _says_what_it_is_about(before: str) -> bool:
-    """Whether what stands before a pronoun can be what it stands for."""
+    """Return True if what stands before a pronoun can be what it stands for."""
     breaks = [match.start() for match in _BREAK.finditer(before)]
     said = before[: breaks[-1]] if breaks else ""
     return bool(names_in(f"{before} .")) or _n_words(said) >= _SAYS_ENOUGH
@@ -49,8 +51,8 @@ def _n_words(text: str) -> int:
     return len(re.findall(r"\w+", text))
 
 
-def in_full(question: str, topic: str) -> str:
-    """The question, said with what it is about in front.
+def rewrite(question: str, topic: str) -> str:
+    """Rewrite a question to stand alone: with what it is about in front.
 
     Args:
         question: As it was asked.

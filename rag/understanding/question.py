@@ -1,4 +1,4 @@
-"""What kind of answer a question wants."""
+"""Read a question: the kind of its answer, its sub-questions, its names and unusual words."""
 
 import re
 from enum import StrEnum
@@ -7,6 +7,7 @@ from string import ascii_lowercase
 
 from wordfreq import get_frequency_dict
 
+from footnote.rag.core.errors import QuestionError
 from footnote.rag.core.text import Span
 
 # `The authors` are those of one paper.
@@ -104,12 +105,30 @@ class Kind(StrEnum):
     """A few sentences."""
 
 
+def check_question(question: str, *, max_chars: int) -> str:
+    """Return a question on one line, without what is no text.
+
+    Raises:
+        QuestionError: It is empty, or longer than `max_chars`.
+    """
+    # A terminal may pass bytes that are no text.
+    question = " ".join(question.encode(errors="replace").decode().split())
+    if not any(character.isalnum() for character in question):
+        raise QuestionError("the question is empty; ask it in words")
+    if len(question) > max_chars:
+        raise QuestionError(
+            f"question of {len(question):,} characters, at most {max_chars:,}; "
+            "shorten it, or raise `answering.max_question_chars`"
+        )
+    return question
+
+
 def kind_of(question: str, *, of_two: bool = True) -> Kind:
-    """Judge by the question's own words, in English; what cannot be told is an explanation.
+    """Judge a question by its own words, in English; what cannot be told is an explanation.
 
     Args:
         question: The question.
-        of_two: Whether it may be a comparison; the papers found can tell that it is none.
+        of_two: False where the papers found tell that it is no comparison.
     """
     if _SURVEY.search(question):
         return Kind.SURVEY
@@ -121,14 +140,16 @@ def kind_of(question: str, *, of_two: bool = True) -> Kind:
 
 
 def asks_twice(question: str) -> bool:
-    """Whether a question asks for two things: `what is it, and how much faster?`."""
+    """Return True if a question asks for two things: `what is it, and how much faster?`."""
     return bool(_ASKS_AGAIN.search(question))
 
 
-def parts_of(question: str) -> list[Span]:
-    """The parts of a question that ask something, in order: `what is it`, `how fast is it?`.
+def sub_questions(question: str) -> list[Span]:
+    """Return the parts of a question that ask something: `what is it`, `how fast is it?`.
 
-    What only tells of a matter (`When caches grow, they thrash.`) is no part.
+    In order; one, or none, for a question that asks for one thing.
+
+    What only tells of a matter (`When caches grow, they thrash.`) is none.
     """
     ends = [match.start() for match in _PART_ENDS.finditer(question)]
     starts = [match.end() for match in _PART_ENDS.finditer(question)]
@@ -141,7 +162,7 @@ def parts_of(question: str) -> list[Span]:
 
 
 def names_in(question: str) -> list[str]:
-    """The words of a question that are written like names, in order, each once."""
+    """Return the words of a question that are written like names, in order, each once."""
     found: list[tuple[int, str]] = []
     for written in _WRITTEN.finditer(question):
         abbreviation = _ABBREVIATION.match(written.group())
@@ -154,13 +175,13 @@ def names_in(question: str) -> list[str]:
 
 
 def words_in(question: str) -> list[str]:
-    """The words of a question that say what it is about, in order, each once."""
+    """Return the words of a question that say what it is about, in order, each once."""
     found = re.findall(r"[^\W_]+", question)
     return [word for word in dict.fromkeys(found) if not _ASKING.fullmatch(word)]
 
 
 def unusual_words(question: str) -> list[str]:
-    """The words of a question that are seldom written in English, in order, each once.
+    """Return the words of a question that are seldom written in English, in order, each once.
 
     Fewer than one word in a million, as `tokamak` and `watermark`, and no slip of the pen of
     another one; numbers and short words are never meant.
@@ -169,7 +190,7 @@ def unusual_words(question: str) -> list[str]:
 
 
 def is_english(question: str) -> bool:
-    """Whether a question has one of the words that nearly every English one has.
+    """Return True if a question has one of the words that nearly every English one has.
 
     One without them, as a row of keywords, is English when most of its words are.
     """
@@ -198,7 +219,7 @@ def _is_unusual(word: str) -> bool:
 
 
 def _plain_forms(word: str) -> list[str]:
-    """What a word may be a form of: `sloppy` for `sloppier`, `swap` for `swapping`."""
+    """Return what a word may be a form of: `sloppy` for `sloppier`, `swap` for `swapping`."""
     ending = _ENDING.search(word)
     if not ending:
         return []

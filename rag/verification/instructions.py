@@ -1,4 +1,4 @@
-"""Sentences that state nothing: instructions planted in a source, questions, and small talk."""
+"""Tell sentences that state nothing: planted instructions, questions, and small talk."""
 
 import re
 
@@ -60,7 +60,7 @@ _LOOKED_AT = 400
 
 
 def instructs(sentence: str) -> bool:
-    """Whether a sentence tells its reader, or a program that reads it, what to do."""
+    """Return True if a sentence tells its reader, or a program that reads it, what to do."""
     head = sentence[:_LOOKED_AT]
     if _PLANTED.search(head):
         return True
@@ -70,7 +70,7 @@ def instructs(sentence: str) -> bool:
 
 
 def asks(sentence: str) -> bool:
-    """Whether a sentence is a question."""
+    """Return True if a sentence is a question."""
     ending = sentence.rstrip(" \t\n\"'”’)")
     return ending.endswith("?") and (
         bool(_QUESTION.search(sentence[:_LOOKED_AT])) or ", " not in sentence
@@ -78,5 +78,5 @@ def asks(sentence: str) -> bool:
 
 
 def says_nothing(sentence: str) -> bool:
-    """Whether a sentence talks about the answer rather than about a paper."""
+    """Return True if a sentence talks about the answer rather than about a paper."""
     return bool(_SMALL_TALK.search(sentence[:_LOOKED_AT]))

@@ -1,4 +1,4 @@
-"""A sentence as the verifier reads it: its words with what they mean, its numbers, its clauses."""
+"""Read a sentence for the verifier: its words with what they mean, its numbers, its clauses."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from footnote.rag.verification.wording import (
     root,
 )
 
-Kind = Literal["word", "name", "number", "grammar", "mark"]
+TokenKind = Literal["word", "name", "number", "grammar", "mark"]
 
 # A name with hyphens is one token (`LLaMA-7B`, `TensorRT-LLM`, `2:4`), other words are split.
 _TOKEN = re.compile(
@@ -53,8 +53,8 @@ _LEAST_WEIGHT = 0.1
 NEXT_SENTENCE = 1_000
 
 
-class Lexicon(Protocol):
-    """What the words of a text are, and how rare each is in the corpus."""
+class TermStatistics(Protocol):
+    """Stems the words of a text, and tells how rare each is in the corpus."""
 
     def terms(self, text: str) -> list[str]:
         """Stemmed words without stop words, in order."""
@@ -72,7 +72,7 @@ class Token(NamedTuple):
     end: int
     text: str
     folded: str
-    kind: Kind
+    kind: TokenKind
     meaning: Meaning
     weight: float
     """How much it matters that a source says it too; 0 for what says nothing."""
@@ -85,22 +85,22 @@ class Token(NamedTuple):
 
     @property
     def figure(self) -> bool:
-        """Whether it is a number that is said of something; `1-bit` only qualifies a name."""
+        """True for a number that is said of something; `1-bit` only qualifies a name."""
         return self.quantity is not None and not re.fullmatch(r"\w+-(?!fold)\D+", self.text)
 
     @property
     def tells(self) -> bool:
-        """Whether it says something that a source must hold."""
+        """True for what says something that a source must hold."""
         return self.weight > 0
 
 
 class Reader:
-    """Reads text by the stems and weights of a lexicon."""
+    """Reads text, its words weighed by how rare each is in the corpus."""
 
-    def __init__(self, lexicon: Lexicon):
-        self._lexicon = lexicon
+    def __init__(self, statistics: TermStatistics):
+        self._statistics = statistics
         # What no corpus holds is as rare as can be.
-        self._rarest = max(lexicon.idf("\0"), _LEAST_WEIGHT)
+        self._rarest = max(statistics.idf("\0"), _LEAST_WEIGHT)
         self._stem = lru_cache(maxsize=65_536)(self._stem_uncached)
         self._meaning = lru_cache(maxsize=65_536)(self._meaning_uncached)
         self._groups: dict[str, list[str]] = {}
@@ -113,7 +113,7 @@ class Reader:
             self._opposed.setdefault(self._stem(other), set()).add(self._stem(one))
 
     def read(self, text: str, *, offset: int = 0) -> tuple[Token, ...]:
-        """The tokens of a sentence, in order; offsets count from `offset`."""
+        """Split a sentence into its tokens, in order; offsets count from `offset`."""
         numbers = {q.start: q for q in quantities(text)}
         tokens: list[Token] = []
         skip_to = 0
@@ -158,13 +158,13 @@ class Reader:
         return Token(start, end, word, bare, "word", meaning, weight)
 
     def _weight(self, word: str) -> float:
-        terms = self._lexicon.terms(word)
-        rarity = max((self._lexicon.idf(term) for term in terms), default=self._rarest)
+        terms = self._statistics.terms(word)
+        rarity = max((self._statistics.idf(term) for term in terms), default=self._rarest)
         return min(max(rarity / self._rarest, _LEAST_WEIGHT), 1.0)
 
     def _stem_uncached(self, word: str) -> str:
         plain = base(word)
-        terms = self._lexicon.terms(plain)
+        terms = self._statistics.terms(plain)
         return root(terms[0] if len(terms) == 1 else plain)
 
     def _meaning_uncached(self, word: str) -> Meaning:
@@ -181,7 +181,7 @@ class Reader:
 
 
 def joined(first: Sequence[Token], second: Sequence[Token]) -> tuple[Token, ...]:
-    """Two neighbouring sentences as one passage."""
+    """Join two neighbouring sentences to one passage."""
     moved = (
         t._replace(clause=t.clause + NEXT_SENTENCE, step=t.step + NEXT_SENTENCE) for t in second
     )
@@ -189,7 +189,10 @@ def joined(first: Sequence[Token], second: Sequence[Token]) -> tuple[Token, ...]
 
 
 def is_name(word: str, *, first: bool) -> bool:
-    """Whether a word is written like a name; a plain capital counts only inside a sentence."""
+    """Return True if a word is written like a name.
+
+    A plain capital counts only inside a sentence.
+    """
     if word.startswith(("http", "www.")):
         return True
     bare = word.removesuffix("'s").removesuffix("’s")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 def listed(text: str) -> frozenset[str]:
-    """The words of a list that white space separates."""
+    """Return the words of a list that white space separates."""
     return frozenset(text.split())
 
 
@@ -289,7 +289,7 @@ _KEPT = 4
 
 @lru_cache(maxsize=65_536)
 def root(stem: str) -> str:
-    """A stem without the endings that turn a verb into a noun or an adjective.
+    """Return a stem without the endings that turn a verb into a noun or an adjective.
 
     Never shorter than four letters, unless it was.
     """
@@ -305,12 +305,12 @@ def root(stem: str) -> str:
 
 
 def base(word: str) -> str:
-    """A folded word, or what an irregular form is a form of."""
+    """Return a folded word, or what an irregular form is a form of."""
     return _IRREGULAR.get(word, word)
 
 
 def groups() -> Mapping[str, tuple[str, ...]]:
-    """The words of every group of like words, by a name that is no word.
+    """Return the words of every group of like words, by a name that is no word.
 
     A sign ends the name before its number: `amount+#0`.
     """
@@ -322,6 +322,6 @@ def groups() -> Mapping[str, tuple[str, ...]]:
 
 
 def opposites() -> list[tuple[str, str]]:
-    """Pairs of opposed words."""
+    """Return the pairs of opposed words."""
     pairs = (pair.partition("/") for pair in _OPPOSED.split())
     return [(one, other) for one, _, other in pairs]

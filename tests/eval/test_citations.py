@@ -7,7 +7,7 @@ import pytest
 from footnote.eval.citations import citation_scores
 from footnote.rag.core.records import Answer, Citation, Sentence, Source
 from footnote.rag.core.text import words
-from footnote.rag.verification.verify import Verifier
+from footnote.rag.verification.verifier import Verifier
 
 FAST = "The cache answers 40% faster than a disk."
 OTHER = "Birds of the valley sing at dawn."

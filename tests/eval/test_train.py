@@ -21,25 +21,25 @@ PAPER = Paper(
 )  # fmt: skip
 
 
-def example(number: int, lead: float) -> Example:
-    signals = Signals(0.5, lead, 0.5, 0.1, 0.1, (), False, (), None)
+def example(number: int, margin: float) -> Example:
+    signals = Signals(0.5, margin, 0.5, 0.1, 0.1, (), False, (), None)
     ranked = tuple(
         Evidence(PAPER, span, 0.5, 0.5, {"telling": float(at), "the same": 1.0})
         for at, span in enumerate(PAPER.sentences)
     )
     asked = JudgedQuestion(
-        id=str(number), question="what", relevant={"p": 1} if lead > 0.5 else {},
+        id=str(number), question="what", relevant={"p": 1} if margin > 0.5 else {},
         must_include=("40%",),
     )  # fmt: skip
     return Example(asked, Draft(Kind.FACT, ranked, 0.5, signals=signals, ranked=ranked))
 
 
-EXAMPLES = [example(n, lead) for n, lead in enumerate(np.linspace(0, 1, 40))]
+EXAMPLES = [example(n, margin) for n, margin in enumerate(np.linspace(0, 1, 40))]
 
 
 def test_what_tells_answerable_questions_gets_the_weight():
     head = fit_confidence(EXAMPLES)
-    assert head.weights["lead"] > 1
+    assert head.weights["margin"] > 1
     assert head.weights["likeness"] == pytest.approx(0, abs=1e-3)
     assert head.card["value"] == 1.0
 

@@ -7,7 +7,7 @@ import pytest
 
 from footnote.eval.verification import measure_verifier, read_scifact
 from footnote.rag.index.bm25 import BM25Index
-from footnote.rag.verification.verify import Verifier
+from footnote.rag.verification.verifier import Verifier
 from tests.conftest import SHARED
 
 SCIFACT = SHARED / "benchmarks" / "scifact"

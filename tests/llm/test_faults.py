@@ -13,13 +13,13 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite
 from footnote.rag.answering.evidence import Draft, Evidence
-from footnote.rag.answering.generative import Status, Writer, problem_of, standalone_with_model
+from footnote.rag.answering.generative import Status, Writer, problem_of, rewrite_with_model
 from footnote.rag.core.records import Answer, Sentence, Sighting
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.prompts import Prompts, estimate_tokens
 from footnote.rag.understanding.question import Kind
-from footnote.rag.verification.verify import Verifier
+from footnote.rag.verification.verifier import Verifier
 from footnote.ui.render import answer_html, draft_html, writing_note
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
 
@@ -361,7 +361,7 @@ def test_sources_that_do_not_fit_are_left_out_from_the_end(server: Faults, verif
 
 def test_a_follow_up_is_rewritten_or_left(server: Faults, verifier: Verifier):
     model = writer(verifier, server.url("good")).model
-    assert standalone_with_model(model, "And how fast is it?", []) is None
+    assert rewrite_with_model(model, "And how fast is it?", []) is None
     said = server.text
     history = ["What is Alpha?", "Who made it?"]
     try:
@@ -374,9 +374,9 @@ def test_a_follow_up_is_rewritten_or_left(server: Faults, verifier: Verifier):
             ("How fast is Alpha? Who made Alpha?", None),
             ("How fast is Alpha?\nIt is 2.5× faster.", None),
         ):
-            assert standalone_with_model(model, "And how fast is it?", history) == expected
+            assert rewrite_with_model(model, "And how fast is it?", history) == expected
             assert "Who made it?" in str(server.bodies[-1])
     finally:
         server.text = said
     gone = writer(verifier, f"http://127.0.0.1:{free_port()}/v1").model
-    assert standalone_with_model(gone, "And how fast is it?", history) is None
+    assert rewrite_with_model(gone, "And how fast is it?", history) is None

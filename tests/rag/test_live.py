@@ -15,8 +15,15 @@ from footnote.ingest.pipeline import ingest
 from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
-from footnote.rag.core.errors import IndexBusyError, IndexMismatchError, IndexMissingError
+from footnote.rag.core.errors import (
+    IndexBusyError,
+    IndexDamagedError,
+    IndexMismatchError,
+    IndexMissingError,
+    PaperDamagedError,
+)
 from footnote.rag.index.writer import IndexWriter
+from footnote.rag.live import LiveAssistant
 
 HASHING = {"name": "tests.hashing:HashEmbedding"}
 ALPHA = {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."}
@@ -171,3 +178,61 @@ def test_opening_leaves_the_process_as_it_was(config: Config):
         after = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
     assert [(file, after[file]) for file, _ in before] == before
     assert gc.get_freeze_count() == 0
+
+
+class Unchanged:
+    """A catalogue to which nothing is written."""
+
+    def is_in_place(self) -> bool:
+        return True
+
+    def state(self) -> tuple[str, int]:
+        return "one", 1
+
+
+class Fails:
+    """An assistant whose searches fail so often before they succeed."""
+
+    def __init__(self, times: int, error: Exception):
+        self.times = times
+        self.error = error
+
+    def search(self, question: str, k: int, history: object) -> list[str]:
+        if self.times:
+            self.times -= 1
+            raise self.error
+        return [question]
+
+
+@pytest.mark.parametrize(
+    ("error", "times", "n_opened", "succeeds"),
+    [
+        (IndexDamagedError("cut off"), 0, 1, True),
+        (IndexDamagedError("cut off"), 3, 4, True),
+        (IndexDamagedError("cut off"), 4, 4, False),
+        (PaperDamagedError(Path("c"), ["a"], restorable=True), 1, 1, False),
+    ],
+)
+def test_what_is_replaced_while_it_is_read_is_opened_anew_and_a_damaged_paper_is_not(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, times: int, n_opened: int, succeeds: bool
+):
+    monkeypatch.setattr("footnote.rag.live._PAUSE_S", 0)
+    opened: list[Fails] = []
+    below = Fails(times, error)
+
+    def make() -> Fails:
+        opened.append(below)
+        return below
+
+    assistant = LiveAssistant(Unchanged(), make)  # type: ignore[arg-type]
+    if succeeds:
+        assert assistant.search("Alpha") == ["Alpha"]
+    else:
+        with pytest.raises(type(error)):
+            assistant.search("Alpha")
+    assert len(opened) == n_opened
+
+
+def test_every_question_that_an_assistant_takes_is_asked_of_the_index_as_it_is():
+    public = {name for name in vars(Assistant) if not name.startswith("_")}
+    assert public <= vars(LiveAssistant).keys()

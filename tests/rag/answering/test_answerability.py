@@ -6,14 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.rag.answering.answerability import Signals, confidence
+from footnote.rag.answering.answerability import (
+    POSITIVE_FEATURES,
+    Signals,
+    confidence,
+    features,
+)
 from footnote.rag.answering.weights import load_weights
 
 share = st.floats(0, 1)
 signals = st.builds(
     Signals,
-    standing=share,
-    lead=share,
+    top_score=share,
+    margin=share,
     likeness=share,
     unmatched=share,
     missed=share,
@@ -32,8 +37,8 @@ def test_it_is_a_probability(found: Signals):
 @given(signals, share)
 def test_a_better_paper_never_lowers_it(found: Signals, more: float):
     better = found._replace(
-        standing=max(found.standing, more),
-        lead=max(found.lead, more),
+        top_score=max(found.top_score, more),
+        margin=max(found.margin, more),
         likeness=max(found.likeness, more),
         unmatched=min(found.unmatched, more),
         missed=min(found.missed, more),
@@ -61,10 +66,17 @@ def test_a_unit_that_is_not_stated_lowers_it(found: Signals):
 
 def test_by_hand():
     fitted = load_weights("confidence")
-    logit = fitted["bias"] + 0.1 * fitted["lead"] + 0.5 * fitted["likeness"]
+    logit = fitted["bias"] + 0.1 * fitted["margin"] + 0.5 * fitted["likeness"]
     found = Signals(0.5, 0.1, 0.5, 0.0, 0.0, (), False, (), None)
     assert confidence(found) == pytest.approx(1 / (1 + math.exp(-logit)))
     far_off = Signals(0.2, 0.1, 0.5, 0.0, 0.0, ("RWKV",), False, (), None)
     assert confidence(far_off) == pytest.approx(
         1 / (1 + math.exp(2 - fitted["unknown_name"] - logit))
     )
+
+
+@given(signals)
+def test_every_feature_has_a_fitted_weight_of_its_sign(found: Signals):
+    fitted = load_weights("confidence")
+    assert features(found).keys() == fitted.keys() - {"bias"}
+    assert all((fitted[name] >= 0) == (name in POSITIVE_FEATURES) for name in features(found))

@@ -1,4 +1,4 @@
-"""Choosing sentences and binding them, over hand-made papers and a stand-in for the index."""
+"""Choosing sentences, over hand-made papers and a stand-in for the index."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,7 @@ from llama_index.core.schema import QueryBundle
 
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
-from footnote.rag.answering.citations import cite, refuse, short_name
-from footnote.rag.answering.evidence import Draft, Evidence, QuoteAnswerer
+from footnote.rag.answering.evidence import Draft, QuoteAnswerer
 from footnote.rag.core.records import Hit, Paper, Sighting
 from footnote.rag.core.text import Span, words
 from footnote.rag.understanding.question import Kind
@@ -196,73 +195,6 @@ def test_a_sentence_is_not_repeated():
     hit = Hit(paper=twice, score=1.0, passage=twice.sentences[0])
     draft = answerer.draft(QueryBundle("why route", embedding=[1.0]), [hit], "why route")
     assert len(draft.evidence) == 1
-
-
-def evidence(paper: Paper, number: int) -> Evidence:
-    return Evidence(paper, paper.sentences[number], 0.5, 0.5)
-
-
-def test_every_citation_quotes_its_abstract_and_markers_count_papers():
-    chosen = (evidence(BRAVO, 1), evidence(ALPHA, 2), evidence(BRAVO, 0))
-    answer = cite("why", Draft(Kind.EXPLANATION, chosen, 1.0))
-    papers = {p.paper_id: p for p in (ALPHA, BRAVO)}
-    for sentence in answer.sentences:
-        [citation] = sentence.citations
-        abstract = papers[citation.paper_id].abstract
-        assert abstract[citation.start : citation.end] == citation.quote
-        assert sentence.text.endswith(citation.quote)
-    assert [s.citations[0].marker for s in answer.sentences] == [1, 2, 1]
-    assert [(s.marker, s.title) for s in answer.sources] == [(1, BRAVO.title), (2, ALPHA.title)]
-    assert answer.answer == (
-        "The bill falls by 40%. [1] Alpha: Decoding is 2.5× faster than paging. [2] "
-        "Bravo routes questions to models. [1]"
-    )
-
-
-def test_the_name_is_said_only_where_the_quote_lacks_it():
-    answer = cite("what", Draft(Kind.FACT, (evidence(ALPHA, 1), evidence(ALPHA, 2)), 1.0))
-    assert [s.text[:6] for s in answer.sentences] == ["Alpha ", "Alpha:"]
-
-
-def test_a_survey_line_names_its_paper():
-    answer = cite("which papers", Draft(Kind.SURVEY, (evidence(BRAVO, 1),), 1.0))
-    assert answer.answer == "- Routing Questions: The bill falls by 40%. [1]"
-
-
-def test_a_span_outside_the_abstract_is_never_cited():
-    wrong = Evidence(ALPHA, Span(0, len(ALPHA.abstract) + 5), 0.5, 0.5)
-    empty = Evidence(ALPHA, Span(5, 5), 0.5, 0.5)
-    before = Evidence(ALPHA, Span(-9, -1), 0.5, 0.5)
-    for chosen in (wrong, empty, before):
-        with pytest.raises(ValueError, match="outside the abstract"):
-            cite("what", Draft(Kind.FACT, (chosen,), 1.0))
-
-
-def test_a_refusal_has_its_reason_and_cites_nothing():
-    answer = refuse("what", Draft(Kind.FACT, (evidence(ALPHA, 1),), 0.2), "Nothing here.")
-    assert (answer.refused, answer.reason, answer.sentences) == (True, "Nothing here.", ())
-    assert answer.confidence == 0.2
-
-
-def test_a_near_miss_shows_what_there_is():
-    draft = Draft(Kind.NUMBER, (evidence(ALPHA, 1), evidence(ALPHA, 2)), 0.2, lacking="watts")
-    answer = refuse("how many watts", draft, "Nothing states “watts”.")
-    assert answer.refused
-    assert [s.text for s in answer.sentences] == ["Alpha keeps blocks on disk."]
-    assert answer.answer == "Nothing states “watts”. Alpha keeps blocks on disk. [1]"
-
-
-@pytest.mark.parametrize(
-    ("title", "name"),
-    [
-        ("NanoFlow: Towards Throughput", "NanoFlow"),
-        ("No Name Here", None),
-        ("Not a Name but a Clause: Then More", None),
-        ("Nexus:Proactive", None),
-    ],
-)
-def test_short_names(title: str, name: str | None):
-    assert short_name(title) == name
 
 
 def test_a_word_that_is_in_no_paper_and_unusual_is_unheard_of():

@@ -1,4 +1,6 @@
-"""Late interaction over the bundled sample, and how tokens are weighted."""
+"""Late interaction and neighbours: by hand over stand-ins, and over the bundled sample."""
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
@@ -7,11 +9,74 @@ from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, Te
 from footnote.rag.build import open_index
 from footnote.rag.core.config import Config
 from footnote.rag.index.chunking import chunk_paper
-from footnote.rag.index.embedding import embed_chunks, embed_tokens, read_question
+from footnote.rag.index.embedding import Question, embed_chunks, embed_tokens, read_question
 from footnote.rag.index.index import Index
+from footnote.rag.index.token_embeddings import TokenEmbeddings
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours, token_weights
 
-pytestmark = pytest.mark.slow
+
+class Tokens:
+    """Scores and vectors of papers, told by hand."""
+
+    def __init__(self, scores: dict[str, float], vectors: dict[str, list[float]] | None = None):
+        self.scores = scores
+        self.vectors = vectors or {}
+
+    def paper_scores(
+        self, question: TokenEmbeddings, weights: np.ndarray, paper_ids: Iterable[str]
+    ) -> dict[str, float]:
+        return {i: self.scores[i] for i in paper_ids if i in self.scores}
+
+    def paper_vectors(self, paper_ids: Sequence[str]) -> np.ndarray:
+        return np.array([self.vectors[i] for i in paper_ids], np.float32).reshape(-1, 2)
+
+
+class Rarity:
+    """`the` is everywhere, other words are rare."""
+
+    def terms(self, text: str) -> list[str]:
+        return [text]
+
+    def idf(self, term: str) -> float:
+        return 0.0 if term == "the" else 2.0
+
+
+def scored(**scores: float) -> list[NodeWithScore]:
+    return [
+        NodeWithScore(node=TextNode(metadata={"paper_id": i}), score=score)
+        for i, score in scores.items()
+    ]
+
+
+def order(nodes: list[NodeWithScore]) -> list[tuple[str, float]]:
+    return [(n.node.metadata["paper_id"], round(n.get_score(), 6)) for n in nodes]
+
+
+TOKENS = TokenEmbeddings(np.ones((3, 2), np.float32), np.array([0, 4, 7]), np.array([3, 7, 9]))
+QUESTION = Question("the caches", embedding=[1.0], pieces=TOKENS)
+
+
+def test_late_interaction_is_mixed_in_by_its_weight_and_ties_go_to_the_smaller_id():
+    tokens = Tokens({"a": 0.2, "b": 0.8, "c": -0.5})
+    reranker = LateInteraction(tokens, Rarity(), weight=0.5)  # type: ignore[arg-type]
+    found = reranker.postprocess_nodes(scored(a=0.8, b=0.2, c=0.3, d=0.15), QUESTION)
+    # `c` matches nothing, `d` has no token embeddings and keeps its score.
+    assert order(found) == [("a", 0.5), ("b", 0.5), ("c", 0.15), ("d", 0.15)]
+    assert found[0].node.metadata["signals"] == {"late interaction": 0.2}
+    assert "signals" not in found[3].node.metadata
+
+
+def test_each_piece_weighs_as_much_as_its_word_is_rare():
+    assert token_weights("the caches", TOKENS, Rarity()).tolist() == pytest.approx([0.3, 2.3, 2.3])  # type: ignore[arg-type]
+
+
+def test_a_paper_is_drawn_to_the_mean_of_its_neighbours():
+    tokens = Tokens({}, {"a": [1, 0], "b": [1, 0], "c": [0, 1]})
+    reranker = Neighbours(tokens, weight=0.5)  # type: ignore[arg-type]
+    # `a` and `b` are one another's neighbours, `c` has none.
+    assert order(reranker.postprocess_nodes(scored(a=0.8, b=0.4, c=0.1))) == [
+        ("a", 0.6), ("b", 0.6), ("c", 0.1),
+    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

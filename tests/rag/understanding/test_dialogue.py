@@ -1,6 +1,6 @@
 import pytest
 
-from footnote.rag.understanding.dialogue import in_full, leans_back
+from footnote.rag.understanding.dialogue import leans_back, rewrite
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_no_question_takes_forever():
     assert not leans_back("Does the " * 800 + "x" * 100)
 
 
-def test_in_full():
-    assert in_full("and its cost?", "Alpha: A Cache") == "Alpha: A Cache: and its cost?"
+def test_a_rewritten_question_has_its_topic_in_front():
+    assert rewrite("and its cost?", "Alpha: A Cache") == "Alpha: A Cache: and its cost?"
 
 
 def test_a_long_topic_is_cut_and_the_question_is_not():
-    assert in_full("and why?", "word " * 800).endswith("word word: and why?")
-    assert len(in_full("and why?", "word " * 800)) < 520
+    assert rewrite("and why?", "word " * 800).endswith("word word: and why?")
+    assert len(rewrite("and why?", "word " * 800)) < 520

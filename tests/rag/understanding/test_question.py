@@ -1,11 +1,13 @@
 import pytest
 
+from footnote.rag.core.errors import QuestionError
 from footnote.rag.understanding.question import (
     Kind,
+    check_question,
     is_english,
     kind_of,
     names_in,
-    parts_of,
+    sub_questions,
     unusual_words,
 )
 
@@ -103,5 +105,22 @@ def test_keywords_can_be_english_too(question: str, english: bool):
         ("", []),
     ],
 )
-def test_the_parts_that_ask(question: str, parts: list[str]):
-    assert [question[start:end] for start, end in parts_of(question)] == parts
+def test_sub_questions(question: str, parts: list[str]):
+    assert [question[start:end] for start, end in sub_questions(question)] == parts
+
+
+def test_a_question_is_read_as_one_line_of_text():
+    assert check_question("  how\n fast \udcff? ", max_chars=20) == "how fast ??"
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("", "the question is empty; ask it in words"),
+        (" ?!\n", "the question is empty; ask it in words"),
+        ("a" * 1_001, "question of 1,001 characters, at most 1,000; shorten it, or raise"),
+    ],
+)
+def test_a_question_that_cannot_be_asked(question: str, said: str):
+    with pytest.raises(QuestionError, match=f"^{said}"):
+        check_question(question, max_chars=1_000)

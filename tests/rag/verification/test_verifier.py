@@ -14,7 +14,7 @@ from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.core.text import Span, words
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.verification.instructions import asks, instructs
-from footnote.rag.verification.verify import Verifier
+from footnote.rag.verification.verifier import Verifier
 
 HERE = Path(__file__).parent
 
@@ -81,7 +81,7 @@ def test_what_is_false_is_never_called_supported(verifier: Verifier, draft: Draf
 
 
 @pytest.mark.parametrize("draft", FALSE, ids=lambda d: f"{d.family}: {d.claim}")
-def test_nor_with_a_lexicon_that_neither_stems_nor_weighs(draft: Draft):
+def test_nor_with_words_that_are_neither_stemmed_nor_weighed(draft: Draft):
     assert verdict(Verifier(Words()), draft) != "supported"
 
 
@@ -112,7 +112,7 @@ def test_there_are_enough_drafts_of_enough_kinds():
         ("Does Kestrel lower the latency?", "asks, states nothing"),
     ],
 )
-def test_the_reason_names_the_fault(verifier: Verifier, claim: str, reason: str | None):
+def test_the_reason_names_the_mismatch(verifier: Verifier, claim: str, reason: str | None):
     assert verifier.check(claim, [KESTREL]).reason == reason
 
 

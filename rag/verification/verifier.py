@@ -16,17 +16,17 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from footnote.rag.core.quantity import Agreement, Quantity, agreement, quantities
 from footnote.rag.core.records import Paper, Verdict
 from footnote.rag.core.text import Span, fold
-from footnote.rag.verification.faults import (
+from footnote.rag.verification.instructions import asks, instructs, says_nothing
+from footnote.rag.verification.mismatch import (
     Comparison,
-    Fault,
     Match,
+    Mismatch,
     direction_words,
-    faults,
     initials,
     is_turned,
+    mismatches,
 )
-from footnote.rag.verification.instructions import asks, instructs, says_nothing
-from footnote.rag.verification.reading import Lexicon, Reader, Token, joined
+from footnote.rag.verification.reading import Reader, TermStatistics, Token, joined
 from footnote.rag.verification.wording import SELF
 
 Judge = Callable[[str, str], tuple[float, float, float]]
@@ -78,7 +78,7 @@ class _Passage(NamedTuple):
     before: frozenset[str]
     """Keys of the sentence before it, which `it` may mean."""
     tainted: bool
-    """Whether it follows an instruction, and may belong to it."""
+    """True where it follows an instruction, and may belong to it."""
 
 
 class _PaperReading(NamedTuple):
@@ -102,18 +102,18 @@ class Verifier:
 
     def __init__(
         self,
-        lexicon: Lexicon,
+        statistics: TermStatistics,
         embedder: BaseEmbedding | None = None,
         nli: Judge | None = None,
     ):
         """Judge with these.
 
         Args:
-            lexicon: Stems words and tells how rare they are.
+            statistics: Of the words of the corpus.
             embedder: Helps to tell which sentence speaks of the same thing.
             nli: Judges what differs in words alone; numbers, names and negations stay with rules.
         """
-        self._reader = Reader(lexicon)
+        self._reader = Reader(statistics)
         self._embedder = embedder
         self._nli = nli
         self._papers: OrderedDict[str, _PaperReading] = OrderedDict()
@@ -182,7 +182,7 @@ class Verifier:
     def _candidates(
         self, tokens: Sequence[Token], readings: Sequence[_PaperReading]
     ) -> list[tuple[Comparison, _Passage, float]]:
-        """The passages that share most with the claim, best first."""
+        """Choose the passages that share most with the claim, best first."""
         found: list[tuple[float, int, Comparison, _Passage]] = []
         for reading in readings:
             singles = [(p, _compare(tokens, p, reading)) for p in reading.single]
@@ -197,9 +197,10 @@ class Verifier:
     def _judge(
         self, claim: str, comparison: Comparison, passage: _Passage, likeness: float, context: str
     ) -> Support:
-        found = [*faults(comparison), *_unclear_subject(self._reader, comparison, context)]
+        found = [*mismatches(comparison), *_unclear_subject(self._reader, comparison, context)]
         if passage.tainted:
-            found.append(Fault(False, "the quote follows an instruction planted in the abstract"))
+            planted = "the quote follows an instruction planted in the abstract"
+            found.append(Mismatch(False, planted))
         coverage = comparison.coverage
         score = coverage if self._embedder is None else (coverage + likeness) / 2
         verdict: Verdict = "partly" if found else "supported"
@@ -218,20 +219,20 @@ class Verifier:
         )
         return self._second_opinion(claim, support, found) if self._nli else support
 
-    def _second_opinion(self, claim: str, support: Support, found: Sequence[Fault]) -> Support:
+    def _second_opinion(self, claim: str, support: Support, found: Sequence[Mismatch]) -> Support:
         """Let the entailment model lift doubts about mere words, and raise its own."""
         if self._nli is None or support.paper is None or support.span is None:
             return support
         entails, _, contradicts = self._nli(support.paper.quote(support.span), claim)
         if support.verdict != "unsupported" and contradicts >= _CONTRADICTS:
             return _lowered(support, "partly", "the entailment model reads the quote otherwise")
-        only_words = all(fault.reason.startswith("the quote does not say “") for fault in found)
+        only_words = all(mismatch.of_words for mismatch in found)
         if support.verdict == "partly" and only_words and entails >= _ENTAILS:
             return support._replace(verdict="supported", reason=None, score=entails)
         return support
 
     def _likeness(self, claim: str, passages: Sequence[_Passage]) -> list[float]:
-        """Cosine of the claim to each passage, in [0, 1]; 0 without an embedder."""
+        """Return the cosine of the claim to each passage, in [0, 1]; 0 without an embedder."""
         if self._embedder is None:
             return [0.0] * len(passages)
         quotes = [p.paper.quote(p.span) for p in passages]
@@ -262,7 +263,7 @@ class Verifier:
 
 
 def _with_known_name(tokens: Sequence[Token], readings: Sequence[_PaperReading]) -> Sequence[Token]:
-    """The first word has a capital anyway; it is a name where a paper writes it like one."""
+    """Take the first word for a name where a paper writes it like one; it has a capital anyway."""
     first = next((i for i, t in enumerate(tokens) if t.kind != "mark"), None)
     if first is None or tokens[first].kind != "word" or not tokens[first].text[0].isupper():
         return tokens
@@ -288,7 +289,7 @@ def _plain(text: str) -> str:
 
 
 def _verbatim(claim: str, readings: Sequence[_PaperReading]) -> Support | None:
-    """Full support for a claim that is one of the sentences, unless that is an instruction.
+    """Return full support for a claim that is one of the sentences, unless that is an instruction.
 
     The sentence may have its paper's name or title in front, as in `NanoFlow: It is faster.`
     """
@@ -353,7 +354,7 @@ def _read_paper(paper: Paper, reader: Reader) -> _PaperReading:
 
 
 def _on_topic(tokens: Sequence[Sequence[Token]], n: int, title: Sequence[Token]) -> bool:
-    """Whether a question shares its words with the rest: a planted one does not."""
+    """Return True if a question shares its words with the rest: a planted one does not."""
     rest = [*title, *(t for m, sentence in enumerate(tokens) if m != n for t in sentence)]
     known = frozenset(key for t in rest if t.tells for key in t.meaning.keys)
     asked = [t for t in tokens[n] if t.tells]
@@ -368,7 +369,7 @@ def _keys(tokens: Sequence[Token]) -> frozenset[str]:
 
 
 def _run_together(tokens: Sequence[Token]) -> frozenset[str]:
-    """Names as they may be spelled in one word: `rtx4090`, `wikitext2`; and their pieces."""
+    """Spell names in one word: `rtx4090`, `wikitext2`; and add their pieces."""
     found: set[str] = set()
     for i, token in enumerate(tokens):
         pieces = re.findall(r"[^\W_]+", token.folded)
@@ -380,7 +381,7 @@ def _run_together(tokens: Sequence[Token]) -> frozenset[str]:
 
 
 def _initials(sentences: Iterable[Sequence[Token]]) -> frozenset[str]:
-    """First letters of every run of three to five words."""
+    """Collect the first letters of every run of three to five words."""
     found: set[str] = set()
     for sentence in sentences:
         first = "".join(t.folded[0] for t in sentence if _spells(t))
@@ -430,7 +431,7 @@ def _compare(claim: Sequence[Token], passage: _Passage, reading: _PaperReading) 
 
 
 def _nearest(places: dict[int, list[int]], source: Sequence[Token]) -> dict[int, int]:
-    """One place for each token of the claim: of several, the one nearest to its neighbours'."""
+    """Choose one place for each token of the claim: of several, the nearest to its neighbours'."""
     chosen = {i: found[0] for i, found in places.items() if len(found) == 1}
     for i in sorted(places):
         if i in chosen:
@@ -452,7 +453,7 @@ def _nearest(places: dict[int, list[int]], source: Sequence[Token]) -> dict[int,
 def _from_surroundings(
     claim: Sequence[Token], at: int, passage: _Passage, reading: _PaperReading
 ) -> Match | None:
-    """Where the passage says `we` or `it` for what the claim names; else what the title says."""
+    """Find where the passage says `we` or `it` for what the claim names, or else the title does."""
     token = claim[at]
     first = next(i for i, t in enumerate(claim) if t.tells)
     if token.kind == "name" or at == first:
@@ -473,7 +474,7 @@ def _from_surroundings(
 
 
 def _pieces_of(token: Token) -> frozenset[str]:
-    """`LLaMA-7B` is also LLaMA."""
+    """Split a name at its hyphens: `LLaMA-7B` is also LLaMA."""
     if token.kind != "name" or not re.search(r"[-–_ ]", token.text):
         return frozenset()
     pieces = re.findall(r"[^\W_]+", token.folded)
@@ -481,7 +482,7 @@ def _pieces_of(token: Token) -> frozenset[str]:
 
 
 def _same_numbers(claimed: Quantity, source: Sequence[Token]) -> tuple[Agreement, list[int]]:
-    """Where the passage states a number, by its best agreement."""
+    """Find where the passage states a number, by its best agreement."""
     levels = {j: agreement(claimed, t.quantity) for j, t in enumerate(source) if t.quantity}
     best = max(levels.values(), default=Agreement.NONE)
     if best < Agreement.DOUBTFUL:
@@ -497,7 +498,7 @@ def _same_words(token: Token, by_key: dict[str, list[int]], source: Sequence[Tok
 
 
 def _abbreviations(claim: Sequence[Token], source: Sequence[Token]) -> dict[int, int]:
-    """Where one side spells out what the other abbreviates: `LLMs`, `large language models`."""
+    """Find where one side spells out what the other abbreviates: `large language models`."""
     found: dict[int, int] = {}
     for j, run in _spelled_out(source, claim):
         found[j] = run[0]
@@ -509,7 +510,7 @@ def _abbreviations(claim: Sequence[Token], source: Sequence[Token]) -> dict[int,
 def _spelled_out(
     spelling: Sequence[Token], short: Sequence[Token]
 ) -> Iterator[tuple[int, list[int]]]:
-    """Indices of abbreviations in `short`, each with the run of words in `spelling`."""
+    """Find abbreviations in `short`, by index, each with its run of words in `spelling`."""
     words = [(i, t.folded[0]) for i, t in enumerate(spelling) if _spells(t)]
     for j, token in enumerate(short):
         if token.kind != "name" or not 2 <= len(token.text) <= 6 or not token.text.isalpha():
@@ -532,7 +533,7 @@ def _spells(token: Token) -> bool:
 def _equivalent_directions(
     claim: Sequence[Token], source: Sequence[Token], matches: dict[int, Match]
 ) -> dict[int, Match]:
-    """`is 2× faster` where the source says `halves latency`, and the reverse."""
+    """Match `is 2× faster` where the source says `halves latency`, and the reverse."""
     found: dict[int, Match] = {}
     stated = direction_words(source)
     turned = is_turned(claim, source)
@@ -552,8 +553,8 @@ def _equivalent_directions(
     return found
 
 
-def _unclear_subject(reader: Reader, comparison: Comparison, context: str) -> Iterator[Fault]:
-    """`It` of the claim must be what the sentence before was about, and this paper knows that."""
+def _unclear_subject(reader: Reader, comparison: Comparison, context: str) -> Iterator[Mismatch]:
+    """Doubt an `it` where the paper does not mention what the sentence before was about."""
     first = comparison.claim[0].folded if comparison.claim else ""
     if not context or first not in {"it", "its", "they", "their", "this", "these"}:
         return
@@ -561,7 +562,7 @@ def _unclear_subject(reader: Reader, comparison: Comparison, context: str) -> It
         (t for t in reader.read(context[:_MAX_CHARS]) if t.tells and not t.quantity), None
     )
     if subject is not None and not subject.meaning.keys & set(comparison.elsewhere):
-        yield Fault(False, f"the paper does not mention {subject.text}")
+        yield Mismatch(False, f"the paper does not mention {subject.text}")
 
 
 _HALVES = re.compile(r"[,;]?\s+(?:while|whereas|but|although)\s+|;\s+|,\s+and\s+|\.\s+(?=[A-Z])")

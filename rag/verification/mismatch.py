@@ -1,4 +1,4 @@
-"""What is wrong with a claim, held against the sentences that should support it."""
+"""Find where a claim does not match the sentences that should support it."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -44,13 +44,15 @@ _BE = listed("is are was were be been being gets got")
 _OF_A_COUNTRY = re.compile(r"[A-Z][a-z]+(?:ish|ese|ian|ean|ican|nch|wiss|eek|utch)")
 
 
-class Fault(NamedTuple):
-    """One thing that keeps a claim from being supported."""
+class Mismatch(NamedTuple):
+    """One thing in which a claim differs from the passage that should support it."""
 
     contradicts: bool
     """True when the source says otherwise or holds no ground for it; False when in doubt."""
     reason: str
     """One line for a person."""
+    of_words: bool = False
+    """True where only a word is missing: an entailment model may know that it is meant."""
 
 
 class Match(NamedTuple):
@@ -75,24 +77,24 @@ class Comparison(NamedTuple):
 
     @property
     def said(self) -> list[int]:
-        """Indices of the claim's tokens that a source must hold."""
+        """List the indices of the claim's tokens that a source must hold."""
         return [i for i, token in enumerate(self.claim) if token.tells]
 
     @property
     def coverage(self) -> float:
-        """Share of the claim, by weight, that the passage says."""
+        """Return the share of the claim, by weight, that the passage says."""
         total = sum(self.claim[i].weight for i in self.said)
         return sum(self.claim[i].weight for i in self.said if i in self.matches) / (total or 1.0)
 
     def source_of(self, at: int) -> int | None:
-        """Index of the source's token for one of the claim."""
+        """Return the index of the source's token for one of the claim."""
         match = self.matches.get(at)
         return match.source if match else None
 
 
-def faults(comparison: Comparison) -> list[Fault]:
-    """All faults of a claim against a passage; none when the passage supports it."""
-    found: list[Fault] = []
+def mismatches(comparison: Comparison) -> list[Mismatch]:
+    """List the mismatches of a claim with a passage; none when the passage supports it."""
+    found: list[Mismatch] = []
     for check in (
         _missing, _numbers, _moved_numbers, _polarity, _directions, _sides, _order, _strength,
         _subjects, _contrasts, _ranges, _left_out_directions, _two_sentences, _only_in_title,
@@ -102,8 +104,12 @@ def faults(comparison: Comparison) -> list[Fault]:
     return found
 
 
-def _missing(c: Comparison) -> Iterator[Fault]:
-    """Words and names of the claim that the passage lacks."""
+def _unsaid(text: str) -> Mismatch:
+    return Mismatch(False, f"the quote does not say “{text}”", of_words=True)
+
+
+def _missing(c: Comparison) -> Iterator[Mismatch]:
+    """Find words and names of the claim that the passage lacks."""
     source_stems = {key for t in c.source for key in t.meaning.keys}
     for at in c.said:
         token = c.claim[at]
@@ -111,29 +117,29 @@ def _missing(c: Comparison) -> Iterator[Fault]:
             continue
         if token.kind == "name":
             if token.meaning.keys & set(c.elsewhere):
-                yield Fault(False, f"the quote does not mention {token.text}")
+                yield Mismatch(False, f"the quote does not mention {token.text}")
             else:
-                yield Fault(not _may_be_known(c, at), f"{token.text} is not in this paper")
+                yield Mismatch(not _may_be_known(c, at), f"{token.text} is not in this paper")
         elif (
             token.meaning.opposed & source_stems
             and c.coverage >= _NEARLY_ALL
             and not _reverses(c, token)
         ):
-            yield Fault(True, f"says “{token.text}”, the quote says the opposite")
+            yield Mismatch(True, f"says “{token.text}”, the quote says the opposite")
         else:
-            yield Fault(False, f"the quote does not say “{token.text}”")
+            yield _unsaid(token.text)
 
 
-def _only_in_title(c: Comparison) -> Iterator[Fault]:
-    """A claim of which the title says more than the quote."""
+def _only_in_title(c: Comparison) -> Iterator[Mismatch]:
+    """Find a claim of which the title says more than the quote."""
     around = [c.claim[at].weight for at, m in c.matches.items() if m.source is None]
     total = sum(c.claim[at].weight for at in c.said)
     if sum(around) > _FROM_TITLE * total:
-        yield Fault(False, "the quote says only part of it, the title the rest")
+        yield Mismatch(False, "the quote says only part of it, the title the rest")
 
 
 def _may_be_known(c: Comparison, at: int) -> bool:
-    """Whether the paper may mean by other words what the claim calls by a name."""
+    """Return True if the paper may mean by other words what the claim calls by a name."""
     text = c.claim[at].text
     if _OF_A_COUNTRY.fullmatch(text):
         return True
@@ -147,18 +153,18 @@ def _may_be_known(c: Comparison, at: int) -> bool:
 
 
 def initials(letters: str) -> str:
-    """The key under which a run of words is known by its first letters."""
+    """Return the key under which a run of words is known by its first letters."""
     return f"~{letters}"
 
 
 def _reverses(c: Comparison, token: Token) -> bool:
-    """Whether a denial or a comparison turned round may make up for an opposite."""
+    """Return True if a denial or a comparison turned round may make up for an opposite."""
     opposed = [t for t in c.source if t.meaning.keys & token.meaning.opposed]
     return any(t.negated != token.negated for t in opposed) or token.meaning.sign != 0
 
 
-def _numbers(c: Comparison) -> Iterator[Fault]:
-    """Numbers of the claim that the passage lacks, or says otherwise."""
+def _numbers(c: Comparison) -> Iterator[Mismatch]:
+    """Find numbers of the claim that the passage lacks, or says otherwise."""
     here = [t.quantity for t in c.source if t.quantity]
     for at in c.said:
         token = c.claim[at]
@@ -169,11 +175,11 @@ def _numbers(c: Comparison) -> Iterator[Fault]:
             yield _unfounded(c, token, token.quantity, here)
         elif match.agreement is Agreement.DOUBTFUL and match.source is not None:
             stated = _in_full(c.source, match.source)
-            yield Fault(False, f"says {_in_full(c.claim, at)}, the quote says {stated}")
+            yield Mismatch(False, f"says {_in_full(c.claim, at)}, the quote says {stated}")
 
 
-def _amounts(c: Comparison) -> Iterator[Fault]:
-    """`by 160 ms` for `to 160 ms`."""
+def _amounts(c: Comparison) -> Iterator[Mismatch]:
+    """Find `by 160 ms` for `to 160 ms`."""
     for at in c.said:
         source = c.source_of(at)
         if source is None or not c.claim[at].quantity:
@@ -181,11 +187,11 @@ def _amounts(c: Comparison) -> Iterator[Fault]:
         mine, theirs = _led_by(c.claim, at), _led_by(c.source, source)
         if mine and theirs and mine != theirs:
             text = c.claim[at].text
-            yield Fault(True, f"says {mine} {text}, the quote says {theirs} {text}")
+            yield Mismatch(True, f"says {mine} {text}, the quote says {theirs} {text}")
 
 
 def _led_by(tokens: Sequence[Token], at: int) -> str:
-    """`from`, `to` or `by` before a number, whatever bound stands between."""
+    """Return `from`, `to` or `by` before a number, whatever bound stands between."""
     for token in reversed(tokens[max(0, at - _LED) : at]):
         if token.folded in {"from", "by"}:
             return token.folded
@@ -203,27 +209,29 @@ def _in_full(tokens: Sequence[Token], at: int) -> str:
     return f"{bound[quantity.bound] if quantity else ''}{tokens[at].text}"
 
 
-def _unfounded(c: Comparison, token: Token, claimed: Quantity, here: Sequence[Quantity]) -> Fault:
+def _unfounded(
+    c: Comparison, token: Token, claimed: Quantity, here: Sequence[Quantity]
+) -> Mismatch:
     for t in c.source:
         if t.quantity and agreement(claimed, t.quantity) is Agreement.CLASH:
-            return Fault(True, f"says {token.text}, the quote says {t.text}")
+            return Mismatch(True, f"says {token.text}, the quote says {t.text}")
     if any(agreement(claimed, q) >= Agreement.DOUBTFUL for q in c.numbers):
-        return Fault(False, f"{token.text} is not in the quote, but elsewhere in the abstract")
+        return Mismatch(False, f"{token.text} is not in the quote, but elsewhere in the abstract")
     if derivable(claimed, list(here)):
-        return Fault(False, f"{token.text} follows only by reckoning")
+        return Mismatch(False, f"{token.text} follows only by reckoning")
     rivals = [t.text for t in c.source if t.quantity and t.quantity.measures == claimed.measures]
     small = claimed.in_words and (
         not claimed.measures or claimed.measures == "share" or claimed.turn == 0
     )
     if small and claimed.value <= _COUNTABLE and not (rivals and _same_thing_counted(c, token)):
-        return Fault(False, f"the quote does not say {token.text}")
+        return Mismatch(False, f"the quote does not say {token.text}")
     if rivals:
-        return Fault(True, f"says {token.text}, the quote says {', '.join(rivals[:3])}")
-    return Fault(True, f"{token.text} is not in this abstract")
+        return Mismatch(True, f"says {token.text}, the quote says {', '.join(rivals[:3])}")
+    return Mismatch(True, f"{token.text} is not in this abstract")
 
 
 def _same_thing_counted(c: Comparison, token: Token) -> bool:
-    """Whether the quote gives another number of what the claim counts."""
+    """Return True if the quote gives another number of what the claim counts."""
     after = next((t for t in c.claim if t.start >= token.end and t.tells), None)
     if after is None:
         return True
@@ -235,8 +243,8 @@ def _same_thing_counted(c: Comparison, token: Token) -> bool:
     return False
 
 
-def _moved_numbers(c: Comparison) -> Iterator[Fault]:
-    """Numbers that the passage says of something else than the claim does."""
+def _moved_numbers(c: Comparison) -> Iterator[Mismatch]:
+    """Find numbers that the passage says of something else than the claim does."""
     steps: dict[int, list[int]] = {}
     for i, token in enumerate(c.source):
         steps.setdefault(token.step, []).append(i)
@@ -275,7 +283,7 @@ def _moved_numbers(c: Comparison) -> Iterator[Fault]:
         expected = [i for step in steps_of_numbers for i in own[step]]
         number = next(c.claim[at].text for at in part if c.claim[at].figure)
         reason = f"the quote says {number} of something else than “{c.source[foreign[0]].text}”"
-        yield Fault(bool(expected) and not at_home and c.coverage >= _NEARLY_ALL, reason)
+        yield Mismatch(bool(expected) and not at_home and c.coverage >= _NEARLY_ALL, reason)
 
 
 def _from_two_steps(
@@ -283,8 +291,8 @@ def _from_two_steps(
     part: Sequence[int],
     where: Mapping[int, int],
     numbered: Mapping[int, Sequence[int]],
-) -> Iterator[Fault]:
-    """`A takes 3 s on 8 cores and B 5 s on 4` told as `A takes 5 s on 8 cores`."""
+) -> Iterator[Mismatch]:
+    """Find `A takes 3 s on 8 cores and B 5 s on 4` told as `A takes 5 s on 8 cores`."""
     homes = {
         at: where[s] for at in part if c.claim[at].figure and (s := c.source_of(at)) in where and s
     }
@@ -296,7 +304,7 @@ def _from_two_steps(
             claimed = c.claim[other].quantity
             if claimed and any(r and r.measures == claimed.measures for r in rivals):
                 reason = f"the quote says {c.claim[one].text} apart from {c.claim[other].text}"
-                yield Fault(False, reason)
+                yield Mismatch(False, reason)
                 return
 
 
@@ -320,7 +328,7 @@ def _shared_head(
     homes: Collection[int],
     numbered: Mapping[int, Sequence[int]],
 ) -> bool:
-    """`X raises A by 2× and B by 3×`: what stands before 2× may go for 3× as well."""
+    """Return True if a token may go for another number too: X in `X raises A by 2×, B by 3×`."""
     first_number = next(i for i in members if c.source[i].figure)
     if at > first_number:
         return False
@@ -336,7 +344,7 @@ def _shared_head(
 
 
 def _claim_parts(c: Comparison) -> Iterator[list[int]]:
-    """The claim's telling tokens, by its parts that hold a number; the rest goes with them."""
+    """Group the claim's telling tokens by its parts that hold a number; the rest goes with them."""
     parts: dict[int, list[int]] = {}
     for i in c.said:
         parts.setdefault(c.claim[i].step, []).append(i)
@@ -347,8 +355,8 @@ def _claim_parts(c: Comparison) -> Iterator[list[int]]:
         yield from with_numbers
 
 
-def _polarity(c: Comparison) -> Iterator[Fault]:
-    """Words that one side denies and the other does not."""
+def _polarity(c: Comparison) -> Iterator[Mismatch]:
+    """Find words that one side denies and the other does not."""
     both = _denies(c.claim) and _denies(c.source)
     # `without transcribing first` may be said of the method where the quote speaks of others.
     mild = not any(t.folded in _DENIERS for t in (*c.claim, *c.source))
@@ -361,11 +369,11 @@ def _polarity(c: Comparison) -> Iterator[Fault]:
         if any(t.negated == token.negated for t in twins):
             continue
         if both or mild or c.coverage < _NEARLY_ALL:
-            yield Fault(False, f"does not deny the same as the quote: “{token.text}”")
+            yield Mismatch(False, f"does not deny the same as the quote: “{token.text}”")
         elif token.negated:
-            yield Fault(True, f"denies “{token.text}”, the quote does not")
+            yield Mismatch(True, f"denies “{token.text}”, the quote does not")
         else:
-            yield Fault(True, f"the quote denies “{stated.text}”")
+            yield Mismatch(True, f"the quote denies “{stated.text}”")
     yield from _denials(c)
 
 
@@ -373,13 +381,13 @@ def _denies(tokens: Sequence[Token]) -> bool:
     return any(t.folded in NEGATORS for t in tokens)
 
 
-def _denials(c: Comparison) -> Iterator[Fault]:
-    """A denial on one side that the other has no counterpart for."""
+def _denials(c: Comparison) -> Iterator[Mismatch]:
+    """Find a denial on one side that the other has no counterpart for."""
     matched = {m.source for m in c.matches.values() if m.source is not None}
     mine = [t for t in c.claim if t.folded in _ALL_DENIERS]
     theirs = [t for t in c.source if t.folded in _ALL_DENIERS]
     if len(mine) > len(theirs):
-        yield Fault(False, f"the quote does not say “{mine[-1].text}”")
+        yield _unsaid(mine[-1].text)
     elif len(mine) < len(theirs):
         for i, token in enumerate(c.source):
             if token.folded not in _DENIERS:
@@ -388,12 +396,12 @@ def _denials(c: Comparison) -> Iterator[Fault]:
             near = [j for j in reach if c.source[j].clause == token.clause and j in matched]
             before = [j for j in matched if j < i and c.source[j].clause == token.clause]
             if near or (before and _verb_denied(c, i)):
-                yield Fault(False, f"leaves out that the quote says “{token.text}”")
+                yield Mismatch(False, f"leaves out that the quote says “{token.text}”")
                 return
 
 
 def _verb_denied(c: Comparison, at: int) -> bool:
-    """Whether `not` follows an auxiliary, and so denies the clause rather than a part of it."""
+    """Return True if `not` follows an auxiliary, and so denies the whole clause."""
     after_auxiliary = at > 0 and c.source[at - 1].folded in _AUXILIARIES
     return after_auxiliary or c.source[at].folded == "cannot"
 
@@ -417,8 +425,8 @@ class _Direction(NamedTuple):
     adjacent: frozenset[str]
 
 
-def _directions(c: Comparison) -> Iterator[Fault]:
-    """Things that the claim says go up and the quote says go down."""
+def _directions(c: Comparison) -> Iterator[Mismatch]:
+    """Find things that the claim says go up and the quote says go down."""
     claimed, stated = direction_words(c.claim), direction_words(c.source)
     if not stated:
         return
@@ -436,21 +444,21 @@ def _directions(c: Comparison) -> Iterator[Fault]:
                 other = next(s for s in on_same if _agrees(one, s, turned=turned) is False)
                 word = c.source[other.at].text
                 sure = c.coverage >= _NEARLY_ALL
-                yield Fault(sure, f"says “{token.text}”, the quote says “{word}”")
+                yield Mismatch(sure, f"says “{token.text}”, the quote says “{word}”")
         elif one.at in c.matches and not on_same:
             taken_for = next((s for s in stated if s.at == c.source_of(one.at)), None)
             if taken_for and one.metric and taken_for.metric and not one.metric & taken_for.metric:
-                yield Fault(False, f"the quote says “{token.text}” of something else")
+                yield Mismatch(False, f"the quote says “{token.text}” of something else")
                 continue
             against = [s for s in rivals if _agrees(one, s, turned=turned) is False]
             if against:
                 word = c.source[against[0].at].text
-                yield Fault(False, f"says “{token.text}”, the quote also says “{word}”")
+                yield Mismatch(False, f"says “{token.text}”, the quote also says “{word}”")
         elif one.at not in c.matches and rivals and c.coverage >= _NEARLY_ALL:
             verdicts = [_agrees(one, s, turned=turned) for s in rivals]
             if verdicts and all(v is False for v in verdicts):
                 word = c.source[rivals[0].at].text
-                yield Fault(not turned, f"says “{token.text}”, the quote says “{word}”")
+                yield Mismatch(not turned, f"says “{token.text}”, the quote says “{word}”")
 
 
 def _comparable(one: _Direction, other: _Direction) -> bool:
@@ -475,7 +483,7 @@ def _agrees(one: _Direction, other: _Direction, *, turned: bool) -> bool | None:
 
 
 def direction_words(tokens: Sequence[Token]) -> list[_Direction]:
-    """The words that tell a direction, and what each is said of."""
+    """Find the words that tell a direction, and what each is said of."""
     found: list[_Direction] = []
     for i, token in enumerate(tokens):
         sign = token.meaning.sign
@@ -504,7 +512,7 @@ def direction_words(tokens: Sequence[Token]) -> list[_Direction]:
 
 
 def _until(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Telling tokens up to the end of a phrase."""
+    """Yield telling tokens up to the end of a phrase."""
     for token in tokens:
         if token.text in {",", ";", ":", "."} or token.folded in _PHRASE_ENDS:
             return
@@ -518,7 +526,7 @@ _PHRASE_ENDS = listed(
 
 
 def is_turned(claim: Sequence[Token], source: Sequence[Token]) -> bool:
-    """Whether they compare the same two things, the other way round."""
+    """Return True if they compare the same two things, the other way round."""
     mine, theirs = _ranked(claim), _ranked(source)
     if mine is None or theirs is None:
         return False
@@ -539,7 +547,7 @@ class _Ranking(NamedTuple):
 
 
 def _ranked(tokens: Sequence[Token]) -> _Ranking | None:
-    """`A is faster than B`, `A outperforms B`, `Compared with B, A is faster`."""
+    """Find who outdoes whom, as in `A outperforms B` and `Compared with B, A is faster`."""
     for i, token in enumerate(tokens):
         if token.meaning.sign and token.meaning.keys & _VERBS_OF_RANK:
             first, second = _side_before(tokens[:i]), _side_after(tokens[i + 1 :])
@@ -589,7 +597,7 @@ def _shared(one: _Side, other: _Side) -> int:
 
 
 def _crossing(mine: _Ranking, theirs: _Ranking) -> tuple[int, int]:
-    """How many words of the lesser side stay there, and how many have changed sides.
+    """Count how many words of the lesser side stay there, and how many have changed sides.
 
     Words of the first side that stay tell nothing: `A cuts time more than B` and `B cuts time more
     than A` share `cuts time`.
@@ -601,7 +609,7 @@ def _crossing(mine: _Ranking, theirs: _Ranking) -> tuple[int, int]:
 
 
 def _told_apart(ranking: _Ranking) -> tuple[_Side, _Side]:
-    """The two sides without what both say: `less a day than day workers`."""
+    """Return the two sides without what both say: `less a day than day workers`."""
     ones, others = frozenset().union(*ranking.first), frozenset().union(*ranking.second)
     return (
         tuple(keys for keys in ranking.first if not keys & others),
@@ -609,19 +617,19 @@ def _told_apart(ranking: _Ranking) -> tuple[_Side, _Side]:
     )
 
 
-def _sides(c: Comparison) -> Iterator[Fault]:
-    """`A beats B` told as `B beats A`."""
+def _sides(c: Comparison) -> Iterator[Mismatch]:
+    """Find `A beats B` told as `B beats A`."""
     mine, theirs = _ranked(c.claim), _ranked(c.source)
     if mine is None or theirs is None or mine.axis != theirs.axis or mine.sign != theirs.sign:
         return
     straight, crossed = _crossing(mine, theirs)
     if crossed > straight:
         certain = c.coverage >= _NEARLY_ALL
-        yield Fault(certain, "the quote has the two sides the other way round")
+        yield Mismatch(certain, "the quote has the two sides the other way round")
 
 
-def _order(c: Comparison) -> Iterator[Fault]:
-    """The same words in an order that no passive or fronted phrase explains."""
+def _order(c: Comparison) -> Iterator[Mismatch]:
+    """Find the same words in an order that no passive or fronted phrase explains."""
     if is_turned(c.claim, c.source):
         return
     anchored = {**{at: m.source for at, m in c.matches.items()}, **_anchors(c)}
@@ -631,7 +639,7 @@ def _order(c: Comparison) -> Iterator[Fault]:
             (s for at in range(verb - 1, -1, -1) if (s := c.source_of(at)) is not None), None
         )
         if place is not None and done is not None and done < place:
-            yield Fault(False, f"the quote does not say so of “{c.source[done].text}”")
+            yield Mismatch(False, f"the quote does not say so of “{c.source[done].text}”")
     fronted = _fronted(c.claim)
     front = [place for at, place in anchored.items() if at < fronted and place is not None]
     rest = [place for at, place in anchored.items() if at >= fronted and place is not None]
@@ -648,11 +656,11 @@ def _order(c: Comparison) -> Iterator[Fault]:
         return
     if len(runs) == 2 and _block_moved(*runs) and _movable(c, anchored, len(runs[0])):
         return
-    yield Fault(_across_a_verb(c), "has the words of the quote in another order")
+    yield Mismatch(_across_a_verb(c), "has the words of the quote in another order")
 
 
 def _agentless(c: Comparison) -> list[int]:
-    """Verbs of the claim in a passive without agent, which the source has in the active."""
+    """Find verbs of the claim in a passive without agent, which the source has in the active."""
     if _passive(c.claim) is not None:
         return []
     found: list[int] = []
@@ -670,19 +678,19 @@ def _is_participle(token: Token) -> bool:
 
 
 def _fronted(tokens: Sequence[Token]) -> int:
-    """Where the claim goes on after a phrase in front, as `On eight GPUs,`; else 0."""
+    """Find where the claim goes on after a phrase in front, as `On eight GPUs,`; else 0."""
     if not tokens or tokens[0].folded not in _LEAD_INS | {"compared", "relative", "between"}:
         return 0
     return next((i + 1 for i, t in enumerate(tokens) if t.text == ","), 0)
 
 
 def _led_alike(c: Comparison, at: int) -> bool:
-    """Whether the source leads in to a phrase by the preposition that begins the claim."""
+    """Return True if the source leads in to a phrase by the preposition that begins the claim."""
     return any(t.folded == c.claim[0].folded for t in c.source[max(0, at - _LED) : at])
 
 
 def _with_phrases_turned(c: Comparison, anchored: Mapping[int, int | None]) -> list[int]:
-    """Places in the source, in the claim's order, with `cost of training` as `training cost`."""
+    """List places in the source, in the claim's order; `cost of training` is `training cost`."""
     ats = [at for at in sorted(anchored) if anchored[at] is not None]
     places = [place for at in ats if (place := anchored[at]) is not None]
     for i in range(len(places) - 1):
@@ -702,7 +710,7 @@ def _is_of(between: Sequence[str]) -> bool:
 
 
 def _movable(c: Comparison, anchored: Mapping[int, int | None], first: int) -> bool:
-    """Whether the two blocks that changed places are phrases: no two bare words next to another."""
+    """Return True if the two blocks that changed places are phrases, not two bare words."""
     ats = [at for at in sorted(anchored) if anchored[at] is not None]
     left, right = ats[first - 1], ats[first]
     one, other = anchored[right], anchored[left]
@@ -719,7 +727,7 @@ def _movable(c: Comparison, anchored: Mapping[int, int | None], first: int) -> b
 
 
 def _anchors(c: Comparison) -> dict[int, int]:
-    """Small words on whose sides things stand (`than`, `is`, `reaches`), where both have one."""
+    """Find small words on whose sides things stand, as `than` and `is`, where both have one."""
     found: dict[int, int] = {}
     for i, token in enumerate(c.claim):
         if token.tells or not (token.folded in SWAPS | _BE or token.folded in FILLER):
@@ -742,14 +750,14 @@ def _runs(places: Sequence[int]) -> list[list[int]]:
 
 
 def _block_moved(first: Sequence[int], second: Sequence[int]) -> bool:
-    """Whether two rising runs are one rising sequence with a block of it moved."""
+    """Return True if two rising runs are one rising sequence with a block of it moved."""
     moved = [place for place in first if place > second[0]]
     passed = [place for place in second if place < first[-1]]
     return max(passed) < min(moved)
 
 
-def _ranges(c: Comparison) -> Iterator[Fault]:
-    """`from 4 to 2` told as `from 2 to 4`."""
+def _ranges(c: Comparison) -> Iterator[Mismatch]:
+    """Find `from 4 to 2` told as `from 2 to 4`."""
     for one, other in pairwise(c.said):
         places = c.source_of(one), c.source_of(other)
         if not (c.claim[one].quantity and c.claim[other].quantity) or None in places:
@@ -757,13 +765,13 @@ def _ranges(c: Comparison) -> Iterator[Fault]:
         first, second = places
         if first is not None and second is not None and first > second:
             led = any(t.folded == "from" for t in c.claim[max(0, one - 1) : one])
-            yield Fault(
+            yield Mismatch(
                 led, f"has {c.claim[one].text} and {c.claim[other].text} the other way round"
             )
 
 
-def _left_out_directions(c: Comparison) -> Iterator[Fault]:
-    """A `less` of the quote that the claim leaves out between two words it takes over."""
+def _left_out_directions(c: Comparison) -> Iterator[Mismatch]:
+    """Find a `less` of the quote that the claim leaves out between two words it takes over."""
     if is_turned(c.claim, c.source):
         return
     matched = {m.source for m in c.matches.values() if m.source is not None}
@@ -771,21 +779,21 @@ def _left_out_directions(c: Comparison) -> Iterator[Fault]:
     for before, at, after in zip(telling, telling[1:], telling[2:], strict=False):
         token = c.source[at]
         if token.meaning.axis in _LOST and at not in matched and {before, after} <= matched:
-            yield Fault(False, f"leaves out that the quote says “{token.text}”")
+            yield Mismatch(False, f"leaves out that the quote says “{token.text}”")
 
 
 _LOST = frozenset({"amount", "speed", "quality", "effect", "keep"})
 
 
-def _two_sentences(c: Comparison) -> Iterator[Fault]:
-    """Half a sentence joined to half of the next, without a word that joins them."""
+def _two_sentences(c: Comparison) -> Iterator[Mismatch]:
+    """Find half a sentence joined to half of the next, without a word that joins them."""
     numbers = _sentence_numbers(c.source)
     drawn = [(at, numbers[m.source]) for at, m in sorted(c.matches.items()) if m.source is not None]
     for (one, before), (other, after) in pairwise(drawn):
         if before != after and not any(
             t.text in {";", ":", "—"} or t.folded in _JOINS for t in c.claim[one + 1 : other]
         ):
-            yield Fault(False, "puts together words of two sentences")
+            yield Mismatch(False, "puts together words of two sentences")
             return
 
 
@@ -797,7 +805,7 @@ def _sentence_numbers(tokens: Sequence[Token]) -> list[int]:
 
 
 def _across_a_verb(c: Comparison) -> bool:
-    """Whether all that stood left of a shared verb of effect now stands right, and the reverse."""
+    """Return True if what stood left of a shared verb of effect now stands right of it."""
     for at, match in c.matches.items():
         if match.source is None or c.claim[at].meaning.axis not in {"effect", "amount", "quality"}:
             continue
@@ -809,7 +817,7 @@ def _across_a_verb(c: Comparison) -> bool:
 
 
 def _passive(tokens: Sequence[Token]) -> tuple[int, int] | None:
-    """Index of the verb and of `by`, where a clause is passive with its agent."""
+    """Find the verb and its `by`, by index, where a clause is passive with its agent."""
     for i, token in enumerate(tokens):
         if token.folded not in _BE:
             continue
@@ -822,8 +830,8 @@ def _passive(tokens: Sequence[Token]) -> tuple[int, int] | None:
     return None
 
 
-def _voices(c: Comparison, *, claim_is_passive: bool) -> Iterator[Fault]:
-    """A passive must name as its agent what the active has as its subject."""
+def _voices(c: Comparison, *, claim_is_passive: bool) -> Iterator[Mismatch]:
+    """Find a passive whose agent is not what the active has as its subject."""
     found = _passive(c.claim if claim_is_passive else c.source)
     if found is None:
         return
@@ -835,7 +843,7 @@ def _voices(c: Comparison, *, claim_is_passive: bool) -> Iterator[Fault]:
         if done is None or any(t.folded in {"by", "with", "through"} for t in c.source):
             return
         if agents and patients and min(agents) > done > max(patients):
-            yield Fault(True, "the quote has the two sides the other way round")
+            yield Mismatch(True, "the quote has the two sides the other way round")
         return
     back = {m.source: at for at, m in c.matches.items() if m.source is not None}
     said = back.get(verb)
@@ -843,11 +851,11 @@ def _voices(c: Comparison, *, claim_is_passive: bool) -> Iterator[Fault]:
     patients = [back[s] for s in range(verb) if s in back]
     crossed = said is not None and agents and patients and min(agents) > said > max(patients)
     if crossed and not any(t.folded in {"by", "with", "through"} for t in c.claim):
-        yield Fault(True, "the quote has the two sides the other way round")
+        yield Mismatch(True, "the quote has the two sides the other way round")
 
 
-def _strength(c: Comparison) -> Iterator[Fault]:
-    """Doubts and limits of the quote that the claim leaves out, and words it adds."""
+def _strength(c: Comparison) -> Iterator[Mismatch]:
+    """Find doubts and limits of the quote that the claim leaves out, and words it adds."""
     matched = {m.source for m in c.matches.values() if m.source is not None}
     clauses = {c.source[i].clause for i in matched}
     claimed = {t.folded for t in c.claim}
@@ -865,22 +873,22 @@ def _strength(c: Comparison) -> Iterator[Fault]:
             and (unsettled or any(j in matched for j in reach))
         ):
             sure = unsettled and c.coverage >= _NEARLY_ALL
-            yield Fault(sure, f"leaves out that the quote says “{token.text}”")
+            yield Mismatch(sure, f"leaves out that the quote says “{token.text}”")
         if token.folded in LIMITS and not token.meaning.keys & keys and _limits(c, i, matched):
-            yield Fault(False, f"leaves out that the quote says “{token.text}”")
+            yield Mismatch(False, f"leaves out that the quote says “{token.text}”")
         if token.folded in OTHERS and not token.meaning.keys & keys and i + 1 in matched:
-            yield Fault(False, f"leaves out that the quote says “{token.text}”")
+            yield Mismatch(False, f"leaves out that the quote says “{token.text}”")
     for i, token in enumerate(c.claim):
         if _before_number(c.claim, i):
             continue
         if token.folded in _ADDS and not token.meaning.keys & {
             key for t in c.source for key in t.meaning.keys
         }:
-            yield Fault(False, f"the quote does not say “{token.text}”")
+            yield _unsaid(token.text)
 
 
 def _before_number(tokens: Sequence[Token], at: int) -> bool:
-    """`only 4%` says 4%."""
+    """Return True for a word that adds nothing to a number: `only 4%` says 4%."""
     after = tokens[at + 1] if at + 1 < len(tokens) else None
     return tokens[at].folded in {"only", "just"} and after is not None and bool(after.quantity)
 
@@ -889,7 +897,7 @@ _ADDS = listed("only because due therefore hence thus")
 
 
 def _limits(c: Comparison, at: int, matched: Collection[int | None]) -> bool:
-    """Whether a limiting word bears on what the claim says; `only 0.2` does not limit 0.2."""
+    """Return True if a limiting word bears on the claim; `only 0.2` does not limit 0.2."""
     following = [j for j in range(at + 1, min(at + 4, len(c.source))) if c.source[j].tells]
     after = c.source[at + 1].folded if at + 1 < len(c.source) else ""
     counted = after in {"a", "one"} or (following and c.source[following[0]].quantity)
@@ -898,8 +906,8 @@ def _limits(c: Comparison, at: int, matched: Collection[int | None]) -> bool:
     return any(j in matched for j in following)
 
 
-def _subjects(c: Comparison) -> Iterator[Fault]:
-    """What the quote says of a subject that the claim has dropped or replaced."""
+def _subjects(c: Comparison) -> Iterator[Mismatch]:
+    """Find what the quote says of a subject that the claim has dropped or replaced."""
     matched = {m.source for m in c.matches.values() if m.source is not None}
     clauses: dict[int, list[int]] = {}
     for i, token in enumerate(c.source):
@@ -919,11 +927,11 @@ def _subjects(c: Comparison) -> Iterator[Fault]:
             continue
         if lead & SELF or c.source[start].folded in SELF:
             continue
-        yield Fault(False, f"the quote says it of “{c.source[start].text}”")
+        yield Mismatch(False, f"the quote says it of “{c.source[start].text}”")
 
 
-def _contrasts(c: Comparison) -> Iterator[Fault]:
-    """A claim put together from both sides of a `but` that it leaves out."""
+def _contrasts(c: Comparison) -> Iterator[Mismatch]:
+    """Find a claim put together from both sides of a `but` that it leaves out."""
     if any(t.folded in _CONTRAST | {"without", "rather", "and"} for t in c.claim):
         return
     keys_of: dict[int, set[str]] = {}
@@ -952,15 +960,15 @@ def _contrasts(c: Comparison) -> Iterator[Fault]:
                 and c.source[j].tells
             ]
             if others:
-                yield Fault(False, f"joins what the quote sets apart by “{token.text}”")
+                yield Mismatch(False, f"joins what the quote sets apart by “{token.text}”")
                 return
 
 
 _CONTRAST = listed("; but whereas while although though however yet where")
 
 
-def _conditions(c: Comparison) -> Iterator[Fault]:
-    """A condition, or the kind of subject it was tried on, that the claim leaves out."""
+def _conditions(c: Comparison) -> Iterator[Mismatch]:
+    """Find a condition, or the kind of subject it was tried on, that the claim leaves out."""
     matched = {m.source for m in c.matches.values() if m.source is not None}
     sentences = _sentence_numbers(c.source)
     drawn = {sentences[i] for i in matched}
@@ -972,37 +980,37 @@ def _conditions(c: Comparison) -> Iterator[Fault]:
         of_its_part = [j for j in members if sentences[j] == sentences[i] and c.source[j].tells]
         bare = bool(of_its_part) and not matched & set(of_its_part)
         if token.folded in _TRIED_ON or (token.folded in _IFS and bare):
-            yield Fault(False, f"leaves out that the quote says “{token.text}”")
+            yield Mismatch(False, f"leaves out that the quote says “{token.text}”")
 
 
 _IFS = listed("when whenever if unless provided once until")
 _TRIED_ON = listed("mice mouse rats animals vitro simulation simulations simulated")
 
 
-def _degrees(c: Comparison) -> Iterator[Fault]:
-    """`as fast as` told as `faster than`, or `fast` as `faster`."""
+def _degrees(c: Comparison) -> Iterator[Mismatch]:
+    """Find `as fast as` told as `faster than`, or `fast` as `faster`."""
     compares = any(t.folded == "than" for t in c.claim)
     if compares and not any(
         t.folded in _COMPARED | {"relative", "twice"} or t.meaning.keys & _VERBS_OF_RANK
         for t in c.source
     ):
-        yield Fault(False, "the quote does not compare the two so")
+        yield Mismatch(False, "the quote does not compare the two so")
     mine, theirs = _equals(c.claim), _equals(c.source)
     if mine is not None and theirs is None:
-        yield Fault(False, f"the quote does not say “as {c.claim[mine].text} as”")
+        yield _unsaid(f"as {c.claim[mine].text} as")
     elif (
         theirs is not None and mine is None and any(m.source == theirs for m in c.matches.values())
     ):
-        yield Fault(False, f"the quote says “as {c.source[theirs].text} as”")
+        yield Mismatch(False, f"the quote says “as {c.source[theirs].text} as”")
     for at, match in c.matches.items():
         if match.source is not None:
             said, stated = sorted((c.claim[at].folded, c.source[match.source].folded), key=len)
             if stated in {f"{said}er", f"{said}r", f"{said}est", f"{said}st"}:
-                yield Fault(False, f"says “{c.claim[at].text}”, the quote says it otherwise")
+                yield Mismatch(False, f"says “{c.claim[at].text}”, the quote says it otherwise")
 
 
 def _equals(tokens: Sequence[Token]) -> int | None:
-    """Index of the word of `as fast as`, unless a factor stands before it."""
+    """Find the word of `as fast as`, by index, unless a factor stands before it."""
     for i, token in enumerate(tokens):
         if token.folded != "as" or (i and tokens[i - 1].quantity):
             continue

@@ -1,4 +1,4 @@
-"""What a question wants stated, beyond its subject, and whether a text states one like it."""
+"""Tell the type of answer that a question expects, beyond its subject, and find it in a text."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -13,8 +13,8 @@ _TIME = frozenset({"s", "month"})
 _MONEY = frozenset({"$", "€", "£"})
 
 
-class Wanted(NamedTuple):
-    """What an answer must state, in one of two ways."""
+class ExpectedAnswer(NamedTuple):
+    """Something that an answer must state: a quantity of some unit, or a count of something."""
 
     words: str
     """As the question says it: `watts`, `learning rate`."""
@@ -79,13 +79,13 @@ _BESIDE = 4
 _BEFORE = 2
 
 
-def wanted(question: str) -> list[Wanted]:
-    """What a question asks for by a unit or by counting it.
+def expected_answers(question: str) -> list[ExpectedAnswer]:
+    """List what a question asks for by a unit or by counting it.
 
     Often nothing: `how much faster` and `what speedup` give none.
     """
     by_unit = [
-        Wanted(match[1], _alike(measures))
+        ExpectedAnswer(match[1], _alike(measures))
         for match in (*_IN_UNITS.finditer(question), *_BARE_UNITS.finditer(question))
         if (measures := measure_of(match[1]))
     ]
@@ -93,28 +93,28 @@ def wanted(question: str) -> list[Wanted]:
     phrases = [phrase for phrase in phrases if not _NOT_COUNTED.match(phrase)]
     phrases += [match[1] for match in _SET.finditer(question)]
     counted = [
-        Wanted(phrase, counted=re.split(r"[\s-]", phrase)[-1])
+        ExpectedAnswer(phrase, counted=re.split(r"[\s-]", phrase)[-1])
         for phrase in phrases
         if not measure_of(phrase.split()[-1])
     ]
     return by_unit + counted
 
 
-def states(sentences: Iterable[str], want: Wanted, terms: Terms) -> bool:
-    """Whether one of the sentences states something of the kind that is wanted."""
-    return any(_states(sentence, want, terms) for sentence in sentences)
+def states(sentences: Iterable[str], expected: ExpectedAnswer, terms: Terms) -> bool:
+    """Return True if one of the sentences states something of the type expected."""
+    return any(_states(sentence, expected, terms) for sentence in sentences)
 
 
-def _states(sentence: str, want: Wanted, terms: Terms) -> bool:
-    if want.counted:
-        return _has_number_beside(sentence, terms(want.counted), terms)
-    if want.measures >= _TIME and _SOME_TIME.search(sentence):
+def _states(sentence: str, expected: ExpectedAnswer, terms: Terms) -> bool:
+    if expected.counted:
+        return _has_number_beside(sentence, terms(expected.counted), terms)
+    if expected.measures >= _TIME and _SOME_TIME.search(sentence):
         return True
-    return any(quantity.measures in want.measures for quantity in quantities(sentence))
+    return any(quantity.measures in expected.measures for quantity in quantities(sentence))
 
 
 def _has_number_beside(sentence: str, nouns: Sequence[str], terms: Terms) -> bool:
-    """Whether a number stands within a few words of one of these stems."""
+    """Return True if a number stands within a few words of one of these stems."""
     if not set(nouns) & set(terms(sentence)):
         return False
     places = list(re.finditer(r"[^\W_]+", sentence))
@@ -130,11 +130,11 @@ def _has_number_beside(sentence: str, nouns: Sequence[str], terms: Terms) -> boo
 
 
 def _is_numbered(sentence: str, places: Sequence[re.Match[str]], at: int) -> bool:
-    """Whether a word is given a number that is no quantity: `rank-1`, `a single fast GPU`."""
+    """Return True if a word is given a number that is no quantity: `rank-1`, `a single GPU`."""
     before = (place.group() for place in places[max(at - _BEFORE, 0) : at])
     return bool(re.match(r"-\d", sentence[places[at].end() :])) or any(map(_SOME.fullmatch, before))
 
 
 def _alike(measures: str) -> frozenset[str]:
-    """Months and seconds are both times."""
+    """Return all that measures the same: months and seconds are both times."""
     return next((group for group in (_TIME, _MONEY) if measures in group), frozenset({measures}))

@@ -1,9 +1,9 @@
-"""The quantity a question wants, and whether a text states one like it."""
+"""The type of answer that a question expects, and texts that state one and do not."""
 
 import pytest
 
 from footnote.rag.core.text import words
-from footnote.rag.understanding.wanted import states, wanted
+from footnote.rag.understanding.expected_answer import expected_answers, states
 
 
 def terms(text: str) -> list[str]:
@@ -19,9 +19,9 @@ def terms(text: str) -> list[str]:
     ],
 )
 def test_a_quantity_in_the_unit_answers(question: str, said: str, not_said: str):
-    [want, *_] = wanted(question)
-    assert states(["Nothing here.", said], want, terms)
-    assert not states([not_said], want, terms)
+    [expected, *_] = expected_answers(question)
+    assert states(["Nothing here.", said], expected, terms)
+    assert not states([not_said], expected, terms)
 
 
 @pytest.mark.parametrize(
@@ -44,16 +44,16 @@ def test_a_quantity_in_the_unit_answers(question: str, said: str, not_said: str)
     ],
 )
 def test_what_is_counted_or_set_must_be_said(question: str, said: str, not_said: str):
-    wants = wanted(question)
-    assert wants
-    assert all(states(["Nothing here.", said], want, terms) for want in wants)
-    assert not any(states([not_said], want, terms) for want in wants)
+    found = expected_answers(question)
+    assert found
+    assert all(states(["Nothing here.", said], expected, terms) for expected in found)
+    assert not any(states([not_said], expected, terms) for expected in found)
 
 
 def test_a_number_four_words_away_is_beside():
-    [want] = wanted("how many layers")
-    assert states(["12 wide, very deep layers"], want, terms)
-    assert not states(["12 wide and very deep layers"], want, terms)
+    [expected] = expected_answers("how many layers")
+    assert states(["12 wide, very deep layers"], expected, terms)
+    assert not states(["12 wide and very deep layers"], expected, terms)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_a_number_four_words_away_is_beside():
         ("What is the number of layers of Alpha?", ["layers"]),
     ],
 )
-def test_what_is_wanted_is_said_once_and_in_few_words(question: str, words: list[str]):
-    assert [want.words for want in wanted(question)] == words
+def test_what_is_expected_is_said_once_and_in_few_words(question: str, words: list[str]):
+    assert [expected.words for expected in expected_answers(question)] == words
 
 
 @pytest.mark.parametrize(
@@ -83,5 +83,5 @@ def test_what_is_wanted_is_said_once_and_in_few_words(question: str, words: list
         "",
     ],
 )
-def test_other_questions_want_no_unit(question: str):
-    assert wanted(question) == []
+def test_other_questions_expect_no_unit(question: str):
+    assert expected_answers(question) == []

@@ -1,0 +1,71 @@
+"""Settings to objects, over an index whose embedder costs nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from footnote.ingest.pipeline import ingest
+from footnote.rag.build import load_writing_model, open_assistant, open_index
+from footnote.rag.core.config import Config, load_config
+from footnote.rag.core.errors import ConfigError, IndexMismatchError, IndexMissingError
+
+PAPERS = [
+    {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."},
+    {"title": "Bravo: Routing", "abstract": "Bravo routes questions to models. It is cheap."},
+]
+
+
+def config_for(folder: Path, **settings: object) -> Config:
+    defaults: dict[str, object] = {
+        "embedder": {"name": "tests.hashing:HashEmbedding"},
+        "answering": {"min_confidence": 0},
+    }
+    return load_config(index=folder, **(defaults | settings))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build")
+    (folder / "papers.jsonl").write_text("\n".join(map(json.dumps, PAPERS)))
+    index = open_index(config_for(folder / "index"), create=True)
+    ingest([folder / "papers.jsonl"], index, lambda *_: None)
+    return folder / "index"
+
+
+@pytest.mark.parametrize("system", ["footnote", "hybrid-rrf", "dense", "bm25"])
+def test_every_system_finds_the_paper_that_is_named(folder: Path, system: str):
+    assistant = open_assistant(config_for(folder, retrieval={"system": system}))
+    hits = assistant.search("What does Alpha keep on disk?")
+    assert hits[0].paper.title == PAPERS[0]["title"]
+    assert all(0 <= hit.score <= 1 for hit in hits)
+
+
+def test_a_question_that_leans_on_the_one_before_is_rewritten_with_its_paper(folder: Path):
+    assistant = open_assistant(config_for(folder))
+    answer = assistant.ask("and is it fast?", ["Where does Alpha keep blocks?"])
+    assert answer.question == "and is it fast?"
+    assert answer.understood_as == "Alpha: A Cache on Disk: and is it fast?"
+    assert answer.sources[0].title == PAPERS[0]["title"]
+    assert assistant.ask("Is Alpha fast?", ["What of Bravo?"]).understood_as is None
+
+
+def test_a_name_that_no_paper_has_is_refused_by_name(folder: Path):
+    answer = open_assistant(config_for(folder)).ask("How large is QuantumFlow?")
+    assert answer.reason == "Nothing in the 2 papers here mentions QuantumFlow."
+
+
+def test_no_model_is_loaded_unless_one_is_named():
+    assert load_writing_model(load_config()) is None
+    with pytest.raises(ConfigError, match="names no model"):
+        load_writing_model(load_config(llm={"backend": "ollama"}))
+
+
+def test_an_index_that_is_not_there_or_was_made_otherwise_is_not_opened(
+    folder: Path, tmp_path: Path
+):
+    with pytest.raises(IndexMissingError):
+        open_assistant(config_for(tmp_path / "none"))
+    other = config_for(folder, embedder={"name": "tests.hashing:WideHashEmbedding"})
+    with pytest.raises(IndexMismatchError):
+        open_assistant(other)
