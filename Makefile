@@ -9,7 +9,7 @@ CORPUS ?= ingest/sample
 DEMO_INDEX := .footnote/demo-$(shell printf '%s' '$(abspath $(CORPUS))' | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help install models demo test check quick lint types imports tests gate format clean
+.PHONY: help install models demo test quick lint types imports tests gate wheel format links clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t12
@@ -20,8 +20,6 @@ demo: $(VENV)/.installed  ## Take in CORPUS (the bundled sample by default) and 
 
 test: $(VENV)/.installed-test lint types imports tests  ## Lint, types, import contracts, all tests
 
-check: test
-
 quick: $(VENV)/.installed-test  ## The tests that take no model, server or browser (under 2 minutes)
 	$(BIN)/pytest -m "not slow and not browser"
 
@@ -29,17 +27,17 @@ install: $(VENV)/.installed  ## Install Footnote into .venv
 
 models: $(VENV)/.installed-models  ## Install what runs a language model here (4 minutes)
 
-lint: $(VENV)/.installed-test
+lint: $(VENV)/.installed-test  ## ruff: the code's shape and its faults
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(VENV)/.installed-test build/links
+types: $(VENV)/.installed-test links  ## pyright, strict
 	$(BIN)/pyright
 
-imports: $(VENV)/.installed-test build/links
+imports: $(VENV)/.installed-test links  ## import-linter: which room may import which
 	cd build/links && ../../$(BIN)/lint-imports --config ../../pyproject.toml
 
-tests: $(VENV)/.installed-test
+tests: $(VENV)/.installed-test  ## pytest, all of it
 	$(BIN)/pytest
 
 gate: $(VENV)/.installed  ## Measure the test questions on the sample; fail on a significant drop
@@ -47,18 +45,22 @@ gate: $(VENV)/.installed  ## Measure the test questions on the sample; fail on a
 	$(BIN)/footnote eval eval/questions/test.jsonl --index .footnote/gate --out reports/gate \
 		--baseline eval/baseline.json
 
+wheel:  ## Build the wheel and use it in an empty environment (minutes, 2 GB of /tmp)
+	PYTHON='$(PYTHON)' .ci/wheel
+
 format: $(VENV)/.installed-test  ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 # The package as it is installed, in links: tools that read files do not follow an editable install.
-build/links:
+# Made anew each time, so that it follows what is added to footnote/ or taken away.
+links:  ## What pyright and import-linter read: the package as it is installed
+	rm -rf build/links/footnote
 	mkdir -p build/links/footnote
-	ln -sfn $(CURDIR)/footnote/* build/links/footnote/
-	ln -sfn $(CURDIR)/rag $(CURDIR)/ingest $(CURDIR)/ui $(CURDIR)/eval build/links/footnote/
+	cd build/links/footnote && ln -s ../../../footnote/* ../../../rag ../../../ingest ../../../ui ../../../eval .
 
-clean:  ## Remove the virtual environment and the demo's indexes
-	rm -rf $(VENV) .footnote build/links
+clean:  ## Remove the virtual environment, the indexes of demo and gate, and the links
+	rm -rf $(VENV) .footnote build
 
 # The constraints pin what was tested. torch comes first and alone: asked for by a range, it would
 # bring several GB of libraries for GPUs.
