@@ -53,7 +53,7 @@ def order(nodes: list[NodeWithScore]) -> list[tuple[str, float]]:
 
 
 TOKENS = TokenEmbeddings(np.ones((3, 2), np.float32), np.array([0, 4, 7]), np.array([3, 7, 9]))
-QUESTION = Question("the caches", embedding=[1.0], pieces=TOKENS)
+QUESTION = Question("the caches", embedding=[1.0], token_embeddings=TOKENS)
 
 
 def test_late_interaction_is_mixed_in_by_its_weight_and_ties_go_to_the_smaller_id():
