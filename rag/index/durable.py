@@ -49,8 +49,13 @@ def sync(path: Path) -> None:
 
 
 def sync_all(folder: Path) -> None:
-    """Wait until a folder is on disk with all that is in it, at any depth."""
+    """Wait until a folder is on disk with all that is in it, at any depth, but for SQLite's files.
+
+    SQLite syncs its own. And closing any of them here would drop the locks that this process holds
+    on it (https://www.sqlite.org/howtocorrupt.html, 2.2): another process then takes the log of
+    writes for nobody's and deletes it.
+    """
     for path in sorted(folder.rglob("*")):
-        if path.is_file() or path.is_dir():
+        if path.is_dir() or (path.is_file() and ".sqlite" not in path.name):
             sync(path)
     sync(folder)

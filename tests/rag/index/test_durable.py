@@ -7,7 +7,10 @@ syncs by itself, it keeps all, and of what Chroma and tantivy write nothing unti
 import os
 import random
 import shutil
+import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +22,7 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import Fault, IndexMissingError
 from footnote.rag.index.check import disagreements
-from footnote.rag.index.durable import make_folder, write_durably
+from footnote.rag.index.durable import make_folder, sync_all, write_durably
 from tests.rag.index.test_memmap import held, opened, pairs
 from tests.rag.index.test_recovery import (
     ALPHA,
@@ -114,6 +117,22 @@ def test_a_file_is_there_whole_or_as_it_was(tmp_path: Path, disk: Disk):
     look()
     assert seen[-2:] == [b"two, which is longer"] * 2
     assert set(seen) == {None, b"one", b"two, which is longer"}
+
+
+def test_syncing_a_folder_leaves_the_locks_of_its_databases(tmp_path: Path):
+    """With them dropped, another process deleted the log of writes that this one had open."""
+    db = sqlite3.connect(tmp_path / "rows.sqlite")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("CREATE TABLE t (n)")
+    sync_all(tmp_path)
+    another = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM t').fetchall()"
+    subprocess.run([sys.executable, "-c", another, str(tmp_path / "rows.sqlite")], check=True)
+    with db:
+        db.execute("INSERT INTO t VALUES (1)")
+    again = sqlite3.connect(tmp_path / "rows.sqlite")
+    assert again.execute("SELECT n FROM t").fetchall() == [(1,)]
+    again.close()
+    db.close()
 
 
 def test_rows_on_the_list_are_on_disk(tmp_path: Path, disk: Disk):
