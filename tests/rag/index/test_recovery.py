@@ -636,7 +636,8 @@ def test_an_index_of_version_2_is_named_and_rebuilt(config: Config):
             "CREATE TABLE old (paper_id TEXT PRIMARY KEY, record TEXT NOT NULL,"
             " version TEXT NOT NULL, indexed TEXT);"
             "INSERT INTO old SELECT paper_id, record, version, indexed FROM papers;"
-            "DROP TABLE papers; ALTER TABLE old RENAME TO papers"
+            "DROP TABLE papers; ALTER TABLE old RENAME TO papers;"
+            "ALTER TABLE parts DROP COLUMN checksum"
         )
     assert_named_and_rebuilt(config)
     assert not (config.index / "chroma").exists()
