@@ -58,7 +58,6 @@ class Mismatch(NamedTuple):
 class Match(NamedTuple):
     """Where the source says what a token of the claim says."""
 
-    claim: int
     source: int | None
     """Index of the source's token; None for what only its surroundings say."""
     agreement: Agreement = Agreement.SAME

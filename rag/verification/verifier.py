@@ -170,10 +170,10 @@ class Verifier:
         candidates = self._candidates(tokens, readings)
         if not candidates:
             return _nothing("no sentence of the papers cited says anything like it")
-        likeness = self._likeness(claim, [passage for _, passage, _ in candidates])
+        likeness = self._likeness(claim, [passage for _, passage in candidates])
         judged = [
             self._judge(claim, comparison, passage, like, context)
-            for (comparison, passage, _), like in zip(candidates, likeness, strict=True)
+            for (comparison, passage), like in zip(candidates, likeness, strict=True)
         ]
         # The first speaks most of the same thing: only full support elsewhere outweighs it.
         supported = [s for s in judged if s.verdict == "supported"]
@@ -181,7 +181,7 @@ class Verifier:
 
     def _candidates(
         self, tokens: Sequence[Token], readings: Sequence[_PaperReading]
-    ) -> list[tuple[Comparison, _Passage, float]]:
+    ) -> list[tuple[Comparison, _Passage]]:
         """Choose the passages that share most with the claim, best first."""
         found: list[tuple[float, int, Comparison, _Passage]] = []
         for reading in readings:
@@ -192,7 +192,7 @@ class Verifier:
             for passage, comparison in (*singles, *pairs):
                 found.append((comparison.coverage, -len(found), comparison, passage))
         found.sort(key=lambda row: row[:2], reverse=True)
-        return [(c, p, coverage) for coverage, _, c, p in found[:_CLOSELY]]
+        return [(comparison, passage) for _, _, comparison, passage in found[:_CLOSELY]]
 
     def _judge(
         self, claim: str, comparison: Comparison, passage: _Passage, likeness: float, context: str
@@ -405,7 +405,7 @@ def _compare(claim: Sequence[Token], passage: _Passage, reading: _PaperReading) 
         if token.quantity is not None:
             level, found = _same_numbers(token.quantity, source)
             if found:
-                matches[i] = Match(i, found[0], level)
+                matches[i] = Match(found[0], level)
                 places[i] = found
         elif i in abbreviated:
             places[i] = [abbreviated[i]]
@@ -425,7 +425,7 @@ def _compare(claim: Sequence[Token], passage: _Passage, reading: _PaperReading) 
             # What the source says once cannot be both `larger` and `more` of the claim.
             matches.pop(i, None)
             continue
-        matches[i] = Match(i, place, matches[i].agreement if i in matches else Agreement.SAME)
+        matches[i] = Match(place, matches[i].agreement if i in matches else Agreement.SAME)
     matches.update(_equivalent_directions(claim, source, matches))
     return Comparison(claim, source, matches, reading.keys, reading.numbers)
 
@@ -462,14 +462,14 @@ def _from_surroundings(
                 continue
             ours = stated.folded in {"we", "our", "here"}
             if token.meaning.keys & (reading.title if ours else reading.title | passage.before):
-                return Match(at, j)
+                return Match(j)
     nameless = not any(t.kind == "name" for t in passage.tokens)
     own = token.kind == "name" and nameless and token.meaning.keys & reading.own_name
     # A title names what the abstract is about; what it did must stand in the quote.
     turn = next((i for i, t in enumerate(claim) if t.meaning.sign or t.quantity), _EARLY)
     about = token.kind != "name" and first < at < turn and not token.negated
     if own or (about and token.meaning.keys & reading.title):
-        return Match(at, None)
+        return Match(None)
     return None
 
 
@@ -542,13 +542,13 @@ def _equivalent_directions(
             continue
         for other in stated:
             if turned and other.axis == one.axis and other.sign == -one.sign:
-                found[one.at] = Match(one.at, None)
+                found[one.at] = Match(None)
                 break
             timed = (
                 one.of_time or other.of_time or bool({"speed"} & (one.adjacent | other.adjacent))
             )
             if other.goodness == one.goodness and timed and "speed" in {one.axis, other.axis}:
-                found[one.at] = Match(one.at, other.at)
+                found[one.at] = Match(other.at)
                 break
     return found
 

@@ -148,7 +148,7 @@ def test_a_line_ends_where_the_protocol_says(server: Faults):
 
 
 def is_left_soon() -> bool:
-    """Whether no call goes on within five seconds behind the back of whoever asked."""
+    """Return True if no call goes on within five seconds behind the back of whoever asked."""
     for _ in range(50):
         if not [thread for thread in threading.enumerate() if thread.name == "model"]:
             return True

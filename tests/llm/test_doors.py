@@ -54,7 +54,7 @@ def footnote(server: Faults, sample_config: Config, tmp_path: Path) -> Start:
 
 
 def left_soon(server: Faults, before: int) -> bool:
-    """Whether the model's stream is left by its reader within ten seconds."""
+    """Return True if the model's stream is left by its reader within ten seconds."""
     for _ in range(100):
         if server.hung_up["slow"] > before:
             return True

@@ -81,7 +81,7 @@ def started(folder: Path) -> dict[str, Any]:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process is there that has not ended."""
+    """Return True if a process is there that has not ended."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
