@@ -181,12 +181,15 @@ class Config(BaseSettings):
     web: Web = Web()
 
 
-def load_config(file: Path | None = None, **overrides: object) -> Config:
+def load_config(
+    file: Path | None = None, *, read_default_file: bool = True, **overrides: object
+) -> Config:
     """Read and check the settings.
 
     Args:
         file: A YAML file; without it `FOOTNOTE_CONFIG`, then `config.yaml` in the working
             folder, then the defaults alone.
+        read_default_file: False leaves the working folder's `config.yaml` unread.
         overrides: Settings from the command line; None leaves one as it is.
 
     Raises:
@@ -196,7 +199,7 @@ def load_config(file: Path | None = None, **overrides: object) -> Config:
     """
     if named := file or _named_in_environment():
         return _checked(named, _source(named), overrides)
-    if not DEFAULT_FILE.is_file():
+    if not (read_default_file and DEFAULT_FILE.is_file()):
         return _checked(None, None, overrides)
     source = _source(DEFAULT_FILE)
     config = _checked(DEFAULT_FILE, source, overrides)
