@@ -41,7 +41,7 @@ class Library:
         Raises:
             ConfigError: The environment holds a setting that is wrong.
         """
-        config = config or load_config(look_in_folder=False)
+        config = config or load_config(read_default_file=False)
         return cls(config.model_copy(update={"index": Path(folder)}))
 
     def add(self, *what: str | Path) -> IngestReport:

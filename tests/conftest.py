@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -14,6 +15,7 @@ from footnote.ingest.pipeline import ingest
 from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
+from footnote.ui import cli
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "ingest" / "sample" / "digests.jsonl"
@@ -68,6 +70,30 @@ def started(
 def footnote_command(*arguments: object) -> list[object]:
     """What starts the command line as a process of its own."""
     return [sys.executable, "-m", "footnote.ui.cli", *arguments]
+
+
+class Done(NamedTuple):
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def footnote(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line in this process: the same code, without importing torch each time."""
+    monkeypatch.setattr(cli, "_quieten", lambda: None)
+
+    def run(*arguments: object, expect: int = 0) -> Done:
+        monkeypatch.setattr(sys, "argv", ["footnote", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        done = Done(*capsys.readouterr())
+        assert stopped.value.code == expect, done.stderr
+        return done
+
+    return run
 
 
 def built_index(folder: Path, *paths: Path) -> Config:

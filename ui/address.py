@@ -1,4 +1,4 @@
-"""Where the page can be served; asked before anything is loaded."""
+"""Find where the page can be served, before anything is loaded."""
 
 import errno
 import socket
@@ -7,7 +7,7 @@ from footnote.rag.core.errors import ConfigError
 
 
 def free_port(host: str, port: int) -> int:
-    """The port that can be listened on at this host: the one given, or any that is free for 0.
+    """Return the port that can be listened on at this host: the one given, or a free one for 0.
 
     Raises:
         ConfigError: The host is no address of this machine, or the port cannot be had.

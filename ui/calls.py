@@ -1,4 +1,4 @@
-"""Calls to the page's server that nobody's browser makes: each gets a short answer and one line.
+"""Answer calls to the page's server that no browser makes, with a short reply and one line of log.
 
 Without this module gradio answers most of them with status 500 and writes a traceback of dozens
 of lines.
@@ -91,7 +91,7 @@ _TOO_LARGE = f"it is larger than {MAX_BODY_BYTES:,} bytes"
 
 
 def _malformed(block_fn: BlockFunction, inputs: Sequence[object]) -> str | None:
-    """What is wrong with the values of a call, as far as its function's inputs tell."""
+    """Say what is wrong with the values of a call as its function's inputs tell it, or None."""
     blocks = block_fn.inputs
     if block_fn.cancels:  # gradio gives these the id of the session
         return None

@@ -1,4 +1,4 @@
-"""The command line: one door to everything, for people and, with `--json`, for programs."""
+"""Run the commands: for people and, with `--json`, for programs."""
 
 import inspect
 import json
@@ -54,15 +54,22 @@ _out = Console(highlight=False, emoji=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Question = Annotated[list[str], typer.Argument(help="The question, quoted or not.")]
+Question = Annotated[
+    list[str], typer.Argument(help="The question, with quotation marks or without.")
+]
 
 
 @app.callback()
 def _shared_options(
     context: typer.Context,
-    config: Annotated[Path | None, typer.Option(help="Settings file.")] = None,
-    index: Annotated[Path | None, typer.Option(help="Index folder.")] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file; else $FOOTNOTE_CONFIG, else ./config.yaml.")
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the index; else $FOOTNOTE_INDEX, else ./.footnote/index."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Keep what stands before the command's name; `command` adds the same options after it."""
     del debug  # `main` reads it: it has to know before any option is parsed
@@ -134,13 +141,13 @@ def ingest(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Files, folders of files, - for the standard input, or what to fetch: "
+            help="Files, folders of them, - for the standard input, or what to fetch: "
             "arxiv:2309.06180, 'arxiv:cat:cs.DC 2025-01-01..2025-01-07', hf:2025-01-01..2025-01-07."
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Take in papers from any place; running it again changes nothing."""
+    """Take in papers, from files or services; again changes nothing."""
     from footnote.rag.index.lock import check_free
 
     check_free(config.index)  # before the libraries are loaded, which takes seconds
@@ -171,7 +178,8 @@ def papers(
     config: Config,
     as_json: AsJson = False,
     full: Annotated[
-        bool, typer.Option("--full", help="Everything known of each paper, its abstract too.")
+        bool,
+        typer.Option("--full", help="Print all that is known of each paper, with its abstract."),
     ] = False,
     explain: Annotated[
         str | None, typer.Option(metavar="ID", help="Show which records are this paper, and why.")
@@ -279,15 +287,20 @@ def evaluate(
     dataset: Annotated[
         Path, typer.Argument(help="A file of questions, or a folder in BEIR's format.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the report to.")],
     systems: Annotated[
-        str, typer.Option(help="Systems to measure, commas between; pages show the first.")
+        str,
+        typer.Option(
+            help="What to measure, commas between: footnote, hybrid-rrf, dense, bm25, stock. "
+            "The pages of the report show the first."
+        ),
     ] = "footnote",
     baseline: Annotated[
-        Path | None, typer.Option(help="An earlier report.json; exit 1 on a significant drop.")
+        Path | None,
+        typer.Option(help="An earlier report.json to compare with; exit 1 on a significant drop."),
     ] = None,
     split: Annotated[
-        str, typer.Option(help="Which judgements of a BEIR folder: test, dev.")
+        str, typer.Option(help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.")
     ] = "test",
     as_json: AsJson = False,
 ) -> None:
@@ -323,7 +336,8 @@ def evaluate(
 def bench(
     config: Config,
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Papers to measure with; else the sample.")
+        list[Path] | None,
+        typer.Argument(help="Files of papers to measure with; else the bundled sample."),
     ] = None,
     n_papers: Annotated[
         int | None, typer.Option("--papers", min=1, help="How many papers at most.")
@@ -357,9 +371,15 @@ def bench(
 @command
 def serve(
     config: Config,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on; else `web.host` of the settings, 127.0.0.1."),
+    ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help="Port to listen on, 0 for a free one; else `web.port`, 7860."
+        ),
     ] = None,
 ) -> None:
     """Serve the chat until interrupted."""
@@ -427,7 +447,9 @@ def _say_restored(paper_ids: Sequence[str]) -> None:
 @command
 def remove(
     config: Config,
-    papers: Annotated[list[str], typer.Argument(help="Ids of papers, or their titles.")],
+    papers: Annotated[
+        list[str], typer.Argument(help="Ids of papers, or titles in quotation marks.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Take papers out; taking in their source again brings them back."""
@@ -447,7 +469,7 @@ def remove(
 
 
 class _RateColumn(ProgressColumn):
-    """How many a second, or a minute where they are slow."""
+    """Shows how many a second, or a minute where they are slow."""
 
     def render(self, task: Task) -> Text:
         rate = task.finished_speed or task.speed
@@ -457,7 +479,7 @@ class _RateColumn(ProgressColumn):
 
 
 def _told(events: "Generator[Event]") -> "Answer":
-    """Print each sentence when it has stood the check; returns the answer."""
+    """Print each sentence once it was checked, and return the answer."""
     from footnote.rag.core.records import Answer, Sentence
     from footnote.ui.render import sentence_text
 
@@ -482,7 +504,7 @@ def _told(events: "Generator[Event]") -> "Answer":
 
 @contextmanager
 def _progress(as_json: bool) -> "Generator[OnProgress]":
-    """A bar on stderr, only where a person watches."""
+    """Show a bar on stderr, only where a person watches."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn())
     bar = Progress(
         *columns, TimeRemainingColumn(), console=_err, disable=as_json or not _err.is_terminal

@@ -1,5 +1,6 @@
-"""Records as the doors show them: JSON rows for programs, HTML for the page."""
+"""Show records: JSON rows for programs, HTML for the page, lines for a terminal."""
 
+import re
 from calendar import month_name
 from collections.abc import Sequence
 from html import escape
@@ -11,6 +12,7 @@ from footnote.rag.core.text import Span
 
 # A citation marker links to a fragment that the page turns into an opened paper.
 _FRAGMENT = "#cite="
+_MARKER_LINK = re.compile(_FRAGMENT + r"(.+)@([0-9]{1,9})-([0-9]{1,9})", re.DOTALL)
 _AUTHORS_SHOWN = 8
 _KEY_NAMES = {
     "same": "the same title and abstract",
@@ -23,7 +25,7 @@ _KEY_NAMES = {
 
 
 def paper_row(paper: Paper) -> dict[str, object]:
-    """A row of `footnote papers --json`; what is not known is null."""
+    """Make a row of `footnote papers --json`; what is not known is null."""
     return {
         "paper_id": paper.paper_id,
         "title": paper.title,
@@ -36,7 +38,7 @@ def paper_row(paper: Paper) -> dict[str, object]:
 
 
 def hit_rows(hits: Sequence[Hit]) -> list[dict[str, object]]:
-    """The rows of `footnote search --json`, best first; offsets count in the abstract."""
+    """Make the rows of `footnote search --json`, best first; offsets count in the abstract."""
     return [
         {
             "rank": rank,
@@ -52,7 +54,7 @@ def hit_rows(hits: Sequence[Hit]) -> list[dict[str, object]]:
 
 
 def answer_html(answer: Answer) -> str:
-    """An answer for the chat: its sentences with markers that open their papers, its sources.
+    """Render an answer for the chat: its sentences with markers that open papers, its sources.
 
     All text is escaped. It is one block without blank lines, so that Markdown leaves it alone.
     """
@@ -83,7 +85,12 @@ def answer_html(answer: Answer) -> str:
 
 
 def draft_html(sentences: Sequence[Sentence], status: str) -> str:
-    """What has stood the check of an answer that is being written. All text is escaped."""
+    """Render what was checked of an answer that is being written. All text is escaped.
+
+    Args:
+        sentences: Those that were let through, in order.
+        status: What goes on, shown while there is no sentence.
+    """
     body = _running_html(sentences) if sentences else ""
     # It stays on the page when the reader stops the model.
     note = "Checked so far; the answer is not complete." if sentences else f"{escape(status)} …"
@@ -91,7 +98,7 @@ def draft_html(sentences: Sequence[Sentence], status: str) -> str:
 
 
 def writing_note(answer: Answer) -> str | None:
-    """In a line, who wrote the answer and what was left out; None where no model was asked."""
+    """Say in a line who wrote the answer and what was left out; None where no model was asked."""
     writing = answer.writing
     if writing is None:
         return None
@@ -115,7 +122,7 @@ def _ended(text: str) -> str:
 
 
 def sentence_text(sentence: Sentence) -> str:
-    """A sentence with its markers for a terminal; what is not supported as it stands is marked."""
+    """Write a sentence and its markers for a terminal; what is not wholly supported is marked."""
     if sentence.verdict == "unsupported":
         return f"~~{sentence.text}~~"
     marked = f"{sentence.text} {''.join(f'[{c.marker}]' for c in sentence.citations)}"
@@ -123,13 +130,13 @@ def sentence_text(sentence: Sentence) -> str:
 
 
 def source_text(source: Source) -> str:
-    """A paper that was cited for a terminal, with its version and whether it was withdrawn."""
+    """Write a cited paper for a terminal, with its version and its withdrawal, if any."""
     remarks = [f"v{source.version}" if source.version else None, _withdrawal(source.withdrawn)]
     return f"[{source.marker}] {', '.join([source.title, *filter(None, remarks)])}"
 
 
 def paper_html(paper: Paper, quoted: Span | None) -> str:
-    """A paper with its abstract, the quoted characters highlighted. All text is escaped."""
+    """Render a paper with its abstract, the quoted sentence highlighted. All text is escaped."""
     seen = ", ".join(_seen_in(sighting.source, sighting.day) for sighting in paper.sightings)
     facts = [
         f"{paper.date}{', year inferred' * paper.date_inferred}" if paper.date else None,
@@ -143,13 +150,13 @@ def paper_html(paper: Paper, quoted: Span | None) -> str:
         f'<article class="footnote-paper"><h3>{_linked(paper)}</h3>'
         f'<p class="facts">{escape(" · ".join(filter(None, facts)))}</p>'
         f"{_authors_html(paper)}{_notice_html(paper)}"
-        f"<p>{_highlighted(paper.abstract, quoted)}</p>"
+        f"<p>{_abstract_html(paper, quoted)}</p>"
         f'<p class="seen">Seen in {escape(seen)}</p></article>'
     )
 
 
 def explanation_lines(explanation: Explanation) -> list[str]:
-    """Why the records of a paper are one, for a terminal."""
+    """Write for a terminal why the records of a paper are one."""
     lines = [f"{explanation.paper_id}  {explanation.title}"]
     if explanation.aliases:
         lines.append(f"also known as {', '.join(explanation.aliases)}")
@@ -171,16 +178,17 @@ def explanation_lines(explanation: Explanation) -> list[str]:
 
 
 def parse_fragment(fragment: str) -> tuple[str, Span] | None:
-    """The paper id and the offsets that a marker's link names; None for any other text."""
-    paper_id, _, offsets = fragment.removeprefix(_FRAGMENT).rpartition("@")
-    start, _, end = offsets.partition("-")
-    if not (fragment.startswith(_FRAGMENT) and paper_id and start.isdecimal() and end.isdecimal()):
+    """Read the paper id and the offsets of a marker's link; None for any other text."""
+    match = _MARKER_LINK.fullmatch(fragment)
+    if not match:
         return None
-    return unquote(paper_id), Span(int(start), int(end))
+    paper_id, start, end = match.groups()
+    span = Span(int(start), int(end))
+    return (unquote(paper_id), span) if span.start < span.end else None
 
 
 def _seen_in(source: str, day: str | None) -> str:
-    """Where a paper was seen, and on which day: `page.txt (14 March, year not given)`."""
+    """Write where a paper was seen, and when: `page.txt (14 March, year not given)`."""
     if day and day.startswith("--"):
         _, _, month, day_of_month = day.split("-")
         day = f"{int(day_of_month)} {month_name[int(month)]}, year not given"
@@ -221,7 +229,7 @@ def _remarks_html(source: Source) -> str:
 
 
 def _withdrawal(said: str | None) -> str | None:
-    """What to say of a paper that was withdrawn, with the reason if one is known."""
+    """Say that a paper was withdrawn, with the reason if one is known; None if it was not."""
     if said is None:
         return None
     return f"Withdrawn or retracted: {said}" if said else "Withdrawn or retracted"
@@ -232,7 +240,7 @@ def _running_html(sentences: Sequence[Sentence]) -> str:
 
 
 def _said_html(sentence: Sentence) -> str:
-    """The sentence with its markers; what is not supported as it stands is marked."""
+    """Render a sentence and its markers; what is not wholly supported is marked."""
     html, why = _sentence_html(sentence), escape(sentence.reason or "", quote=True)
     if sentence.verdict == "unsupported":
         return f'<s class="unsupported" title="{why}">{html}</s>'
@@ -242,7 +250,7 @@ def _said_html(sentence: Sentence) -> str:
 
 
 def _sentence_html(sentence: Sentence) -> str:
-    """The sentence, what stands in front of its quote in bold."""
+    """Render a sentence, what stands before its quote in bold."""
     quoted = sentence.citations[0].quote if sentence.citations else ""
     if not quoted or not sentence.text.endswith(quoted):
         return escape(sentence.text)
@@ -262,8 +270,10 @@ def _fragment(paper_id: str, citation: Citation) -> str:
     return f"{_FRAGMENT}{quote(paper_id, safe='')}@{citation.start}-{citation.end}"
 
 
-def _highlighted(text: str, span: Span | None) -> str:
-    if span is None:
+def _abstract_html(paper: Paper, quoted: Span | None) -> str:
+    text = paper.abstract
+    # A quote is a sentence; what is none was one of an abstract that has been replaced since.
+    if quoted is None or quoted not in paper.sentences:
         return escape(text)
-    before, within, after = text[: span.start], text[span.start : span.end], text[span.end :]
+    before, within, after = text[: quoted.start], paper.quote(quoted), text[quoted.end :]
     return f"{escape(before)}<mark>{escape(within)}</mark>{escape(after)}"

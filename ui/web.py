@@ -1,4 +1,4 @@
-"""The chat page: questions on the left, the paper behind a citation on the right."""
+"""Serve the chat page: questions on the left, the paper behind a citation on the right."""
 
 import os
 import sys
@@ -24,10 +24,6 @@ from footnote.ui.address import free_port
 from footnote.ui.calls import CallGuard, Page
 from footnote.ui.render import answer_html, draft_html, paper_html, parse_fragment
 
-_HINT = (
-    '<article class="footnote-paper empty"><p>Click a marker such as <span class="marker">[1]'
-    "</span> to read the quoted sentence in its abstract.</p></article>"
-)
 _HERE = Path(__file__).parent
 # Fonts of the reader's own system; gradio's default theme fetches some from the network.
 _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
@@ -35,7 +31,7 @@ _MONO_FONTS = ["ui-monospace", "monospace"]
 
 
 def build_page(assistant: Assistant) -> gr.Blocks:
-    """The page, not yet served. The assistant is shared by all its visitors."""
+    """Make the page, not yet served. The assistant is shared by all its visitors."""
 
     def answer(question: str, history: list[dict[str, Any]]) -> Iterator[str]:
         said: list[Sentence] = []
@@ -54,16 +50,16 @@ def build_page(assistant: Assistant) -> gr.Blocks:
                         status = event.text
                     yield draft_html(said, status)
         except FootnoteError as error:
-            yield f"{error}"
+            yield escape(str(error))
 
     def open_citation(event: gr.EventData) -> str:
         cited = parse_fragment(str(event.fragment))
         try:
             paper = assistant.paper(cited[0]) if cited else None
         except FootnoteError as error:
-            return _HINT.replace("Click", f"{escape(str(error))}. Click", 1)
+            return _empty_panel(f"{error}. ")
         if not cited or not paper:
-            return _HINT.replace("Click", "That paper is not in the index. Click", 1)
+            return _empty_panel("That paper is not in the index. ")
         return paper_html(paper, cited[1])
 
     n_papers = len(assistant.catalogue)
@@ -98,7 +94,7 @@ def build_page(assistant: Assistant) -> gr.Blocks:
                 )
             with gr.Column(scale=2):
                 panel = gr.HTML(
-                    _HINT,
+                    _empty_panel(),
                     elem_id="paper",
                     js_on_load=(_HERE / "citations.js").read_text(encoding="utf-8"),
                 )
@@ -108,15 +104,22 @@ def build_page(assistant: Assistant) -> gr.Blocks:
     return page
 
 
+def _empty_panel(said: str = "") -> str:
+    return (
+        f'<article class="footnote-paper empty"><p>{escape(said)}Click a marker such as '
+        '<span class="marker">[1]</span> to read the quoted sentence in its abstract.</p></article>'
+    )
+
+
 def earlier_questions(history: list[dict[str, Any]]) -> list[str]:
-    """What the visitor asked before, oldest first, from gradio's list of messages."""
+    """List what the visitor asked before, oldest first, from gradio's list of messages."""
     contents = [turn["content"] for turn in history if turn.get("role") == "user"]
     texts = ([c] if isinstance(c, str) else [part.get("text", "") for part in c] for c in contents)
     return [text for parts in texts if (text := " ".join(parts).strip())]
 
 
 def example_questions(assistant: Assistant) -> list[str]:
-    """Up to four questions that the catalogue at hand suggests; none for an empty one."""
+    """Suggest up to four questions about the papers here; none for an empty catalogue."""
     papers = sorted(
         assistant.catalogue.papers(), key=lambda p: (-(p.upvotes or 0), -len(p.sightings), p.title)
     )
@@ -130,7 +133,7 @@ def example_questions(assistant: Assistant) -> list[str]:
 
 
 def launch(page: gr.Blocks, *, host: str, port: int) -> str:
-    """Begin to serve the page from a thread; returns its address.
+    """Begin to serve the page from a thread, and return its address.
 
     Raises:
         ConfigError: The address or port cannot be listened on.

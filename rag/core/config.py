@@ -182,14 +182,14 @@ class Config(BaseSettings):
 
 
 def load_config(
-    file: Path | None = None, *, look_in_folder: bool = True, **overrides: object
+    file: Path | None = None, *, read_default_file: bool = True, **overrides: object
 ) -> Config:
     """Read and check the settings.
 
     Args:
         file: A YAML file; without it `FOOTNOTE_CONFIG`, then `config.yaml` in the working
             folder, then the defaults alone.
-        look_in_folder: Read `config.yaml` of the working folder where no file is named.
+        read_default_file: False leaves the working folder's `config.yaml` unread.
         overrides: Settings from the command line; None leaves one as it is.
 
     Raises:
@@ -199,7 +199,7 @@ def load_config(
     """
     if named := file or _named_in_environment():
         return _checked(named, _source(named), overrides)
-    if not look_in_folder or not DEFAULT_FILE.is_file():
+    if not (read_default_file and DEFAULT_FILE.is_file()):
         return _checked(None, None, overrides)
     source = _source(DEFAULT_FILE)
     config = _checked(DEFAULT_FILE, source, overrides)
@@ -274,7 +274,7 @@ def _refuse_what_only_a_named_file_may_say(found: Config) -> None:
 
 
 def _free_settings(section: BaseModel, usual: BaseModel, prefix: str = "") -> Iterator[str]:
-    """Return the dotted names of settings off their defaults that are no number and no choice.
+    """The dotted names of settings, other than by default, that are no number and no fixed choice.
 
     Only such a value can name a program, a file or an address, so that a setting which is added
     later is in or out by its type.

@@ -6,9 +6,8 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -16,33 +15,10 @@ from footnote.rag.build import open_assistant
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import IndexMissingError
 from footnote.ui import cli
-from tests.conftest import PAGES, ROOT, SAMPLE, built_index, needs_shared
+from tests.conftest import PAGES, ROOT, SAMPLE, Done, Run, built_index, needs_shared
 
 pytestmark = pytest.mark.slow
 GOOD = '{"title": "Alpha: A Cache", "abstract": "Alpha keeps the cache on disk. It is fast."}'
-
-Run = Callable[..., "Done"]
-
-
-class Done(NamedTuple):
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def footnote(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line in this process: the same code, without importing torch each time."""
-    monkeypatch.setattr(cli, "_quieten", lambda: None)
-
-    def run(*arguments: object, expect: int = 0) -> Done:
-        monkeypatch.setattr(sys, "argv", ["footnote", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        done = Done(*capsys.readouterr())
-        assert stopped.value.code == expect, done.stderr
-        return done
-
-    return run
 
 
 def footnote_process(

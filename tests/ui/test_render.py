@@ -1,4 +1,5 @@
 import datetime
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -54,6 +55,12 @@ def test_the_quote_is_highlighted_and_nothing_else():
     assert "<mark>" not in paper_html(PAPER, None)
 
 
+def test_offsets_of_an_abstract_that_has_changed_highlight_nothing():
+    first = PAPER.sentences[0]
+    for old in (Span(first.start, first.end - 1), Span(900, 950)):
+        assert paper_html(PAPER, old) == paper_html(PAPER, None)
+
+
 def test_facts_that_are_not_known_are_left_out():
     assert "1 author · 2 upvotes" in paper_html(PAPER, None)
 
@@ -102,16 +109,36 @@ def test_an_answer_is_one_block_for_markdown():
     assert html.count('class="marker"') == 2
 
 
+def test_sentences_of_a_paper_each_are_a_list():
+    other = PAPER.model_copy(update={"paper_id": "title:other", "title": "Good"})
+    evidence = tuple(Evidence(p, p.sentences[1], 0.5, 0.5) for p in (PAPER, other))
+    html = answer_html(cite("which", Draft(Kind.SURVEY, evidence, 0.5)))
+    said, listed = html.split('class="sources"')
+    assert said.count("<li>") == 2
+    assert "<p>" not in said
+    assert listed.count("<li") == 2
+
+
+def test_a_follow_up_shows_how_it_was_understood():
+    answer = refuse("and Alpha?", NO_DRAFT, "No.").model_copy(update={"understood_as": "<Alpha>"})
+    assert "Understood as: &lt;Alpha&gt;</p>" in answer_html(answer)
+
+
 def test_a_refusal_is_shown_as_text():
     assert "No &lt;b&gt; here." in answer_html(refuse("what", NO_DRAFT, "No <b> here."))
 
 
-@given(st.text(min_size=1, max_size=20), st.integers(0, 9999), st.integers(0, 9999))
-def test_a_marker_leads_back_to_its_quote(paper_id: str, start: int, end: int):
-    from urllib.parse import quote
+@given(st.text(min_size=1, max_size=20), st.integers(0, 9999), st.integers(1, 9999))
+def test_a_marker_leads_back_to_its_quote(paper_id: str, start: int, length: int):
+    fragment = f"#cite={quote(paper_id, safe='')}@{start}-{start + length}"
+    assert parse_fragment(fragment) == (paper_id, Span(start, start + length))
 
-    fragment = f"#cite={quote(paper_id, safe='')}@{start}-{end}"
-    assert parse_fragment(fragment) == (paper_id, Span(start, end))
+
+@pytest.mark.parametrize(
+    "offsets", ["9-2", "3-3", "1", "-", "1-", "-2", "1-2-3", "x-y", "²-³", "1-" + "9" * 5_000]
+)
+def test_offsets_that_no_quote_can_have_are_no_marker(offsets: str):
+    assert parse_fragment(f"#cite=x@{offsets}") is None
 
 
 @given(st.text(max_size=30))

@@ -31,6 +31,7 @@ def test_command_line_over_environment_over_file(tmp_path: Path, monkeypatch: py
 def test_the_working_folder_s_file_is_read(tmp_path: Path):
     (tmp_path / "config.yaml").write_text("answering: {max_sentences: 1}")
     assert load_config().answering.max_sentences == 1
+    assert load_config(read_default_file=False).answering.max_sentences != 1
 
 
 def test_every_wrong_key_is_listed_at_once(tmp_path: Path):

@@ -125,7 +125,9 @@ def test_syncing_a_folder_leaves_the_locks_of_its_databases(tmp_path: Path):
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("CREATE TABLE t (n)")
     sync_all(tmp_path)
-    another = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM t').fetchall()"
+    another = (
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM t').fetchall()"
+    )
     subprocess.run([sys.executable, "-c", another, str(tmp_path / "rows.sqlite")], check=True)
     with db:
         db.execute("INSERT INTO t VALUES (1)")
