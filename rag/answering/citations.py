@@ -37,9 +37,10 @@ def cite(question: str, draft: Draft) -> Answer:
 def refuse(question: str, draft: Draft, reason: str) -> Answer:
     """Say why there is no answer.
 
-    When a paper was found that says everything but what was asked for, its best sentence is shown.
+    When a paper was found that says everything but what was asked for, its best sentence is shown;
+    of a name that nothing mentions there is no such paper.
     """
-    near_miss = draft.evidence[:1] if draft.lacking else ()
+    near_miss = draft.evidence[:1] if draft.lacking and not _absent(draft) else ()
     sentences, sources = _bind(near_miss, survey=False)
     return Answer(
         question=question,
@@ -61,11 +62,16 @@ def reason_for_refusal(draft: Draft, n_papers: int) -> str:
         n_papers: In the index.
     """
     papers = "the one paper here" if n_papers == 1 else f"the {n_papers:,} papers here"
-    if absent := [*draft.unknown_names, *(f"“{word}”" for word in draft.unheard_of)]:
+    if absent := _absent(draft):
         return f"Nothing in {papers} mentions {' or '.join(absent)}."
     if draft.lacking:
         return f"The nearest of {papers} does not state “{draft.lacking}”."
     return f"Nothing in {papers} answers this."
+
+
+def _absent(draft: Draft) -> list[str]:
+    """Return what the question names and nothing mentions, as it is shown."""
+    return [*draft.unknown_names, *(f"“{word}”" for word in draft.unheard_of)]
 
 
 def render_text(sentences: Sequence[Sentence], *, as_list: bool) -> str:

@@ -280,6 +280,7 @@ def _make_writable(folder: Path) -> None:
     try:
         make_folder(folder)
         make_file(folder / "lock")
+        (folder / "lock").touch()  # one that is there already says nothing of the folder
     except OSError as error:
         raise IndexAccessError(
             f"index folder {folder} cannot be written: {error.strerror}",

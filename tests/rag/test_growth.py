@@ -1,5 +1,6 @@
 """What a question costs grows with its length and no faster, whatever it is made of."""
 
+import math
 import random
 import time
 from pathlib import Path
@@ -83,8 +84,13 @@ def usual(hashed: Assistant) -> float:
 @pytest.mark.parametrize("filler", FILLERS.values(), ids=FILLERS.keys())
 def test_twice_the_question_costs_about_twice(hashed: Assistant, usual: float, filler: str):
     question = ("what " + filler * LENGTH)[:LENGTH]
-    half, whole = (seconds(hashed, question[:n]) for n in (LENGTH // 2, LENGTH))
-    # What takes no longer than a usual question may take a little more or less.
+    half = whole = math.inf
+    for _ in range(5):  # on a busy machine the same work takes up to twice the processor time
+        half = min(half, seconds(hashed, question[: LENGTH // 2]))
+        whole = min(whole, seconds(hashed, question))
+        # What takes no longer than a usual question may take a little more or less.
+        if whole < 2.5 * half + usual:
+            break
     assert whole < 2.5 * half + usual
     assert whole < 60 * usual
 

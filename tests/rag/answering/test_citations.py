@@ -70,6 +70,15 @@ def test_a_refusal_has_its_reason_and_cites_nothing():
     assert answer.confidence == 0.2
 
 
+def test_a_name_that_nothing_mentions_has_no_near_miss():
+    """`Nothing here mentions Medusa.` was followed by a sentence about another system."""
+    draft = Draft(
+        Kind.NUMBER, (evidence(ALPHA, 1),), 0.2, unknown_names=("Medusa",), lacking="heads"
+    )
+    answer = refuse("how many heads has Medusa", draft, "Nothing here mentions Medusa.")
+    assert (answer.answer, answer.sentences) == ("Nothing here mentions Medusa.", ())
+
+
 def test_a_near_miss_shows_what_there_is():
     draft = Draft(Kind.NUMBER, (evidence(ALPHA, 1), evidence(ALPHA, 2)), 0.2, lacking="watts")
     answer = refuse("how many watts", draft, "Nothing states “watts”.")

@@ -160,6 +160,8 @@ def test_a_folder_of_another_user_is_asked(folder: Path):
         pytest.skip("only root can become another user")
     # Those above pytest's own folders may not be entered by nobody.
     theirs = Path(shutil.copytree(folder, f"/tmp/footnote-theirs-{os.getpid()}"))  # noqa: S108
+    for path in (theirs, *theirs.rglob("*")):  # its owner lets others read what is made private
+        path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
     # Python's own folder may be root's alone: all is loaded before, by a question to another index.
     become = (
         "import os; import footnote.ui.cli, footnote.ui.render, footnote.rag.build;"
