@@ -34,9 +34,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 def test_what_was_added_is_asked(library: Library):
     answer = library.ask("Where does Alpha keep the cache?")
     [paper] = library.papers()
-    citation = answer.sentences[0].citations[0]
-    assert paper.abstract[citation.start : citation.end] == citation.quote
-    assert "on disk" in citation.quote
+    citations = [citation for sentence in answer.sentences for citation in sentence.citations]
+    assert [paper.abstract[c.start : c.end] for c in citations] == [c.quote for c in citations]
+    assert "Alpha keeps the cache of a language model on disk." in [c.quote for c in citations]
 
 
 def test_a_stream_ends_with_the_answer_that_ask_gives(library: Library):
