@@ -184,7 +184,7 @@ def test_what_has_to_write_says_that_it_cannot(folder: Path):
     with read_only(folder):
         for write in (
             lambda: take_in(config_for(folder), ALPHA),
-            lambda: open_index(config_for(folder)).holding().__enter__(),
+            lambda: IndexWriter(open_index(config_for(folder))).holding().__enter__(),
         ):
             with pytest.raises(
                 IndexAccessError, match=rf"^index folder {folder} cannot be written: .*; name"
