@@ -3,10 +3,12 @@
 import math
 import random
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from footnote.ingest.pipeline import ingest
 from footnote.rag.assistant import Assistant
@@ -74,6 +76,13 @@ def seconds(assistant: Assistant, question: str, history: list[str] | None = Non
         assistant.ask(question, history or [])
         times.append(time.process_time() - started)
     return min(times)
+
+
+@pytest.fixture(autouse=True)
+def one_blas_thread() -> Generator[None]:
+    """As the command line and the server have it: idle threads of BLAS turn, and count as work."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture(scope="module")
