@@ -17,6 +17,7 @@ from ingest.identity import record_fingerprint, regroup, to_paper
 from ingest.record import Refusal, SourceRecord
 from ingest.sources import find_files, read_source
 from rag.catalogue import Catalogue, Part
+from rag.schema import Sighting
 
 N_FILES = 500
 MAX_S = 5
@@ -254,6 +255,7 @@ def no_longer_than(seconds: int) -> Iterator[None]:
 
 @pytest.mark.slow
 def test_no_file_stops_or_delays_an_ingest(tmp_path: Path):
+    to_paper(SourceRecord(title="T", abstract=TEXT, sighting=Sighting(source="x")))  # loads Punkt
     slowest = 0.0
     for bad in BAD_FILES:
         file, database = tmp_path / bad.name, tmp_path / f"{bad.name}.sqlite"
