@@ -15,7 +15,7 @@ FORMAT_NAMES = "a listing page, JSONL, a JSON array, Atom, BibTeX, RIS, CSV or T
 # So many lines that are not blank tell the format; looked for among so many.
 _HEAD_TEXTS = 40
 _HEAD_LINES = 1_000
-_HEAD_BYTES = 1_000_000
+_HEAD_BYTES = 200_000
 
 
 def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:

@@ -44,7 +44,8 @@ def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal
         raise SourceError("XML with a document type of its own, which no feed has")
     sighting = Sighting(source=source)
     for block in blocks:
-        if not _START.match(block.text) and not _END.search(block.text):
+        is_orphan = block.text.count("<") > 1 and _END.search(block.text)
+        if not _START.match(block.text) and not is_orphan:
             continue  # what the feed says of itself
         try:
             yield _record(_entry(block, feed.group()), sighting)

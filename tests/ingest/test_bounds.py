@@ -12,7 +12,10 @@ from footnote.ingest.sources import read_source
 from tests.ingest.test_damage import FORMS, PROSE, Fields
 
 MEGABYTE = 1_000_000
-PADDINGS = {"line-breaks": "\n", "spaces": " ", "windows": "\r\n"}
+PADDINGS = {"line-breaks": "\n", "spaces": " "}
+READERS = (
+    "page", "jsonl", "array", "array-on-one-line", "bibtex", "ris", "atom-on-one-line", "csv",
+)  # fmt: skip
 
 
 def padded(name: str, padding: str, n_chars: int) -> str:
@@ -59,7 +62,7 @@ def test_padding_fills_no_memory(tmp_path: Path, name: str, padding: str):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("padding", ["line-breaks", "spaces"])
+@pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("name", FORMS)
 def test_twice_the_padding_takes_no_more_than_twice_the_time(
     tmp_path: Path, name: str, padding: str
@@ -72,7 +75,7 @@ def test_twice_the_padding_takes_no_more_than_twice_the_time(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", READERS)
 def test_a_file_of_very_many_records_is_read_in_bounded_memory(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -80,12 +83,12 @@ def test_a_file_of_very_many_records_is_read_in_bounded_memory(
     monkeypatch.setattr("footnote.ingest.sources.pages._MAX_HELD_CHARS", 100_000)
     form = FORMS[name]
     file = tmp_path / "many"
-    records = [form.record(Fields(f"Paper {n} is Whole", PROSE)) for n in range(1_500)]
+    records = [form.record(Fields(f"Paper {n} is Whole", PROSE)) for n in range(4_000)]
     file.write_text(form.before + form.between.join(records) + form.after)
-    assert file.stat().st_size > MEGABYTE / 2
+    assert file.stat().st_size > 1.3 * MEGABYTE
     tracemalloc.start()
     try:
         assert n_records(file) == len(records)
-        assert tracemalloc.get_traced_memory()[1] < MEGABYTE / 2
+        assert tracemalloc.get_traced_memory()[1] < 1.2 * MEGABYTE
     finally:
         tracemalloc.stop()

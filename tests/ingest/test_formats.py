@@ -380,3 +380,80 @@ def test_a_name_that_no_file_can_have(name: str, reason: str):
     [refusal] = read_source(path, source)
     assert isinstance(refusal, Refusal)
     assert refusal.reason == reason
+
+
+def records_of(tmp_path: Path, content: str | bytes) -> list[str]:
+    records, refusals = read(tmp_path, content)
+    assert refusals == []
+    return [r.title for r in records]
+
+
+def test_two_entries_on_one_line_are_two_papers(tmp_path: Path):
+    entry = "@article{{{0}, title={{Paper {0}}}, abstract={{{1}}}}}"
+    line = " ".join(entry.format(n, TEXT) for n in "abc")
+    assert records_of(tmp_path, f"@comment{{x}} {line}") == ["Paper a", "Paper b", "Paper c"]
+
+
+def test_comment_between_entries_costs_none_whatever_its_length(tmp_path: Path):
+    entry = f"@article{{k, title={{Alpha}}, abstract={{{TEXT}}}}}\n"
+    comment = b"% M\xfcller wrote this\n" + b"words of no entry\n" * 20_000
+    assert records_of(tmp_path, entry.encode() + comment + entry.encode()) == ["Alpha", "Alpha"]
+
+
+@pytest.mark.parametrize("name", ["refs.bib", "refs.ris", "papers.jsonl"])
+def test_files_joined_with_their_byte_order_marks(tmp_path: Path, name: str):
+    one = FORMATS[name].encode("utf-8-sig")
+    assert len(records_of(tmp_path, one + one)) == 4
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_its_mark_is_known_too(tmp_path: Path, encoding: str):
+    records, [refusal] = read(tmp_path, JSONL.encode(encoding))
+    assert (records, refusal.reason) == ([], "UTF-16 text; save it as UTF-8")
+
+
+def test_an_array_of_many_megabytes_on_one_line(tmp_path: Path):
+    """Such a line was refused as one that is too long, and all records with it."""
+    papers = [{"title": f"Paper {n}", "abstract": TEXT * 10} for n in range(4_000)]
+    assert len(records_of(tmp_path, json.dumps(papers))) == 4_000
+
+
+def test_an_object_behind_a_bare_value_is_read(tmp_path: Path):
+    good = json.dumps({"title": "Alpha", "abstract": TEXT})
+    records, [refusal] = read(tmp_path, f'[{good}, 1, {good}, "x", {good}]')
+    assert len(records) == 3
+    assert refusal.record == "line 1, element 2"
+
+
+def test_lines_of_a_record_whose_start_is_broken_are_refused(tmp_path: Path):
+    """They stood behind the end of another record and were passed over."""
+    records, [refusal] = read(tmp_path, FORMATS["refs.ris"].replace("TY  - RPRT", "TX  - RPRT"))
+    assert [r.title for r in records] == ["Alpha: A Cache on Disk"]
+    assert "without a `TY`" in refusal.reason
+
+
+def test_what_a_database_says_above_its_records_is_no_record(tmp_path: Path):
+    above = 'Provider: Some Database\nContent: text/plain; charset="UTF-8"\n\n'
+    assert len(records_of(tmp_path, above + FORMATS["refs.ris"])) == 2
+
+
+def test_a_feed_whose_elements_have_a_prefix(tmp_path: Path):
+    feed = f"<a:entry><a:title>Alpha</a:title><a:summary>{TEXT}</a:summary></a:entry>"
+    head = '<?xml version="1.0"?><a:feed xmlns:a="http://www.w3.org/2005/Atom">'
+    assert records_of(tmp_path, f"{head}{feed}{feed}</a:feed>") == ["Alpha", "Alpha"]
+
+
+def test_a_row_that_ends_in_delimiters_is_whole(tmp_path: Path):
+    assert records_of(tmp_path, f"title;abstract\nAlpha;{TEXT};;\n") == ["Alpha"]
+
+
+@pytest.mark.parametrize("name", ["refs.bib", "refs.ris", "csl.json", "feed.xml", "papers.tsv"])
+def test_a_record_of_ten_megabytes_costs_itself_alone(tmp_path: Path, name: str):
+    long = "It goes on and on. " * 530_000
+    if name == "csl.json":
+        text = FORMATS[name].replace(f"<jats:p>{TEXT}", f"<jats:p>{TEXT}{long}", 1)
+    else:
+        text = FORMATS[name].replace(TEXT, TEXT + long, 1)
+    records, [refusal] = read(tmp_path, text)
+    assert [plain(r.title)[:5] for r in records] == ["Bravo"]
+    assert "more than" in refusal.reason
