@@ -143,7 +143,7 @@ def ingest(
     _out.print(
         f"{report.records:,} records, {report.papers:,} papers: {report.added:,} added, "
         f"{report.updated:,} updated, {report.unchanged:,} unchanged, "
-        f"{report.refused_count:,} refused, in {report.seconds:.1f} s"
+        f"{report.refused_count + report.refused_sources:,} refused, in {report.seconds:.1f} s"
     )
     for refusal in report.refused:
         where = f"{refusal.source}: {refusal.record}" if refusal.record else refusal.source
