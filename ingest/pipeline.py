@@ -31,7 +31,7 @@ class IngestReport(Record):
     """What an ingest did; field by field as the command's `--json` prints it."""
 
     records: int
-    """Records read, refused ones and refused files included: `accepted + refused_count`."""
+    """Records read: `accepted + refused_count`."""
     accepted: int
     papers: int
     """Papers that the accepted ones are."""
@@ -39,9 +39,11 @@ class IngestReport(Record):
     updated: int
     unchanged: int
     refused: tuple[Refusal, ...]
-    """The first thousand."""
+    """The first thousand, records and sources."""
     refused_count: int
-    """All."""
+    """All refused records, listed or not."""
+    refused_sources: int
+    """Files and services that were refused as a whole, or failed on the way."""
     refused_further: dict[str, int]
     """How many were refused beyond those listed, by reason; rare reasons together."""
     restored: tuple[str, ...]
@@ -88,7 +90,7 @@ def ingest(
     if not report.papers and report.refused:
         first = report.refused[0]
         where = f"{first.source}, {first.record}" if first.record else first.source
-        more = report.refused_count - 1
+        more = report.refused_count + report.refused_sources - 1
         raise SourceError(
             f"no paper could be read: {where}: {first.reason}"
             + (f" (and {more:,} more)" if more else "")
@@ -99,6 +101,8 @@ def ingest(
 class _Tally:
     def __init__(self) -> None:
         self.accepted = 0
+        self.refused_records = 0
+        self.refused_sources = 0
         self.listed: list[Refusal] = []
         self.further = Counter[str]()
         self.added: set[str] = set()
@@ -108,13 +112,13 @@ class _Tally:
 
     @property
     def records(self) -> int:
-        return self.accepted + self.n_refused
-
-    @property
-    def n_refused(self) -> int:
-        return len(self.listed) + self.further.total()
+        return self.accepted + self.refused_records
 
     def refuse(self, refusal: Refusal) -> None:
+        if refusal.record is None:
+            self.refused_sources += 1
+        else:
+            self.refused_records += 1
         if len(self.listed) < _MAX_LISTED:
             self.listed.append(refusal)
         elif refusal.reason in self.further or len(self.further) < _MAX_REASONS:
@@ -141,7 +145,8 @@ class _Tally:
             updated=len(self.updated),
             unchanged=len(self.seen - self.added - self.updated),
             refused=tuple(self.listed),
-            refused_count=self.n_refused,
+            refused_count=self.refused_records,
+            refused_sources=self.refused_sources,
             refused_further=dict(self.further.most_common()),
             restored=tuple(sorted(self.restored)),
             seconds=round(seconds, 3),
@@ -186,7 +191,7 @@ class _PathReader:
             return False
 
     def _fetch(self, path: str) -> Iterator[SourceRecord]:
-        n_read, n_refused = 0, self._tally.n_refused
+        n_read, n_before = 0, self._tally.refused_records + self._tally.refused_sources
         try:
             locator = parse_locator(path)
             if locator:
@@ -200,7 +205,8 @@ class _PathReader:
         except SourceError as error:
             self._refuse(path, str(error))
         else:
-            if not n_read and self._tally.n_refused == n_refused:
+            n_now = self._tally.refused_records + self._tally.refused_sources
+            if not n_read and n_now == n_before:
                 self._refuse(path, "nothing is found there")
 
     def _read_file(self, file: Path, source: str) -> Iterator[SourceRecord]:

@@ -163,7 +163,7 @@ def ingest(
     _out.print(
         f"{report.records:,} records, {report.papers:,} papers: {report.added:,} added, "
         f"{report.updated:,} updated, {report.unchanged:,} unchanged, "
-        f"{report.refused_count:,} refused, in {report.seconds:.1f} s"
+        f"{report.refused_count + report.refused_sources:,} refused, in {report.seconds:.1f} s"
     )
     _say_restored(report.restored)
     for refusal in report.refused:

@@ -119,8 +119,8 @@ def test_each_record_is_accepted_or_refused_and_counted_once(config: Config):
     lines = [json.dumps(x) for x in (ALPHA, nothing, ALPHA, nothing, ALPHA | {"title": " "})]
     file.write_text("\n".join(lines))
     report = ingest([file, config.index.parent / "gone"], opened(config), lambda *_: None)
-    assert (report.records, report.accepted, report.refused_count) == (6, 2, 4)
-    assert report.papers == 1
+    assert (report.records, report.accepted, report.refused_count) == (5, 2, 3)
+    assert (report.papers, report.refused_sources, len(report.refused)) == (1, 1, 4)
 
 
 def test_papers_of_very_many_sentences_are_indexed_or_refused(tmp_path: Path):
