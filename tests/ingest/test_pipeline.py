@@ -165,7 +165,7 @@ def test_other_settings_change_nothing(config: Config, tmp_path: Path):
     with pytest.raises(IndexMismatchError):
         run(other, ALPHA | {"abstract": "A much longer abstract than before. " * 4}, name="b.jsonl")
     with pytest.raises(EmbeddingError):
-        open_index(other).rebuild(lambda *_: None)
+        IndexWriter(open_index(other)).rebuild(lambda *_: None)
     assert opened(config).problems() == []
 
 
