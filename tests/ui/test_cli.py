@@ -122,7 +122,7 @@ def test_a_page_of_the_corpus_by_its_path(footnote: Run, tmp_path: Path):
     [
         pytest.param(b"", "an empty file", id="empty"),
         pytest.param(bytes(range(256)) * 40, "a binary file", id="binary"),
-        pytest.param(b"x" * 50_000_000, "a line of 50,000,000 bytes", id="huge-line"),
+        pytest.param(b"x" * 50_000_000, "not a listing page, JSONL", id="huge-line"),
         pytest.param(b"caf\xe9\nna\xefve\n", "not UTF-8: byte 0xe9 at column 4", id="latin-1"),
         pytest.param(None, "No such file or directory", id="missing"),
     ],
@@ -298,9 +298,10 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path):
         path.chmod(0o555 if path.is_dir() else 0o444)
     # Root may write everywhere, unless it gives up the capability to.
     as_anyone = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
-    for arguments in (["ingest", file], ["ask", "what does Alpha keep"]):
-        done = footnote_process(*arguments, "--index", index, expect=1, before=as_anyone)
-        assert str(index) in one_line(done)
+    done = footnote_process("ingest", file, "--index", index, expect=1, before=as_anyone)
+    assert str(index) in one_line(done)
+    done = footnote_process("ask", "what does Alpha keep", "--index", index, before=as_anyone)
+    assert "Alpha keeps the cache on disk. [1]" in done.stdout
 
 
 def test_an_open_assistant_sees_what_another_process_takes_in(tmp_path: Path):
