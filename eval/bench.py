@@ -22,9 +22,10 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.ingest.sources import find_files, read_source
 from footnote.rag.build import open_assistant, open_index
+from footnote.rag.core.base import Record
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import SourceError
-from footnote.rag.core.records import Paper, Record
+from footnote.rag.core.records import Paper
 from footnote.rag.index.processor import tune_process
 from footnote.rag.index.writer import Progress, unwatched
 

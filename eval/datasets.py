@@ -11,8 +11,9 @@ from pydantic import ConfigDict, Field, ValidationError
 from footnote.ingest.clean import clean_text
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
+from footnote.rag.core.base import Record
 from footnote.rag.core.errors import DatasetError
-from footnote.rag.core.records import Paper, Record, Sighting
+from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.core.text import identity_key
 
 # More faults than a person repairs in one go are only counted.

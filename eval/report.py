@@ -17,8 +17,9 @@ from footnote.eval.metrics import (
     retrieval_values,
 )
 from footnote.eval.run import Outcome, Run
+from footnote.rag.core.base import Record
 from footnote.rag.core.errors import DatasetError
-from footnote.rag.core.records import Record, fingerprint
+from footnote.rag.core.records import fingerprint
 
 ANSWERING = (
     "fact recall",

@@ -9,8 +9,9 @@ from footnote.eval.citations import CitationScores, Judge, citation_scores
 from footnote.eval.datasets import Dataset, JudgedQuestion
 from footnote.eval.timing import stages
 from footnote.rag.assistant import Assistant
+from footnote.rag.core.base import Record
 from footnote.rag.core.errors import FootnoteError
-from footnote.rag.core.records import Answer, Hit, Record
+from footnote.rag.core.records import Answer, Hit
 
 # As deep as the deepest measure looks.
 DEPTH = 100

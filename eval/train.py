@@ -21,7 +21,7 @@ from footnote.rag.answering.evidence import Draft
 from footnote.rag.answering.weights import FILE
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import load_config
-from footnote.rag.understanding.question import Kind
+from footnote.rag.core.request import Kind
 
 _QUESTIONS = Path(__file__).parent / "questions" / "tune.jsonl"
 _FOLDS = 10

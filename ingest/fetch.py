@@ -17,8 +17,9 @@ import httpx
 from pydantic import ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
+from footnote.rag.core.base import Record
 from footnote.rag.core.errors import FetchError
-from footnote.rag.core.records import Record, fingerprint
+from footnote.rag.core.records import fingerprint
 from footnote.rag.index.durable import make_folder, write_durably
 
 _USER_AGENT = "footnote/0.1 (reads abstracts)"

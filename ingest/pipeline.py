@@ -12,9 +12,10 @@ from footnote.ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRe
 from footnote.ingest.restore import restore, take_back
 from footnote.ingest.services import fetch_pages, is_locator, parse_locator
 from footnote.ingest.sources import Meter, count_bytes, find_files, printable, read_source
+from footnote.rag.core.base import Record
 from footnote.rag.core.config import Sources
 from footnote.rag.core.errors import FetchError, SourceError
-from footnote.rag.core.records import Paper, Record
+from footnote.rag.core.records import Paper
 from footnote.rag.index.catalogue import Catalogue, Part, Regrouping
 from footnote.rag.index.index import Index
 from footnote.rag.index.writer import IndexWriter, Progress

@@ -3,7 +3,8 @@
 import datetime
 import re
 
-from footnote.rag.core.records import Record, Sighting
+from footnote.rag.core.base import Record
+from footnote.rag.core.records import Sighting
 
 MAX_TITLE_CHARS = 1_000
 MAX_ABSTRACT_CHARS = 20_000

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from footnote.ingest.pipeline import ingest
 from footnote.rag.assistant import Assistant
@@ -21,6 +22,10 @@ ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "ingest" / "sample" / "digests.jsonl"
 SHARED = ROOT.parent / "shared"
 PAGES = SHARED / "corpus" / "pages"
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 needs_shared = pytest.mark.skipif(not PAGES.is_dir(), reason="../shared is not on this machine")
 

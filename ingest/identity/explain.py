@@ -1,8 +1,9 @@
 """Explain why the records of a paper are one paper, and split it when they are not."""
 
 from footnote.ingest.identity.merge import Join, joins_of, papers_of, regroup, split
+from footnote.rag.core.base import Record
 from footnote.rag.core.errors import PaperError
-from footnote.rag.core.records import Paper, Record
+from footnote.rag.core.records import Paper
 from footnote.rag.core.text import closest
 from footnote.rag.index.catalogue import Catalogue, Part
 from footnote.rag.index.index import Index

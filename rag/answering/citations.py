@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from footnote.rag.answering.evidence import Draft, Evidence
 from footnote.rag.core.records import Answer, Citation, Sentence, Source
+from footnote.rag.core.request import Kind
 from footnote.rag.core.text import words
-from footnote.rag.understanding.question import Kind
 
 # `NanoFlow: Towards…` is called NanoFlow; longer beginnings are not names.
 _MAX_NAME_WORDS = 4

@@ -13,10 +13,10 @@ from llama_index.core.schema import QueryBundle
 from footnote.rag.answering.answerability import SAID, Signals, confidence
 from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
+from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span, words
 from footnote.rag.understanding.expected_answer import expected_answers, states
 from footnote.rag.understanding.question import (
-    Kind,
     asks_twice,
     is_english,
     kind_of,

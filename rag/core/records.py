@@ -2,27 +2,15 @@
 
 import datetime
 from hashlib import blake2b
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from footnote.rag.core.base import Record, Text, is_none
+from footnote.rag.core.request import Request
 from footnote.rag.core.text import Span, identity_key
 
-
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-Text = Annotated[str, Field(min_length=1)]
 Verdict = Literal["supported", "partly", "unsupported"]
-
-
-class Record(BaseModel):
-    """Base of every record: immutable, unknown fields refused, no NaN."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
 
 class Sighting(Record):
@@ -32,7 +20,7 @@ class Sighting(Record):
     """Name of the file or feed, without the folders that lead to it."""
     day: str | None = None
     """Day of that page, `YYYY-MM-DD`, or `--MM-DD` where the page does not tell its year."""
-    service: Literal["arxiv", "hf"] | None = Field(default=None, exclude_if=_is_none)
+    service: Literal["arxiv", "hf"] | None = Field(default=None, exclude_if=is_none)
     """The service that gave it when it was asked; absent for a file, whatever the file says."""
 
 
@@ -98,7 +86,7 @@ class Hit(Record):
     score: float = Field(ge=0, le=1)
     """How well it fits; scores of two questions can be compared."""
     passage: Span
-    signals: dict[str, float] = {}
+    signals: dict[str, float] = Field(default={})
     """Score by each single signal that found it; larger is better within one question."""
 
 
@@ -120,7 +108,7 @@ class Sentence(Record):
     text: Text
     verdict: Verdict
     citations: tuple[Citation, ...]
-    reason: str | None = Field(default=None, exclude_if=_is_none)
+    reason: str | None = Field(default=None, exclude_if=is_none)
     """What of it is not supported; absent for what is."""
 
 
@@ -130,9 +118,9 @@ class Source(Record):
     marker: int = Field(ge=1)
     paper_id: Text
     title: Text
-    version: int | None = Field(default=None, exclude_if=_is_none)
+    version: int | None = Field(default=None, exclude_if=is_none)
     """The arXiv version that is quoted; absent where it is not known."""
-    withdrawn: str | None = Field(default=None, exclude_if=_is_none)
+    withdrawn: str | None = Field(default=None, exclude_if=is_none)
     """What is said of its withdrawal or retraction, which may be nothing; absent for others."""
 
     @classmethod
@@ -163,6 +151,44 @@ class Writing(Record):
     seconds: float
 
 
+class Cell(Record):
+    """A field of a table: words of ours, or sentences of the answer, or both."""
+
+    text: str = ""
+    """What the record of a paper says, or a remark; no sentence of a paper."""
+    sentences: tuple[int, ...] = ()
+    """Places in `Answer.sentences`, in the order in which they are said."""
+    marker: int | None = Field(default=None, exclude_if=is_none)
+    """The source that the row is about, in its first cell."""
+
+
+class Block(Record):
+    """A part of an answer, as it is laid out."""
+
+    form: Literal["prose", "list", "table", "count"]
+    heading: str | None = Field(default=None, exclude_if=is_none)
+    text: str | None = Field(default=None, exclude_if=is_none)
+    """A remark or a count, in words of ours."""
+    sentences: tuple[int, ...] = ()
+    """Places in `Answer.sentences`; of prose and lists."""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    """Of tables; each as long as `columns`."""
+    n_more: int = Field(default=0, ge=0)
+    """Rows or papers that are left for `more`."""
+
+
+class Near(Record):
+    """A paper near a question that was refused, with its best sentence."""
+
+    paper_id: Text
+    title: Text
+    quote: Text
+    start: int = Field(ge=0)
+    end: int
+    score: float = Field(ge=0, le=1)
+
+
 class Answer(Record):
     """A cited answer, or a refusal with its reason."""
 
@@ -177,10 +203,18 @@ class Answer(Record):
     """Made of quotes alone, or written by a model and checked sentence by sentence."""
     confidence: float | None = Field(default=None, ge=0, le=1)
     """How likely it is that the papers answer; below the threshold it was refused."""
-    understood_as: str | None = Field(default=None, exclude_if=_is_none)
+    understood_as: str | None = Field(default=None, exclude_if=is_none)
     """A question that leans on those before it, in full; null for one that stands alone."""
-    writing: Writing | None = Field(default=None, exclude_if=_is_none)
+    writing: Writing | None = Field(default=None, exclude_if=is_none)
     """Absent when no model was asked."""
+    request: Request | None = None
+    """How the question was understood."""
+    blocks: tuple[Block, ...] = ()
+    """The answer as it is laid out; each sentence stands in one of them."""
+    nearest: tuple[Near, ...] = ()
+    """Of a refusal: the papers nearest to the question, best first."""
+    did_you_mean: str | None = Field(default=None, exclude_if=is_none)
+    """The question with a name spelled as the papers spell it."""
 
 
 def paper_id(title: str) -> str:

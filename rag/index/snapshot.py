@@ -23,6 +23,7 @@ from pathlib import Path
 from llama_index.core.schema import BaseNode
 from pydantic import ConfigDict, ValidationError
 
+from footnote.rag.core.base import Record
 from footnote.rag.core.errors import (
     Fault,
     FaultKind,
@@ -30,7 +31,7 @@ from footnote.rag.core.errors import (
     IndexDamagedError,
     unusable,
 )
-from footnote.rag.core.records import Paper, Record
+from footnote.rag.core.records import Paper
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Version
 from footnote.rag.index.chroma import CosineChroma, drop_from_server, open_chroma, open_server

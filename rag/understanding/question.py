@@ -1,13 +1,13 @@
 """Read a question: the kind of its answer, its sub-questions, its names and unusual words."""
 
 import re
-from enum import StrEnum
 from functools import lru_cache
 from string import ascii_lowercase
 
 from wordfreq import get_frequency_dict
 
 from footnote.rag.core.errors import QuestionError
+from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span
 
 # `The authors` are those of one paper.
@@ -88,21 +88,6 @@ _MOSTLY = 0.7
 _ENDING = re.compile(r"(i(?:er|est|ly|ness))$|(?:ing|ed|er|est|ly|ness)$")
 # Shorter ones are one slip away from too many others, longer ones from none.
 _SHORTEST_UNUSUAL, _LONGEST_MISSPELT = 4, 20
-
-
-class Kind(StrEnum):
-    """What an answer to a question looks like."""
-
-    NUMBER = "number"
-    """One or two sentences that hold a number."""
-    FACT = "fact"
-    """One or two sentences."""
-    SURVEY = "survey"
-    """A line for each of many papers."""
-    COMPARISON = "comparison"
-    """Sentences of two or more papers."""
-    EXPLANATION = "explanation"
-    """A few sentences."""
 
 
 def check_question(question: str, *, max_chars: int) -> str:

@@ -11,8 +11,8 @@ from footnote.rag.answering.answerability import Signals
 from footnote.rag.answering.evidence import Draft, Evidence
 from footnote.rag.answering.weights import FILE
 from footnote.rag.core.records import Paper
+from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span
-from footnote.rag.understanding.question import Kind
 
 PAPER = Paper(
     paper_id="p", title="Alpha", abstract="It is fast. It saves 40%.",

@@ -15,10 +15,10 @@ from footnote.rag.answering.citations import cite
 from footnote.rag.answering.evidence import Draft, Evidence
 from footnote.rag.answering.generative import Status, Writer, problem_of, rewrite_with_model
 from footnote.rag.core.records import Answer, Sentence, Sighting
+from footnote.rag.core.request import Kind
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.prompts import Prompts, estimate_tokens
-from footnote.rag.understanding.question import Kind
 from footnote.rag.verification.verifier import Verifier
 from footnote.ui.render import answer_html, draft_html, writing_note
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port

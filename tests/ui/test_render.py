@@ -11,8 +11,8 @@ from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite, refuse
 from footnote.rag.answering.evidence import Draft, Evidence
 from footnote.rag.core.records import Answer, Citation, Sentence, Sighting, Source, Verdict, Writing
+from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span
-from footnote.rag.understanding.question import Kind
 from footnote.ui.render import (
     answer_html,
     draft_html,

@@ -9,8 +9,8 @@ from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite, reason_for_refusal, refuse, short_name
 from footnote.rag.answering.evidence import Draft, Evidence
 from footnote.rag.core.records import Paper, Sighting
+from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span
-from footnote.rag.understanding.question import Kind
 
 
 def paper(title: str, abstract: str) -> Paper:

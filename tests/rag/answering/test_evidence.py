@@ -10,8 +10,8 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.evidence import Draft, QuoteAnswerer
 from footnote.rag.core.records import Hit, Paper, Sighting
+from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span, words
-from footnote.rag.understanding.question import Kind
 
 
 def paper(title: str, abstract: str) -> Paper:

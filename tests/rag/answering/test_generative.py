@@ -11,10 +11,10 @@ from footnote.rag.answering.evidence import Draft, Evidence
 from footnote.rag.answering.generative import Status, Writer, problem_of, rewrite_with_model
 from footnote.rag.core.errors import GenerationError
 from footnote.rag.core.records import Answer, Paper, Sentence, Sighting
+from footnote.rag.core.request import Kind
 from footnote.rag.core.text import words
 from footnote.rag.llm.port import End, Message, Put
 from footnote.rag.llm.prompts import load_prompts
-from footnote.rag.understanding.question import Kind
 from footnote.rag.verification.verifier import Verifier
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from footnote.rag.core.errors import QuestionError
+from footnote.rag.core.request import Kind
 from footnote.rag.understanding.question import (
-    Kind,
     check_question,
     is_english,
     kind_of,

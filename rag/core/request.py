@@ -1,0 +1,112 @@
+"""What a person asks for, read from what they typed: one record, whoever read it."""
+
+import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from footnote.rag.core.base import Record, Text
+
+
+class Kind(StrEnum):
+    """What answers a question."""
+
+    FACT = "fact"
+    """The sentence that states it."""
+    NUMBER = "number"
+    """The sentence that states the figure."""
+    DEFINITION = "definition"
+    """What a thing is and does."""
+    EXPLANATION = "explanation"
+    """Why or how: the idea, the mechanism, the result."""
+    SURVEY = "survey"
+    """A row for each of many papers."""
+    COMPARISON = "comparison"
+    """A column for each of two or more sides."""
+    CLAIM = "claim"
+    """Evidence for and against what is claimed."""
+    CATALOGUE = "catalogue"
+    """Fields of the records, not their text: a count, the newest, those of an organisation."""
+    CHAT = "chat"
+    """A friendly line: nothing is asked of the papers."""
+
+
+class Operation(StrEnum):
+    """What is asked of the catalogue."""
+
+    COUNT = "count"
+    LIST = "list"
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    MOST_UPVOTED = "most_upvoted"
+    BY_YEAR = "by_year"
+    BY_ORGANISATION = "by_organisation"
+    AUTHORS = "authors"
+    """Who wrote a paper."""
+    ABOUT = "about"
+    """What the collection is."""
+
+
+class Act(StrEnum):
+    """What a line does in its conversation."""
+
+    NEW = "new"
+    """Asks something that stands alone."""
+    FOLLOW_UP = "follow_up"
+    """Asks something that needs what was said before."""
+    MORE = "more"
+    """Asks for what was not said yet."""
+    SHORTER = "shorter"
+    SIMPLER = "simpler"
+    TABLE = "table"
+    LIST = "list"
+    NTH = "nth"
+    """Asks about one of the things listed."""
+    CORRECTION = "correction"
+    """Says what was meant instead."""
+    SUMMARISE = "summarise"
+    THANKS = "thanks"
+
+
+class Filters(Record):
+    """Which papers may answer; a paper whose record does not tell is left out."""
+
+    since: datetime.date | None = None
+    """The first day, of the paper's date."""
+    until: datetime.date | None = None
+    """The last day."""
+    organisation: Text | None = None
+    """As the catalogue writes it, in any case."""
+    source: Text | None = None
+    """The name of a file or feed it was seen in, or a part of the name, in any case."""
+    author: Text | None = None
+    """A name of one of its authors, or a part of the name that is whole words, in any case."""
+    withdrawn: bool | None = None
+    """True for withdrawn papers alone, false for the others."""
+
+    def __bool__(self) -> bool:
+        """Return True if any paper could be left out."""
+        return self != Filters()
+
+
+class Request(Record):
+    """What is asked; a part of every answer, shown to the reader, who may change it."""
+
+    question: Text
+    """In full, as it is searched for: a follow-up with what it leans on."""
+    kind: Kind
+    act: Act = Act.NEW
+    topic: str = ""
+    """What it is about, in words of the question; empty where all of it says so."""
+    sides: tuple[Text, ...] = ()
+    """What is compared, in the order in which the question names it."""
+    filters: Filters = Filters()
+    operation: Operation | None = None
+    """Of a question of the kind `catalogue`."""
+    nth: int | None = Field(default=None, ge=-1)
+    """Which of the things listed, from 1; -1 is the last."""
+    refers_to: tuple[Text, ...] = ()
+    """Ids of the papers of earlier answers that it is about."""
+    by: Literal["heads", "model", "reader"] = "heads"
+    """Who read it: the trained heads, the language model, or the reader, who changed it."""
