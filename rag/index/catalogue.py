@@ -11,11 +11,14 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from footnote.rag.core.errors import IndexDamagedError, IndexMissingError, PaperDamagedError
 from footnote.rag.core.records import Paper
+from footnote.rag.core.request import Filters
+from footnote.rag.index import facts
 from footnote.rag.index.durable import make_file
+from footnote.rag.index.facts import Facts
 from footnote.rag.index.readonly import connect, stamp
 
 _SCHEMA = """
@@ -243,6 +246,41 @@ class Catalogue:
             f"SELECT {_SERVED} FROM papers"  # noqa: S608
             " WHERE indexed IS NOT NULL AND paper_id > ? ORDER BY paper_id LIMIT ?",
             (paper_id, limit),
+        )
+
+    def matching(self, filters: Filters) -> frozenset[str]:
+        """Return the ids of the served papers that may answer; all where nothing is filtered."""
+        return facts.matching(self._rows, filters)
+
+    def facts(self, paper_ids: Iterable[str]) -> list[Facts]:
+        """Return the facts of those of these papers that are served, by title, then by id."""
+        return facts.facts_of(self._rows, paper_ids)
+
+    def names(self, kind: Literal["author", "source"], paper_ids: Iterable[str]) -> dict[str, int]:
+        """Count the served papers among these that have each author or source, most first."""
+        return facts.names_of(self._rows, kind, paper_ids)
+
+    def count_undescribed(self) -> int:
+        """Count the served papers of which the vector store's rows say something else."""
+        return self._rows("SELECT count(*) FROM facts WHERE described IS NOT fields")[0][0]
+
+    def undescribed(self, limit: int) -> list[Paper]:
+        """Return up to `limit` served papers of which the vector store's rows say something else.
+
+        Beside their text, which a version is.
+        """
+        sql = "SELECT paper_id FROM facts WHERE described IS NOT fields ORDER BY paper_id LIMIT ?"
+        return list(self.served(paper_id for (paper_id,) in self._rows(sql, [limit])).values())
+
+    def mark_described(self, papers: Iterable[Paper]) -> None:
+        """Note that the vector store's rows say what the records of these say."""
+        with self._explained(), self._db:
+            self._mark_described(papers)
+
+    def _mark_described(self, papers: Iterable[Paper]) -> None:
+        self._db.execute(
+            f"UPDATE facts SET described = fields {_AMONG}",  # noqa: S608
+            [_listed(paper.paper_id for paper in papers)],
         )
 
     def after(self, paper_id: str, limit: int) -> list[Paper]:
@@ -585,7 +623,7 @@ class Catalogue:
             )
         ]
 
-    def mark_indexed(self, papers: Iterable[Paper]) -> None:
+    def mark_indexed(self, papers: Sequence[Paper]) -> None:
         """Note that the index now holds these versions whole, and serve them."""
         with self._explained(), self._db:
             self._mark(papers)
@@ -618,13 +656,14 @@ class Catalogue:
                 "UPDATE papers SET indexed = version, held = NULL, held_checksum = NULL,"
                 " n_chunks = json_array_length(record, '$.sentences')"
             )
+            self._db.execute("UPDATE facts SET described = fields")
             self._switch(snapshot)
 
     def _switch(self, snapshot: str | None) -> None:
         self._db.execute("DELETE FROM tombstones")
         self._db.execute("UPDATE state SET snapshot = ?, epoch = epoch + 1", (snapshot,))
 
-    def _mark(self, papers: Iterable[Paper]) -> None:
+    def _mark(self, papers: Sequence[Paper]) -> None:
         rows = [(p.version, len(p.sentences), p.paper_id) for p in papers]
         self._db.executemany(
             "INSERT OR IGNORE INTO tombstones SELECT paper_id, indexed FROM papers"
@@ -640,6 +679,7 @@ class Catalogue:
             "DELETE FROM tombstones WHERE version = ? AND paper_id = ?",
             [(version, paper_id) for version, _, paper_id in rows],
         )
+        self._mark_described(papers)
         self._db.execute("UPDATE state SET epoch = epoch + 1")
 
     def _make_tables(self) -> None:
@@ -658,6 +698,7 @@ class Catalogue:
                 if ("parts", "checksum") in lacking:
                     self._add_checksums()
         self._db.executescript(_INDEXES)
+        facts.prepare(self._db)
         # Asked first: a reader must not wait for a writer in order to write what is there already.
         if not self._db.execute("SELECT 1 FROM state").fetchone():
             with self._db:

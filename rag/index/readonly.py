@@ -14,13 +14,13 @@ from typing import NamedTuple
 _TIMEOUT_S = 30
 # Held by those who write; a stand-in has its own.
 _LOCKS = ("*.lock", "gate")
-# What opening fails with where SQLite cannot make its shared memory; not that another holds it.
-_UNWRITABLE = (
+UNWRITABLE = (
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_FULL,
 )
+"""What SQLite fails with where it cannot write, its shared memory say; not what another holds."""
 
 
 class Stamp(NamedTuple):
@@ -83,7 +83,7 @@ def connect(file: Path, *, create: bool = False) -> Opened:
         db.execute("PRAGMA journal_mode = WAL")
         return Opened(db, stamp(file))
     except sqlite3.OperationalError as error:
-        if create or error.sqlite_errorcode & 0xFF not in _UNWRITABLE:
+        if create or error.sqlite_errorcode & 0xFF not in UNWRITABLE:
             raise
     try:
         seen = stamp(file, watched=True)

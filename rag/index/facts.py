@@ -1,0 +1,203 @@
+"""Typed facts of the papers that are served, which filters and counts ask for.
+
+Triggers in the catalogue's file keep them: whatever changes a paper changes its facts in the same
+transaction, an earlier version of the program too.
+"""
+
+import json
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from footnote.rag.core.request import Filters
+from footnote.rag.index.readonly import UNWRITABLE
+
+_TABLES = (
+    """CREATE TABLE facts (
+        paper_id     TEXT PRIMARY KEY,
+        title        TEXT NOT NULL,
+        date         TEXT,            -- YYYY-MM-DD
+        organisation TEXT,
+        upvotes      INTEGER,
+        n_authors    INTEGER,
+        withdrawn    INTEGER NOT NULL,
+        fields       TEXT NOT NULL,   -- all that the vector store's rows say of it, as JSON
+        described    TEXT             -- `fields` as those rows have them, null for not at all
+    ) WITHOUT ROWID""",
+    """CREATE TABLE names (
+        kind     TEXT NOT NULL,       -- author or source
+        name     TEXT NOT NULL,
+        paper_id TEXT NOT NULL,
+        PRIMARY KEY (kind, name, paper_id)
+    ) WITHOUT ROWID""",
+)
+_INDEXES = (
+    "CREATE INDEX facts_undescribed ON facts (paper_id) WHERE described IS NOT fields",
+    "CREATE INDEX names_of_paper ON names (paper_id)",
+)
+# A row of `papers` is called `new`, as triggers call it. A damaged record changes nothing.
+_RECORD = "coalesce(new.held, new.record)"
+_IS_SERVED = f"new.indexed IS NOT NULL AND json_valid({_RECORD})"
+_ADD_FACTS = f"""INSERT INTO facts
+    (paper_id, title, date, organisation, upvotes, n_authors, withdrawn, fields)
+    SELECT new.paper_id, {_RECORD} ->> '$.title', {_RECORD} ->> '$.date',
+        {_RECORD} ->> '$.organisation', {_RECORD} ->> '$.upvotes',
+        coalesce({_RECORD} ->> '$.n_authors',
+            nullif(json_array_length({_RECORD}, '$.authors'), 0)),
+        {_RECORD} ->> '$.withdrawn',
+        json_extract({_RECORD}, '$.date', '$.organisation', '$.upvotes', '$.n_authors',
+            '$.withdrawn', '$.authors', '$.sightings')
+    {{of_all}} WHERE {_IS_SERVED}
+    ON CONFLICT (paper_id) DO UPDATE SET title = excluded.title, date = excluded.date,
+        organisation = excluded.organisation, upvotes = excluded.upvotes,
+        n_authors = excluded.n_authors, withdrawn = excluded.withdrawn, fields = excluded.fields"""
+_ADD_NAMES = f"""INSERT OR IGNORE INTO names
+    SELECT iif(kind.value = '$.authors', 'author', 'source'),
+        iif(kind.value = '$.authors', each.value, each.value ->> '$.source'), new.paper_id
+    FROM {{of_all}} json_each('["$.authors", "$.sightings"]') AS kind,
+        json_each(iif({_IS_SERVED}, {_RECORD}, '{{{{}}}}'), kind.value) AS each"""  # noqa: S608
+_OF_ALL = (
+    _ADD_FACTS.format(of_all="FROM papers AS new"),
+    _ADD_NAMES.format(of_all="papers AS new,"),
+)
+_OF_ONE = "; ".join(each.format(of_all="") for each in (_ADD_FACTS, _ADD_NAMES))
+_TRIGGERS = (
+    f"CREATE TRIGGER facts_of_added AFTER INSERT ON papers BEGIN {_OF_ONE}; END",
+    f"""CREATE TRIGGER facts_of_changed AFTER UPDATE OF record, indexed, held ON papers BEGIN
+        DELETE FROM facts WHERE paper_id = new.paper_id AND new.indexed IS NULL;
+        DELETE FROM names WHERE paper_id = new.paper_id;
+        {_OF_ONE};
+    END""",  # noqa: S608
+    """CREATE TRIGGER facts_of_removed AFTER DELETE ON papers BEGIN
+        DELETE FROM facts WHERE paper_id = old.paper_id;
+        DELETE FROM names WHERE paper_id = old.paper_id;
+    END""",
+)
+
+_LISTED = "(SELECT value FROM json_each(?))"
+_OF_NAMES = f"paper_id IN (SELECT paper_id FROM names WHERE kind = ? AND name IN {_LISTED})"  # noqa: S608
+
+Rows = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
+"""Reads with a statement and its values."""
+Kind = Literal["author", "source"]
+
+
+class Facts(NamedTuple):
+    """What the record of a served paper says beside its text; None where it does not."""
+
+    paper_id: str
+    title: str
+    date: str | None
+    """`YYYY-MM-DD`."""
+    organisation: str | None
+    upvotes: int | None
+    n_authors: int | None
+    withdrawn: bool
+
+    @property
+    def year(self) -> str | None:
+        """The year of its date."""
+        return self.date and self.date[:4]
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Make the tables and the triggers, unless they are there.
+
+    A catalogue of an earlier version that cannot be written is given tables of this connection
+    alone: nobody changes what they are made of.
+    """
+    if _is_prepared(db):
+        return
+    try:
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            if not _is_prepared(db):  # another process may just have
+                _run(db, *_TABLES, *_INDEXES, *_TRIGGERS, *_OF_ALL)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in UNWRITABLE:
+            raise
+        db.execute("PRAGMA temp_store = MEMORY")
+        with db:
+            _run(db, *(each.replace("TABLE", "TEMP TABLE", 1) for each in _TABLES), *_OF_ALL)
+
+
+def _is_prepared(db: sqlite3.Connection) -> bool:
+    sql = "SELECT 1 FROM sqlite_master WHERE name = 'facts'"
+    return db.execute(sql).fetchone() is not None
+
+
+def _run(db: sqlite3.Connection, *statements: str) -> None:
+    for statement in statements:
+        db.execute(statement)
+
+
+def matching(rows: Rows, filters: Filters) -> frozenset[str]:
+    """Return the ids of the served papers that may answer; all where nothing is filtered."""
+    asked: list[tuple[str, Sequence[object]]] = []
+    if filters.since:
+        asked.append(("date >= ?", [filters.since.isoformat()]))
+    if filters.until:
+        asked.append(("date <= ?", [filters.until.isoformat()]))
+    if filters.withdrawn is not None:
+        asked.append(("withdrawn = ?", [filters.withdrawn]))
+    if filters.organisation:
+        meant = _folded(filters.organisation)
+        same = [each for each in _organisations(rows) if _folded(each) == meant]
+        asked.append((f"organisation IN {_LISTED}", [json.dumps(same)]))
+    if filters.source:
+        part = _folded(filters.source)
+        within = [name for name in _names(rows, "source") if part in _folded(name)]
+        asked.append((_OF_NAMES, ["source", json.dumps(within)]))
+    if filters.author:
+        found = [name for name in _names(rows, "author") if is_named(name, filters.author)]
+        asked.append((_OF_NAMES, ["author", json.dumps(found)]))
+    # The conditions are those above; what a person typed is a value.
+    where = " AND ".join(["TRUE", *(condition for condition, _ in asked)])
+    values = [value for _, own in asked for value in own]
+    found = rows(f"SELECT paper_id FROM facts WHERE {where}", values)  # noqa: S608
+    return frozenset(paper_id for (paper_id,) in found)
+
+
+def facts_of(rows: Rows, paper_ids: Iterable[str]) -> list[Facts]:
+    """Return the facts of those of these papers that are served, by title, then by id."""
+    found = rows(
+        "SELECT paper_id, title, date, organisation, upvotes, n_authors, withdrawn FROM facts"  # noqa: S608
+        f" WHERE paper_id IN {_LISTED}",
+        [json.dumps(list(paper_ids))],
+    )
+    each = [Facts(*row[:-1], withdrawn=bool(row[-1])) for row in found]
+    return sorted(each, key=lambda f: (f.title.casefold(), f.paper_id))
+
+
+def names_of(rows: Rows, kind: Kind, paper_ids: Iterable[str]) -> dict[str, int]:
+    """Count the papers among these that have each name of an author or of a source, most first."""
+    found = rows(
+        f"SELECT name, count(*) FROM names WHERE kind = ? AND paper_id IN {_LISTED}"  # noqa: S608
+        " GROUP BY name ORDER BY count(*) DESC, name",
+        [kind, json.dumps(list(paper_ids))],
+    )
+    return dict(found)
+
+
+def is_named(name: str, part: str) -> bool:
+    """Return True if a part is some of the whole words of a name, in any case."""
+    name, part = _folded(name), _folded(part)
+    if not part or part not in name:  # most are done with here
+        return False
+    return bool(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", name))
+
+
+def _organisations(rows: Rows) -> list[str]:
+    sql = "SELECT DISTINCT organisation FROM facts WHERE organisation IS NOT NULL"
+    return [name for (name,) in rows(sql, ())]
+
+
+def _names(rows: Rows, kind: Kind) -> list[str]:
+    return [n for (n,) in rows("SELECT DISTINCT name FROM names WHERE kind = ?", [kind])]
+
+
+def _folded(text: str) -> str:
+    """Reduce to what two cases of the same text share."""
+    return " ".join(unicodedata.normalize("NFC", text.casefold()).split())
