@@ -133,8 +133,30 @@ class BM25Index:
             both = [(Occur.Must, own), (Occur.Must, Query.boolean_query(any_of))]
             return bool(self._index.searcher().search(Query.boolean_query(both), 1).hits)
 
-    def search(self, question: str, *, depth: int) -> list[tuple[str, float]]:
+    def holding(self, text: str) -> list[str]:
+        """Return the ids of the papers that hold every word of a text in some form, sorted.
+
+        None hold a text without words that are searched for, such as `the of`.
+        """
+        terms = dict.fromkeys(self.terms(text))
+        schema = self._index.schema
+        with self._explained():
+            if not terms:
+                return []
+            all_of = [(Occur.Must, Query.term_query(schema, "text", term)) for term in terms]
+            searcher = self._index.searcher()
+            found = searcher.search(Query.boolean_query(all_of), max(searcher.num_docs, 1))
+            return sorted(searcher.doc(at)["paper_id"][0] for _, at in found.hits)
+
+    def search(
+        self, question: str, *, depth: int, only: frozenset[str] | None = None
+    ) -> list[tuple[str, float]]:
         """Return ids and scores of the papers that share words with the question, best first.
+
+        Args:
+            question: Any text.
+            depth: Papers at most.
+            only: Ids of the papers that may be found, which changes no score; None for all.
 
         Returns:
             BM25 as a share of the most that these words can give, in (0, 1]: so it says how much
@@ -143,9 +165,11 @@ class BM25Index:
         with self._explained():
             terms = list(dict.fromkeys(self.terms(question)))
             most = sum(self.idf(term) for term in terms) * _MOST_A_TERM
-            any_of = [(Occur.Should, self._query(term)) for term in terms]
+            query = Query.boolean_query([(Occur.Should, self._query(term)) for term in terms])
+            if only is not None:
+                query = Query.boolean_query([(Occur.Must, query), (Occur.Must, self._one_of(only))])
             searcher = self._index.searcher()
-            found = searcher.search(Query.boolean_query(any_of), depth)
+            found = searcher.search(query, depth)
             return [
                 (searcher.doc(at)["paper_id"][0], min(score / most, 1.0))
                 for score, at in found.hits
@@ -162,6 +186,11 @@ class BM25Index:
             if not is_fault(error):
                 raise
             raise unusable("word index", self._folder, error, done) from error
+
+    def _one_of(self, paper_ids: frozenset[str]) -> Query:
+        """Match these papers, with nothing added to what they score."""
+        among = Query.term_set_query(self._index.schema, "paper_id", list(paper_ids))
+        return Query.const_score_query(among, 0.0)
 
     def _query(self, term: str) -> Query:
         """Match a term, or, where no paper holds it, what it may be a misspelling of."""

@@ -32,7 +32,13 @@ from footnote.rag.core.errors import (
     unusable,
 )
 from footnote.rag.core.records import Paper
-from footnote.rag.index.chunking import bare_node, chunk_id, parse_chunk_id
+from footnote.rag.index.chunking import (
+    bare_node,
+    chunk_id,
+    facts_of,
+    paper_of_chunk,
+    parse_chunk_id,
+)
 from footnote.rag.index.readonly import drop_with, is_writable, stand_in
 from footnote.rag.index.token_embeddings import unit_rows
 
@@ -41,8 +47,13 @@ _COLLECTION = "chunks"
 _FOLDER, _SERVER = "vector store ", "Chroma server "
 # Neighbours looked at: with Chroma's default of 100 the order of the same index moved between runs.
 _SEARCHED = 400
-# What is kept of a chunk; its text is in the catalogue.
-_KEPT = ("paper_id", "version", "sentence")
+# What is not kept of a chunk: that is in the catalogue.
+_LEFT_OUT = ("title",)
+# Papers that one search names. Of 10,000, and 9,000 of them named, it takes 0.4 s; SQLite takes no
+# more than 32,766 values.
+_MOST_NAMED = 5_000
+# How many times as many chunks are looked at before a search names more papers than that.
+_WIDER = 4, 16
 # Chunks a call, or fewer where a server takes fewer. Chroma in a folder writes up to 5,461; smaller
 # transactions are shorter waits for readers. It fails to get more than 32,766.
 _BATCH = 1_000
@@ -56,7 +67,8 @@ _OPENING = threading.Lock()
 class CosineChroma(ChromaVectorStore):
     """Chroma whose similarities are cosines: its own class returns exp(cosine - 1).
 
-    It keeps of each chunk its vector and where it lies in which paper, neither text nor node.
+    It keeps of each chunk its vector, where it lies in which paper and the facts of that
+    (`facts_of`), neither text nor node.
     """
 
     _place: str = PrivateAttr("vector store")
@@ -74,9 +86,24 @@ class CosineChroma(ChromaVectorStore):
                 self._collection.upsert(
                     ids=[node.node_id for node in batch],
                     embeddings=[node.get_embedding() for node in batch],
-                    metadatas=[{key: node.metadata[key] for key in _KEPT} for node in batch],
+                    metadatas=[
+                        {key: node.metadata[key] for key in node.metadata if key not in _LEFT_OUT}
+                        for node in batch
+                    ],
                 )
         return [node.node_id for node in nodes]
+
+    def describe(self, papers: Sequence[Paper]) -> None:
+        """Give the chunks of papers their facts anew; one that is not here is passed over.
+
+        Raises:
+            IndexDamagedError: Chroma cannot write them.
+        """
+        rows = [(chunk_id(p, n), facts_of(p)) for p in papers for n in range(len(p.sentences))]
+        with self._explained("written"), self._gate():
+            for batch in self._batches(rows):
+                ids, facts = zip(*batch, strict=True)
+                self._collection.update(ids=list(ids), metadatas=list(facts))
 
     def remove(self, versions: Sequence[tuple[str, str]]) -> None:
         """Delete all chunks of these versions, each (paper id, version); none here is fine.
@@ -138,13 +165,35 @@ class CosineChroma(ChromaVectorStore):
         vector: Sequence[float],
         *,
         depth: int,
+        only: frozenset[str] | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> list[tuple[str, float]]:
         """Find the chunks nearest to a vector: ids with cosines, best first, at most `depth`.
 
         Without the nodes that `query` makes of them, which take longer than the search.
+
+        Args:
+            vector: Of the collection's dimension.
+            depth: Chunks at most.
+            only: Ids of the papers whose chunks may be found; None for all.
+            kwargs: For Chroma, beside these.
         """
-        return self.nearest_to_each([vector], depth=depth, **kwargs)[0]
+        if only is None:
+            return self.nearest_to_each([vector], depth=depth, **kwargs)[0]
+        if len(only) > _MOST_NAMED:
+            for times in _WIDER:
+                found = self.nearest_to_each([vector], depth=times * depth, **kwargs)[0]
+                near = [(id_, cosine) for id_, cosine in found if paper_of_chunk(id_) in only]
+                if len(near) >= depth:
+                    return near[:depth]
+        named = sorted(only)
+        near = [
+            one
+            for first in range(0, len(named), _MOST_NAMED)
+            for among in [{"paper_id": {"$in": named[first : first + _MOST_NAMED]}}]
+            for one in self.nearest_to_each([vector], depth=depth, where=among, **kwargs)[0]
+        ]
+        return sorted(near, key=lambda one: -one[1])[:depth]
 
     def nearest_to_each(
         self,

@@ -24,6 +24,7 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
     sentence a chunk finds papers as well as windows of three (`docs/experiments.md`), and the
     same vectors then tell which sentence answers.
     """
+    facts = facts_of(paper)
     return [
         TextNode(
             id_=chunk_id(paper, number),
@@ -33,14 +34,34 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
                 "paper_id": paper.paper_id,
                 "version": paper.version,
                 "sentence": number,
+                **facts,
             },
-            excluded_embed_metadata_keys=["paper_id", "version", "sentence"],
+            excluded_embed_metadata_keys=["paper_id", "version", "sentence", *facts],
             metadata_template="{value}",
             text_template="{metadata_str}\n{content}",
             relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=paper.paper_id)},
         )
         for number, span in enumerate(paper.sentences)
     ]
+
+
+def facts_of(paper: Paper) -> dict[str, Any]:
+    """Return what a vector store is told of a paper beside its text, to filter by.
+
+    Returns:
+        `date` as the whole number YYYYMMDD, `year`, `organisation`, `upvotes`, `n_authors`,
+        `withdrawn`, and the lists `authors` and `sources`; None for what is not known.
+    """
+    return {
+        "date": int(paper.date.strftime("%Y%m%d")) if paper.date else None,
+        "year": paper.date.year if paper.date else None,
+        "organisation": paper.organisation,
+        "upvotes": paper.upvotes,
+        "n_authors": paper.n_authors,
+        "withdrawn": paper.withdrawn,
+        "authors": list(paper.authors) or None,
+        "sources": list(dict.fromkeys(s.source for s in paper.sightings)) or None,
+    }
 
 
 def embedded_length(chunk: BaseNode) -> int:

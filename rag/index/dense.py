@@ -18,9 +18,14 @@ import numpy as np
 from llama_index.core.schema import BaseNode, QueryBundle
 
 from footnote.rag.core.records import Paper
-from footnote.rag.index.chunking import sentence_id, version_id, version_of_chunk
+from footnote.rag.index.chunking import (
+    paper_of_chunk,
+    sentence_id,
+    version_id,
+    version_of_chunk,
+)
 from footnote.rag.index.int8 import INT8_MAX, dot_products
-from footnote.rag.index.memmap import Found, MemmapRows, Rows
+from footnote.rag.index.memmap import Found, MemmapRows, RowRange, Rows
 from footnote.rag.index.token_embeddings import unit_rows
 
 # Bytes round a cosine of 1 to no more than this.
@@ -72,18 +77,31 @@ class DenseIndex:
         """Delete versions, each (paper id, version); none here is fine."""
         self._rows.remove(version_id(*version) for version in versions)
 
-    def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
+    def nearest(
+        self, vector: Sequence[float], *, depth: int, only: frozenset[str] | None = None
+    ) -> list[tuple[str, float]]:
         """Find the sentences nearest to a vector: ids with cosines, best first, at most `depth`.
 
         Cosines are off by some 0.001; ties go to the sentence that was added first.
+
+        Args:
+            vector: Of any length but 0.
+            depth: Sentences at most.
+            only: Ids of the papers whose sentences are looked at; None for all.
         """
-        return self.nearest_to_each([vector], depth=depth)[0]
+        return self.nearest_to_each([vector], depth=depth, only=only)[0]
 
     def nearest_to_each(
-        self, vectors: Sequence[Sequence[float]], *, depth: int
+        self,
+        vectors: Sequence[Sequence[float]],
+        *,
+        depth: int,
+        only: frozenset[str] | None = None,
     ) -> list[list[tuple[str, float]]]:
         """Find as `nearest` does, for each of several vectors."""
         layout = self._layout()
+        if only is not None:
+            layout = layout.among(only)
         asked = unit_rows(np.array(vectors, np.float32))
         with self._rows.explained():
             return [
@@ -127,8 +145,18 @@ class _Layout(NamedTuple):
     found: Found
     starts: np.ndarray
     """int, (n_versions,), rising: where each begins."""
-    unowned: np.ndarray
-    """int, (n,): rows before the last that are nobody's."""
+    left_out: np.ndarray
+    """int, (n,): rows before the last that are nobody's, or of papers that may not answer."""
+
+    @property
+    def end(self) -> int:
+        """The first row after the last that is someone's."""
+        return self.found.ranges[-1].end if self.found.ranges else 0
+
+    def among(self, only: frozenset[str]) -> "_Layout":
+        """Return the same without the rows of other papers."""
+        ranges = [own for own in self.found.ranges if paper_of_chunk(own.owner) in only]
+        return self._replace(left_out=_others(ranges, self.end))
 
     def ids_at(self, rows: np.ndarray) -> list[str]:
         """Return the ids of the sentences of these rows."""
@@ -143,12 +171,12 @@ class _Layout(NamedTuple):
         """Find the rows nearest to each vector and their cosines, best first."""
         if not self.found.ranges:
             return [(np.empty(0, int), np.empty(0, np.float32))] * len(asked)
-        end = self.found.ranges[-1].end
+        end = self.end
         vectors, scales = self.found.arrays
         by_bytes, scale = dot_products(asked, vectors[:end])
         cosines = np.multiply(by_bytes, scales[:end, 0], dtype=np.float32)
-        cosines[:, self.unowned] = -np.inf
-        depth = min(depth, end - len(self.unowned))
+        cosines[:, self.left_out] = -np.inf
+        depth = min(depth, end - len(self.left_out))
         rows = [_best(of_one, depth) for of_one in cosines]
         return [
             (best, _as_cosines(of_one[best] * by))
@@ -163,11 +191,17 @@ def _as_cosines(found: np.ndarray) -> np.ndarray:
 
 
 def _lay_out(found: Found) -> _Layout:
-    is_owned = np.zeros(found.ranges[-1].end if found.ranges else 0, bool)
-    for own in found.ranges:
-        is_owned[own.rows] = True
     starts = np.array([own.start for own in found.ranges], int)
-    return _Layout(found, starts, np.flatnonzero(~is_owned))
+    end = found.ranges[-1].end if found.ranges else 0
+    return _Layout(found, starts, _others(found.ranges, end))
+
+
+def _others(ranges: Sequence[RowRange], end: int) -> np.ndarray:
+    """Return the rows before `end` that are not in these ranges. int, (n,)."""
+    is_other = np.ones(end, bool)
+    for own in ranges:
+        is_other[own.rows] = False
+    return np.flatnonzero(is_other)
 
 
 def _in_bytes(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -47,6 +47,8 @@ class Question(QueryBundle):
     """A question with its vector and, where the embedder gives them, its token embeddings."""
 
     token_embeddings: TokenEmbeddings | None = None
+    only: frozenset[str] | None = None
+    """Ids of the papers that may answer; None for all."""
 
 
 class LocalEmbedding(BaseEmbedding):

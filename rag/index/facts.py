@@ -53,8 +53,9 @@ _ADD_FACTS = f"""INSERT INTO facts
     ON CONFLICT (paper_id) DO UPDATE SET title = excluded.title, date = excluded.date,
         organisation = excluded.organisation, upvotes = excluded.upvotes,
         n_authors = excluded.n_authors, withdrawn = excluded.withdrawn, fields = excluded.fields"""
-_ADD_NAMES = f"""INSERT OR IGNORE INTO names
-    SELECT iif(kind.value = '$.authors', 'author', 'source'),
+# DISTINCT, not OR IGNORE: in a trigger the policy of the statement that fires it is used instead.
+_ADD_NAMES = f"""INSERT INTO names
+    SELECT DISTINCT iif(kind.value = '$.authors', 'author', 'source'),
         iif(kind.value = '$.authors', each.value, each.value ->> '$.source'), new.paper_id
     FROM {{of_all}} json_each('["$.authors", "$.sightings"]') AS kind,
         json_each(iif({_IS_SERVED}, {_RECORD}, '{{{{}}}}'), kind.value) AS each"""  # noqa: S608

@@ -35,7 +35,7 @@ from footnote.rag.core.records import Paper
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Version
 from footnote.rag.index.chroma import CosineChroma, drop_from_server, open_chroma, open_server
-from footnote.rag.index.chunking import CHUNKER, chunk_id
+from footnote.rag.index.chunking import CHUNKER, chunk_id, facts_of
 from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import delete_durably, make_folder, sync, sync_all, write_durably
 from footnote.rag.index.multivector import MultiVectorIndex
@@ -177,7 +177,11 @@ class Snapshot:
     def copy(self, other: "Snapshot", papers: Sequence[Paper]) -> None:
         """Add papers as another snapshot has them, without embedding anything."""
         ids = [chunk_id(paper, n) for paper in papers for n in range(len(paper.sentences))]
-        self.vectors.add(other.vectors.chunks(ids))
+        facts = {paper.paper_id: facts_of(paper) for paper in papers}
+        chunks = other.vectors.chunks(ids)
+        for chunk in chunks:
+            chunk.metadata |= facts[chunk.metadata["paper_id"]]
+        self.vectors.add(chunks)
         self.dense.copy(other.dense, [(paper.paper_id, paper.version) for paper in papers])
         self.bm25.replace(papers)
         if other.card.token_embeddings:

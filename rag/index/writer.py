@@ -17,6 +17,7 @@ from footnote.rag.core.errors import (
     IndexDamagedError,
     IndexFolderError,
     IndexMissingError,
+    PaperDamagedError,
     VectorServerError,
 )
 from footnote.rag.core.records import Paper
@@ -198,6 +199,7 @@ class IndexWriter:
                 snapshot.is_sealed
                 and not self._catalogue.count_pending()
                 and not self._catalogue.tombstones()
+                and not self._catalogue.count_undescribed()
                 and not snapshot.faults()
                 and not miscount(self._catalogue, snapshot)
             )
@@ -241,7 +243,12 @@ class IndexWriter:
         """Add the papers that the snapshot in force lacks as they are now; make it if need be."""
         to_do, done = self._catalogue.count_pending(), 0
         if self._catalogue.state().snapshot is not None:
-            if not to_do and not self._catalogue.tombstones() and self.index.snapshot().is_sealed:
+            if (
+                not to_do
+                and not self._catalogue.tombstones()
+                and not self._catalogue.count_undescribed()
+                and self.index.snapshot().is_sealed
+            ):
                 return
             self.index.snapshot().unseal()
             self._purge_tombstones()
@@ -258,7 +265,19 @@ class IndexWriter:
             done += len(papers)
             on_progress("indexing", done, to_do)
         self._purge_tombstones()
+        self._describe(on_progress)
         self.index.snapshot().seal()
+
+    def _describe(self, on_progress: Progress) -> None:
+        """Tell the vector store what has changed of papers whose text has not."""
+        to_do, done = self._catalogue.count_undescribed(), 0
+        # One that is damaged is named when it is read, and described once it is restored.
+        with suppress(PaperDamagedError):
+            while papers := self._catalogue.undescribed(_BATCH):
+                self.index.vectors.describe(papers)
+                self._catalogue.mark_described(papers)
+                done += len(papers)
+                on_progress("describing", done, to_do)
 
     def _purge_tombstones(self) -> None:
         """Delete what is listed as not to be served any more, and then strike it off the list."""

@@ -14,6 +14,7 @@ from llama_index_instrumentation import get_dispatcher
 from footnote.rag.core.errors import EmbeddingError
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.chunking import bare_node, paper_of_chunk, parse_chunk_id
+from footnote.rag.index.embedding import Question
 
 _dispatcher = get_dispatcher(__name__)
 
@@ -25,8 +26,13 @@ Fusion = Callable[[Scores, Scores], list[tuple[str, float]]]
 class VectorSearch(Protocol):
     """A search of all sentences by their vectors."""
 
-    def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
-        """Find the nearest chunks: their ids and cosines, best first, at most `depth`."""
+    def nearest(
+        self, vector: Sequence[float], *, depth: int, only: frozenset[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """Find the nearest chunks: their ids and cosines, best first, at most `depth`.
+
+        Those of the papers in `only` alone, where that is given.
+        """
         ...
 
 
@@ -66,7 +72,8 @@ class HybridRetriever(BaseRetriever):
 
     @_dispatcher.span
     def _by_words(self, query_bundle: QueryBundle) -> list[tuple[str, float]]:
-        return self._words.search(query_bundle.query_str, depth=self._depth)
+        only = _only(query_bundle)
+        return self._words.search(query_bundle.query_str, depth=self._depth, only=only)
 
     @_dispatcher.span
     def _by_vectors(self, query_bundle: QueryBundle) -> list[tuple[str, float]]:
@@ -75,7 +82,12 @@ class HybridRetriever(BaseRetriever):
             query_bundle.embedding = self._embedder.get_query_embedding(query_bundle.query_str)
         if not all(map(math.isfinite, query_bundle.embedding)):
             raise EmbeddingError("the embedder returned a vector that is not finite")
-        return self._vectors.nearest(query_bundle.embedding, depth=self._depth)
+        only = _only(query_bundle)
+        return self._vectors.nearest(query_bundle.embedding, depth=self._depth, only=only)
+
+
+def _only(query_bundle: QueryBundle) -> frozenset[str] | None:
+    return query_bundle.only if isinstance(query_bundle, Question) else None
 
 
 def best_passages(chunks: Iterable[tuple[str, float]]) -> dict[str, tuple[str, float]]:

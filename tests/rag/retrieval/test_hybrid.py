@@ -118,12 +118,14 @@ class Vectors:
     def __init__(self, *chunks: tuple[str, float]):
         self.chunks = list(chunks)
 
-    def nearest(self, vector: Sequence[float], *, depth: int) -> list[tuple[str, float]]:
+    def nearest(
+        self, vector: Sequence[float], *, depth: int, only: object
+    ) -> list[tuple[str, float]]:
         return self.chunks[:depth]
 
 
 class Words:
-    def search(self, question: str, *, depth: int) -> list[tuple[str, float]]:
+    def search(self, question: str, *, depth: int, only: object) -> list[tuple[str, float]]:
         return [("a", 0.9), ("c", 0.3)][:depth]
 
 
