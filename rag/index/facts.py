@@ -96,6 +96,7 @@ class Facts(NamedTuple):
     upvotes: int | None
     n_authors: int | None
     withdrawn: bool
+    names_authors: bool
 
     @property
     def year(self) -> str | None:
@@ -164,11 +165,12 @@ def matching(rows: Rows, filters: Filters) -> frozenset[str]:
 def facts_of(rows: Rows, paper_ids: Iterable[str]) -> list[Facts]:
     """Return the facts of those of these papers that are served, by title, then by id."""
     found = rows(
-        "SELECT paper_id, title, date, organisation, upvotes, n_authors, withdrawn FROM facts"  # noqa: S608
-        f" WHERE paper_id IN {_LISTED}",
+        "SELECT paper_id, title, date, organisation, upvotes, n_authors, withdrawn,"  # noqa: S608
+        " EXISTS (SELECT 1 FROM names n WHERE n.paper_id = f.paper_id AND kind = 'author')"
+        f" FROM facts f WHERE paper_id IN {_LISTED}",
         [json.dumps(list(paper_ids))],
     )
-    each = [Facts(*row[:-1], withdrawn=bool(row[-1])) for row in found]
+    each = [Facts(*row[:-2], *map(bool, row[-2:])) for row in found]
     return sorted(each, key=lambda f: (f.title.casefold(), f.paper_id))
 
 

@@ -81,7 +81,7 @@ def assert_facts_are_those_served(catalogue: Catalogue) -> None:
     expected = [
         Facts(
             p.paper_id, p.title, p.date and p.date.isoformat(), p.organisation, p.upvotes,
-            p.n_authors, p.withdrawn,
+            p.n_authors, p.withdrawn, bool(p.authors),
         )
         for p in served(catalogue).values()
     ]  # fmt: skip

@@ -1,0 +1,352 @@
+"""Questions about the records themselves, by numbers counted by hand."""
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from footnote.rag.answering.collection import answer_from_catalogue
+from footnote.rag.core.records import Answer, Block, Paper, Sighting
+from footnote.rag.core.request import Filters, Kind, Operation, Request
+from footnote.rag.index.bm25 import BM25Index
+from footnote.rag.index.catalogue import Catalogue
+from tests.rag.index.small import paper as plain_paper
+
+
+class Asking:
+    """A catalogue and the words of the same papers, asked one thing after another."""
+
+    def __init__(self, folder: Path, *papers: Paper):
+        self.catalogue = Catalogue(folder / "catalogue.sqlite", create=True)
+        self.catalogue.save([(p, []) for p in papers], {})
+        self.catalogue.switch("snapshot")
+        self.words = BM25Index(folder / "bm25")
+        self.words.replace(papers)
+        self.papers = {p.paper_id: p for p in papers}
+
+    def __call__(
+        self,
+        operation: Operation | None,
+        topic: str = "",
+        *,
+        skip: int = 0,
+        refers_to: tuple[str, ...] = (),
+        **filters: object,
+    ) -> Answer:
+        request = Request(
+            question="what is asked?",
+            kind=Kind.CATALOGUE,
+            topic=topic,
+            filters=Filters.model_validate(filters),
+            operation=operation,
+            refers_to=refers_to,
+        )
+        answer = answer_from_catalogue(request, self.catalogue, self.words, skip=skip)
+        self.check(answer, request)
+        return answer
+
+    def check(self, answer: Answer, request: Request) -> None:
+        """Whatever was asked, what is shown holds together."""
+        assert (answer.request, answer.question) == (request, request.question)
+        assert (answer.mode, answer.confidence) == ("quote", None)
+        assert answer.refused == (answer.reason is not None)
+        assert [s.marker for s in answer.sources] == [*range(1, len(answer.sources) + 1)]
+        assert all(s.title == self.papers[s.paper_id].title for s in answer.sources)
+        used: list[int] = []
+        for block in answer.blocks:
+            assert all(len(row) == len(block.columns) for row in block.rows)
+            used += [place for row in block.rows for cell in row for place in cell.sentences]
+        assert used == [*range(len(answer.sentences))]
+        for sentence in answer.sentences:
+            [citation] = sentence.citations
+            own = self.papers[citation.paper_id]
+            assert own.abstract[citation.start : citation.end] == citation.quote == sentence.text
+            assert answer.sources[citation.marker - 1].paper_id == own.paper_id
+            assert f"{sentence.text} [{citation.marker}]" in answer.answer
+
+
+def paper(
+    title: str, abstract: str = "It is short.", date: str | None = None, **known: object
+) -> Paper:
+    authors = known.get("authors", ())
+    assert isinstance(authors, tuple)
+    found = {"n_authors": len(authors) or None} | known
+    found["date"] = date and datetime.date.fromisoformat(date)
+    found["sightings"] = (Sighting(source=str(known.pop("source", "a.txt"))),)
+    found.pop("source", None)
+    return plain_paper(title, abstract).model_copy(update=found)
+
+
+FIVE = (
+    paper("Alpha", "We cache. Models are quantized to 4 bits. Quantizing helps.", "2024-05-01",
+          organisation="ACME", upvotes=3, authors=("Ada Li", "Bo Ek"), source="b.txt"),
+    paper("Bravo", "Quantization is costly.", "2023-01-31", organisation="acme", upvotes=12),
+    paper("Charlie: Quantization", "It halves a model.", organisation="Other", n_authors=7),
+    paper("Delta", "It routes.", "2024-05-01", withdrawn=True, date_inferred=True, upvotes=3),
+    paper("Echo", "It is a model, quantized."),
+)  # fmt: skip
+
+
+@pytest.fixture
+def five(tmp_path: Path) -> Asking:
+    return Asking(tmp_path, *FIVE)
+
+
+def table(answer: Answer, place: int = -1) -> list[list[str]]:
+    block = answer.blocks[place]
+    said = [[cell.text for cell in row] for row in block.rows]
+    return [list(block.columns), *said]
+
+
+def listed(answer: Answer) -> list[str]:
+    return [row[0] for row in table(answer)[1:]] if answer.blocks else []
+
+
+def test_a_count_says_how_many_of_how_many_and_lists_them_with_their_sentences(five: Asking):
+    answer = five(Operation.COUNT, "quantization")
+    said = "4 of the 5 papers here say “quantization” or a form of it in title or abstract."
+    assert [b.form for b in answer.blocks] == ["count", "table"]
+    assert answer.blocks[0] == Block(form="count", text=said)
+    assert table(answer) == [
+        ["Paper", "Date", "Organisation", "Upvotes", "Says"],
+        ["Alpha", "2024-05-01", "ACME", "3", ""],
+        ["Bravo", "2023-01-31", "acme", "12", ""],
+        ["Charlie: Quantization", "", "Other", "", ""],
+        ["Echo", "", "", "", ""],
+    ]
+    assert [s.text for s in answer.sentences] == [
+        "Models are quantized to 4 bits.",
+        "Quantization is costly.",
+        "It is a model, quantized.",
+    ]
+    assert answer.answer.splitlines() == [
+        said,
+        "- Alpha (2024-05-01, ACME, 3 upvotes): Models are quantized to 4 bits. [1]",
+        "- Bravo (2023-01-31, acme, 12 upvotes): Quantization is costly. [2]",
+        "- Charlie: Quantization (Other) [3]",
+        "- Echo: It is a model, quantized. [4]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("topic", "filters", "expected"),
+    [
+        ("", {}, "There are 5 papers here."),
+        ("zebras", {}, "No paper here says “zebras” or a form of it in title or abstract."),
+        ("routing", {}, "1 of the 5 papers here says “routing” or a form of it in title or abstract."),
+        (
+            "quantized models",
+            {},
+            "3 of the 5 papers here say each word of “quantized models”, or a form of it, in title or"
+            " abstract.",
+        ),
+        (
+            "",
+            {"since": "2024-01-01"},
+            "2 of the 5 papers here are dated 2024-01-01 or later. 2 of the 5 have no date.",
+        ),
+        (
+            "quantization",
+            {"until": "2023-12-31"},
+            "1 of the 5 papers here is dated 2023-12-31 or earlier and says “quantization” or a form of"
+            " it in title or abstract. 2 of the 4 that fit otherwise have no date.",
+        ),
+        (
+            "",
+            {"since": "2024-05-01", "until": "2024-05-01", "withdrawn": False},
+            "1 of the 5 papers here is dated 2024-05-01 to 2024-05-01 and is not withdrawn or"
+            " retracted. 2 of the 4 that fit otherwise have no date.",
+        ),
+        (
+            "",
+            {"organisation": "Acme"},
+            "2 of the 5 papers here have the organisation Acme. 2 of the 5 have no organisation.",
+        ),
+        ("", {"source": "B."}, "1 of the 5 papers here was seen in “B.”."),
+        ("", {"withdrawn": True}, "1 of the 5 papers here is withdrawn or retracted."),
+        (
+            "",
+            {"author": "li"},
+            "1 of the 5 papers here has an author called “li”. 4 of the 5 have no names of authors.",
+        ),
+        ("the of", {}, "There are 5 papers here."),
+    ],
+)  # fmt: skip
+def test_what_is_counted_is_said_exactly(five: Asking, topic: str, filters: dict, expected: str):
+    answer = five(Operation.COUNT, topic, **filters)
+    assert not answer.refused
+    assert answer.blocks[0].text == expected
+    assert answer.answer.splitlines()[0] == expected
+
+
+def test_no_paper_is_a_count_and_no_list(five: Asking):
+    none = five(Operation.COUNT, "zebras")
+    assert (none.refused, none.sources, len(none.blocks)) == (False, (), 1)
+    for operation in set(Operation) - {Operation.COUNT, Operation.AUTHORS}:
+        answer = five(operation, "zebras")
+        said = "No paper here says “zebras” or a form of it in title or abstract."
+        assert (answer.refused, answer.reason) == (True, said), operation
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        (Operation.LIST, ["Alpha", "Bravo", "Charlie: Quantization", "Delta", "Echo"]),
+        (None, ["Alpha", "Bravo", "Charlie: Quantization", "Delta", "Echo"]),
+        (Operation.NEWEST, ["Alpha", "Delta", "Bravo"]),
+        (Operation.OLDEST, ["Bravo", "Alpha", "Delta"]),
+        (Operation.MOST_UPVOTED, ["Bravo", "Alpha", "Delta"]),
+    ],
+)
+def test_papers_are_in_order_and_equals_by_title(
+    five: Asking, operation: Operation, expected: list[str]
+):
+    assert listed(five(operation)) == expected
+
+
+def test_an_order_says_what_is_not_known(five: Asking):
+    newest = five(Operation.NEWEST)
+    assert newest.blocks[0].text == "The papers here, newest first. 2 of the 5 have no date."
+    assert newest.answer.splitlines()[2] == "- Delta (2024-05-01 (year inferred), 3 upvotes) [2]"
+    assert newest.sources[1].withdrawn == ""
+    upvoted = five(Operation.MOST_UPVOTED, "quantization").blocks[0].text or ""
+    assert upvoted.endswith(
+        "in title or abstract, most upvotes first. 2 of the 4 have no upvotes on record."
+    )
+
+
+def test_papers_by_year_and_by_organisation_are_counted_with_those_not_known(five: Asking):
+    years = five(Operation.BY_YEAR)
+    assert years.blocks[0].text == "There are 5 papers here. 2 of the 5 have no date."
+    assert table(years) == [["Year", "Papers"], ["2024", "2"], ["2023", "1"], ["not known", "2"]]
+    assert years.answer.splitlines()[1:] == [
+        "Year:", "- 2024: 2 papers", "- 2023: 1 paper", "- not known: 2 papers",
+    ]  # fmt: skip
+    organisations = five(Operation.BY_ORGANISATION)
+    assert table(organisations) == [
+        ["Organisation", "Papers"], ["ACME", "2"], ["Other", "1"], ["not known", "2"],
+    ]  # fmt: skip
+
+
+def test_what_no_record_tells_is_a_refusal(tmp_path: Path):
+    asking = Asking(tmp_path, paper("Alpha"), paper("Bravo"))
+    reasons = {
+        Operation.NEWEST: "None of the papers here has a date.",
+        Operation.OLDEST: "None of the papers here has a date.",
+        Operation.BY_YEAR: "None of the papers here has a date.",
+        Operation.MOST_UPVOTED: "None of the papers here has upvotes on record.",
+        Operation.BY_ORGANISATION: "None of the papers here has an organisation.",
+        Operation.AUTHORS: "None of the records of the 2 papers asked about names its authors.",
+    }
+    assert {operation: asking(operation).reason for operation in reasons} == reasons
+    one = asking(Operation.NEWEST, "alpha").reason
+    assert one == (
+        "The paper here that says “alpha” or a form of it in title or abstract has no date."
+    )
+    nobody = asking(Operation.AUTHORS, author="Li")
+    assert nobody.reason == "None of the records of the 2 papers asked about names its authors."
+
+
+def test_who_wrote_a_paper_is_told_as_far_as_it_is_known(five: Asking):
+    by_title = five(Operation.AUTHORS, "alpha")
+    assert by_title.answer == "“Alpha” is by Ada Li and Bo Ek. [1]"
+    assert table(by_title)[0] == ["Paper", "Date", "Organisation", "Upvotes", "Authors"]
+    assert table(by_title)[1][-1] == "Ada Li, Bo Ek"
+    number = five(Operation.AUTHORS, "charlie quantization")
+    assert number.answer == (
+        "“Charlie: Quantization” has 7 authors, whose names its record does not tell. [1]"
+    )
+    unknown = five(Operation.AUTHORS, "bravo")
+    assert (unknown.refused, unknown.reason) == (True, "The record of “Bravo” names no authors.")
+    several = five(Operation.AUTHORS, refers_to=("title:echo", "title:alpha", "title:gone"))
+    assert several.answer.splitlines() == [
+        "The record of “Echo” names no authors. [1]",
+        "“Alpha” is by Ada Li and Bo Ek. [2]",
+    ]
+    nowhere = five(Operation.AUTHORS, "xylophone orchestra")
+    assert nowhere.reason == "No title here is like “xylophone orchestra”."
+    misspelt = five(Operation.AUTHORS, "alpa")
+    assert misspelt.answer.startswith("“Alpha” is by")
+
+
+def test_what_an_author_wrote_is_listed_and_everybody_where_nobody_is_named(five: Asking):
+    assert listed(five(Operation.AUTHORS, author="ada")) == ["Alpha"]
+    nobody = five(Operation.AUTHORS, author="Nobody")
+    assert nobody.reason == (
+        "No paper here has an author called “Nobody”. 4 of the 5 have no names of authors."
+    )
+    everybody = five(Operation.AUTHORS)
+    assert everybody.blocks[0].text == (
+        "The papers here name 2 authors. 4 of the 5 have no names of authors."
+    )
+    assert table(everybody) == [["Author", "Papers"], ["Ada Li", "1"], ["Bo Ek", "1"]]
+
+
+def test_what_the_collection_is(five: Asking):
+    answer = five(Operation.ABOUT)
+    assert answer.blocks[0].text == (
+        "There are 5 papers here. The dates on record are 2023-01-31 to 2024-05-01."
+    )
+    assert table(answer, 1) == [
+        ["The record tells", "Papers"],
+        ["a date", "3"],
+        ["an organisation", "3"],
+        ["upvotes", "3"],
+        ["a number of authors", "2"],
+        ["the names of authors", "1"],
+    ]
+    assert table(answer, 2) == [["Seen in", "Papers"], ["a.txt", "4"], ["b.txt", "1"]]
+    assert table(answer, 3) == [["Organisation", "Papers"], ["ACME", "2"], ["Other", "1"]]
+
+
+def test_a_collection_without_organisations_is_told_by_the_words_of_its_titles(tmp_path: Path):
+    titles = ("Caching the Models", "Caches of Models", "A Model for Queues")
+    about = Asking(tmp_path, *(paper(title) for title in titles))(Operation.ABOUT)
+    assert table(about)[:4] == [
+        ["Word", "Papers"], ["models", "3"], ["caches", "2"], ["queues", "1"],
+    ]  # fmt: skip
+
+
+def test_the_rest_comes_twelve_at_a_time(tmp_path: Path):
+    papers = [
+        paper(f"Paper {n:02}", f"It is number {n}.", f"20{n:02}-01-01", organisation=f"O{n:02}")
+        for n in range(25)
+    ]
+    asking = Asking(tmp_path, *papers)
+    titles = [p.title for p in papers]
+    first = asking(Operation.LIST)
+    assert listed(first) == titles[:12]
+    assert (first.blocks[-1].n_more, first.answer.splitlines()[-1]) == (13, "and 13 more")
+    second = asking(Operation.LIST, skip=12)
+    assert listed(second) == titles[12:24]
+    assert second.blocks[0].text == "Papers 13 to 24 of 25."
+    last = asking(Operation.LIST, skip=24)
+    assert (listed(last), last.blocks[0].text) == (titles[24:], "Paper 25 of 25.")
+    assert last.blocks[-1].n_more == 0
+    over = asking(Operation.LIST, skip=36)
+    assert (over.refused, over.reason) == (True, "There are no more: all 25 were shown.")
+    assert listed(asking(Operation.NEWEST, skip=12)) == titles[12::-1][:12]
+    for operation in (Operation.BY_ORGANISATION, Operation.BY_YEAR):
+        pages = [listed(asking(operation, skip=skip)) for skip in (0, 12, 24)]
+        assert list(map(len, pages)) == [12, 12, 1]
+        assert len({*pages[0], *pages[1], *pages[2]}) == 25
+        assert asking(operation, skip=36).reason == "There are no more: all 25 were shown."
+    assert asking(Operation.COUNT, "zebra", skip=12).refused
+
+
+def test_thousands_are_separated(tmp_path: Path):
+    papers = [paper(f"Paper {n}", upvotes=1_000 + n) for n in range(1_001)]
+    asking = Asking(tmp_path, *papers)
+    answer = asking(Operation.MOST_UPVOTED)
+    assert answer.blocks[-1].n_more == 989
+    assert answer.answer.splitlines()[1] == "- Paper 1000 (2,000 upvotes) [1]"
+    assert asking(Operation.COUNT).blocks[0].text == "There are 1,001 papers here."
+
+
+def test_one_paper_is_spoken_of_as_one(tmp_path: Path):
+    asking = Asking(tmp_path, paper("Alpha", "It caches.", organisation="ACME"))
+    assert asking(Operation.COUNT).blocks[0].text == "There is 1 paper here."
+    said = "The one paper here says “caching” or a form of it in title or abstract."
+    assert asking(Operation.COUNT, "caching").blocks[0].text == said
+    dated = asking(Operation.COUNT, since="2024-01-01").blocks[0].text
+    assert dated == ("No paper here is dated 2024-01-01 or later. The one paper has no date.")
