@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from footnote.rag.core.config import Config
     from footnote.rag.core.errors import FootnoteError
     from footnote.rag.core.records import Answer, Citation, Hit, Paper, Sentence, Source, Verdict
+    from footnote.rag.core.request import Filters
 
     __version__: str
 
@@ -26,6 +27,7 @@ __all__ = [
     "Answer",
     "Citation",
     "Config",
+    "Filters",
     "FootnoteError",
     "Hit",
     "IngestReport",
@@ -42,6 +44,7 @@ _HOMES = {
     "Answer": _RECORDS,
     "Citation": _RECORDS,
     "Config": "footnote.rag.core.config",
+    "Filters": "footnote.rag.core.request",
     "FootnoteError": "footnote.rag.core.errors",
     "Hit": _RECORDS,
     "IngestReport": "footnote.ingest.pipeline",

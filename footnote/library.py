@@ -12,6 +12,7 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexMissingError
 from footnote.rag.core.records import Answer, Hit, Paper
+from footnote.rag.core.request import Filters
 from footnote.rag.index.writer import unwatched
 
 
@@ -62,19 +63,26 @@ class Library:
         index = open_index(self.config, create=True)
         return ingest(what, index, unwatched, self.config.sources)
 
-    def search(self, question: str, k: int = 10, history: Sequence[str] = ()) -> list[Hit]:
+    def search(
+        self,
+        question: str,
+        k: int = 10,
+        history: Sequence[str] = (),
+        filters: Filters | None = None,
+    ) -> list[Hit]:
         """Find the papers that fit a question, best first, at most `k`.
 
         Args:
             question: As a person would type it.
             k: Papers at most.
             history: Earlier questions of the same conversation, oldest first.
+            filters: Which papers may be found; None for all.
 
         Raises:
             QuestionError: The question is empty or too long.
             IndexMissingError: No papers were added yet.
         """
-        return self._opened().search(question, k, history)
+        return self._opened().search(question, k, history, filters)
 
     def ask(self, question: str, history: Sequence[str] = ()) -> Answer:
         """Answer a question, every sentence with its source, or refuse with a reason.

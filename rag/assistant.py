@@ -11,7 +11,9 @@ from footnote.rag.answering.citations import cite, reason_for_refusal, refuse
 from footnote.rag.answering.evidence import Draft, QuoteAnswerer, SentenceSignal
 from footnote.rag.answering.generative import Event, Writer, rewrite_with_model
 from footnote.rag.core.records import Answer, Hit, Paper
+from footnote.rag.core.request import Filters
 from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.index.embedding import Question
 from footnote.rag.understanding.dialogue import leans_back, rewrite
 from footnote.rag.understanding.question import check_question
 
@@ -50,22 +52,27 @@ class Assistant:
         self._max_question_chars = max_question_chars
         self.writer = writer
 
-    def ask(self, question: str, history: Sequence[str] = ()) -> Answer:
+    def ask(
+        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+    ) -> Answer:
         """Answer from the indexed abstracts, or refuse with a reason.
 
         Args:
             question: As a person typed it.
             history: Earlier questions of the same conversation, oldest first; one that leans on
                 them (`and its memory use?`) is understood with them.
+            filters: Which papers may answer; None for all.
 
         Raises:
             QuestionError: The question is empty or too long.
         """
-        events = self.ask_stream(question, history)
+        events = self.ask_stream(question, history, filters)
         [answer] = [event for event in events if isinstance(event, Answer)]
         return answer
 
-    def ask_stream(self, question: str, history: Sequence[str] = ()) -> Generator[Event]:
+    def ask_stream(
+        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+    ) -> Generator[Event]:
         """Answer as `ask` does, with progress.
 
         Yields:
@@ -77,7 +84,7 @@ class Assistant:
         """
         asked = self._checked(question)
         rewritten = self._rewritten(asked, history)
-        hits, draft = self._draft(rewritten, asked)
+        hits, draft = self._draft(rewritten, asked, filters)
         events: Iterable[Event]
         if not self._is_answer(draft):
             reason = reason_for_refusal(draft, len(self.catalogue))
@@ -90,14 +97,20 @@ class Assistant:
         for event in events:
             yield event.model_copy(update=said) if isinstance(event, Answer) else event
 
-    def search(self, question: str, k: int = 10, history: Sequence[str] = ()) -> list[Hit]:
-        """Find the papers that fit the question, best first, at most `k`.
+    def search(
+        self,
+        question: str,
+        k: int = 10,
+        history: Sequence[str] = (),
+        filters: Filters | None = None,
+    ) -> list[Hit]:
+        """Find the papers that fit the question, best first, at most `k`, within the filters.
 
         Raises:
             QuestionError: The question is empty or too long.
         """
         rewritten = self._rewritten(self._checked(question), history)
-        return self._retrieve(self._read_question(rewritten), k)
+        return self._retrieve(self._query(rewritten, filters), k)
 
     def draft(self, question: str, history: Sequence[str] = ()) -> Draft:
         """Return what could be said, however unsure, and what that was chosen from.
@@ -134,9 +147,23 @@ class Assistant:
         hits, draft = self._draft(before, history[-1])
         return rewrite(question, hits[0].paper.title if self._is_answer(draft) else before)
 
-    def _draft(self, rewritten: str, asked: str) -> tuple[list[Hit], Draft]:
+    def _query(self, text: str, filters: Filters | None) -> QueryBundle:
+        """Embed a question, and note which papers may answer it."""
+        query = self._read_question(text)
+        if not filters:
+            return query
+        return Question(
+            query.query_str,
+            embedding=query.embedding,
+            token_embeddings=query.token_embeddings if isinstance(query, Question) else None,
+            only=self.catalogue.matching(filters),
+        )
+
+    def _draft(
+        self, rewritten: str, asked: str, filters: Filters | None = None
+    ) -> tuple[list[Hit], Draft]:
         """Find papers for a question, and choose from them what could be said."""
-        query = self._read_question(rewritten)
+        query = self._query(rewritten, filters)
         hits = self._retrieve(query, self._keep)
         return hits, self._answerer.draft(query, hits, asked)
 

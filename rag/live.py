@@ -11,6 +11,7 @@ from footnote.rag.answering.generative import Event
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.core.records import Answer, Hit, Paper
+from footnote.rag.core.request import Filters
 from footnote.rag.index.catalogue import Catalogue, State
 
 Result = TypeVar("Result")
@@ -35,21 +36,31 @@ class LiveAssistant(Assistant):
         self._made: tuple[State, Assistant] | None = None
         self._attempt(lambda _: None)
 
-    def ask(self, question: str, history: Sequence[str] = ()) -> Answer:
+    def ask(
+        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+    ) -> Answer:
         """Answer from the indexed abstracts, or refuse with a reason; see `Assistant`."""
-        return self._attempt(lambda assistant: assistant.ask(question, history))
+        return self._attempt(lambda assistant: assistant.ask(question, history, filters))
 
-    def ask_stream(self, question: str, history: Sequence[str] = ()) -> Generator[Event]:
+    def ask_stream(
+        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+    ) -> Generator[Event]:
         """Answer, with progress; see `Assistant`."""
         # All that the index is read for comes before the first event.
-        first, events = self._attempt(lambda a: _begun(a.ask_stream(question, history)))
+        first, events = self._attempt(lambda a: _begun(a.ask_stream(question, history, filters)))
         with closing(events):
             yield first
             yield from events
 
-    def search(self, question: str, k: int = 10, history: Sequence[str] = ()) -> list[Hit]:
+    def search(
+        self,
+        question: str,
+        k: int = 10,
+        history: Sequence[str] = (),
+        filters: Filters | None = None,
+    ) -> list[Hit]:
         """Find the papers that fit the question, best first; see `Assistant`."""
-        return self._attempt(lambda assistant: assistant.search(question, k, history))
+        return self._attempt(lambda assistant: assistant.search(question, k, history, filters))
 
     def draft(self, question: str, history: Sequence[str] = ()) -> Draft:
         """Return what could be said, however unsure; see `Assistant`."""

@@ -34,6 +34,7 @@ from footnote.rag.core.errors import FootnoteError
 if TYPE_CHECKING:
     from footnote.rag.answering.generative import Event
     from footnote.rag.core.records import Answer
+    from footnote.rag.core.request import Filters
     from footnote.rag.index.index import Index
     from footnote.rag.index.writer import Progress as OnProgress
 
@@ -56,6 +57,25 @@ _err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Question = Annotated[
     list[str], typer.Argument(help="The question, with quotation marks or without.")
+]
+
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="Papers of this day, month or year or later: 2024-05."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="Papers of this day, month or year or earlier."),
+]
+Organisation = Annotated[str | None, typer.Option(help="Papers of this organisation.")]
+SeenIn = Annotated[
+    str | None,
+    typer.Option("--source", help="Papers seen in a file or feed with this in its name."),
+]
+Author = Annotated[str | None, typer.Option(help="Papers with an author of this name.")]
+Withdrawn = Annotated[
+    bool | None,
+    typer.Option("--withdrawn/--not-withdrawn", help="Withdrawn papers alone, or the others."),
 ]
 
 
@@ -240,16 +260,23 @@ def search(
     config: Config,
     question: Question,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many papers at most.")] = 10,
+    since: Since = None,
+    until: Until = None,
+    organisation: Organisation = None,
+    source: SeenIn = None,
+    author: Author = None,
+    withdrawn: Withdrawn = None,
     as_json: AsJson = False,
 ) -> None:
     """Find papers, without answering."""
+    filters = _filters(since, until, organisation, source, author, withdrawn)
     from footnote.rag.build import open_assistant
     from footnote.rag.index.processor import tune_process
     from footnote.ui.render import hit_rows
 
     assistant = open_assistant(config, writes=False)
     tune_process()
-    rows = hit_rows(assistant.search(" ".join(question), k))
+    rows = hit_rows(assistant.search(" ".join(question), k, filters=filters))
     if as_json:
         _print_json(rows)
         return
@@ -259,8 +286,19 @@ def search(
 
 
 @command
-def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
+def ask(
+    config: Config,
+    question: Question,
+    since: Since = None,
+    until: Until = None,
+    organisation: Organisation = None,
+    source: SeenIn = None,
+    author: Author = None,
+    withdrawn: Withdrawn = None,
+    as_json: AsJson = False,
+) -> None:
     """Answer a question, every sentence with its source."""
+    filters = _filters(since, until, organisation, source, author, withdrawn)
     from footnote.rag.build import open_assistant
     from footnote.rag.index.processor import tune_process
     from footnote.ui.render import source_text, writing_note
@@ -268,17 +306,53 @@ def ask(config: Config, question: Question, as_json: AsJson = False) -> None:
     assistant = open_assistant(config)
     tune_process()
     if as_json:
-        _print_json(assistant.ask(" ".join(question)))
+        _print_json(assistant.ask(" ".join(question), filters=filters))
         return
-    answer = _told(assistant.ask_stream(" ".join(question)))
+    answer = _told(assistant.ask_stream(" ".join(question), filters=filters))
     if note := writing_note(answer):
         _err.print(escape(note))
     if answer.mode == "quote":
         _out.print(escape(answer.answer))
     if answer.sources:
         _out.print()
-    for source in answer.sources:
-        _out.print(escape(source_text(source)))
+    for cited in answer.sources:
+        _out.print(escape(source_text(cited)))
+
+
+def _filters(
+    since: str | None,
+    until: str | None,
+    organisation: str | None,
+    source: str | None,
+    author: str | None,
+    withdrawn: bool | None,
+) -> "Filters":
+    """Make what the options say; it is said at once what of them is wrong."""
+    from footnote.rag.core.request import Filters
+    from footnote.ui.period import Period, parse_period
+
+    def read(option: str, text: str | None) -> Period | None:
+        try:
+            return None if text is None else parse_period(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint=f"'--{option}'") from error
+
+    named = {"organisation": organisation, "source": source, "author": author}
+    for option, name in named.items():
+        if name is not None and not name.strip():
+            raise typer.BadParameter("it is empty; write a name", param_hint=f"'--{option}'")
+    first, last = read("since", since), read("until", until)
+    if first and last and first.first > last.last:
+        hint = "'--since'"
+        raise typer.BadParameter(f"{since} is after --until {until}", param_hint=hint)
+    return Filters(
+        since=first and first.first,
+        until=last and last.last,
+        organisation=organisation,
+        source=source,
+        author=author,
+        withdrawn=withdrawn,
+    )
 
 
 @command

@@ -197,7 +197,7 @@ class Fails:
         self.times = times
         self.error = error
 
-    def search(self, question: str, k: int, history: object) -> list[str]:
+    def search(self, question: str, k: int, history: object, filters: object) -> list[str]:
         if self.times:
             self.times -= 1
             raise self.error

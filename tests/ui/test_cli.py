@@ -380,3 +380,49 @@ def test_what_names_no_papers_of_a_service_is_an_error_that_shows_how(
 ):
     done = footnote("ingest", "hf:trending", "--index", tmp_path / "i", expect=1)
     assert "'hf:trending' names no days; write `hf:2025-01-01..2025-01-07`" in one_line(done)
+
+
+DATED = [
+    {"title": "Old Cache", "abstract": "Old Cache keeps blocks on disk. It is slow.", "date": "2023-04-05"},
+    {"title": "New Cache", "abstract": "New Cache keeps blocks in memory. It is fast.", "date": "2024-05-06"},
+    {"title": "Some Cache", "abstract": "Some Cache keeps blocks somewhere. It is new."},
+]  # fmt: skip
+
+
+def test_a_question_is_asked_of_the_papers_that_the_options_name(footnote: Run, tmp_path: Path):
+    file = tmp_path / "dated.jsonl"
+    file.write_text("\n".join(map(json.dumps, DATED)))
+    config = built_index(tmp_path / "index", file)
+
+    def found(*options: str) -> set[str]:
+        done = footnote("search", "--index", config.index, *options, "--json", "who caches blocks?")
+        return {row["title"] for row in json.loads(done.stdout)}
+
+    assert found() == {"Old Cache", "New Cache", "Some Cache"}
+    assert found("--since", "2024") == {"New Cache"}
+    assert found("--until", "2023-04") == {"Old Cache"}
+    assert found("--since", "2023-04-05", "--until", "2024-05-06") == {"Old Cache", "New Cache"}
+    assert found("--source", "DATED", "--not-withdrawn") == found()
+    assert (
+        found("--withdrawn") == found("--organisation", "ACME") == found("--author", "Li") == set()
+    )
+    asked = ("where does the cache keep blocks?", "--json", "--index", config.index)
+    answer = json.loads(footnote("ask", "--since", "2024-05", *asked).stdout)
+    assert {source["title"] for source in answer["sources"]} == {"New Cache"}
+    assert json.loads(footnote("ask", "--since", "2025", *asked).stdout)["refused"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--since", "May"], "Invalid value for '--since': 'May' is no date; write YYYY, YYYY-MM or"),
+        (["--until", "2024-02-30"], "Invalid value for '--until': '2024-02-30' is no date"),
+        (["--since", "2025", "--until", "2024-12"], "'--since': 2025 is after --until 2024-12"),
+        (["--author", " "], "Invalid value for '--author': it is empty; write a name"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["search", "ask"])
+def test_an_option_that_names_no_papers_says_how_to_write_it(
+    footnote: Run, command: str, options: list[str], said: str
+):
+    assert said in footnote(command, "x", *options, expect=2).stderr
