@@ -345,13 +345,15 @@ def _about(asked: _Asked) -> Answer:
     ]
     sources = asked.catalogue.names("source", [p.paper_id for p in papers])
     organisations = _organisations(papers)
-    often = ("Organisation", organisations) if organisations else ("Word", _title_words(asked))
+    # Those of a few papers tell nothing of all.
+    tells = 2 * sum(n for _, n in organisations) >= len(papers)
+    often = ("Organisation", organisations) if tells else ("Word", _title_words(asked))
     tables = [("The record tells", known), ("Seen in", [*sources.items()]), often]
     return _with_counts(asked, " ".join(said), *(table for table in tables if table[1]))
 
 
 def _title_words(asked: _Asked) -> list[tuple[str, int]]:
-    """Count papers by the commonest words of their titles, each as most write it."""
+    """Count papers by the commonest words of their titles, each as most titles write it."""
     papers: Counter[str] = Counter()
     written: dict[str, Counter[str]] = {}
     terms: dict[str, list[str]] = {}
