@@ -8,14 +8,16 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from footnote.rag.answering.citations import cite, reason_for_refusal, refuse
+from footnote.rag.answering.collection import Words, answer_from_catalogue
 from footnote.rag.answering.evidence import Draft, QuoteAnswerer, SentenceSignal
 from footnote.rag.answering.generative import Event, Writer, rewrite_with_model
 from footnote.rag.core.records import Answer, Hit, Paper
-from footnote.rag.core.request import Filters
+from footnote.rag.core.request import Filters, Kind, Request
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.embedding import Question
 from footnote.rag.understanding.dialogue import leans_back, rewrite
 from footnote.rag.understanding.question import check_question
+from footnote.rag.understanding.request import read_request
 
 # Questions before the one asked that can matter to it.
 _TURNS = 4
@@ -35,10 +37,12 @@ class Assistant:
         rerankers: Sequence[BaseNodePostprocessor],
         sentences: SentenceSignal,
         answerer: QuoteAnswerer,
+        words: Words,
         *,
         keep: int,
         min_confidence: float,
         max_question_chars: int,
+        reads_vectors: bool = False,
         writer: Writer | None = None,
     ):
         self.catalogue = catalogue
@@ -47,6 +51,9 @@ class Assistant:
         self._rerankers = rerankers
         self._sentences = sentences
         self._answerer = answerer
+        self._words = words
+        # True where the vectors are the bundled embedder's, which the trained heads know.
+        self._reads_vectors = reads_vectors
         self._keep = keep
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
@@ -83,6 +90,13 @@ class Assistant:
             QuestionError: The question is empty or too long.
         """
         asked = self._checked(question)
+        request = self._read(asked) if not history else None
+        if request and request.kind is Kind.CATALOGUE:
+            if filters:
+                request = request.model_copy(update={"filters": filters})
+            answer = answer_from_catalogue(request, self.catalogue, self._words)
+            yield answer.model_copy(update={"question": asked, "request": request})
+            return
         rewritten = self._rewritten(asked, history)
         hits, draft = self._draft(rewritten, asked, filters)
         events: Iterable[Event]
@@ -93,7 +107,11 @@ class Assistant:
             events = self.writer.write(cite(rewritten, draft), _sources(draft, hits))
         else:
             events = [cite(rewritten, draft)]
-        said = {"question": asked, "understood_as": rewritten if rewritten != asked else None}
+        said = {
+            "question": asked,
+            "understood_as": rewritten if rewritten != asked else None,
+            "request": request,
+        }
         for event in events:
             yield event.model_copy(update=said) if isinstance(event, Answer) else event
 
@@ -126,6 +144,11 @@ class Assistant:
         """Return a paper by an id that it has or had, as it is answered from; None for none."""
         own_id = self.catalogue.resolve(paper_id)
         return self.catalogue.served([own_id]).get(own_id) if own_id else None
+
+    def _read(self, question: str) -> Request:
+        """Read what a question that begins a conversation asks for."""
+        vector = self._read_question(question).embedding if self._reads_vectors else None
+        return read_request(question, None, vector)
 
     def _checked(self, question: str) -> str:
         return check_question(question, max_chars=self._max_question_chars)

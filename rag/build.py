@@ -1,7 +1,7 @@
 """Turn settings into objects: the one place that knows which backend a setting means."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -12,7 +12,7 @@ from footnote.rag.answering.generative import Writer
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
-from footnote.rag.index.embedding import Question, load_embedder, read_question
+from footnote.rag.index.embedding import BUNDLED, Question, load_embedder, read_question
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import FOLDER, Card
 from footnote.rag.index.writer import IndexWriter
@@ -142,7 +142,7 @@ def _assemble(
     late = LateSentences(index.multivector, index.bm25)
     return Assistant(
         index.catalogue,
-        partial(_read_question, index, index.embedder),
+        lru_cache(maxsize=8)(partial(_read_question, index, index.embedder)),
         finder(index) if finder else _retriever(config, index),
         [] if finder else _rerankers(config, index),
         late,
@@ -154,9 +154,11 @@ def _assemble(
             max_sentences=answering.max_sentences,
             survey_papers=answering.survey_papers,
         ),
+        index.bm25,
         keep=max(answering.papers, answering.survey_papers + BESIDE_THE_POINT),
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
+        reads_vectors=config.embedder.name == BUNDLED,
         writer=open_writer(config, index, model) if model else None,
     )
 

@@ -7,7 +7,17 @@ from html import escape
 from urllib.parse import quote, unquote
 
 from footnote.ingest.identity.explain import Explanation
-from footnote.rag.core.records import Answer, Citation, Hit, Paper, Sentence, Source
+from footnote.rag.core.records import (
+    Answer,
+    Block,
+    Cell,
+    Citation,
+    Hit,
+    Paper,
+    Sentence,
+    Source,
+)
+from footnote.rag.core.request import Request
 from footnote.rag.core.text import Span
 
 # A citation marker links to a fragment that the page turns into an opened paper.
@@ -63,25 +73,42 @@ def answer_html(answer: Answer) -> str:
         if answer.understood_as
         else ""
     )
+    blocks = "".join(_block_html(block, answer) for block in answer.blocks)
     one_a_paper = answer.mode == "quote" and len(answer.sources) == len(answer.sentences) > 1
-    said = [f"<li>{_said_html(s)}</li>" for s in answer.sentences]
-    body = "".join(said) if one_a_paper else _running_html(answer.sentences)
-    first = {c.marker: c for s in reversed(answer.sentences) for c in s.citations}
+    said = "".join(f"<li>{_said_html(s)}</li>" for s in answer.sentences)
+    quotes = f"<ul>{said}</ul>" if one_a_paper else _running_html(answer.sentences)
+    body = blocks or quotes
     sources = "".join(
-        f'<li value="{s.marker}"><a href="{_fragment(first[s.marker].paper_id, first[s.marker])}">'
-        f"{escape(s.title)}</a>{_remarks_html(s)}</li>"
+        f'<li value="{s.marker}">{_source_html(s, answer)}{_remarks_html(s)}</li>'
         for s in answer.sources
     )
-    body = f"<ul>{body}</ul>" if one_a_paper else body
     if answer.refused:
-        body = f"<p>{escape(answer.reason or answer.answer)}</p>{body if said else ''}"
+        near_miss = quotes if answer.sentences else ""
+        body = f"<p>{escape(answer.reason or answer.answer)}</p>{blocks or near_miss}"
     listed = f'<div class="sources">Sources<ol>{sources}</ol></div>' if answer.sources else ""
     note = writing_note(answer)
     mode = f'<div class="mode">{escape(note)}</div>' if note else ""
     return (
         f'<div class="footnote-answer{" refused" if answer.refused else ""}">'
-        f"{understood}{body}{listed}{mode}</div>"
+        f"{understood}{_request_html(answer)}{body}{listed}{mode}</div>"
     )
+
+
+def request_text(request: Request) -> str:
+    """Say in a line how a question was understood: its kind, its topic or sides, its filters."""
+    filters = request.filters
+    said = [
+        str(request.operation or request.kind).replace("_", " "),
+        " / ".join(f"“{side}”" for side in request.sides),
+        f"“{request.topic}”" if request.topic and not request.sides else "",
+        f"since {filters.since}" if filters.since else "",
+        f"until {filters.until}" if filters.until else "",
+        f"from {filters.organisation}" if filters.organisation else "",
+        f"seen in {filters.source}" if filters.source else "",
+        f"by {filters.author}" if filters.author else "",
+        "withdrawn" if filters.withdrawn else "",
+    ]
+    return " · ".join(filter(None, said))
 
 
 def draft_html(sentences: Sequence[Sentence], status: str) -> str:
@@ -233,6 +260,62 @@ def _withdrawal(said: str | None) -> str | None:
     if said is None:
         return None
     return f"Withdrawn or retracted: {said}" if said else "Withdrawn or retracted"
+
+
+def _request_html(answer: Answer) -> str:
+    if not answer.request:
+        return ""
+    return f'<p class="request">{escape(request_text(answer.request))}</p>'
+
+
+def _block_html(block: Block, answer: Answer) -> str:
+    """Render a part of an answer; what is ours in words of ours, the rest as quotes."""
+    said = [answer.sentences[at] for at in block.sentences]
+    heading = f"<h4>{escape(block.heading)}</h4>" if block.heading else ""
+    text = f"<p>{escape(block.text)}</p>" if block.text else ""
+    if block.form == "list":
+        body = f"<ul>{''.join(f'<li>{_said_html(s)}</li>' for s in said)}</ul>"
+    else:
+        body = _running_html(said) if said else ""
+    more = f'<p class="more">{block.n_more:,} more: ask for more</p>' if block.n_more else ""
+    return f"{heading}{text}{body}{_table_html(block, answer)}{more}"
+
+
+def _table_html(block: Block, answer: Answer) -> str:
+    if not block.rows:
+        return ""
+    # A column that no row has anything in is left out: few pages date their papers.
+    shown = [
+        at for at in range(len(block.columns)) if any(_has_content(row[at]) for row in block.rows)
+    ]
+    heads = "".join(f"<th>{escape(block.columns[at])}</th>" for at in shown)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{_cell_html(row[at], answer)}</td>' for at in shown)}</tr>"
+        for row in block.rows
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _has_content(cell: Cell) -> bool:
+    return bool(cell.text or cell.sentences)
+
+
+def _cell_html(cell: Cell, answer: Answer) -> str:
+    text = escape(cell.text)
+    if cell.marker:
+        source = next((s for s in answer.sources if s.marker == cell.marker), None)
+        text = f"{_source_html(source, answer)} [{cell.marker}]" if source else text
+    said = " ".join(_said_html(answer.sentences[at]) for at in cell.sentences)
+    return " ".join(filter(None, (text, said)))
+
+
+def _source_html(source: Source, answer: Answer) -> str:
+    """Render a source's title, linked to the first of its quotes where it has one."""
+    quotes = (c for s in answer.sentences for c in s.citations if c.marker == source.marker)
+    first = next(quotes, None)
+    if first is None:
+        return escape(source.title)
+    return f'<a href="{_fragment(first.paper_id, first)}">{escape(source.title)}</a>'
 
 
 def _running_html(sentences: Sequence[Sentence]) -> str:

@@ -30,7 +30,8 @@ def fold(text: str) -> str:
     """Reduce to what two spellings of the same words share: NFKC, no case, no accents."""
     if text.isascii():
         return text.lower()  # the same, in a fiftieth of the time
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Case after the forms: the letters of formulas have none until they are plain ones.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     bare = "".join(c for c in decomposed if not unicodedata.combining(c))
     return unicodedata.normalize("NFKC", bare)
 

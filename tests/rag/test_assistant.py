@@ -1,9 +1,12 @@
 """Questions asked of the bundled sample, through every real part."""
 
+import re
+
 import pytest
 
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import QuestionError
+from footnote.rag.core.request import Kind
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +62,13 @@ def test_a_near_miss_says_what_the_papers_hold(assistant: Assistant):
     assert answer.reason
     assert "“parameters”" in answer.reason
     assert answer.sources[0].title.startswith("SHViT")
+
+
+def test_a_count_of_papers_comes_from_the_catalogue(assistant: Assistant):
+    answer = assistant.ask("how many papers are about quantization?")
+    assert answer.request
+    assert (answer.request.kind, answer.request.topic) == (Kind.CATALOGUE, "quantization")
+    assert re.match(r"\d+ of the 408 papers here say “quantization”", answer.answer)
 
 
 def test_a_question_that_leans_on_the_one_before_is_understood_with_it(assistant: Assistant):

@@ -10,8 +10,18 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite, refuse
 from footnote.rag.answering.evidence import Draft, Evidence
-from footnote.rag.core.records import Answer, Citation, Sentence, Sighting, Source, Verdict, Writing
-from footnote.rag.core.request import Kind
+from footnote.rag.core.records import (
+    Answer,
+    Block,
+    Cell,
+    Citation,
+    Sentence,
+    Sighting,
+    Source,
+    Verdict,
+    Writing,
+)
+from footnote.rag.core.request import Kind, Request
 from footnote.rag.core.text import Span
 from footnote.ui.render import (
     answer_html,
@@ -117,6 +127,30 @@ def test_sentences_of_a_paper_each_are_a_list():
     assert said.count("<li>") == 2
     assert "<p>" not in said
     assert listed.count("<li") == 2
+
+
+def test_a_source_that_no_sentence_cites_is_listed_too():
+    """A count lists papers of which no sentence says the topic; that was a KeyError."""
+    listed = Source.of(PAPER, 1)
+    answer = refuse("q", NO_DRAFT, "No.").model_copy(update={"sources": (listed,)})
+    assert "Evil: &lt;img" in answer_html(answer)
+
+
+def test_how_a_question_was_understood_is_shown():
+    asked = Request(question="q", kind=Kind.SURVEY, topic="<caches>")
+    answer = refuse("q", NO_DRAFT, "No.").model_copy(update={"request": asked})
+    assert "survey · “&lt;caches&gt;”" in answer_html(answer)
+
+
+def test_a_table_has_a_row_each_and_no_empty_column():
+    rows = tuple((Cell(text=f"<{n}>"), Cell()) for n in range(2))
+    block = Block(form="table", columns=("Paper", "Date"), rows=rows, n_more=3)
+    answer = refuse("q", NO_DRAFT, "No.").model_copy(update={"refused": False, "blocks": (block,)})
+    html = answer_html(answer)
+    assert html.count("<tr>") == 3
+    assert "Date" not in html
+    assert "&lt;1&gt;" in html
+    assert "3 more" in html
 
 
 def test_a_follow_up_shows_how_it_was_understood():

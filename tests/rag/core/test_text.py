@@ -51,6 +51,7 @@ def test_sentences_leave_only_space_between_them(text: str):
         ("M³ViT: Mixture", "M3VIT -- mixture"),
         ("Naïve Bayes", "naive bayes"),
         ("COMET", "Comet"),
+        ("𝙰lpha", "Alpha"),
     ],
 )
 def test_spellings_of_one_title_share_a_key(one: str, other: str):

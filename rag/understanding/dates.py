@@ -1,0 +1,83 @@
+"""Read dates as people write them: `2023`, `March 2024`, `last year`, `the last two years`."""
+
+import calendar
+import datetime
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+# Of the languages that dateparser knows, those that questions come in; with all of them a text that
+# is no date takes seconds.
+_LANGUAGES = ["en", "de", "fr", "es", "pt", "it", "nl", "ru", "zh", "ja"]
+_YEAR = re.compile(r"(?<!\d)(1[6-9]\d\d|20\d\d)(?!\d)")
+_DECADE = re.compile(r"(?<!\d)(1[6-9]\d|20\d)0['’]?s\b")
+_QUARTER = re.compile(r"\bQ([1-4])\b", re.IGNORECASE)
+_MONTHS_A_QUARTER = 3
+# `The last two years` begins with words that are no part of a date.
+_MOST_DROPPED = 3
+_FIRST_YEAR = 1600
+
+
+class Days(NamedTuple):
+    """A stretch of days, both included."""
+
+    first: datetime.date
+    last: datetime.date
+
+
+def read_days(text: str, today: datetime.date) -> Days | None:
+    """Read the days that a date expression means; None for what is none.
+
+    Args:
+        text: The expression, without `since` or `before`.
+        today: What `last year` counts from.
+    """
+    if decade := _DECADE.search(text):
+        first = int(decade[1]) * 10
+        return _years(first, first + 9)
+    if (year := _YEAR.search(text)) and (quarter := _QUARTER.search(text)):
+        last = int(quarter[1]) * _MONTHS_A_QUARTER
+        return Days(
+            datetime.date(int(year[1]), last - _MONTHS_A_QUARTER + 1, 1),
+            _month(int(year[1]), last).last,
+        )
+    words = text.split()
+    for n_dropped in range(min(len(words), _MOST_DROPPED + 1)):
+        rest = words[n_dropped:]
+        if found := _parsed(" ".join(rest), today):
+            # `Two years` that are left of `the last two years` reach until today.
+            return Days(found.first, today) if n_dropped and not _YEAR.search(text) else found
+    return _years(int(year[1]), int(year[1])) if year else None
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, today: datetime.date) -> Days | None:
+    # Imported here: few questions have a date.
+    from dateparser.date import DateDataParser
+
+    settings = {
+        "RELATIVE_BASE": datetime.datetime.combine(today, datetime.time()),
+        "PREFER_DATES_FROM": "past",
+        "PREFER_DAY_OF_MONTH": "first",
+        "PREFER_MONTH_OF_YEAR": "first",
+    }
+    found = DateDataParser(languages=_LANGUAGES, settings=settings).get_date_data(text)
+    if not found.date_obj or found.date_obj.year < _FIRST_YEAR:
+        return None
+    day = found.date_obj.date()
+    if found.period == "year":
+        return _years(day.year, day.year)
+    if found.period == "month":
+        return _month(day.year, day.month)
+    if found.period == "week":
+        return Days(day, day + datetime.timedelta(days=6))
+    return Days(day, day)
+
+
+def _years(first: int, last: int) -> Days:
+    return Days(datetime.date(first, 1, 1), datetime.date(last, 12, 31))
+
+
+def _month(year: int, month: int) -> Days:
+    last = calendar.monthrange(year, month)[1]
+    return Days(datetime.date(year, month, 1), datetime.date(year, month, last))

@@ -1,0 +1,35 @@
+"""Dates as people write them."""
+
+from datetime import date
+
+import pytest
+
+from footnote.rag.understanding.dates import read_days
+
+TODAY = date(2026, 11, 28)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2023", date(2023, 1, 1), date(2023, 12, 31)),
+        ("March 2024", date(2024, 3, 1), date(2024, 3, 31)),
+        ("2024-02", date(2024, 2, 1), date(2024, 2, 29)),
+        ("14 March 2024", date(2024, 3, 14), date(2024, 3, 14)),
+        ("last year", date(2025, 1, 1), date(2025, 12, 31)),
+        ("this year", date(2026, 1, 1), date(2026, 12, 31)),
+        ("Q2 2024", date(2024, 4, 1), date(2024, 6, 30)),
+        ("the 1990s", date(1990, 1, 1), date(1999, 12, 31)),
+        ("the last two years", date(2024, 1, 1), TODAY),
+        ("the summer of 2021", date(2021, 1, 1), date(2021, 12, 31)),
+        ("März 2024", date(2024, 3, 1), date(2024, 3, 31)),
+        ("2019年", date(2019, 1, 1), date(2019, 12, 31)),
+    ],
+)
+def test_a_date_is_the_days_it_means(text: str, first: date, last: date) -> None:
+    assert read_days(text, TODAY) == (first, last)
+
+
+@pytest.mark.parametrize("text", ["", "attention", "the kv cache", "?"])
+def test_what_is_no_date_is_none(text: str) -> None:
+    assert read_days(text, TODAY) is None

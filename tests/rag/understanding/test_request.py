@@ -1,0 +1,61 @@
+"""Reading what people type, by the real heads, over lines that none was fitted to."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from footnote.rag.core.request import Act, Filters, Kind, Request
+from footnote.rag.understanding.request import read_act, read_request, read_spans
+
+TODAY = date(2026, 11, 28)
+BEFORE = Request(question="what is a tidal barrage", kind=Kind.DEFINITION, topic="tidal barrage")
+
+
+@given(st.text(min_size=1, max_size=100))
+def test_any_line_is_understood_somehow(text: str):
+    for before in (None, BEFORE):
+        request = read_request(text, before, today=TODAY)
+        assert request.question in (text, BEFORE.question)
+        assert (request.operation is not None) == (request.kind is Kind.CATALOGUE)
+
+
+@given(st.text(max_size=100))
+def test_every_span_is_a_part_of_the_line(text: str):
+    assert all(part in text for parts in read_spans(text) for part in parts)
+
+
+def test_without_a_line_before_it_every_line_is_new():
+    assert read_act("and its memory use?", None) is Act.NEW
+
+
+def test_papers_since_a_year_are_filtered_by_their_date():
+    request = read_request("which papers deal with tidal barrages since 2023?", today=TODAY)
+    assert request.kind in {Kind.SURVEY, Kind.CATALOGUE}
+    assert request.filters == Filters(since=date(2023, 1, 1))
+
+
+def test_a_year_in_another_question_is_no_filter():
+    request = read_request("why did the barrage of 2023 silt up?", today=TODAY)
+    assert request.kind not in {Kind.SURVEY, Kind.CATALOGUE}
+    assert not request.filters
+
+
+def test_sides_of_a_comparison_are_named_in_order():
+    request = read_request("compare BarrageNet and TideFormer", today=TODAY)
+    assert request.kind is Kind.COMPARISON
+    assert request.sides == ("BarrageNet", "TideFormer")
+
+
+@pytest.mark.parametrize(
+    ("text", "nth"), [("tell me more about the second one", 2), ("the last one", -1)]
+)
+def test_the_n_th_is_counted_from_one(text: str, nth: int):
+    request = read_request(text, BEFORE, today=TODAY)
+    assert (request.act, request.nth) == (Act.NTH, nth)
+
+
+def test_the_same_in_another_form_is_about_what_was_asked_before():
+    request = read_request("as a table please", BEFORE, today=TODAY)
+    assert (request.act, request.question) == (Act.TABLE, BEFORE.question)
