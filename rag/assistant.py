@@ -8,16 +8,16 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from footnote.rag.answering.citations import cite, reason_for_refusal, refuse
-from footnote.rag.answering.collection import Words, answer_from_catalogue
+from footnote.rag.answering.collection import PAGE, Words, answer_from_catalogue
 from footnote.rag.answering.evidence import Draft, QuoteAnswerer, SentenceSignal
 from footnote.rag.answering.generative import Event, Writer, rewrite_with_model
 from footnote.rag.core.records import Answer, Hit, Paper
-from footnote.rag.core.request import Filters, Kind, Request
+from footnote.rag.core.request import Act, Filters, Kind
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.embedding import Question
 from footnote.rag.understanding.dialogue import leans_back, rewrite
 from footnote.rag.understanding.question import check_question
-from footnote.rag.understanding.request import read_request
+from footnote.rag.understanding.request import read_act, read_kind, read_request
 
 # Questions before the one asked that can matter to it.
 _TURNS = 4
@@ -90,15 +90,14 @@ class Assistant:
             QuestionError: The question is empty or too long.
         """
         asked = self._checked(question)
-        request = self._read(asked) if not history else None
-        if request and request.kind is Kind.CATALOGUE:
-            if filters:
-                request = request.model_copy(update={"filters": filters})
-            answer = answer_from_catalogue(request, self.catalogue, self._words)
-            yield answer.model_copy(update={"question": asked, "request": request})
+        query = self._query(asked, filters)
+        if answer := self._from_catalogue(query, history, filters):
+            yield answer
             return
         rewritten = self._rewritten(asked, history)
-        hits, draft = self._draft(rewritten, asked, filters)
+        if rewritten != asked:
+            query = self._query(rewritten, filters)
+        hits, draft = self._draft(query, asked)
         events: Iterable[Event]
         if not self._is_answer(draft):
             reason = reason_for_refusal(draft, len(self.catalogue))
@@ -107,11 +106,7 @@ class Assistant:
             events = self.writer.write(cite(rewritten, draft), _sources(draft, hits))
         else:
             events = [cite(rewritten, draft)]
-        said = {
-            "question": asked,
-            "understood_as": rewritten if rewritten != asked else None,
-            "request": request,
-        }
+        said = {"question": asked, "understood_as": rewritten if rewritten != asked else None}
         for event in events:
             yield event.model_copy(update=said) if isinstance(event, Answer) else event
 
@@ -137,18 +132,42 @@ class Assistant:
             QuestionError: The question is empty or too long.
         """
         asked = self._checked(question)
-        _, draft = self._draft(self._rewritten(asked, history), asked)
-        return draft
+        return self._draft(self._query(self._rewritten(asked, history)), asked)[1]
 
     def paper(self, paper_id: str) -> Paper | None:
         """Return a paper by an id that it has or had, as it is answered from; None for none."""
         own_id = self.catalogue.resolve(paper_id)
         return self.catalogue.served([own_id]).get(own_id) if own_id else None
 
-    def _read(self, question: str) -> Request:
-        """Read what a question that begins a conversation asks for."""
-        vector = self._read_question(question).embedding if self._reads_vectors else None
-        return read_request(question, None, vector)
+    def _from_catalogue(
+        self, query: QueryBundle, history: Sequence[str], filters: Filters | None
+    ) -> Answer | None:
+        """Answer a question about the collection, or one that asks for more of such an answer.
+
+        None for any other, and for one that leans on the questions before it.
+        """
+        *before, asked = [*history, query.query_str]
+        n_pages = 0
+        while before and self._act(query, before[-1]) is Act.MORE:
+            n_pages += 1
+            query = self._read_question(self._checked(before.pop()))
+        if before and self._act(query, before[-1]) is not Act.NEW:
+            return None
+        vector = self._vector(query)
+        if read_kind(query.query_str, vector) is not Kind.CATALOGUE:
+            return None
+        request = read_request(query.query_str, None, vector)
+        if filters:
+            request = request.model_copy(update={"filters": filters})
+        answer = answer_from_catalogue(request, self.catalogue, self._words, skip=n_pages * PAGE)
+        understood_as = query.query_str if n_pages else None
+        return answer.model_copy(update={"question": asked, "understood_as": understood_as})
+
+    def _act(self, query: QueryBundle, before: str) -> Act:
+        return read_act(query.query_str, before, self._vector(query))
+
+    def _vector(self, query: QueryBundle) -> Sequence[float] | None:
+        return query.embedding if self._reads_vectors else None
 
     def _checked(self, question: str) -> str:
         return check_question(question, max_chars=self._max_question_chars)
@@ -167,10 +186,10 @@ class Assistant:
         if self.writer and (said := rewrite_with_model(self.writer.model, question, history)):
             return said
         before = self._rewritten(self._checked(history[-1]), history[-_TURNS:-1])
-        hits, draft = self._draft(before, history[-1])
+        hits, draft = self._draft(self._query(before), history[-1])
         return rewrite(question, hits[0].paper.title if self._is_answer(draft) else before)
 
-    def _query(self, text: str, filters: Filters | None) -> QueryBundle:
+    def _query(self, text: str, filters: Filters | None = None) -> QueryBundle:
         """Embed a question, and note which papers may answer it."""
         query = self._read_question(text)
         if not filters:
@@ -182,11 +201,8 @@ class Assistant:
             only=self.catalogue.matching(filters),
         )
 
-    def _draft(
-        self, rewritten: str, asked: str, filters: Filters | None = None
-    ) -> tuple[list[Hit], Draft]:
-        """Find papers for a question, and choose from them what could be said."""
-        query = self._query(rewritten, filters)
+    def _draft(self, query: QueryBundle, asked: str) -> tuple[list[Hit], Draft]:
+        """Find papers for a question as rewritten, and choose from them what could be said."""
         hits = self._retrieve(query, self._keep)
         return hits, self._answerer.draft(query, hits, asked)
 

@@ -1,7 +1,7 @@
 """Turn settings into objects: the one place that knows which backend a setting means."""
 
 from collections.abc import Callable
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -142,7 +142,7 @@ def _assemble(
     late = LateSentences(index.multivector, index.bm25)
     return Assistant(
         index.catalogue,
-        lru_cache(maxsize=8)(partial(_read_question, index, index.embedder)),
+        partial(_read_question, index, index.embedder),
         finder(index) if finder else _retriever(config, index),
         [] if finder else _rerankers(config, index),
         late,

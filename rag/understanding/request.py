@@ -68,7 +68,7 @@ def read_request(
         return before.model_copy(update={"act": act, "by": "heads"})
     if act is Act.THANKS:
         return Request(question=text, kind=Kind.CHAT, act=act)
-    kind = Kind(_best("kind", text_features(text), vector))
+    kind = read_kind(text, vector)
     spans = read_spans(text)
     if kind is Kind.COMPARISON and len(spans.sides) < _TWO:
         # What is named twice or more is what is compared, whatever it was taken for.
@@ -88,6 +88,11 @@ def read_request(
         else None,
         nth=_nth(text) if act is Act.NTH else None,
     )
+
+
+def read_kind(text: str, vector: Vector | None = None) -> Kind:
+    """Read what would answer a line, of whatever it is about."""
+    return Kind(_best("kind", text_features(text), vector))
 
 
 def read_act(text: str, before: str | None, vector: Vector | None = None) -> Act:

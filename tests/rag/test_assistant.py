@@ -71,6 +71,25 @@ def test_a_count_of_papers_comes_from_the_catalogue(assistant: Assistant):
     assert re.match(r"\d+ of the 408 papers here say “quantization”", answer.answer)
 
 
+def test_the_next_page_of_a_list_comes_when_more_is_asked_for(assistant: Assistant):
+    asked = "how many papers are about quantization?"
+    first, second = assistant.ask(asked), assistant.ask("more", [asked])
+    third = assistant.ask("show me more", [asked, "more"])
+    shown = [source.paper_id for answer in (first, second, third) for source in answer.sources]
+    assert len(shown) == len(set(shown)) == int(first.answer.split()[0])
+    assert second.understood_as == asked
+
+
+def test_the_collection_can_be_asked_about_in_the_middle_of_a_conversation(assistant: Assistant):
+    answer = assistant.ask("how many papers are about quantization?", ["What is NanoFlow?"])
+    assert answer.answer.startswith("27 of the 408 papers here")
+
+
+def test_another_question_says_nothing_of_how_it_was_read(assistant: Assistant):
+    """The heads do not decide on it yet."""
+    assert assistant.ask("What is NanoFlow?").request is None
+
+
 def test_a_question_that_leans_on_the_one_before_is_understood_with_it(assistant: Assistant):
     history = ["What throughput does 1-bit Adam give for BERT-Large pre-training?"]
     answer = assistant.ask("And for SQuAD fine-tuning?", history)
