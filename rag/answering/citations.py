@@ -103,15 +103,7 @@ def _sentence(evidence: Evidence, marker: int, *, survey: bool) -> Sentence:
     paper, span, quote = evidence.paper, evidence.span, evidence.quote
     if not 0 <= span.start < span.end <= len(paper.abstract):
         raise ValueError(f"characters {tuple(span)} are outside the abstract of {paper.paper_id}")
-    citation = Citation(
-        marker=marker,
-        paper_id=paper.paper_id,
-        title=paper.title,
-        quote=quote,
-        start=span.start,
-        end=span.end,
-        score=evidence.score,
-    )
+    citation = Citation.of(paper, span, marker=marker, score=evidence.score)
     name = short_name(paper.title) or (paper.title if survey else None)
     named = name is None or _says(quote, name)
     return Sentence(

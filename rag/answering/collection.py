@@ -416,15 +416,7 @@ def _quoted(asked: _Asked, paper: Paper, marker: int) -> Sentence | None:
     for span in paper.sentences if asked.terms else ():
         quote = paper.quote(span)
         if asked.terms <= {*asked.words.terms(quote)}:
-            citation = Citation(
-                marker=marker,
-                paper_id=paper.paper_id,
-                title=paper.title,
-                quote=quote,
-                start=span.start,
-                end=span.end,
-                score=1.0,
-            )
+            citation = Citation.of(paper, span, marker=marker, score=1.0)
             return Sentence(text=quote, verdict="supported", citations=(citation,))
     return None
 

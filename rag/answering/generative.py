@@ -226,15 +226,7 @@ class _CheckedText:
             return None
         marker = len(self._sources) + 1
         source = self._sources.setdefault(paper.paper_id, Source.of(paper, marker))
-        return Citation(
-            marker=source.marker,
-            paper_id=paper.paper_id,
-            title=paper.title,
-            quote=paper.quote(span),
-            start=span.start,
-            end=span.end,
-            score=support.score,
-        )
+        return Citation.of(paper, span, marker=source.marker, score=support.score)
 
 
 def problem_of(model: Model, *, timeout_s: float) -> str | None:

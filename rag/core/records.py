@@ -101,6 +101,19 @@ class Citation(Record):
     end: int
     score: float = Field(ge=0, le=1)
 
+    @classmethod
+    def of(cls, paper: Paper, span: Span, *, marker: int, score: float) -> Self:
+        """Return what cites these characters of a paper's abstract."""
+        return cls(
+            marker=marker,
+            paper_id=paper.paper_id,
+            title=paper.title,
+            quote=paper.quote(span),
+            start=span.start,
+            end=span.end,
+            score=score,
+        )
+
 
 class Sentence(Record):
     """One sentence of an answer."""
@@ -178,17 +191,6 @@ class Block(Record):
     """Rows or papers that are left for `more`."""
 
 
-class Near(Record):
-    """A paper near a question that was refused, with its best sentence."""
-
-    paper_id: Text
-    title: Text
-    quote: Text
-    start: int = Field(ge=0)
-    end: int
-    score: float = Field(ge=0, le=1)
-
-
 class Answer(Record):
     """A cited answer, or a refusal with its reason."""
 
@@ -208,13 +210,9 @@ class Answer(Record):
     writing: Writing | None = Field(default=None, exclude_if=is_none)
     """Absent when no model was asked."""
     request: Request | None = None
-    """How the question was understood."""
+    """How a question about the collection was understood; null for any other."""
     blocks: tuple[Block, ...] = ()
-    """The answer as it is laid out; each sentence stands in one of them."""
-    nearest: tuple[Near, ...] = ()
-    """Of a refusal: the papers nearest to the question, best first."""
-    did_you_mean: str | None = Field(default=None, exclude_if=is_none)
-    """The question with a name spelled as the papers spell it."""
+    """How it is laid out, where it is more than running text or a list of its sentences."""
 
 
 def paper_id(title: str) -> str:
