@@ -329,9 +329,10 @@ def _filters(
 ) -> "Filters":
     """Make what the options say; it is said at once what of them is wrong."""
     from footnote.rag.core.request import Filters
-    from footnote.ui.period import Period, parse_period
+    from footnote.rag.understanding.dates import Days
+    from footnote.ui.period import parse_period
 
-    def read(option: str, text: str | None) -> Period | None:
+    def read(option: str, text: str | None) -> Days | None:
         try:
             return None if text is None else parse_period(text)
         except ValueError as error:

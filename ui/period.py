@@ -1,21 +1,14 @@
 """Days as a person writes them: a day, a month or a year."""
 
-import calendar
 import datetime
 import re
-from typing import NamedTuple
+
+from footnote.rag.understanding.dates import Days
 
 _WRITTEN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
 
-class Period(NamedTuple):
-    """A day, a month or a year."""
-
-    first: datetime.date
-    last: datetime.date
-
-
-def parse_period(text: str) -> Period:
+def parse_period(text: str) -> Days:
     """Read `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
 
     Raises:
@@ -25,10 +18,12 @@ def parse_period(text: str) -> Period:
     try:
         if not match:
             raise ValueError
-        year, month, day = match.groups()
-        first = datetime.date(int(year), int(month or 1), int(day or 1))
-        last = first if month else first.replace(month=12)
-        days = calendar.monthrange(last.year, last.month)[1]
-        return Period(first, last if day else last.replace(day=days))
+        year, *rest = (int(part) for part in match.groups() if part)
+        if not rest:
+            return Days.of_years(year)
+        if len(rest) == 1:
+            return Days.of_month(year, rest[0])
+        day = datetime.date(year, *rest)
+        return Days(day, day)
     except ValueError as error:
         raise ValueError(f"{text!r} is no date; write YYYY, YYYY-MM or YYYY-MM-DD") from error

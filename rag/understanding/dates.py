@@ -4,7 +4,7 @@ import calendar
 import datetime
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 # Of the languages that dateparser knows, those that questions come in; with all of them a text that
 # is no date takes seconds.
@@ -24,6 +24,25 @@ class Days(NamedTuple):
     first: datetime.date
     last: datetime.date
 
+    @classmethod
+    def of_years(cls, first: int, last: int | None = None) -> Self:
+        """Return the days of a year, or of all years up to another.
+
+        Raises:
+            ValueError: There is no such year.
+        """
+        return cls(datetime.date(first, 1, 1), datetime.date(last or first, 12, 31))
+
+    @classmethod
+    def of_month(cls, year: int, month: int) -> Self:
+        """Return the days of a month, counted from 1.
+
+        Raises:
+            ValueError: There is no such month.
+        """
+        first = datetime.date(year, month, 1)
+        return cls(first, first.replace(day=calendar.monthrange(year, month)[1]))
+
 
 def read_days(text: str, today: datetime.date) -> Days | None:
     """Read the days that a date expression means; None for what is none.
@@ -34,12 +53,12 @@ def read_days(text: str, today: datetime.date) -> Days | None:
     """
     if decade := _DECADE.search(text):
         first = int(decade[1]) * 10
-        return _years(first, first + 9)
+        return Days.of_years(first, first + 9)
     if (year := _YEAR.search(text)) and (quarter := _QUARTER.search(text)):
         last = int(quarter[1]) * _MONTHS_A_QUARTER
         return Days(
             datetime.date(int(year[1]), last - _MONTHS_A_QUARTER + 1, 1),
-            _month(int(year[1]), last).last,
+            Days.of_month(int(year[1]), last).last,
         )
     words = text.split()
     for n_dropped in range(min(len(words), _MOST_DROPPED + 1)):
@@ -47,7 +66,7 @@ def read_days(text: str, today: datetime.date) -> Days | None:
         if found := _parsed(" ".join(rest), today):
             # `Two years` that are left of `the last two years` reach until today.
             return Days(found.first, today) if n_dropped and not _YEAR.search(text) else found
-    return _years(int(year[1]), int(year[1])) if year else None
+    return Days.of_years(int(year[1])) if year else None
 
 
 @lru_cache(maxsize=256)
@@ -66,18 +85,9 @@ def _parsed(text: str, today: datetime.date) -> Days | None:
         return None
     day = found.date_obj.date()
     if found.period == "year":
-        return _years(day.year, day.year)
+        return Days.of_years(day.year)
     if found.period == "month":
-        return _month(day.year, day.month)
+        return Days.of_month(day.year, day.month)
     if found.period == "week":
         return Days(day, day + datetime.timedelta(days=6))
     return Days(day, day)
-
-
-def _years(first: int, last: int) -> Days:
-    return Days(datetime.date(first, 1, 1), datetime.date(last, 12, 31))
-
-
-def _month(year: int, month: int) -> Days:
-    last = calendar.monthrange(year, month)[1]
-    return Days(datetime.date(year, month, 1), datetime.date(year, month, last))
