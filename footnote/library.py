@@ -84,20 +84,25 @@ class Library:
         """
         return self._opened().search(question, k, history, filters)
 
-    def ask(self, question: str, history: Sequence[str] = ()) -> Answer:
+    def ask(
+        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+    ) -> Answer:
         """Answer a question, every sentence with its source, or refuse with a reason.
 
         Args:
             question: As a person would type it.
             history: Earlier questions of the same conversation, oldest first.
+            filters: Which papers may answer; None for all.
 
         Raises:
             QuestionError: The question is empty or too long.
             IndexMissingError: No papers were added yet.
         """
-        return self._opened().ask(question, history)
+        return self._opened().ask(question, history, filters)
 
-    def stream(self, question: str, history: Sequence[str] = ()) -> Generator[Event]:
+    def stream(
+        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+    ) -> Generator[Event]:
         """Answer as `ask` does, telling what goes on.
 
         Yields:
@@ -108,7 +113,7 @@ class Library:
             QuestionError: The question is empty or too long.
             IndexMissingError: No papers were added yet.
         """
-        return self._opened().ask_stream(question, history)
+        return self._opened().ask_stream(question, history, filters)
 
     def papers(self) -> list[Paper]:
         """List every paper, by title; empty before the first `add`."""

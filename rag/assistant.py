@@ -100,7 +100,9 @@ class Assistant:
         hits, draft = self._draft(query, asked)
         events: Iterable[Event]
         if not self._is_answer(draft):
-            reason = reason_for_refusal(draft, len(self.catalogue))
+            among = query.only if isinstance(query, Question) else None
+            n_papers = len(self.catalogue if among is None else among)
+            reason = reason_for_refusal(draft, n_papers, filtered=among is not None)
             events = [refuse(rewritten, draft, reason)]
         elif self.writer:
             events = self.writer.write(cite(rewritten, draft), _sources(draft, hits))

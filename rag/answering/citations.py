@@ -54,14 +54,16 @@ def refuse(question: str, draft: Draft, reason: str) -> Answer:
     )
 
 
-def reason_for_refusal(draft: Draft, n_papers: int) -> str:
+def reason_for_refusal(draft: Draft, n_papers: int, *, filtered: bool = False) -> str:
     """Say what the papers lack, in one sentence.
 
     Args:
         draft: What could have been said.
-        n_papers: In the index.
+        n_papers: That may answer.
+        filtered: True where these are not all that are here.
     """
-    papers = "the one paper here" if n_papers == 1 else f"the {n_papers:,} papers here"
+    which = "that the filters let through" if filtered else "here"
+    papers = f"the one paper {which}" if n_papers == 1 else f"the {n_papers:,} papers {which}"
     if absent := _absent(draft):
         return f"Nothing in {papers} mentions {' or '.join(absent)}."
     if draft.lacking:

@@ -6,7 +6,7 @@ import pytest
 
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import QuestionError
-from footnote.rag.core.request import Kind
+from footnote.rag.core.request import Filters, Kind
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +49,11 @@ def test_a_name_that_occurs_nowhere_is_said_to_be_absent(assistant: Assistant):
     answer = assistant.ask("How many decoding heads does Medusa use?")
     assert answer.refused
     assert answer.reason == "Nothing in the 408 papers here mentions Medusa."
+
+
+def test_a_refusal_under_a_filter_speaks_of_the_papers_that_it_lets_through(assistant: Assistant):
+    answer = assistant.ask("how is cheese made", filters=Filters(organisation="Nobody"))
+    assert answer.reason == "Nothing in the 0 papers that the filters let through answers this."
 
 
 def test_what_nothing_answers_is_refused(assistant: Assistant):
