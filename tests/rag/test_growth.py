@@ -107,7 +107,12 @@ def test_twice_the_question_costs_about_twice(hashed: Assistant, usual: float, f
 def test_a_long_conversation_costs_no_more_than_a_short_one(hashed: Assistant):
     asked = "and its memory use?"
     for before in ("and what of it?", ("and " + FILLERS["unknown words"])[:LENGTH]):
-        short, long = (seconds(hashed, asked, [before] * n) for n in (4, 400))
+        short = long = math.inf
+        for _ in range(5):  # as above: the least of several is what the work itself takes
+            short = min(short, seconds(hashed, asked, [before] * 4))
+            long = min(long, seconds(hashed, asked, [before] * 400))
+            if long < 1.5 * short:
+                break
         assert long < 1.5 * short
         assert short < 12 * seconds(hashed, before)
 
