@@ -34,6 +34,9 @@ class JudgedQuestion(Record):
     relevant: dict[str, int] = Field(default={})
     """Grade by paper id (in a file: by title or id); a grade of 0 is not relevant."""
     must_include: tuple[str, ...] = ()
+    answers: dict[str, dict[int, int]] = Field(default={})
+    """By paper id (in a file: by title or id): grades by number of the sentence, from 0: 2 for one
+    that answers by itself, 1 for one that belongs to a full answer."""
     history: tuple[str, ...] = ()
 
 
@@ -76,12 +79,14 @@ def load_questions(
         seen.add(written.id)
         faults += [
             f"line {number}: no paper is called {name!r}"
-            for name in written.relevant
+            for name in [*written.relevant, *written.answers]
             if _name_key(name) not in ids
         ]
         relevant = {ids.get(_name_key(n), n): grade for n, grade in written.relevant.items()}
         faults += [f"line {number}: grade {g} is below 0" for g in relevant.values() if g < 0]
-        questions.append(written.model_copy(update={"relevant": relevant}))
+        answers = {ids.get(_name_key(n), n): grades for n, grades in written.answers.items()}
+        resolved = {"relevant": relevant, "answers": answers}
+        questions.append(written.model_copy(update=resolved))
     _refuse(file, faults, questions)
     return Dataset(file.stem, tuple(questions))
 

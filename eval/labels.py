@@ -10,7 +10,12 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
+from footnote.eval.datasets import load_beir
+from footnote.ingest.identity.merge import to_paper
+from footnote.ingest.record import SourceRecord
+from footnote.ingest.sources import read_source
 from footnote.rag.core.base import Record, Text
+from footnote.rag.core.records import Paper
 from footnote.rag.core.request import Act, Kind, Operation
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
@@ -59,8 +64,8 @@ class LabelledAbstract(Record):
     field: Text
     title: Text
     roles: Text
-    """A letter a sentence, the first of its name: background, problem, idea, mechanism, result,
-    limitation, aside; in lower case where the sentence leans on the one before it."""
+    """A letter a sentence, the first of `Role`; in lower case where the sentence leans on the one
+    before it."""
     leans_known: bool = True
     """False where all are in upper case."""
 
@@ -105,6 +110,35 @@ def abstracts() -> list[LabelledAbstract]:
 def talks() -> list[Talk]:
     """Read all conversations."""
     return [Talk.model_validate(row) for row in _rows("talks*.jsonl")]
+
+
+def sentences_by_title(shared: Path = SHARED) -> dict[str, tuple[str, ...]]:
+    """Read the sentences of the labelled abstracts; of those in `shared` where that is here."""
+    papers = [paper for _, own in collections(shared) for paper in own]
+    return {paper.title: tuple(map(paper.quote, paper.sentences)) for paper in papers}
+
+
+def collections(shared: Path = SHARED) -> Iterator[tuple[str, list[Paper]]]:
+    """Yield each field with its papers: two that are bundled, and two of `shared` if it is here."""
+    for field in sorted(bundled()):
+        yield field, _read(FOLDER / f"papers_{field}.jsonl")
+    pages, beir = shared / "corpus" / "pages", shared / "benchmarks" / "scifact"
+    if pages.is_dir():
+        yield "systems", _read(*sorted(pages.iterdir()))
+    if beir.is_dir():
+        marked = {title for m in marks() for title in m.answers} | {a.title for a in abstracts()}
+        yield "biomedicine", [p for p in load_beir(beir)[0] if p.title in marked]
+
+
+def bundled() -> set[str]:
+    """Return the fields whose papers, written for this, are in `training`."""
+    return {file.stem.removeprefix("papers_") for file in FOLDER.glob("papers_*.jsonl")}
+
+
+def _read(*files: Path) -> list[Paper]:
+    records = (record for file in files for record in read_source(file, file.name))
+    read = (to_paper(record) for record in records if isinstance(record, SourceRecord))
+    return list({paper.title: paper for paper in read}.values())
 
 
 def _rows(pattern: str) -> Iterator[dict[str, object]]:

@@ -19,12 +19,14 @@ from footnote.eval.metrics import (
 from footnote.eval.run import Outcome, Run
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import DatasetError
-from footnote.rag.core.records import fingerprint
+from footnote.rag.core.records import Sentence, fingerprint
 
 ANSWERING = (
     "fact recall",
     "first-sentence recall",
     "facts a sentence",
+    "first sentence answers",
+    "sentences that belong",
     "citation precision",
     "citation recall",
     "answered",
@@ -60,6 +62,7 @@ def make_report(
 ) -> EvalReport:
     """Compute what a run is worth.
 
+    `first sentence answers` and `sentences that belong` are over questions with marked sentences,
     `fact recall` is over questions with `must_include`; `answered` is the share of answerable
     questions that were, `refused` that of unanswerable ones that were refused. Citations are
     judged for answers that a model wrote, and for no others.
@@ -106,7 +109,8 @@ def _answer_values(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     values: dict[str, dict[str, float]] = {name: {} for name in (*ANSWERING, *DESCRIBING)}
     for outcome in outcomes:
         question, answer = outcome.question, outcome.answer
-        refused = answer is None or answer.refused
+        # A friendly line to small talk answers nothing.
+        refused = answer is None or answer.refused or not answer.sources
         sentences = answer.sentences if answer and not refused else ()
         if question.must_include:
             said = answer.answer if answer and sentences else ""
@@ -116,6 +120,10 @@ def _answer_values(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
             values["first-sentence recall"][question.id] = fact_recall(question.must_include, first)
             n_facts = recall * len(question.must_include)
             values["facts a sentence"][question.id] = n_facts / max(len(sentences), 1)
+        if question.answers and sentences:
+            grades = _grades(outcome, sentences)
+            values["first sentence answers"][question.id] = float(grades[0] > 1)
+            values["sentences that belong"][question.id] = sum(map(bool, grades)) / len(grades)
         if sentences:
             values["sentences"][question.id] = len(sentences)
         if outcome.citations:
@@ -125,6 +133,20 @@ def _answer_values(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
             refused is not bool(question.relevant)
         )
     return {name: found for name, found in values.items() if found}
+
+
+def _grades(outcome: Outcome, sentences: Sequence[Sentence]) -> list[int]:
+    """Return the grade of each sentence said; 0 for one without a mark."""
+    graded = {
+        (hit.paper.paper_id, hit.paper.sentences[number].start): grade
+        for hit in outcome.hits
+        for number, grade in outcome.question.answers.get(hit.paper.paper_id, {}).items()
+        if number < len(hit.paper.sentences)
+    }
+    return [
+        max((graded.get((c.paper_id, c.start), 0) for c in s.citations), default=0)
+        for s in sentences
+    ]
 
 
 def _confidence(

@@ -1,6 +1,6 @@
-"""Fit the heads that read a line to what people labelled (`eval/labels.py`), and write their cards.
+"""Fit the heads that read a line or a sentence to what people labelled, and write their cards.
 
-`python -m footnote.eval.train_heads` does it.
+`python -m footnote.eval.train_heads` does it; `eval/labels.py` reads the labels.
 """
 
 import json
@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, f1_score
 
 from footnote.eval import labels
+from footnote.rag.answering.roles import Role, sentence_features
 from footnote.rag.core.text import Span
 from footnote.rag.index.embedding import BUNDLED, load_embedder
 from footnote.rag.understanding.heads import (
@@ -38,6 +39,7 @@ _SCALE = 0.02
 _LEAST_WRITTEN = 3
 # Where all are of one group.
 _FOLDS = 5
+_LETTERS = {role.value[0].upper(): role.value for role in Role}
 _SEVERAL = ("sides",)
 
 
@@ -88,7 +90,7 @@ def _vectors(examples: Sequence[Example]) -> Vectors:
 
 def head_examples() -> dict[str, list[Example]]:
     """Return the examples of each head, by its name."""
-    lines, marks = labels.lines(), labels.marks()
+    lines, marks, abstracts = labels.lines(), labels.marks(), labels.abstracts()
     kinds = [Example(list(text_features(x.text)), x.kind, x.writer, x.text) for x in lines]
     kinds += [
         Example(list(text_features(m.question)), m.kind, m.writer, m.question)
@@ -115,9 +117,11 @@ def head_examples() -> dict[str, list[Example]]:
             *(
                 e
                 for m in marks
+                if m.topic or m.sides
                 for e in _tagged(m.question, {"topic": m.topic or "", "sides": m.sides}, m.writer)
             ),
         ],
+        **_sentence_examples(abstracts),
     }
 
 
@@ -149,6 +153,22 @@ def _tagged(text: str, spans: Mapping[str, str | Sequence[str]], writer: str) ->
         )
         yield Example(list(token_features(tokens, at, before)), label, writer)
         before = label
+
+
+def _sentence_examples(abstracts: Sequence[labels.LabelledAbstract]) -> dict[str, list[Example]]:
+    roles: list[Example] = []
+    leans: list[Example] = []
+    texts = labels.sentences_by_title()
+    for abstract in abstracts:
+        sentences = texts.get(abstract.title, ())
+        if len(sentences) != len(abstract.roles):
+            continue
+        for at, (sentence, letter) in enumerate(zip(sentences, abstract.roles, strict=True)):
+            features = list(sentence_features(sentence, at, len(sentences)))
+            roles.append(Example(features, _LETTERS[letter.upper()], abstract.field))
+            if abstract.leans_known:
+                leans.append(Example(features, "yes" if letter.islower() else "no", abstract.field))
+    return {"roles": roles, "leans": leans}
 
 
 def fit(examples: Sequence[Example], vectors: Vectors | None = None) -> Fitted:

@@ -12,7 +12,7 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexMissingError
 from footnote.rag.core.records import Answer, Hit, Paper
-from footnote.rag.core.request import Filters
+from footnote.rag.core.request import Filters, Request
 from footnote.rag.index.writer import unwatched
 
 
@@ -67,7 +67,7 @@ class Library:
         self,
         question: str,
         k: int = 10,
-        history: Sequence[str] = (),
+        history: Sequence[str | Answer] = (),
         filters: Filters | None = None,
     ) -> list[Hit]:
         """Find the papers that fit a question, best first, at most `k`.
@@ -85,23 +85,33 @@ class Library:
         return self._opened().search(question, k, history, filters)
 
     def ask(
-        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+        self,
+        question: str,
+        history: Sequence[str | Answer] = (),
+        filters: Filters | None = None,
+        request: Request | None = None,
     ) -> Answer:
         """Answer a question, every sentence with its source, or refuse with a reason.
 
         Args:
             question: As a person would type it.
-            history: Earlier questions of the same conversation, oldest first.
-            filters: Which papers may answer; None for all.
+            history: Earlier turns of the same conversation, oldest first: answers, or questions,
+                which are then answered first.
+            filters: Which papers may answer; None for what the question itself says.
+            request: How the question is to be understood; None to read it from its words.
 
         Raises:
             QuestionError: The question is empty or too long.
             IndexMissingError: No papers were added yet.
         """
-        return self._opened().ask(question, history, filters)
+        return self._opened().ask(question, history, filters, request)
 
     def stream(
-        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+        self,
+        question: str,
+        history: Sequence[str | Answer] = (),
+        filters: Filters | None = None,
+        request: Request | None = None,
     ) -> Generator[Event]:
         """Answer as `ask` does, telling what goes on.
 
@@ -113,7 +123,7 @@ class Library:
             QuestionError: The question is empty or too long.
             IndexMissingError: No papers were added yet.
         """
-        return self._opened().ask_stream(question, history, filters)
+        return self._opened().ask_stream(question, history, filters, request)
 
     def papers(self) -> list[Paper]:
         """List every paper, by title; empty before the first `add`."""

@@ -1,29 +1,42 @@
 """Ask a question of the index. Reads like the lower half of the architecture diagram."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from footnote.rag.answering.citations import cite, reason_for_refusal, refuse
-from footnote.rag.answering.collection import PAGE, Words, answer_from_catalogue
-from footnote.rag.answering.evidence import Draft, QuoteAnswerer, SentenceSignal
-from footnote.rag.answering.generative import Event, Writer, rewrite_with_model
+from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse
+from footnote.rag.answering.collection import answer_from_catalogue
+from footnote.rag.answering.draft import Draft, Drafter
+from footnote.rag.answering.generative import Event, Writer
+from footnote.rag.answering.rearranged import REARRANGES, rearrange
+from footnote.rag.answering.sentences import SentenceSignal
 from footnote.rag.core.records import Answer, Hit, Paper
-from footnote.rag.core.request import Act, Filters, Kind
+from footnote.rag.core.request import Act, Filters, Kind, Request
+from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.embedding import Question
-from footnote.rag.understanding.dialogue import leans_back, rewrite
+from footnote.rag.understanding.dialogue import refer
 from footnote.rag.understanding.question import check_question
-from footnote.rag.understanding.request import read_act, read_kind, read_request
+from footnote.rag.understanding.request import read_request
 
-# Questions before the one asked that can matter to it.
+Turn = str | Answer
+"""A line of the conversation so far, or what was answered to it."""
+
+# Turns before the one asked that can matter to it.
 _TURNS = 4
 # A question with a name that no paper has is answered only when it is this sure, whatever the
 # settings ask for: an abbreviation may be unknown, a thing may not.
 _WITHOUT_THE_NAME = 0.2
+# A follow-up lets go of what was said before when it names another paper by a word this rare: its
+# inverse document frequency, of that of a word which one paper alone has.
+_RARE = 0.8
+# So many rare words of an abstract tell which paper is meant.
+_NAMING = 2
+# Acts that ask something of a paper that was said.
+_OF_ONE = frozenset({Act.FOLLOW_UP, Act.NTH})
 
 
 class Assistant:
@@ -36,8 +49,8 @@ class Assistant:
         retriever: BaseRetriever,
         rerankers: Sequence[BaseNodePostprocessor],
         sentences: SentenceSignal,
-        answerer: QuoteAnswerer,
-        words: Words,
+        words: BM25Index,
+        drafter: Drafter,
         *,
         keep: int,
         min_confidence: float,
@@ -45,40 +58,66 @@ class Assistant:
         reads_vectors: bool = False,
         writer: Writer | None = None,
     ):
+        """Answer from these parts.
+
+        Args:
+            catalogue: The papers.
+            read_question: Embeds a question.
+            retriever: Finds papers, one node each.
+            rerankers: Change their order, one after the other.
+            sentences: Finds the passage of a paper that was found by its words alone.
+            words: The words of the papers.
+            drafter: Chooses what is said.
+            keep: Papers that are read of those found.
+            min_confidence: A question that the papers answer less surely is refused.
+            max_question_chars: Longer ones are an error.
+            reads_vectors: True where the questions' vectors are those of the bundled embedder,
+                which the trained heads know.
+            writer: Writes with a language model; None to quote.
+        """
         self.catalogue = catalogue
         self._read_question = read_question
         self._retriever = retriever
         self._rerankers = rerankers
         self._sentences = sentences
-        self._answerer = answerer
         self._words = words
-        # True where the vectors are the bundled embedder's, which the trained heads know.
-        self._reads_vectors = reads_vectors
+        self._drafter = drafter
         self._keep = keep
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
+        self._reads_vectors = reads_vectors
         self.writer = writer
 
     def ask(
-        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+        request: Request | None = None,
     ) -> Answer:
         """Answer from the indexed abstracts, or refuse with a reason.
 
         Args:
             question: As a person typed it.
-            history: Earlier questions of the same conversation, oldest first; one that leans on
-                them (`and its memory use?`) is understood with them.
-            filters: Which papers may answer; None for all.
+            history: The turns before it in the same conversation, oldest first: answers, or what
+                was asked, which is then answered first. A line that leans on them (`and its memory
+                use?`, `the second one`) is understood with them.
+            filters: Which papers may answer, in place of what the question itself says.
+            request: How it is to be understood, where the reader has changed that.
 
         Raises:
             QuestionError: The question is empty or too long.
         """
-        events = self.ask_stream(question, history, filters)
+        events = self.ask_stream(question, history, filters, request)
         [answer] = [event for event in events if isinstance(event, Answer)]
         return answer
 
     def ask_stream(
-        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+        request: Request | None = None,
     ) -> Generator[Event]:
         """Answer as `ask` does, with progress.
 
@@ -90,33 +129,29 @@ class Assistant:
             QuestionError: The question is empty or too long.
         """
         asked = self._checked(question)
-        query = self._query(asked, filters)
-        if answer := self._from_catalogue(query, history, filters):
-            yield answer
-            return
-        rewritten = self._rewritten(asked, history)
-        if rewritten != asked:
-            query = self._query(rewritten, filters)
-        hits, draft = self._draft(query, asked)
-        events: Iterable[Event]
-        if not self._is_answer(draft):
-            among = query.only if isinstance(query, Question) else None
-            n_papers = len(self.catalogue if among is None else among)
-            reason = reason_for_refusal(draft, n_papers, filtered=among is not None)
-            events = [refuse(rewritten, draft, reason)]
-        elif self.writer:
-            events = self.writer.write(cite(rewritten, draft), _sources(draft, hits))
-        else:
-            events = [cite(rewritten, draft)]
-        said = {"question": asked, "understood_as": rewritten if rewritten != asked else None}
-        for event in events:
+        turns = self._turns(history)
+        understood = request or self.understand(asked, turns)
+        if filters:
+            understood = understood.model_copy(update={"filters": filters})
+        full = understood.question if understood.question != asked else None
+        said = {"question": asked, "understood_as": full, "request": understood}
+        for event in self._events(understood, turns):
             yield event.model_copy(update=said) if isinstance(event, Answer) else event
+
+    def understand(self, question: str, turns: Sequence[Answer] = ()) -> Request:
+        """Read what a line asks for, with the turns before it."""
+        before = next((turn.request for turn in reversed(turns) if turn.request), None)
+        vector = self._read_question(question).embedding if self._reads_vectors else None
+        request = read_request(question, before, vector)
+        if request.act is Act.NEW or not turns:
+            return request
+        return refer(request, turns, fits_alone=self._fits_alone)
 
     def search(
         self,
         question: str,
         k: int = 10,
-        history: Sequence[str] = (),
+        history: Sequence[Turn] = (),
         filters: Filters | None = None,
     ) -> list[Hit]:
         """Find the papers that fit the question, best first, at most `k`, within the filters.
@@ -124,92 +159,137 @@ class Assistant:
         Raises:
             QuestionError: The question is empty or too long.
         """
-        rewritten = self._rewritten(self._checked(question), history)
-        return self._retrieve(self._query(rewritten, filters), k)
+        asked = self._checked(question)
+        request = self.understand(asked, self._turns(history))
+        return self._find(request.question, filters or request.filters, k)[1]
 
-    def draft(self, question: str, history: Sequence[str] = ()) -> Draft:
+    def draft(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        request: Request | None = None,
+        *,
+        without: Collection[str] = (),
+    ) -> Draft:
         """Return what could be said, however unsure, and what that was chosen from.
+
+        Args:
+            question: As a person typed it.
+            history: The turns before it, oldest first.
+            request: How it is to be understood, where that is known.
+            without: Papers, by their ids, that are held out as if they were not here.
 
         Raises:
             QuestionError: The question is empty or too long.
         """
         asked = self._checked(question)
-        return self._draft(self._query(self._rewritten(asked, history)), asked)[1]
+        understood = request or self.understand(asked, self._turns(history))
+        return self._draft(understood, without=without)[1]
 
     def paper(self, paper_id: str) -> Paper | None:
         """Return a paper by an id that it has or had, as it is answered from; None for none."""
         own_id = self.catalogue.resolve(paper_id)
         return self.catalogue.served([own_id]).get(own_id) if own_id else None
 
-    def _from_catalogue(
-        self, query: QueryBundle, history: Sequence[str], filters: Filters | None
-    ) -> Answer | None:
-        """Answer a question about the collection, or one that asks for more of such an answer.
+    def _events(self, request: Request, turns: Sequence[Answer]) -> Iterable[Event]:
+        writes = self.writer and request.kind not in {Kind.CHAT, Kind.CATALOGUE}
+        if not self.writer or not writes or request.act in REARRANGES:
+            return [self._by_quotes(request, turns)]
+        hits, draft = self._draft(request, turns)
+        quotes = self._cited(request, draft)
+        return [quotes] if quotes.refused else self.writer.write(quotes, _sources(draft, hits))
 
-        None for any other, and for one that leans on the questions before it.
-        """
-        *before, asked = [*history, query.query_str]
-        n_pages = 0
-        while before and self._act(query, before[-1]) is Act.MORE:
-            n_pages += 1
-            query = self._read_question(self._checked(before.pop()))
-        if before and self._act(query, before[-1]) is not Act.NEW:
-            return None
-        vector = self._vector(query)
-        if read_kind(query.query_str, vector) is not Kind.CATALOGUE:
-            return None
-        request = read_request(query.query_str, None, vector)
-        if filters:
-            request = request.model_copy(update={"filters": filters})
-        answer = answer_from_catalogue(request, self.catalogue, self._words, skip=n_pages * PAGE)
-        understood_as = query.query_str if n_pages else None
-        return answer.model_copy(update={"question": asked, "understood_as": understood_as})
-
-    def _act(self, query: QueryBundle, before: str) -> Act:
-        return read_act(query.query_str, before, self._vector(query))
-
-    def _vector(self, query: QueryBundle) -> Sequence[float] | None:
-        return query.embedding if self._reads_vectors else None
-
-    def _checked(self, question: str) -> str:
-        return check_question(question, max_chars=self._max_question_chars)
-
-    def _rewritten(self, question: str, history: Sequence[str]) -> str:
-        """Rewrite a question that leans on the questions before it to stand alone.
-
-        It is about the paper that fits the last of them best, or, where the papers did not answer
-        that one, about what it asked.
+    def _turns(self, history: Sequence[Turn]) -> list[Answer]:
+        """Return the turns before a line as answers; what was only asked is answered by quotes.
 
         Raises:
-            QuestionError: One of the questions before it is empty or too long.
+            QuestionError: One of them is empty or too long.
         """
-        if not history or not leans_back(question):
-            return question
-        if self.writer and (said := rewrite_with_model(self.writer.model, question, history)):
-            return said
-        before = self._rewritten(self._checked(history[-1]), history[-_TURNS:-1])
-        hits, draft = self._draft(self._query(before), history[-1])
-        return rewrite(question, hits[0].paper.title if self._is_answer(draft) else before)
+        turns: list[Answer] = []
+        for turn in history[-_TURNS:]:
+            turns.append(turn if isinstance(turn, Answer) else self._quoted(turn, turns))
+        return turns
 
-    def _query(self, text: str, filters: Filters | None = None) -> QueryBundle:
-        """Embed a question, and note which papers may answer it."""
+    def _quoted(self, question: str, turns: Sequence[Answer]) -> Answer:
+        """Answer an earlier line by quotes, as it was answered then."""
+        asked = self._checked(question)
+        request = self.understand(asked, turns)
+        answer = self._by_quotes(request, turns)
+        return answer.model_copy(update={"question": asked, "request": request})
+
+    def _by_quotes(self, request: Request, turns: Sequence[Answer]) -> Answer:
+        """Answer without a language model."""
+        last = turns[-1] if turns else None
+        if request.kind is Kind.CHAT:
+            return hello(request, len(self.catalogue))
+        if last and request.act in REARRANGES:
+            return rearrange(last, request)
+        if request.kind is Kind.CATALOGUE:
+            skip = _rows_shown(turns) if request.act is Act.MORE else 0
+            return answer_from_catalogue(request, self.catalogue, self._words, skip=skip)
+        _, draft = self._draft(request, turns)
+        return self._cited(request, draft)
+
+    def _cited(self, request: Request, draft: Draft) -> Answer:
+        if self._is_answer(draft):
+            return cite(request, draft)
+        filtered = bool(request.filters)
+        n_papers = len(self.catalogue.matching(request.filters) if filtered else self.catalogue)
+        return refuse(request, draft, reason_for_refusal(draft, n_papers, filtered=filtered))
+
+    def _fits_alone(self, alone: Request, leaning: Request) -> bool:
+        """Return True if a line names what another paper is about and those before it lack."""
+        hits = self._find(alone.question, alone.filters, 1)[1]
+        if not hits or hits[0].paper.paper_id in leaning.refers_to:
+            return False
+        before = self.catalogue.served(leaning.refers_to).values()
+        said = {t for p in before for t in self._words.terms(f"{p.title} {p.abstract}")}
+        rare = _RARE * self._words.largest_idf
+        new = {t for t in self._words.terms(alone.question) if self._words.idf(t) >= rare} - said
+        paper = hits[0].paper
+        # One rare word of a title names a paper; of an abstract it takes two.
+        if new.intersection(self._words.terms(paper.title)):
+            return True
+        return len(new.intersection(self._words.terms(paper.abstract))) >= _NAMING
+
+    def _draft(
+        self, request: Request, turns: Sequence[Answer] = (), without: Collection[str] = ()
+    ) -> tuple[list[Hit], Draft]:
+        """Find papers for a request, and choose from them what could be said."""
+        query = self._query(request.question, request.filters, without)
+        hits = self._retrieve(query, self._keep)
+        if request.act in _OF_ONE and request.refers_to:
+            hits = sorted(hits, key=lambda hit: hit.paper.paper_id not in request.refers_to)
+        before = turns if request.act is Act.MORE else ()
+        said = {(c.paper_id, c.start) for t in before for s in t.sentences for c in s.citations}
+        draft = self._drafter.draft(
+            request,
+            query,
+            hits,
+            lambda text: self._find(text, request.filters, self._keep),
+            said=said,
+            skip=_rows_shown(before),
+        )
+        return hits, draft
+
+    def _find(self, text: str, filters: Filters, k: int) -> tuple[QueryBundle, list[Hit]]:
+        """Find papers for a text, rerank them, and read the best from the catalogue."""
+        query = self._query(text, filters)
+        return query, self._retrieve(query, k)
+
+    def _query(self, text: str, filters: Filters, without: Collection[str] = ()) -> QueryBundle:
+        """Embed a text, and note which papers may answer it."""
         query = self._read_question(text)
-        if not filters:
+        if not filters and not without:
             return query
         return Question(
             query.query_str,
             embedding=query.embedding,
             token_embeddings=query.token_embeddings if isinstance(query, Question) else None,
-            only=self.catalogue.matching(filters),
+            only=self.catalogue.matching(filters).difference(without),
         )
 
-    def _draft(self, query: QueryBundle, asked: str) -> tuple[list[Hit], Draft]:
-        """Find papers for a question as rewritten, and choose from them what could be said."""
-        hits = self._retrieve(query, self._keep)
-        return hits, self._answerer.draft(query, hits, asked)
-
     def _retrieve(self, query: QueryBundle, k: int) -> list[Hit]:
-        """Find papers for a question, rerank them, and read the best from the catalogue."""
         nodes = self._retriever.retrieve(query)
         for reranker in self._rerankers:
             nodes = reranker.postprocess_nodes(nodes, query)
@@ -241,9 +321,20 @@ class Assistant:
             found[paper_id] = int(scores.argmax())
         return {paper_id: number or 0 for paper_id, number in found.items()}
 
+    def _checked(self, question: str) -> str:
+        return check_question(question, max_chars=self._max_question_chars)
+
     def _is_answer(self, draft: Draft) -> bool:
-        least = max(self._min_confidence, _WITHOUT_THE_NAME if draft.unknown_names else 0.0)
+        unknown = draft.signals and draft.signals.unknown_names
+        # A comparison names the side that is not there.
+        named = unknown and draft.request.kind is not Kind.COMPARISON
+        least = max(self._min_confidence, _WITHOUT_THE_NAME if named else 0.0)
         return bool(draft.evidence) and draft.confidence >= least
+
+
+def _rows_shown(turns: Sequence[Answer]) -> int:
+    """Count the rows of the tables that the turns on the same question have shown."""
+    return sum(len(b.rows) for t in turns for b in t.blocks if b.form in ("table", "count"))
 
 
 def _passage(found: Mapping[str, Any], paper: Paper) -> int | None:

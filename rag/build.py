@@ -1,14 +1,16 @@
 """Turn settings into objects: the one place that knows which backend a setting means."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
-from footnote.rag.answering.evidence import BESIDE_THE_POINT, QuoteAnswerer
+from footnote.rag.answering.answerability import SignalReader
+from footnote.rag.answering.draft import Drafter
 from footnote.rag.answering.generative import Writer
+from footnote.rag.answering.sentences import SentenceRanker
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
@@ -32,6 +34,10 @@ from footnote.rag.retrieval.hybrid import (
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours
 from footnote.rag.verification.nli import load_nli
 from footnote.rag.verification.verifier import Verifier
+
+# Papers read from the catalogue for a question: the right ones of a survey are nearly all among so
+# many.
+_KEPT = 60
 
 
 def open_index(config: Config, *, create: bool = False) -> Index:
@@ -142,20 +148,20 @@ def _assemble(
     late = LateSentences(index.multivector, index.bm25)
     return Assistant(
         index.catalogue,
-        partial(_read_question, index, index.embedder),
+        lru_cache(maxsize=8)(partial(_read_question, index, index.embedder)),
         finder(index) if finder else _retriever(config, index),
         [] if finder else _rerankers(config, index),
         late,
-        QuoteAnswerer(
-            index.vector_search,
-            late,
+        index.bm25,
+        Drafter(
+            SentenceRanker(index.vector_search, late, index.bm25),
+            SignalReader(late, index.bm25),
             index.bm25,
             papers=answering.papers,
             max_sentences=answering.max_sentences,
             survey_papers=answering.survey_papers,
         ),
-        index.bm25,
-        keep=max(answering.papers, answering.survey_papers + BESIDE_THE_POINT),
+        keep=_KEPT,
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
         reads_vectors=config.embedder.name == BUNDLED,

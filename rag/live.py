@@ -2,16 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from typing import TypeVar
 
-from footnote.rag.answering.evidence import Draft
+from footnote.rag.answering.draft import Draft
 from footnote.rag.answering.generative import Event
-from footnote.rag.assistant import Assistant
+from footnote.rag.assistant import Assistant, Turn
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.core.records import Answer, Hit, Paper
-from footnote.rag.core.request import Filters
+from footnote.rag.core.request import Filters, Request
 from footnote.rag.index.catalogue import Catalogue, State
 
 Result = TypeVar("Result")
@@ -37,17 +37,27 @@ class LiveAssistant(Assistant):
         self._attempt(lambda _: None)
 
     def ask(
-        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+        request: Request | None = None,
     ) -> Answer:
         """Answer from the indexed abstracts, or refuse with a reason; see `Assistant`."""
-        return self._attempt(lambda assistant: assistant.ask(question, history, filters))
+        return self._attempt(lambda assistant: assistant.ask(question, history, filters, request))
 
     def ask_stream(
-        self, question: str, history: Sequence[str] = (), filters: Filters | None = None
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+        request: Request | None = None,
     ) -> Generator[Event]:
         """Answer, with progress; see `Assistant`."""
         # All that the index is read for comes before the first event.
-        first, events = self._attempt(lambda a: _begun(a.ask_stream(question, history, filters)))
+        first, events = self._attempt(
+            lambda a: _begun(a.ask_stream(question, history, filters, request))
+        )
         with closing(events):
             yield first
             yield from events
@@ -56,15 +66,26 @@ class LiveAssistant(Assistant):
         self,
         question: str,
         k: int = 10,
-        history: Sequence[str] = (),
+        history: Sequence[Turn] = (),
         filters: Filters | None = None,
     ) -> list[Hit]:
         """Find the papers that fit the question, best first; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.search(question, k, history, filters))
 
-    def draft(self, question: str, history: Sequence[str] = ()) -> Draft:
+    def understand(self, question: str, turns: Sequence[Answer] = ()) -> Request:
+        """Read what a line asks for; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.understand(question, turns))
+
+    def draft(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        request: Request | None = None,
+        *,
+        without: Collection[str] = (),
+    ) -> Draft:
         """Return what could be said, however unsure; see `Assistant`."""
-        return self._attempt(lambda assistant: assistant.draft(question, history))
+        return self._attempt(lambda a: a.draft(question, history, request, without=without))
 
     def paper(self, paper_id: str) -> Paper | None:
         """Return a paper by an id that it has or had; see `Assistant`."""

@@ -313,6 +313,10 @@ def ask(
         _err.print(escape(note))
     if answer.mode == "quote":
         _out.print(escape(answer.answer))
+    if answer.nearest:
+        _out.print("\nNearest to it:")
+    for near in answer.nearest:
+        _out.print(escape(f"- {near.title}: {near.quote}"))
     if answer.sources:
         _out.print()
     for cited in answer.sources:
@@ -405,6 +409,39 @@ def evaluate(
         for drop in drops:
             _err.print(escape(drop))
         raise typer.Exit(1)
+
+
+@command
+def calibrate(
+    config: Config,
+    n_papers: Annotated[
+        int, typer.Option("--papers", min=10, max=5000, help="How many papers are asked about.")
+    ] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the threshold of refusals to your papers, and print its risk and coverage."""
+    from footnote.eval.calibrate import calibrate as run_calibrate
+    from footnote.rag.build import open_assistant, open_index
+
+    assistant, words = open_assistant(config, writes=False), open_index(config).bm25
+    with _progress(as_json) as on_progress:
+        found = run_calibrate(assistant, words, n_papers=n_papers, on_progress=on_progress)
+    if as_json:
+        _print_json(found)
+        return
+    now = config.answering.min_confidence
+    _out.print(f"{found.n_questions:,} questions made from {found.n_papers:,} papers")
+    _out.print("threshold  answered, paper here  refused, paper held out  risk of what is answered")
+    for point in found.line:
+        risk = "none" if point.risk is None else f"{point.risk:.2f}"
+        _out.print(
+            f"{point.threshold:9.2f} {point.coverage:21.2f} {point.refused:24.2f} {risk:>25}"
+        )
+    _out.print(
+        f"At {found.threshold:.2f}, {found.at_threshold.coverage:.0%} of the questions whose paper "
+        f"is here are answered, and {found.at_threshold.refused:.0%} of the others refused. "
+        f"answering.min_confidence is {now:.2f}; a person asks harder questions than these."
+    )
 
 
 @command

@@ -74,17 +74,13 @@ def answer_html(answer: Answer) -> str:
         else ""
     )
     blocks = "".join(_block_html(block, answer) for block in answer.blocks)
-    one_a_paper = answer.mode == "quote" and len(answer.sources) == len(answer.sentences) > 1
-    said = "".join(f"<li>{_said_html(s)}</li>" for s in answer.sentences)
-    quotes = f"<ul>{said}</ul>" if one_a_paper else _running_html(answer.sentences)
-    body = blocks or quotes
+    body = blocks or _running_html(answer.sentences)
     sources = "".join(
         f'<li value="{s.marker}">{_source_html(s, answer)}{_remarks_html(s)}</li>'
         for s in answer.sources
     )
     if answer.refused:
-        near_miss = quotes if answer.sentences else ""
-        body = f"<p>{escape(answer.reason or answer.answer)}</p>{blocks or near_miss}"
+        body = f"<p>{escape(answer.reason or answer.answer)}</p>{blocks}{_nearest_html(answer)}"
     listed = f'<div class="sources">Sources<ol>{sources}</ol></div>' if answer.sources else ""
     note = writing_note(answer)
     mode = f'<div class="mode">{escape(note)}</div>' if note else ""
@@ -316,6 +312,15 @@ def _source_html(source: Source, answer: Answer) -> str:
     if first is None:
         return escape(source.title)
     return f'<a href="{_fragment(first.paper_id, first)}">{escape(source.title)}</a>'
+
+
+def _nearest_html(answer: Answer) -> str:
+    rows = "".join(
+        f'<li><a href="{_FRAGMENT}{quote(n.paper_id, safe="")}@{n.start}-{n.end}">'
+        f"{escape(n.title)}</a>: {escape(n.quote)}</li>"
+        for n in answer.nearest
+    )
+    return f'<div class="nearest">Nearest to it<ul>{rows}</ul></div>' if rows else ""
 
 
 def _running_html(sentences: Sequence[Sentence]) -> str:

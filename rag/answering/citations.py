@@ -1,56 +1,57 @@
 """Bind every sentence of an answer to its quote, and check that the quote is there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from footnote.rag.answering.evidence import Draft, Evidence
-from footnote.rag.core.records import Answer, Citation, Sentence, Source
-from footnote.rag.core.request import Kind
+from footnote.rag.answering.draft import Draft
+from footnote.rag.answering.plans import Field, Part
+from footnote.rag.answering.sentences import Evidence
+from footnote.rag.core.records import Answer, Block, Cell, Citation, Near, Paper, Sentence, Source
+from footnote.rag.core.request import Act, Request
 from footnote.rag.core.text import words
 
 # `NanoFlow: Towards…` is called NanoFlow; longer beginnings are not names.
 _MAX_NAME_WORDS = 4
 
 
-def cite(question: str, draft: Draft) -> Answer:
+def cite(request: Request, draft: Draft) -> Answer:
     """Turn a draft into an answer whose every sentence carries its source.
 
-    Markers count the cited papers from 1 in the order in which they are first cited. A sentence
-    is shown with its paper's name in front when it does not say it itself.
+    Markers count the cited papers from 1 in the order in which they are first cited. The first of
+    the sentences in a row of one paper is shown with the paper's name in front when it does not
+    say it itself.
 
     Raises:
         ValueError: A piece of evidence lies outside its abstract; nothing of it may be shown.
     """
-    sentences, sources = _bind(draft.evidence, survey=draft.kind is Kind.SURVEY)
+    binding = _Binding()
+    blocks = tuple(map(binding.block, draft.parts))
+    sentences = tuple(binding.sentences)
     return Answer(
-        question=question,
-        answer=render_text(sentences, as_list=draft.kind is Kind.SURVEY),
+        question=request.question,
+        answer=render_blocks(blocks, sentences),
         refused=False,
         reason=None,
         sentences=sentences,
-        sources=sources,
+        sources=tuple(binding.sources.values()),
         mode="quote",
         confidence=draft.confidence,
+        blocks=blocks,
     )
 
 
-def refuse(question: str, draft: Draft, reason: str) -> Answer:
-    """Say why there is no answer.
-
-    When a paper was found that says everything but what was asked for, its best sentence is shown;
-    of a name that nothing mentions there is no such paper.
-    """
-    near_miss = draft.evidence[:1] if draft.lacking and not _absent(draft) else ()
-    sentences, sources = _bind(near_miss, survey=False)
+def refuse(request: Request, draft: Draft, reason: str) -> Answer:
+    """Say why there is no answer, with the papers that come nearest."""
     return Answer(
-        question=question,
-        answer=" ".join(filter(None, (reason, render_text(sentences, as_list=False)))),
+        question=request.question,
+        answer=reason,
         refused=True,
         reason=reason,
-        sentences=sentences,
-        sources=sources,
+        sentences=(),
+        sources=(),
         mode="quote",
         confidence=draft.confidence,
+        nearest=tuple(map(_near, draft.nearest)),
     )
 
 
@@ -64,16 +65,74 @@ def reason_for_refusal(draft: Draft, n_papers: int, *, filtered: bool = False) -
     """
     which = "that the filters let through" if filtered else "here"
     papers = f"the one paper {which}" if n_papers == 1 else f"the {n_papers:,} papers {which}"
-    if absent := _absent(draft):
-        return f"Nothing in {papers} mentions {' or '.join(absent)}."
-    if draft.lacking:
-        return f"The nearest of {papers} does not state “{draft.lacking}”."
+    if signals := draft.signals:
+        if absent := [*signals.unknown_names, *(f"“{word}”" for word in signals.unheard_of)]:
+            return f"Nothing in {papers} mentions {' or '.join(absent)}."
+        if signals.unstated:
+            return f"The nearest of {papers} does not state “{signals.unstated}”."
     return f"Nothing in {papers} answers this."
 
 
-def _absent(draft: Draft) -> list[str]:
-    """Return what the question names and nothing mentions, as it is shown."""
-    return [*draft.unknown_names, *(f"“{word}”" for word in draft.unheard_of)]
+def hello(request: Request, n_papers: int) -> Answer:
+    """Answer what asks nothing of the papers: with a friendly line that says what can be asked."""
+    papers = "one paper" if n_papers == 1 else f"{n_papers:,} papers"
+    said = "You are welcome. " if request.act is Act.THANKS else "Hello. "
+    said += (
+        f"I answer from {papers} here, each sentence with its source. Ask what something is, why "
+        "or how it works, which papers deal with it, or how two things compare; ask how many "
+        "papers there are on a topic or which are the newest; then ask for more, for less, or for "
+        "a table."
+    )
+    return Answer(
+        question=request.question,
+        answer=said,
+        refused=False,
+        reason=None,
+        sentences=(),
+        sources=(),
+        mode="quote",
+        blocks=(Block(form="prose", text=said),),
+    )
+
+
+def render_blocks(blocks: Iterable[Block], sentences: Sequence[Sentence]) -> str:
+    """Write an answer as plain text: paragraphs, and a line a row of each table."""
+    return "\n\n".join(filter(None, (_block_text(block, sentences) for block in blocks)))
+
+
+def _block_text(block: Block, sentences: Sequence[Sentence]) -> str:
+    said = [sentences[at] for at in block.sentences]
+    lines = [f"{block.heading}:"] if block.heading else []
+    if block.text:
+        lines.append(block.text)
+    if said:
+        lines.append(render_text(said, as_list=block.form == "list"))
+    lines += _table_lines(block, sentences)
+    if block.n_more:
+        lines.append(f"… and {block.n_more:,} more; ask for more to see them.")
+    return "\n".join(lines)
+
+
+def _table_lines(block: Block, sentences: Sequence[Sentence]) -> Iterable[str]:
+    """Yield a line a row, or, where the columns are what is compared, a paragraph a column."""
+    if block.columns[:1] == ("",):
+        for at, name in enumerate(block.columns[1:], start=1):
+            yield f"{name}:"
+            yield from (
+                f"- {row[0].text}: {text}"
+                for row in block.rows
+                if (text := _cell_text(row[at], sentences))
+            )
+        return
+    for first, *others in block.rows:
+        said = [text for cell in others if (text := _cell_text(cell, sentences))]
+        yield f"- {_cell_text(first, sentences)}: {' · '.join(said)}"
+
+
+def _cell_text(cell: Cell, sentences: Sequence[Sentence]) -> str:
+    marker = f" [{cell.marker}]" if cell.marker else ""
+    said = render_text([sentences[at] for at in cell.sentences], as_list=False)
+    return " ".join(filter(None, (f"{cell.text}{marker}", said))).strip()
 
 
 def render_text(sentences: Sequence[Sentence], *, as_list: bool) -> str:
@@ -90,26 +149,70 @@ def short_name(title: str) -> str | None:
     return name if colon and len(name.split()) <= _MAX_NAME_WORDS else None
 
 
-def _bind(
-    evidence: Sequence[Evidence], *, survey: bool
-) -> tuple[tuple[Sentence, ...], tuple[Source, ...]]:
-    """Give sentences their citations, and list the papers that these name."""
-    papers = list({e.paper.paper_id: e.paper for e in evidence}.values())
-    markers = {paper.paper_id: marker for marker, paper in enumerate(papers, start=1)}
-    sentences = (_sentence(e, markers[e.paper.paper_id], survey=survey) for e in evidence)
-    sources = (Source.of(paper, marker) for marker, paper in enumerate(papers, start=1))
-    return tuple(sentences), tuple(sources)
+class _Binding:
+    """Numbers the sentences and the sources of an answer as they are first said."""
+
+    def __init__(self) -> None:
+        self.sentences: list[Sentence] = []
+        self.sources: dict[str, Source] = {}
+
+    def block(self, part: Part) -> Block:
+        said: list[int] = []
+        before: str | None = None
+        for evidence in part.evidence:
+            said.append(self._said(evidence, named=evidence.paper.paper_id != before))
+            before = evidence.paper.paper_id
+        return Block(
+            form=part.form,
+            heading=part.heading,
+            text=part.text,
+            sentences=tuple(said),
+            columns=part.columns,
+            rows=tuple(tuple(map(self._cell, row)) for row in part.rows),
+            n_more=part.n_more,
+        )
+
+    def _cell(self, field: Field) -> Cell:
+        return Cell(
+            text=field.text,
+            sentences=tuple(self._said(e, named=False) for e in field.evidence),
+            marker=self._source(field.paper).marker if field.paper else None,
+        )
+
+    def _source(self, paper: Paper) -> Source:
+        return self.sources.setdefault(
+            paper.paper_id, Source.of(paper, marker=len(self.sources) + 1)
+        )
+
+    def _said(self, evidence: Evidence, *, named: bool) -> int:
+        """Add a sentence and return its place; with the name of its paper where that is asked."""
+        paper, span, quote = evidence.paper, evidence.span, evidence.quote
+        if not 0 <= span.start < span.end <= len(paper.abstract):
+            raise ValueError(f"{tuple(span)} is outside the abstract of {paper.paper_id}")
+        citation = Citation(
+            marker=self._source(paper).marker,
+            paper_id=paper.paper_id,
+            title=paper.title,
+            quote=quote,
+            start=span.start,
+            end=span.end,
+            score=evidence.score,
+        )
+        name = short_name(paper.title) if named else None
+        text = quote if name is None or _says(quote, name) else f"{name}: {quote}"
+        self.sentences.append(Sentence(text=text, verdict="supported", citations=(citation,)))
+        return len(self.sentences) - 1
 
 
-def _sentence(evidence: Evidence, marker: int, *, survey: bool) -> Sentence:
-    paper, span, quote = evidence.paper, evidence.span, evidence.quote
-    if not 0 <= span.start < span.end <= len(paper.abstract):
-        raise ValueError(f"characters {tuple(span)} are outside the abstract of {paper.paper_id}")
-    citation = Citation.of(paper, span, marker=marker, score=evidence.score)
-    name = short_name(paper.title) or (paper.title if survey else None)
-    named = name is None or _says(quote, name)
-    return Sentence(
-        text=quote if named else f"{name}: {quote}", verdict="supported", citations=(citation,)
+def _near(evidence: Evidence) -> Near:
+    paper, span = evidence.paper, evidence.span
+    return Near(
+        paper_id=paper.paper_id,
+        title=paper.title,
+        quote=evidence.quote,
+        start=span.start,
+        end=span.end,
+        score=evidence.score,
     )
 
 

@@ -1,4 +1,4 @@
-"""Load the weights that were fitted to questions, as `python -m eval.train` wrote them."""
+"""Load the weights that `python -m footnote.eval.train_ranking` fitted to questions."""
 
 import json
 from pathlib import Path

@@ -81,7 +81,7 @@ class Answering(Section):
     """Sentences at most, but for surveys; fewer when the next ones are much worse."""
     survey_papers: int = Field(default=12, ge=1)
     """Papers, a line each, in the answer to a survey question."""
-    min_confidence: float = Field(default=0.27, ge=0, le=1)
+    min_confidence: float = Field(default=0.25, ge=0, le=1)
     """Least probability that the papers answer; below it the answer is a refusal."""
     max_question_chars: int = Field(default=4_000, ge=1)
     """Longer questions are an error."""

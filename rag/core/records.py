@@ -191,6 +191,17 @@ class Block(Record):
     """Rows or papers that are left for `more`."""
 
 
+class Near(Record):
+    """A paper near a question that was refused, with its best sentence."""
+
+    paper_id: Text
+    title: Text
+    quote: Text
+    start: int = Field(ge=0)
+    end: int
+    score: float = Field(ge=0, le=1)
+
+
 class Answer(Record):
     """A cited answer, or a refusal with its reason."""
 
@@ -210,9 +221,11 @@ class Answer(Record):
     writing: Writing | None = Field(default=None, exclude_if=is_none)
     """Absent when no model was asked."""
     request: Request | None = None
-    """How a question about the collection was understood; null for any other."""
+    """How the question was understood."""
     blocks: tuple[Block, ...] = ()
-    """How it is laid out, where it is more than running text or a list of its sentences."""
+    """The answer as it is laid out; each sentence stands in one of them."""
+    nearest: tuple[Near, ...] = ()
+    """Of a refusal: the papers nearest to the question, best first."""
 
 
 def paper_id(title: str) -> str:

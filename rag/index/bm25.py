@@ -114,6 +114,11 @@ class BM25Index:
             return _FOREIGN
         return math.log(1 + (len(self) - n_with + 0.5) / (n_with + 0.5))
 
+    @property
+    def largest_idf(self) -> float:
+        """The inverse document frequency of a term that one paper alone has."""
+        return math.log(1 + (len(self) - 0.5) / 1.5) if len(self) else 0.0
+
     def knows(self, name: str) -> bool:
         """Return True if each word of a name, or a likely misspelling of it, is in some paper."""
         with self._explained():

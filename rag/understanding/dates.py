@@ -69,6 +69,17 @@ def read_days(text: str, today: datetime.date) -> Days | None:
     return Days.of_years(int(year[1])) if year else None
 
 
+def is_year(word: str) -> bool:
+    """Return True if a word is a year: four digits, from 1600 on."""
+    return bool(_YEAR.fullmatch(word))
+
+
+def is_month_of(word: str, year: str) -> bool:
+    """Return True if a word before a year makes a month or a day of it: `July` 2025."""
+    found = read_days(f"{word} {year}", datetime.date(int(year), 1, 1))
+    return word.isalpha() and found is not None and found != Days.of_years(int(year))
+
+
 @lru_cache(maxsize=256)
 def _parsed(text: str, today: datetime.date) -> Days | None:
     # Imported here: few questions have a date.

@@ -1,61 +1,114 @@
-"""Tell a question that leans on the one before it, and rewrite it to stand alone."""
+"""Resolve what a line leans on: papers that were said, the question before, the n-th listed."""
 
-import re
+from collections.abc import Callable, Sequence
 
+from footnote.rag.core.records import Answer, Source
+from footnote.rag.core.request import Act, Kind, Request
+from footnote.rag.core.text import words
 from footnote.rag.understanding.question import names_in
 
-_BACK = re.compile(
-    # pronouns; `it` in `is it possible` stands for nothing
-    r"\bit\b(?!\s+(?:is\s+)?(?:possible|true|known|clear|hard|easy|worth|better|common)\b)"
-    r"|\b(?:its|itself|they|them|their|theirs|these|those)\b"
-    # `that` and `this` when they stand for something: not in `systems that …`
-    r"|\b(?:did|does|do|is|was|for|of|with|by|than|to|fix|like|why|how|about|after|beyond)\s+"
-    r"(?:that|this)\b|\b(?:that|this|the (?:same|other|first|second|latter|former))\s+"
-    r"(?:one|paper|system|method|approach|work|technique|model|idea|result|study|algorithm)\b"
-    r"|\bthe (?:former|latter)\b|^\W*(?:this|that)\b",
-    re.IGNORECASE,
-)
-# An opening that goes on from something.
-_GOES_ON = re.compile(r"^\W*(?:and|but|so|also|what about|how about)\b", re.IGNORECASE)
-# What stands before this in a question can be what its pronouns stand for.
-_BREAK = re.compile(r"[.?!:;]\s|,?\s+and\s+(?=what|how|which|why|is|does)\b", re.IGNORECASE)
-_SAYS_ENOUGH = 4
 # The embedder reads a few hundred words, and the question stands last; no title is as long.
 _LONGEST_TOPIC = 500
-# A question of fewer words that names nothing says too little to stand alone: `By how much?`
-_TOO_SHORT = 6
+
+# Words before the topic that ends a line with which it asks nothing of its own: `and for Medusa?`.
+_SAYS_LITTLE = 2
+
+Fits = Callable[[Request, Request], bool]
+"""True where the papers answer the first request, as it stands, better than the second."""
 
 
-def leans_back(question: str) -> bool:
-    """Return True if a question points to something said before.
-
-    Judged by its own words, in English.
-
-    A pronoun after a name, or after a part that says enough, stands for what the question itself
-    says: `NanoFlow: how fast is it?`.
-    """
-    if _GOES_ON.match(question) or (_n_words(question) < _TOO_SHORT and not names_in(question)):
-        return True
-    back = _BACK.search(question)
-    return bool(back) and not _says_what_it_is_about(question[: back.start()])
-
-
-def _says_what_it_is_about(before: str) -> bool:
-    """Return True if what stands before a pronoun can be what it stands for."""
-    breaks = [match.start() for match in _BREAK.finditer(before)]
-    said = before[: breaks[-1]] if breaks else ""
-    return bool(names_in(f"{before} .")) or _n_words(said) >= _SAYS_ENOUGH
-
-
-def _n_words(text: str) -> int:
-    return len(re.findall(r"\w+", text))
-
-
-def rewrite(question: str, topic: str) -> str:
-    """Rewrite a question to stand alone: with what it is about in front.
+def refer(request: Request, turns: Sequence[Answer], *, fits_alone: Fits) -> Request:
+    """Return a line's request with what it leans on written out.
 
     Args:
-        question: As it was asked.
-        topic: What the conversation is about: a title, or the question before; a long one is cut.
+        request: As it was read from the line alone, with its act.
+        turns: The turns before it, oldest first; at least one.
+        fits_alone: Asked of a follow-up that could be a question of its own.
     """
+    said = _last_said(turns)
+    sources = said.sources if said else ()
+    if request.act is Act.NTH:
+        return _about(request, _nth(sources, request.nth), Kind.EXPLANATION) or request
+    if request.act is Act.CORRECTION:
+        return _corrected(request, turns[-1].request)
+    if request.act is Act.FOLLOW_UP:
+        request = _of_its_papers(request, turns[-1].request)
+        leaning = _leaning(request, sources, turns[-1].request)
+        if fits_alone(request, leaning):
+            return _of_another(request, turns[-1])
+        return leaning
+    return request.model_copy(update={"refers_to": tuple(s.paper_id for s in sources)})
+
+
+def _last_said(turns: Sequence[Answer]) -> Answer | None:
+    """Return the last turn that cited something; a refusal says nothing to lean on."""
+    return next((t for t in reversed(turns) if t.sources and not t.refused), None)
+
+
+def _nth(sources: Sequence[Source], nth: int | None) -> Source | None:
+    at = -1 if nth == -1 else (nth or 1) - 1
+    return sources[at] if -len(sources) <= at < len(sources) else None
+
+
+def _about(request: Request, source: Source | None, kind: Kind) -> Request | None:
+    if source is None:
+        return None
+    return request.model_copy(
+        update={
+            "kind": kind,
+            "question": _topped(source.title, request.question),
+            "refers_to": (source.paper_id,),
+        }
+    )
+
+
+def _corrected(request: Request, before: Request | None) -> Request:
+    """Put what was meant in the place of what the line before was about."""
+    if not before or not request.topic or request.sides:
+        return request
+    question = (
+        before.question.replace(before.topic, request.topic, 1)
+        if before.topic and before.topic in before.question
+        else request.topic
+    )
+    kept = {"question": question, "kind": before.kind, "operation": before.operation}
+    return request.model_copy(update=kept)
+
+
+def _of_its_papers(request: Request, before: Request | None) -> Request:
+    """Ask a follow-up of the papers, unless the collection was what the line before was about."""
+    if request.kind is not Kind.CATALOGUE or (before and before.kind is Kind.CATALOGUE):
+        return request
+    return request.model_copy(update={"kind": Kind.EXPLANATION, "operation": None})
+
+
+def _of_another(request: Request, last: Answer) -> Request:
+    """Ask what was asked before of what a line names, where it says little else."""
+    asked, topic = words(request.question), words(request.topic)
+    if not topic or asked[-len(topic) :] != topic or len(asked) - len(topic) > _SAYS_LITTLE:
+        return request
+    if last.request and last.request.question == last.question:
+        return _corrected(request, last.request)
+    # The line before it leant on a paper too.
+    kind = last.request.kind if last.request else request.kind
+    full = _topped(request.topic, last.question)
+    return request.model_copy(update={"question": full, "kind": kind})
+
+
+def _leaning(request: Request, sources: Sequence[Source], before: Request | None) -> Request:
+    """Put what was said last in front of a follow-up: a paper, or the question before it."""
+    if len(sources) == 1 or (sources and not before):
+        return _about(request, sources[0], request.kind) or request
+    if before:
+        asked = _topped(before.question, request.question)
+        said = tuple(source.paper_id for source in sources)
+        return request.model_copy(update={"question": asked, "refers_to": said})
+    return request
+
+
+def _topped(topic: str, question: str) -> str:
+    """Put a topic in front of a question; what begins that with a capital is no name for it."""
+    first = question.split(maxsplit=1)[0]
+    if first[1:].islower() and first not in names_in(question):
+        question = first[0].lower() + question[1:]
     return f"{topic[:_LONGEST_TOPIC].rstrip()}: {question}"

@@ -1,4 +1,4 @@
-"""Read a question: the kind of its answer, its sub-questions, its names and unusual words."""
+"""Check a question, and tell its names, its unusual words and if it asks for two things."""
 
 import re
 from functools import lru_cache
@@ -7,66 +7,10 @@ from string import ascii_lowercase
 from wordfreq import get_frequency_dict
 
 from footnote.rag.core.errors import QuestionError
-from footnote.rag.core.request import Kind
-from footnote.rag.core.text import Span
 
-# `The authors` are those of one paper.
-_WORKS = (
-    r"papers|works(?! (?:best|better|well|with|by|as|like)\b)|studies|publications|articles|"
-    r"(?<!the )authors|researchers|groups|systems|methods|approaches|techniques|frameworks|"
-    r"algorithms|solutions|benchmarks|surveys|datasets|tools|schemes|strategies|schedules|architectures|"
-    r"accelerators|engines|libraries|designs|ways"
-)
-# `Who wrote it?` asks for a fact, `who has tried it?` for papers.
-_WHO = r"^who\b(?! (?:is|are|was|were|wrote|made|built|created|developed|invented|funded|paid)\b)"
-# No character fits two neighbouring parts of a pattern here: else a row of hyphens takes forever.
-_SURVEY = re.compile(
-    rf"\b(?:which|what|any|all|list|show|find|name)\b(?:[^\w-]+[\w-]+){{0,3}}?[^\w-]+(?:{_WORKS})\b"
-    r"(?!\s+(?:does|did|do|is|was)\b)"
-    rf"|^[^\w-]*(?:[\w-]+[^\w-]+){{0,2}}?(?:{_WORKS})\s+(?:for|to|of|on|about|that|which|in)\b"
-    rf"|(?<!two )\bpapers\b|{_WHO}"
-    r"|\b(?:overview of|survey of|state of the art in|literature on)\b"
-    r"|\b(?:all|any|what|which|some) (?:the )?(?:other )?(?:work|literature|research)\b"
-    r"|\bwhat (?:has been|was) (?:done|tried|proposed|published)\b|\bwhat is there\b",
-    re.IGNORECASE,
-)
-_COMPARISON = re.compile(
-    r"\bcompar(?:e|es|ed|ing|ison)\b|\bversus\b|\bvs\b|\bdifferences?\b|\bdiffer\b|"
-    r"\bas against\b|\bdoes each\b|\bagree\b|\btwo papers\b|"
-    # What follows the first of them is all that can: `against` a thousand times is read once.
-    r"\A(?>.*?\bagainst\b).*\beach\b|\A(?>.*?\bone\b).*\banother\b|"
-    r"\A(?>.*?\b(?:what|how) do(?:es)? the\b).*\band (?:what|how) do(?:es)? the\b|"
-    r"\A(?>.*?\b(?:and|or)\b).*\b(?:each|both)\b|\A(?>.*?\b(?:each|both)\b).*\band\b|"
-    r"^[^\w]*(?:how do )?[\w-]+ (?:and|or) [\w-]+\b",
-    re.IGNORECASE,
-)
 _ASKS_AGAIN = re.compile(
     r"(?:[,;?.]|\band\b)\s+(?:and\s+)?(?:what|how|which|why|by how|is|does)\b", re.IGNORECASE
 )
-_ASKS = (
-    r"(?:(?:by|at|on|in|to|for|with|up to|than) )?"
-    r"(?:what|how|which|why|who|when|where|is|are|was|were|does|do|did|can)\b"
-)
-# A new part may begin after a mark, and after a comma or `and` when it asks.
-_PART_ENDS = re.compile(
-    rf"(?<=[;?.:])\s+|(?:(?<=,)\s+(?:(?:and|or|plus)\s+)?|\s+(?:and|plus)\s+(?:also\s+)?)(?={_ASKS})",
-    re.IGNORECASE,
-)
-_PART_ASKS = re.compile(rf"\W*(?:(?:and|or|plus|also) )*(?:{_ASKS}|explain\b)", re.IGNORECASE)
-_NUMBER = re.compile(
-    r"\bhow (?:much|many|fast|large|big|long|small|often|close|closely|far|high|low|quickly|"
-    r"accurate|cheap|sparse|dense|\w+er)\b|\b(?:percent\w*|speed-?ups?|what factor|"
-    r"by what (?:factor|percentage|margin|amount|ratio|fraction|share|degree)|"
-    r"what (?:fraction|share|number|ratio|score|accuracy)|accuracy|[fF]-?score|fps|runtime|"
-    r"throughput (?:gain|improvement|increase)|how \w+ times)\b"
-    # `response rate of …`, `average share of …` ask for a number without saying so.
-    r"|^\W*(?:(?:the|average|mean|median|total|overall|peak|maximum) )*(?:[\w-]+ )?"
-    r"(?:share|rate|prevalence|incidence|percentage|proportion|fraction|number|frequency|odds|"
-    r"ratio|risk|size|length|count) (?:of|in|for|with|from|at|by|on)\b"
-    r"|\b(?:average|mean|median|total) (?:share|rate|number|percentage|proportion|time|cost)\b",
-    re.IGNORECASE,
-)
-_FACT = re.compile(r"^(?:when|where|which|what)\b|\bname\b", re.IGNORECASE)
 _WRITTEN = re.compile(r"[\w-]+", re.ASCII)
 # `RWKV`, `QLoRA`, `NF4`, `vLLM`: capitals or digits inside a word.
 _LIKE_A_NAME = re.compile(r"[A-Z][\w-]*[A-Z]|[a-z][A-Z]|[A-Za-z]\d|\d[A-Z]", re.ASCII)
@@ -108,42 +52,9 @@ def check_question(question: str, *, max_chars: int) -> str:
     return question
 
 
-def kind_of(question: str, *, of_two: bool = True) -> Kind:
-    """Judge a question by its own words, in English; what cannot be told is an explanation.
-
-    Args:
-        question: The question.
-        of_two: False where the papers found tell that it is no comparison.
-    """
-    if _SURVEY.search(question):
-        return Kind.SURVEY
-    if of_two and _COMPARISON.search(question):
-        return Kind.COMPARISON
-    if _NUMBER.search(question):
-        return Kind.NUMBER
-    return Kind.FACT if _FACT.search(question) else Kind.EXPLANATION
-
-
 def asks_twice(question: str) -> bool:
     """Return True if a question asks for two things: `what is it, and how much faster?`."""
     return bool(_ASKS_AGAIN.search(question))
-
-
-def sub_questions(question: str) -> list[Span]:
-    """Return the parts of a question that ask something: `what is it`, `how fast is it?`.
-
-    In order; one, or none, for a question that asks for one thing.
-
-    What only tells of a matter (`When caches grow, they thrash.`) is none.
-    """
-    ends = [match.start() for match in _PART_ENDS.finditer(question)]
-    starts = [match.end() for match in _PART_ENDS.finditer(question)]
-    spans = map(Span, [0, *starts], [*ends, len(question)])
-    return [
-        span
-        for span in spans
-        if _PART_ASKS.match(question, *span) and question[span.end - 1 : span.end] != "."
-    ]
 
 
 def names_in(question: str) -> list[str]:

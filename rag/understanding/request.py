@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
 from footnote.rag.core.text import Span, fold
-from footnote.rag.understanding.dates import read_days
+from footnote.rag.understanding.dates import is_month_of, is_year, read_days
 from footnote.rag.understanding.heads import (
+    BEGIN,
     NO_LABEL,
+    Token,
     label_tokens,
     load_head,
     text_features,
+    token_features,
     tokens_of,
     turn_features,
 )
@@ -22,6 +25,7 @@ from footnote.rag.understanding.heads import (
 _FILTERED = frozenset({Kind.SURVEY, Kind.CATALOGUE})
 # What a line with one of these acts is about was said before it.
 ON_THE_LAST = frozenset({Act.MORE, Act.SHORTER, Act.SIMPLER, Act.TABLE, Act.LIST, Act.SUMMARISE})
+_DATES = ("since", "until", "during")
 _TWO = 2
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (
@@ -110,12 +114,27 @@ def read_spans(text: str) -> Spans:
     """Read which words of a line name its topic, its sides and its filters."""
     tokens = tokens_of(text)
     found: dict[str, list[str]] = {}
-    labelled = zip(tokens, label_tokens(load_head("spans"), tokens), strict=True)
+    labelled = zip(tokens, _labels(tokens), strict=True)
     for label, run in groupby(labelled, key=lambda pair: pair[1]):
         if label != NO_LABEL:
             span = _joined([token.span for token, _ in run])
             found.setdefault(label, []).append(text[span.start : span.end])
     return Spans(**{label: tuple(texts) for label, texts in found.items()})
+
+
+def _labels(tokens: Sequence[Token]) -> list[str]:
+    """Label each word; a year that was taken for none, and its month, as the likeliest date."""
+    head = load_head("spans")
+    labels = label_tokens(head, tokens)
+    for at, token in enumerate(tokens):
+        if labels[at] in _DATES or not is_year(token.text):
+            continue
+        features = token_features(tokens, at, labels[at - 1] if at else BEGIN)
+        likely = dict(zip(head.classes, head.probabilities(features), strict=True))
+        with_month = at > 0 and is_month_of(tokens[at - 1].text, token.text)
+        first = at - 1 if with_month else at
+        labels[first : at + 1] = [max(_DATES, key=likely.__getitem__)] * (at + 1 - first)
+    return labels
 
 
 def _joined(spans: Sequence[Span]) -> Span:

@@ -60,6 +60,7 @@ def answer(
 FACT = JudgedQuestion(
     id="a/1", question="How fast is Alpha?", kind="numeric", must_include=("2.5x", "on tape"),
     relevant={ALPHA.paper_id: 2}, history=("what is Alpha?",),
+    answers={ALPHA.paper_id: {1: 2}},
 )  # fmt: skip
 LOST = JudgedQuestion(id="b", question="Which one routes?", relevant={BRAVO.paper_id: 1})
 NOWHERE = JudgedQuestion(id="c", question="What is Zulu?", kind="unanswerable")

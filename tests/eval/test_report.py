@@ -33,6 +33,12 @@ def test_what_was_said(report: EvalReport):
     assert report.values["sentences"] == {"a/1": 2, "b": 1}
 
 
+def test_the_sentences_that_were_marked(report: EvalReport):
+    # Of the two said, the second answers.
+    assert report.values["first sentence answers"] == {"a/1": 0.0}
+    assert report.values["sentences that belong"] == {"a/1": 0.5}
+
+
 def test_what_was_answered_and_refused(report: EvalReport):
     assert report.values["answered"] == {"a/1": 1.0, "b": 1.0, "d": 0.0}
     assert report.values["refused"] == {"c": 1.0}

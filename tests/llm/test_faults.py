@@ -12,16 +12,15 @@ from pydantic import SecretStr
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite
-from footnote.rag.answering.evidence import Draft, Evidence
 from footnote.rag.answering.generative import Status, Writer, problem_of, rewrite_with_model
 from footnote.rag.core.records import Answer, Sentence, Sighting
-from footnote.rag.core.request import Kind
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.prompts import Prompts, estimate_tokens
 from footnote.rag.verification.verifier import Verifier
 from footnote.ui.render import answer_html, draft_html, writing_note
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
+from tests.made import drafted, evidence, request
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,8 +44,7 @@ BRAVO = to_paper(
         sighting=Sighting(source="test"),
     )
 )
-EVIDENCE = Evidence(ALPHA, ALPHA.sentences[1], 0.9, 0.9)
-QUOTES = cite("What does Alpha do?", Draft(Kind.FACT, (EVIDENCE,), 0.9))
+QUOTES = cite(request("What does Alpha do?"), drafted(evidence(ALPHA, 1)))
 
 
 @pytest.fixture(scope="module")

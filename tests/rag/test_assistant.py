@@ -6,7 +6,7 @@ import pytest
 
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import QuestionError
-from footnote.rag.core.request import Filters, Kind
+from footnote.rag.core.request import Filters, Kind, Request
 
 pytestmark = pytest.mark.slow
 
@@ -21,9 +21,10 @@ def test_one_fact_is_said_with_its_quote(assistant: Assistant):
 
 def test_a_survey_names_several_papers_once_each(assistant: Assistant):
     answer = assistant.ask("Which papers use concept bottleneck models?")
-    cited = [s.citations[0].paper_id for s in answer.sentences]
-    assert len(cited) == len(set(cited)) >= 3
-    assert answer.answer.count("\n- ") == len(cited) - 1
+    [table] = answer.blocks
+    titles = [row[0].text for row in table.rows]
+    assert len(titles) == len(set(titles)) == len(answer.sources) >= 3
+    assert answer.answer.count("\n- ") == len(titles) - 1
 
 
 @pytest.mark.parametrize(
@@ -61,12 +62,21 @@ def test_what_nothing_answers_is_refused(assistant: Assistant):
     assert (answer.refused, answer.sentences) == (True, ())
 
 
-def test_a_near_miss_says_what_the_papers_hold(assistant: Assistant):
-    answer = assistant.ask("How many parameters does SHViT-S4 have?")
-    assert answer.refused
-    assert answer.reason
-    assert "“parameters”" in answer.reason
-    assert answer.sources[0].title.startswith("SHViT")
+def test_a_refusal_shows_the_papers_that_come_nearest(assistant: Assistant):
+    answer = assistant.ask("How many decoding heads does Medusa use?")
+    assert len({near.paper_id for near in answer.nearest}) == 3
+    for near in answer.nearest:
+        paper = assistant.paper(near.paper_id)
+        assert paper
+        assert paper.abstract[near.start : near.end] == near.quote
+
+
+def test_a_side_that_is_not_there_is_named_and_the_others_are_compared(assistant: Assistant):
+    answer = assistant.ask("Compare NanoFlow, Medusa and S-LoRA")
+    table, *remarks = answer.blocks
+    assert [source.title.split(":")[0] for source in answer.sources] == ["NanoFlow", "S-LoRA"]
+    assert len(table.columns) == 3
+    assert any("Medusa" in (remark.text or "") for remark in remarks)
 
 
 def test_a_count_of_papers_comes_from_the_catalogue(assistant: Assistant):
@@ -74,6 +84,23 @@ def test_a_count_of_papers_comes_from_the_catalogue(assistant: Assistant):
     assert answer.request
     assert (answer.request.kind, answer.request.topic) == (Kind.CATALOGUE, "quantization")
     assert re.match(r"\d+ of the 408 papers here say “quantization”", answer.answer)
+
+
+def test_what_was_said_is_said_as_a_table_and_then_more_of_it(assistant: Assistant):
+    first = assistant.ask("What is NanoFlow?")
+    table = assistant.ask("as a table please", [first])
+    assert [block.form for block in table.blocks] == ["table"]
+    assert {s.title for s in table.sources} == {s.title for s in first.sources}
+    more = assistant.ask("more", [first])
+    quotes = {c.quote for s in first.sentences for c in s.citations}
+    assert not quotes & {c.quote for s in more.sentences for c in s.citations}
+
+
+def test_the_reader_may_change_how_a_question_was_understood(assistant: Assistant):
+    asked = Request(question="concept bottleneck models", kind=Kind.SURVEY, by="reader")
+    answer = assistant.ask("concept bottleneck models", request=asked)
+    assert answer.request == asked
+    assert answer.blocks[0].form == "table"
 
 
 def test_the_next_page_of_a_list_comes_when_more_is_asked_for(assistant: Assistant):
@@ -90,9 +117,10 @@ def test_the_collection_can_be_asked_about_in_the_middle_of_a_conversation(assis
     assert answer.answer.startswith("27 of the 408 papers here")
 
 
-def test_another_question_says_nothing_of_how_it_was_read(assistant: Assistant):
-    """The heads do not decide on it yet."""
-    assert assistant.ask("What is NanoFlow?").request is None
+def test_every_answer_says_how_its_question_was_understood(assistant: Assistant):
+    request = assistant.ask("What is NanoFlow?").request
+    assert request
+    assert request.kind is Kind.DEFINITION
 
 
 def test_a_question_that_leans_on_the_one_before_is_understood_with_it(assistant: Assistant):
@@ -147,7 +175,8 @@ def test_search_gives_one_row_a_paper_best_first(assistant: Assistant):
 
 @pytest.mark.parametrize("small_talk", ["hello", "who are you", "what can you do?", "thanks!"])
 def test_small_talk_is_not_answered_with_papers(assistant: Assistant, small_talk: str):
-    assert assistant.ask(small_talk).refused
+    answer = assistant.ask(small_talk)
+    assert answer.refused or not answer.sources
 
 
 def test_a_made_up_name_is_said_to_be_absent_though_the_rest_fits(assistant: Assistant):

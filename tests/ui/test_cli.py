@@ -91,7 +91,7 @@ def test_ask_has_the_fields_of_the_contract(footnote: Run, sample_config: Config
     assert done.stderr == ""
     assert set(answer) == {
         "question", "answer", "refused", "reason", "sentences", "sources", "mode", "confidence",
-        "request", "blocks",
+        "request", "blocks", "nearest",
     }  # fmt: skip
     assert (answer["question"], answer["refused"], answer["mode"]) == (question, False, "quote")
     full = json.loads(footnote("papers", "--full", "--json", "--index", sample_config.index).stdout)
@@ -104,6 +104,13 @@ def test_ask_has_the_fields_of_the_contract(footnote: Run, sample_config: Config
             }  # fmt: skip
             assert abstracts[cited["paper_id"]][cited["start"] : cited["end"]] == cited["quote"]
     assert [set(s) for s in answer["sources"]] == [{"marker", "paper_id", "title"}]
+
+
+def test_a_refusal_shows_a_person_what_comes_nearest(footnote: Run, sample_config: Config):
+    done = footnote("ask", "How many heads has Medusa?", "--index", sample_config.index)
+    reason, nearest = done.stdout.split("\n\nNearest to it:\n")
+    assert reason == "Nothing in the 408 papers here mentions Medusa."
+    assert nearest.replace("\n- ", "\n").count("\n") >= 3
 
 
 def test_ask_for_a_person(footnote: Run, sample_config: Config):

@@ -9,7 +9,7 @@ from footnote.ingest.identity.explain import Explanation
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite, refuse
-from footnote.rag.answering.evidence import Draft, Evidence
+from footnote.rag.answering.plans import survey
 from footnote.rag.core.records import (
     Answer,
     Block,
@@ -33,6 +33,7 @@ from footnote.ui.render import (
     source_text,
     writing_note,
 )
+from tests.made import drafted, evidence, request
 
 ATTACK = "<img src=x onerror=alert(1)> & <b>bold</b>"
 PAPER = to_paper(
@@ -45,12 +46,11 @@ PAPER = to_paper(
     )
 )
 
-NO_DRAFT = Draft(Kind.FACT, (), 0.1)
+NO_DRAFT = drafted(confidence=0.1)
 
 
 def test_nothing_of_a_paper_becomes_markup():
-    evidence = Evidence(PAPER, PAPER.sentences[0], 0.5, 0.5)
-    answer = cite("what", Draft(Kind.FACT, (evidence,), 0.5))
+    answer = cite(request(), drafted(evidence(PAPER, 0)))
     for html in (answer_html(answer), paper_html(PAPER, PAPER.sentences[0])):
         assert "<img" not in html
         assert "<b>bold" not in html
@@ -106,46 +106,53 @@ def test_signs_of_a_title_that_mean_something_elsewhere_are_shown_as_they_are():
     title = "A* and B* beat M^3ViT_x: `k`, $n$ & [1](x)"
     paper = PAPER.model_copy(update={"title": title})
     assert title.replace("&", "&amp;") in paper_html(paper, None)
-    [source] = cite(
-        "q", Draft(Kind.FACT, (Evidence(paper, paper.sentences[0], 0.5, 0.5),), 0.5)
-    ).sources
+    [source] = cite(request(), drafted(evidence(paper, 0))).sources
     assert source_text(source) == f"[1] {title}"
 
 
 def test_an_answer_is_one_block_for_markdown():
-    evidence = tuple(Evidence(PAPER, s, 0.5, 0.5) for s in PAPER.sentences)
-    html = answer_html(cite("what", Draft(Kind.FACT, evidence, 0.5)))
+    html = answer_html(cite(request(), drafted(evidence(PAPER, 0), evidence(PAPER, 1))))
     assert "\n" not in html
     assert html.count('class="marker"') == 2
 
 
-def test_sentences_of_a_paper_each_are_a_list():
+def test_a_survey_is_a_table_with_a_row_a_paper():
     other = PAPER.model_copy(update={"paper_id": "title:other", "title": "Good"})
-    evidence = tuple(Evidence(p, p.sentences[1], 0.5, 0.5) for p in (PAPER, other))
-    html = answer_html(cite("which", Draft(Kind.SURVEY, evidence, 0.5)))
+    part = survey([[evidence(PAPER, 1)], [evidence(other, 1)]], limit=1)
+    html = answer_html(cite(request(), drafted()._replace(parts=(part,))))
     said, listed = html.split('class="sources"')
-    assert said.count("<li>") == 2
-    assert "<p>" not in said
-    assert listed.count("<li") == 2
+    assert said.count("<tr>") == 2  # with the heads of the columns
+    assert said.count("The second sentence is plain.") == 1
+    assert "1 more" in said
+    assert listed.count("<li") == 1
+    assert "<img" not in html
 
 
 def test_a_source_that_no_sentence_cites_is_listed_too():
     """A count lists papers of which no sentence says the topic; that was a KeyError."""
     listed = Source.of(PAPER, 1)
-    answer = refuse("q", NO_DRAFT, "No.").model_copy(update={"sources": (listed,)})
+    answer = refuse(request(), NO_DRAFT, "No.").model_copy(update={"sources": (listed,)})
     assert "Evil: &lt;img" in answer_html(answer)
 
 
 def test_how_a_question_was_understood_is_shown():
     asked = Request(question="q", kind=Kind.SURVEY, topic="<caches>")
-    answer = refuse("q", NO_DRAFT, "No.").model_copy(update={"request": asked})
+    answer = refuse(asked, NO_DRAFT, "No.").model_copy(update={"request": asked})
     assert "survey · “&lt;caches&gt;”" in answer_html(answer)
+
+
+def test_a_refusal_shows_the_papers_that_come_nearest():
+    html = answer_html(refuse(request(), drafted(evidence(PAPER, 1)), "No."))
+    assert "The second sentence is plain." in html
+    assert "#cite=" in html
 
 
 def test_a_table_has_a_row_each_and_no_empty_column():
     rows = tuple((Cell(text=f"<{n}>"), Cell()) for n in range(2))
     block = Block(form="table", columns=("Paper", "Date"), rows=rows, n_more=3)
-    answer = refuse("q", NO_DRAFT, "No.").model_copy(update={"refused": False, "blocks": (block,)})
+    answer = refuse(request(), NO_DRAFT, "No.").model_copy(
+        update={"refused": False, "blocks": (block,)}
+    )
     html = answer_html(answer)
     assert html.count("<tr>") == 3
     assert "Date" not in html
@@ -154,12 +161,12 @@ def test_a_table_has_a_row_each_and_no_empty_column():
 
 
 def test_a_follow_up_shows_how_it_was_understood():
-    answer = refuse("and Alpha?", NO_DRAFT, "No.").model_copy(update={"understood_as": "<Alpha>"})
+    answer = refuse(request(), NO_DRAFT, "No.").model_copy(update={"understood_as": "<Alpha>"})
     assert "Understood as: &lt;Alpha&gt;</p>" in answer_html(answer)
 
 
 def test_a_refusal_is_shown_as_text():
-    assert "No &lt;b&gt; here." in answer_html(refuse("what", NO_DRAFT, "No <b> here."))
+    assert "No &lt;b&gt; here." in answer_html(refuse(request(), NO_DRAFT, "No <b> here."))
 
 
 @given(st.text(min_size=1, max_size=20), st.integers(0, 9999), st.integers(1, 9999))
@@ -212,7 +219,7 @@ def test_a_withdrawn_paper_says_so():
 def test_an_answer_that_cites_a_withdrawn_paper_says_so_where_it_lists_it():
     known = {"version_number": 2, "withdrawn": True, "notice": "a <lemma> is wrong"}
     paper = PAPER.model_copy(update={"title": "Evil: T"} | known)
-    answer = cite("q", Draft(Kind.FACT, (Evidence(paper, paper.sentences[0], 0.5, 0.5),), 0.5))
+    answer = cite(request(), drafted(evidence(paper, 0)))
     [source] = answer.sources
     assert source_text(source) == "[1] Evil: T, v2, Withdrawn or retracted: a <lemma> is wrong"
     html = answer_html(answer)
@@ -300,7 +307,7 @@ def test_a_draft_is_escaped_too():
 
 
 def test_the_note_of_an_answer():
-    assert writing_note(refuse("what", NO_DRAFT, "No.")) is None
+    assert writing_note(refuse(request(), NO_DRAFT, "No.")) is None
     note = writing_note(written(left_out=2, fault="did not answer in time"))
     assert note == (
         "Written by <b>small</b>, checked sentence by sentence. "

@@ -4,18 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.ingest.identity.merge import to_paper
-from footnote.ingest.record import SourceRecord
-from footnote.rag.answering.citations import cite, reason_for_refusal, refuse, short_name
-from footnote.rag.answering.evidence import Draft, Evidence
-from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.core.request import Kind
-from footnote.rag.core.text import Span
-
-
-def paper(title: str, abstract: str) -> Paper:
-    return to_paper(SourceRecord(title=title, abstract=abstract, sighting=Sighting(source="test")))
-
+from footnote.rag.answering.answerability import Signals
+from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse, short_name
+from footnote.rag.answering.plans import Part, survey
+from footnote.rag.answering.sentences import Evidence
+from footnote.rag.core.request import Act
+from tests.made import drafted, evidence, paper, request
 
 ALPHA = paper(
     "Alpha: A Cache on Disk",
@@ -24,13 +18,9 @@ ALPHA = paper(
 BRAVO = paper("Routing Questions", "Bravo routes questions to models. The bill falls by 40%.")
 
 
-def evidence(paper: Paper, number: int) -> Evidence:
-    return Evidence(paper, paper.sentences[number], 0.5, 0.5)
-
-
 def test_every_citation_quotes_its_abstract_and_markers_count_papers():
     chosen = (evidence(BRAVO, 1), evidence(ALPHA, 2), evidence(BRAVO, 0))
-    answer = cite("why", Draft(Kind.EXPLANATION, chosen, 1.0))
+    answer = cite(request(), drafted(*chosen))
     papers = {p.paper_id: p for p in (ALPHA, BRAVO)}
     for sentence in answer.sentences:
         [citation] = sentence.citations
@@ -43,48 +33,46 @@ def test_every_citation_quotes_its_abstract_and_markers_count_papers():
         "The bill falls by 40%. [1] Alpha: Decoding is 2.5× faster than paging. [2] "
         "Bravo routes questions to models. [1]"
     )
+    assert answer.blocks[0].sentences == (0, 1, 2)
 
 
-def test_the_name_is_said_only_where_the_quote_lacks_it():
-    answer = cite("what", Draft(Kind.FACT, (evidence(ALPHA, 1), evidence(ALPHA, 2)), 1.0))
-    assert [s.text[:6] for s in answer.sentences] == ["Alpha ", "Alpha:"]
+def test_the_name_is_said_once_in_a_row_and_only_where_the_quote_lacks_it():
+    answer = cite(request(), drafted(evidence(ALPHA, 2), evidence(ALPHA, 3)))
+    assert [s.text[:6] for s in answer.sentences] == ["Alpha:", "It is "]
 
 
-def test_a_survey_line_names_its_paper():
-    answer = cite("which papers", Draft(Kind.SURVEY, (evidence(BRAVO, 1),), 1.0))
-    assert answer.answer == "- Routing Questions: The bill falls by 40%. [1]"
+def test_a_table_names_the_paper_of_each_row_with_its_marker():
+    draft = drafted()._replace(parts=(survey([[evidence(BRAVO, 1)]], limit=5),))
+    answer = cite(request(), draft)
+    assert answer.answer == "- Routing Questions [1]: The bill falls by 40%. [1]"
+    [row] = answer.blocks[0].rows
+    assert [(cell.marker, cell.sentences) for cell in row] == [
+        (1, ()), (None, ()), (None, (0,)), (None, ()),
+    ]  # fmt: skip
 
 
-def test_a_span_outside_the_abstract_is_never_cited():
-    wrong = Evidence(ALPHA, Span(0, len(ALPHA.abstract) + 5), 0.5, 0.5)
-    empty = Evidence(ALPHA, Span(5, 5), 0.5, 0.5)
-    before = Evidence(ALPHA, Span(-9, -1), 0.5, 0.5)
-    for chosen in (wrong, empty, before):
-        with pytest.raises(ValueError, match="outside the abstract"):
-            cite("what", Draft(Kind.FACT, (chosen,), 1.0))
+def test_a_remark_of_ours_stands_without_a_source():
+    draft = drafted()._replace(parts=(Part("prose", text="No paper here is about “Medusa”."),))
+    answer = cite(request(), draft)
+    assert (answer.answer, answer.sentences) == ("No paper here is about “Medusa”.", ())
 
 
-def test_a_refusal_has_its_reason_and_cites_nothing():
-    answer = refuse("what", Draft(Kind.FACT, (evidence(ALPHA, 1),), 0.2), "Nothing here.")
+def test_a_refusal_has_its_reason_and_the_papers_that_come_nearest():
+    draft = drafted(evidence(ALPHA, 1), evidence(ALPHA, 2), evidence(BRAVO, 0), confidence=0.2)
+    answer = refuse(request(), draft, "Nothing here.")
     assert (answer.refused, answer.reason, answer.sentences) == (True, "Nothing here.", ())
+    assert [(n.title, n.quote) for n in answer.nearest] == [
+        (ALPHA.title, "Alpha keeps blocks on disk."),
+        (BRAVO.title, "Bravo routes questions to models."),
+    ]
     assert answer.confidence == 0.2
 
 
-def test_a_name_that_nothing_mentions_has_no_near_miss():
-    """`Nothing here mentions Medusa.` was followed by a sentence about another system."""
-    draft = Draft(
-        Kind.NUMBER, (evidence(ALPHA, 1),), 0.2, unknown_names=("Medusa",), lacking="heads"
-    )
-    answer = refuse("how many heads has Medusa", draft, "Nothing here mentions Medusa.")
-    assert (answer.answer, answer.sentences) == ("Nothing here mentions Medusa.", ())
-
-
-def test_a_near_miss_shows_what_there_is():
-    draft = Draft(Kind.NUMBER, (evidence(ALPHA, 1), evidence(ALPHA, 2)), 0.2, lacking="watts")
-    answer = refuse("how many watts", draft, "Nothing states “watts”.")
-    assert answer.refused
-    assert [s.text for s in answer.sentences] == ["Alpha keeps blocks on disk."]
-    assert answer.answer == "Nothing states “watts”. Alpha keeps blocks on disk. [1]"
+def test_a_friendly_line_says_what_can_be_asked():
+    assert hello(request(), 408).answer.startswith("Hello. I answer from 408 papers here")
+    thanked = hello(request().model_copy(update={"act": Act.THANKS}), 1)
+    assert thanked.answer.startswith("You are welcome. I answer from one paper here")
+    assert not thanked.refused
 
 
 @pytest.mark.parametrize(
@@ -103,9 +91,9 @@ def test_short_names(title: str, name: str | None):
 pieces = st.builds(evidence, st.sampled_from([ALPHA, BRAVO]), st.integers(0, 1))
 
 
-@given(st.lists(pieces, max_size=6), st.sampled_from(Kind))
-def test_markers_count_up_and_every_quote_is_in_its_abstract(chosen: list[Evidence], kind: Kind):
-    answer = cite("why", Draft(kind, tuple(chosen), 0.5))
+@given(st.lists(pieces, max_size=6))
+def test_markers_count_up_and_every_quote_is_in_its_abstract(chosen: list[Evidence]):
+    answer = cite(request(), drafted(*chosen))
     cited = [citation for sentence in answer.sentences for citation in sentence.citations]
     assert len(cited) == len(chosen)
     assert list(dict.fromkeys(c.marker for c in cited)) == list(range(1, len(answer.sources) + 1))
@@ -116,21 +104,27 @@ def test_markers_count_up_and_every_quote_is_in_its_abstract(chosen: list[Eviden
 
 
 @pytest.mark.parametrize(
-    ("said", "n_papers", "reason"),
+    ("unknown", "unheard_of", "unstated", "n_papers", "reason"),
     [
-        ({}, 0, "Nothing in the 0 papers here answers this."),
-        ({}, 1, "Nothing in the one paper here answers this."),
+        ((), (), None, 0, "Nothing in the 0 papers here answers this."),
+        ((), (), None, 1, "Nothing in the one paper here answers this."),
+        ((), (), "watts", 1_234, "The nearest of the 1,234 papers here does not state “watts”."),
         (
-            {"lacking": "watts"},
-            1_234,
-            "The nearest of the 1,234 papers here does not state “watts”.",
-        ),
-        (
-            {"unknown_names": ("RWKV",), "unheard_of": ("tokamak",), "lacking": "watts"},
+            ("RWKV",),
+            ("tokamak",),
+            "watts",
             2,
             "Nothing in the 2 papers here mentions RWKV or “tokamak”.",
         ),
     ],
 )
-def test_the_reason_names_what_the_papers_lack(said: dict, n_papers: int, reason: str):
-    assert reason_for_refusal(Draft(Kind.FACT, (), 0.1, **said), n_papers) == reason
+def test_the_reason_names_what_the_papers_lack(
+    unknown: tuple[str, ...],
+    unheard_of: tuple[str, ...],
+    unstated: str | None,
+    n_papers: int,
+    reason: str,
+):
+    signals = Signals(0.5, 0.1, 0.5, 0.1, 0.1, unknown, False, unheard_of, unstated)
+    draft = drafted()._replace(signals=signals)
+    assert reason_for_refusal(draft, n_papers) == reason

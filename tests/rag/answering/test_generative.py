@@ -4,18 +4,15 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from footnote.ingest.identity.merge import to_paper
-from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite
-from footnote.rag.answering.evidence import Draft, Evidence
 from footnote.rag.answering.generative import Status, Writer, problem_of, rewrite_with_model
 from footnote.rag.core.errors import GenerationError
-from footnote.rag.core.records import Answer, Paper, Sentence, Sighting
-from footnote.rag.core.request import Kind
+from footnote.rag.core.records import Answer, Sentence
 from footnote.rag.core.text import words
 from footnote.rag.llm.port import End, Message, Put
 from footnote.rag.llm.prompts import load_prompts
 from footnote.rag.verification.verifier import Verifier
+from tests.made import drafted, evidence, paper, request
 
 
 class Words:
@@ -46,13 +43,9 @@ class Says:
         return lambda: None
 
 
-def paper(title: str, abstract: str) -> Paper:
-    return to_paper(SourceRecord(title=title, abstract=abstract, sighting=Sighting(source="test")))
-
-
 ALPHA = paper("Alpha: A Cache on Disk", "Caches grow. Alpha keeps blocks on disk. It is fast.")
 BRAVO = paper("Bravo: Routing", "Bravo routes questions to models. The bill falls by 40%.")
-QUOTES = cite("what", Draft(Kind.FACT, (Evidence(ALPHA, ALPHA.sentences[1], 0.5, 0.5),), 0.9))
+QUOTES = cite(request(), drafted(evidence(ALPHA, 1)))
 
 
 def written(model: Says, *, strike: bool = False) -> tuple[list[Sentence], Answer]:

@@ -1,60 +1,106 @@
-import pytest
+"""What a line leans on: the paper that was said, the n-th of a list, the question before."""
 
-from footnote.rag.understanding.dialogue import leans_back, rewrite
+from footnote.rag.core.records import Answer, Source
+from footnote.rag.core.request import Act, Kind, Request
+from footnote.rag.understanding.dialogue import refer
 
-
-@pytest.mark.parametrize(
-    "question",
-    [
-        "and its memory use?",
-        "What did that bring for Falcon-180B?",
-        "By how much does it lower the bill?",
-        "How much lower is latency with it?",
-        "And on the Nvidia Jetson GPU?",
-        "Is that one used in production?",
-        "what is its throughput gain over the NPU?",
-        "why?",
-        "what about energy",
-        "How large was the latter?",
-        "What speedup does it get for BERT and ViT?",
-        "And how much less storage for the older ones?",
-        "ok and how far does it shrink on the larger set then, at what loss?",
-        "How much lower is the error rate with it?",
-        "Which two properties does the bound have that they built to avoid this?",
-        "how many times faster is it there, and what does the variant get?",
-    ],
+ALPHA, BRAVO = (
+    Source(marker=n, paper_id=t.lower(), title=t) for n, t in ((1, "Alpha"), (2, "Bravo"))
 )
-def test_it_leans_on_what_was_said(question: str):
-    assert leans_back(question)
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        "What is NanoFlow?",
-        "HybriMoE or ExpertFlow: what does each do and how fast are they?",
-        "In NanoFlow, how much memory does it use?",
-        "How are caches shared between tenants, and how fast is it?",
-        "Our GPUs are idle at night. Can they be lent?",
-        "Which papers propose systems that offload experts to disk?",
-        "Is it possible to train without a learning rate schedule?",
-        "How does gradient compression affect convergence of training?",
-        "What throughput does DistServe reach?",
-        "Does quantization so fine that scales are per row pay off?",
-    ],
-)
-def test_it_stands_alone(question: str):
-    assert not leans_back(question)
+def turn(question: str, *sources: Source, topic: str = "", refused: bool = False) -> Answer:
+    return Answer(
+        question=question, answer="…", refused=refused, reason="nothing" if refused else None,
+        sentences=(), sources=sources, mode="quote",
+        request=Request(question=question, kind=Kind.EXPLANATION, topic=topic),
+    )  # fmt: skip
 
 
-def test_no_question_takes_forever():
-    assert not leans_back("Does the " * 800 + "x" * 100)
+def line(text: str, act: Act, **said: object) -> Request:
+    return Request.model_validate({"question": text, "kind": Kind.NUMBER, "act": act} | said)
 
 
-def test_a_rewritten_question_has_its_topic_in_front():
-    assert rewrite("and its cost?", "Alpha: A Cache") == "Alpha: A Cache: and its cost?"
+def never(_alone: Request, _leaning: Request) -> bool:
+    return False
 
 
-def test_a_long_topic_is_cut_and_the_question_is_not():
-    assert rewrite("and why?", "word " * 800).endswith("word word: and why?")
-    assert len(rewrite("and why?", "word " * 800)) < 520
+def test_a_follow_up_is_about_the_paper_that_was_said():
+    asked = line("how much memory?", Act.FOLLOW_UP)
+    found = refer(asked, [turn("what is Alpha", ALPHA)], fits_alone=never)
+    assert found.question == "Alpha: how much memory?"
+    assert found.refers_to == ("alpha",)
+
+
+def test_a_follow_up_to_several_papers_asks_further_of_all_of_them():
+    asked = line("how much memory?", Act.FOLLOW_UP)
+    found = refer(asked, [turn("which caches", ALPHA, BRAVO)], fits_alone=never)
+    assert found.question == "which caches: how much memory?"
+    assert found.refers_to == ("alpha", "bravo")
+
+
+def test_a_line_that_only_names_another_thing_asks_the_same_of_it():
+    asked = line("and for Medusa?", Act.FOLLOW_UP, topic="Medusa")
+    before = turn("how fast is Alpha", ALPHA, topic="Alpha")
+    found = refer(asked, [before], fits_alone=lambda *_: True)
+    assert (found.question, found.kind) == ("how fast is Medusa", Kind.EXPLANATION)
+
+
+def test_a_line_that_only_names_another_thing_asks_it_what_a_follow_up_asked():
+    asked = line("and Medusa?", Act.FOLLOW_UP, topic="Medusa")
+    leant = turn("how fast?", ALPHA)
+    request = leant.request.model_copy(update={"question": "Alpha: how fast?"})
+    before = leant.model_copy(update={"request": request})
+    found = refer(asked, [before], fits_alone=lambda *_: True)
+    assert found.question == "Medusa: how fast?"
+
+
+def test_a_follow_up_asks_the_papers_unless_the_collection_was_asked():
+    asked = line("and the first ones?", Act.FOLLOW_UP).model_copy(update={"kind": Kind.CATALOGUE})
+    before = turn("what is Alpha", ALPHA)
+    assert refer(asked, [before], fits_alone=never).kind is Kind.EXPLANATION
+    of_all = before.request.model_copy(update={"kind": Kind.CATALOGUE})
+    counted = before.model_copy(update={"request": of_all})
+    assert refer(asked, [counted], fits_alone=never).kind is Kind.CATALOGUE
+
+
+def test_a_follow_up_that_other_papers_answer_stands_alone():
+    asked = line("speculative decoding?", Act.FOLLOW_UP)
+    found = refer(asked, [turn("what is Alpha", ALPHA)], fits_alone=lambda *_: True)
+    assert found == asked
+
+
+def test_a_follow_up_to_a_refusal_is_about_what_was_asked_there():
+    before = turn("what is Medusa", refused=True)
+    found = refer(line("how fast?", Act.FOLLOW_UP), [before], fits_alone=never)
+    assert found.question == "what is Medusa: how fast?"
+
+
+def test_a_refusal_between_does_not_hide_what_was_said():
+    turns = [turn("what is Alpha", ALPHA), turn("who pays", refused=True)]
+    assert refer(line("how fast?", Act.FOLLOW_UP), turns, fits_alone=never).refers_to == ("alpha",)
+
+
+def test_the_second_one_is_the_second_source_and_the_last_one_the_last():
+    turns = [turn("which systems", ALPHA, BRAVO)]
+    for nth in (2, -1):
+        found = refer(line("the second one", Act.NTH, nth=nth), turns, fits_alone=never)
+        assert (found.refers_to, found.kind) == (("bravo",), Kind.EXPLANATION)
+
+
+def test_one_that_is_not_in_the_list_is_asked_as_it_stands():
+    asked = line("the ninth one", Act.NTH, nth=9)
+    assert refer(asked, [turn("which systems", ALPHA)], fits_alone=never) == asked
+
+
+def test_a_correction_asks_the_same_of_something_else():
+    before = turn("how does attention work", ALPHA, topic="attention")
+    asked = line("no, attention sinks", Act.CORRECTION, topic="attention sinks")
+    found = refer(asked, [before], fits_alone=never)
+    assert (found.question, found.kind) == ("how does attention sinks work", Kind.EXPLANATION)
+
+
+def test_a_title_of_any_length_is_cut():
+    long = Source(marker=1, paper_id="x", title="a" * 4_000)
+    found = refer(line("how?", Act.FOLLOW_UP), [turn("what", long)], fits_alone=never)
+    assert len(found.question) < 600

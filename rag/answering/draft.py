@@ -1,0 +1,212 @@
+"""Draft an answer from the papers found: which sentences are said, laid out by kind."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+from llama_index.core.schema import QueryBundle
+
+from footnote.rag.answering.answerability import SignalReader, Signals, confidence
+from footnote.rag.answering.plans import Part, Side, comparison, prose, summary, survey
+from footnote.rag.answering.sentences import Evidence, SentenceRanker, Vocabulary
+from footnote.rag.core.records import Hit
+from footnote.rag.core.request import Act, Kind, Request
+
+Find = Callable[[str], tuple[QueryBundle, list[Hit]]]
+"""Finds papers for a text, best first, under the filters of the question."""
+
+# A survey lists the papers this share of the way up from those that are beside the point.
+_ON_TOPIC = 0.5
+_NEAREST = 3
+# At least so likely is a paper about a side that a comparison names.
+_ABOUT_A_SIDE = 0.2
+# A paper that fits each side this much better than the next compares them itself.
+_AHEAD = 0.1
+_TWO = 2
+# Ask for the gist of what was said.
+_GIST = frozenset({Act.SIMPLER, Act.SUMMARISE})
+# Sentences that speak of more than one side are shown up to so many.
+_BETWEEN = 2
+
+
+class Draft(NamedTuple):
+    """What the answer shall say, before it is bound to its sources."""
+
+    request: Request
+    parts: tuple[Part, ...] = ()
+    confidence: float = 0.0
+    """In [0, 1]: how likely it is that the papers answer (`rag.answering.answerability`)."""
+    signals: Signals | None = None
+    """What the confidence is computed from; None when nothing was found."""
+    ranked: tuple[Evidence, ...] = ()
+    """All sentences that were considered, best first."""
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The sentences that are said, in order."""
+        return tuple(e for part in self.parts for e in part.said)
+
+    @property
+    def nearest(self) -> tuple[Evidence, ...]:
+        """The best sentence of each of the three papers that come nearest, best first."""
+        best: dict[str, Evidence] = {}
+        for evidence in self.ranked:
+            best.setdefault(evidence.paper.paper_id, evidence)
+        return tuple(best.values())[:_NEAREST]
+
+
+class Drafter:
+    """Drafts answers of sentences of the papers, so nothing is said that is not there."""
+
+    def __init__(
+        self,
+        ranker: SentenceRanker,
+        signals: SignalReader,
+        vocabulary: Vocabulary,
+        *,
+        papers: int,
+        max_sentences: int,
+        survey_papers: int,
+    ):
+        self._ranker = ranker
+        self._signals = signals
+        self._vocabulary = vocabulary
+        self._papers = papers
+        self._max_sentences = max_sentences
+        self._survey_papers = survey_papers
+
+    def draft(
+        self,
+        request: Request,
+        query: QueryBundle,
+        hits: Sequence[Hit],
+        find: Find,
+        *,
+        said: Collection[tuple[str, int]] = (),
+        skip: int = 0,
+    ) -> Draft:
+        """Choose what to say from the papers found.
+
+        Args:
+            request: What is asked.
+            query: Its question, with its vector.
+            hits: The papers, best first.
+            find: Finds the papers of the sides of a comparison.
+            said: Sentences that were said before, by their keys.
+            skip: Rows of a survey that were shown before.
+
+        Returns:
+            Without parts when no paper was found.
+        """
+        gist = request.act in _GIST and bool(request.refers_to)
+        if gist:
+            hits = [hit for hit in hits if hit.paper.paper_id in request.refers_to] or hits
+        ranked = self._ranker.rank(query, hits[: self._papers], request.kind)
+        if not ranked:
+            return Draft(request)
+        parts: Sequence[Part]
+        compared: list[Side] = []
+        if gist:
+            parts = [summary(ranked, of_one=request.act is Act.SIMPLER)]
+        elif _is_survey(request) and len(on_topic := self._on_topic(hits)) > 1:
+            parts = [self._survey(query, on_topic, request, skip)]
+        elif request.kind is Kind.COMPARISON and (compared := self._sides(request, find, hits)):
+            parts = comparison(compared, self._between(ranked, compared))
+        else:
+            # A survey that finds one paper is answered from it.
+            parts = [prose(ranked, request.kind, limit=self._max_sentences, said=said)]
+        said_now = [e for part in parts for e in part.said] or ranked
+        likeness = max(e.likeness for e in said_now)
+        signals = self._signals.read(query, hits, request.question, likeness)
+        # What is said of a side is as sure as its paper is about it, whatever the others are.
+        sure = max((side.confidence for side in compared), default=confidence(signals))
+        return Draft(request, tuple(parts), sure, signals, tuple(ranked))
+
+    def _survey(
+        self, query: QueryBundle, on_topic: Sequence[Hit], request: Request, skip: int
+    ) -> Part:
+        shown = on_topic[skip : skip + self._survey_papers]
+        ranked = self._ranker.rank(query, shown, request.kind)
+        by_paper: dict[str, list[Evidence]] = {hit.paper.paper_id: [] for hit in shown}
+        for e in ranked:
+            by_paper[e.paper.paper_id].append(e)
+        papers = [own for own in by_paper.values() if own]
+        part = survey(papers, limit=self._survey_papers)
+        return part._replace(n_more=max(len(on_topic) - skip - len(shown), 0))
+
+    def _on_topic(self, hits: Sequence[Hit]) -> list[Hit]:
+        """Return the papers that a survey lists: those nearer to the best than to the background.
+
+        The background is what the worse half of the papers found score.
+        """
+        top = hits[0].score
+        background = fmean(hit.score for hit in hits[len(hits) // 2 :])
+        floor = background + _ON_TOPIC * (top - background)
+        return [hit for hit in hits if hit.score >= floor]
+
+    def _sides(self, request: Request, find: Find, together: Sequence[Hit]) -> list[Side]:
+        """Find the paper of each side that a question names; none where fewer than two are named.
+
+        None too where no paper is about any of them.
+
+        Args:
+            request: What is compared.
+            find: Finds papers for the words of one side.
+            together: The papers found for the whole question, best first.
+        """
+        if len(request.sides) < _TWO:
+            return []
+        fit = {hit.paper.paper_id: hit.score for hit in together}
+        found = {name: find(name) for name in request.sides}
+        ordered = {name: _about(hits, fit) for name, (_, hits) in found.items()}
+        if _is_of_one_paper(list(ordered.values())):
+            return []
+        taken: set[str] = set()
+        sides: list[Side] = []
+        for name, about in ordered.items():
+            free = [hit for hit, _ in about if hit.paper.paper_id not in taken]
+            side = self._side(name, found[name][0], free)
+            taken.update(e.paper.paper_id for e in side.ranked)
+            sides.append(side)
+        return sides if any(side.ranked for side in sides) else []
+
+    def _side(self, name: str, query: QueryBundle, hits: Sequence[Hit]) -> Side:
+        """Return a side with the sentences of the first of these papers, if it is about it."""
+        ranked = self._ranker.rank(query, hits[:1], Kind.DEFINITION)
+        if not ranked:
+            return Side(name, (), 0.0)
+        signals = self._signals.read(query, hits, name, max(e.likeness for e in ranked))
+        sure = confidence(signals)
+        return Side(name, tuple(ranked), sure) if sure >= _ABOUT_A_SIDE else Side(name, (), 0.0)
+
+    def _between(self, ranked: Sequence[Evidence], sides: Sequence[Side]) -> list[Evidence]:
+        """Return the sentences that speak of more than one side, best first."""
+        names = [set(self._vocabulary.terms(side.name)) for side in sides]
+        found: list[Evidence] = []
+        for e in ranked:
+            said = set(self._vocabulary.terms(e.quote))
+            if sum(bool(terms) and terms <= said for terms in names) >= _TWO:
+                found.append(e)
+        return found[:_BETWEEN]
+
+
+def _is_survey(request: Request) -> bool:
+    """Return True if papers are listed: a comparison that names no sides is one of all on topic."""
+    unnamed = request.kind is Kind.COMPARISON and len(request.sides) < _TWO
+    return request.kind is Kind.SURVEY or unnamed
+
+
+def _about(hits: Iterable[Hit], fit: Mapping[str, float]) -> list[tuple[Hit, float]]:
+    """Order papers found for a side by how well they fit it and the whole question.
+
+    A side is often said in few words (`paging`), which other papers have in their titles.
+    """
+    fits = ((hit, hit.score + fit.get(hit.paper.paper_id, 0.0)) for hit in hits)
+    return sorted(fits, key=lambda pair: -pair[1])
+
+
+def _is_of_one_paper(ordered: Sequence[Sequence[tuple[Hit, float]]]) -> bool:
+    """Return True if one paper is ahead of all others for each side: it compares them itself."""
+    first = {about[0][0].paper.paper_id for about in ordered if about}
+    ahead = all(len(about) < _TWO or about[0][1] - about[1][1] >= _AHEAD for about in ordered)
+    return len(first) == 1 and ahead

@@ -1,0 +1,35 @@
+"""Papers, sentences and requests made by hand, for tests of several rooms."""
+
+from footnote.ingest.identity.merge import to_paper
+from footnote.ingest.record import SourceRecord
+from footnote.rag.answering.draft import Draft
+from footnote.rag.answering.plans import Part
+from footnote.rag.answering.roles import Role
+from footnote.rag.answering.sentences import Evidence
+from footnote.rag.core.records import Paper, Sighting
+from footnote.rag.core.request import Kind, Request
+
+
+def paper(title: str, abstract: str) -> Paper:
+    return to_paper(SourceRecord(title=title, abstract=abstract, sighting=Sighting(source="test")))
+
+
+def evidence(
+    of: Paper,
+    number: int,
+    score: float = 0.5,
+    *,
+    belongs: float = 0.9,
+    role: Role = Role.IDEA,
+    leans: bool = False,
+) -> Evidence:
+    return Evidence(of, number, score, belongs, 0.5, role, leans, {})
+
+
+def request(question: str = "what", kind: Kind = Kind.FACT) -> Request:
+    return Request(question=question, kind=kind)
+
+
+def drafted(*said: Evidence, confidence: float = 0.9) -> Draft:
+    parts = (Part("prose", said),) if said else ()
+    return Draft(request(), parts, confidence, ranked=said)

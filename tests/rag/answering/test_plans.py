@@ -1,0 +1,80 @@
+"""Laying out: what is said by kind, in which order, over sentences made by hand."""
+
+from footnote.rag.answering.plans import Side, comparison, prose, summary, survey
+from footnote.rag.answering.roles import Role
+from footnote.rag.answering.sentences import Evidence
+from footnote.rag.core.request import Kind
+from tests.made import evidence, paper
+
+ALPHA = paper(
+    "Alpha: A Cache on Disk",
+    "Caches grow. Alpha keeps blocks on disk. They are read in rows. Decoding is 2.5× faster.",
+)
+BRAVO = paper("Routing Questions", "Bravo routes questions to models. The bill falls by 40%.")
+
+
+def places(said: tuple[Evidence, ...]) -> list[tuple[str, int]]:
+    return [(e.paper.title[:5], e.number) for e in said]
+
+
+def test_the_best_sentence_comes_first_and_the_others_in_the_order_of_the_abstract():
+    ranked = [evidence(ALPHA, 1, 0.9), evidence(ALPHA, 3, 0.6), evidence(ALPHA, 2, 0.5)]
+    said = prose(ranked, Kind.EXPLANATION, limit=5).said
+    assert places(said) == [("Alpha", 1), ("Alpha", 2), ("Alpha", 3)]
+
+
+def test_nothing_stands_before_the_best_sentence_but_what_it_leans_on():
+    ranked = [evidence(ALPHA, 2, 0.9, leans=True), evidence(ALPHA, 0, 0.6), evidence(ALPHA, 1, 0.5)]
+    assert places(prose(ranked, Kind.FACT, limit=5).said) == [("Alpha", 1), ("Alpha", 2)]
+
+
+def test_a_sentence_that_hardly_belongs_is_not_said():
+    ranked = [evidence(ALPHA, 1, 0.9), evidence(ALPHA, 3, 0.8, belongs=0.1)]
+    assert places(prose(ranked, Kind.EXPLANATION, limit=5).said) == [("Alpha", 1)]
+
+
+def test_a_second_paper_has_to_belong_more_surely():
+    best, other = evidence(ALPHA, 1, 0.9), evidence(BRAVO, 0, 0.8, belongs=0.5)
+    assert len(prose([best, other], Kind.EXPLANATION, limit=5).said) == 1
+    sure = other._replace(belongs=0.7)
+    assert len(prose([best, sure], Kind.EXPLANATION, limit=5).said) == 2
+
+
+def test_what_was_said_is_not_said_again():
+    ranked = [evidence(ALPHA, 1, 0.9), evidence(ALPHA, 3, 0.6)]
+    said = prose(ranked, Kind.FACT, limit=5, said={ranked[0].key}).said
+    assert places(said) == [("Alpha", 3)]
+
+
+def test_a_survey_has_a_row_a_paper_with_what_it_proposes_and_reports():
+    alpha = [evidence(ALPHA, 3, 0.9, role=Role.RESULT), evidence(ALPHA, 1, 0.5)]
+    part = survey([alpha, [evidence(BRAVO, 0)]], limit=1)
+    [row] = part.rows
+    assert [field.text for field in row] == [ALPHA.title, "", "", ""]
+    assert [places(field.evidence) for field in row] == [[], [], [("Alpha", 1)], [("Alpha", 3)]]
+    assert part.n_more == 1
+
+
+def test_a_side_that_no_paper_is_about_is_named():
+    sides = [Side("Alpha", (evidence(ALPHA, 1),)), Side("Medusa", ())]
+    table, missing = comparison(sides, [])
+    assert table.columns == ("", "Alpha")
+    assert missing.text == "No paper here is about “Medusa”."
+
+
+def test_two_sides_that_nothing_compares_are_said_to_be_uncompared():
+    sides = [Side("Alpha", (evidence(ALPHA, 1),)), Side("Bravo", (evidence(BRAVO, 0),))]
+    table, remark = comparison(sides, [])
+    assert table.columns == ("", "Alpha", "Bravo")
+    assert [row[0].text for row in table.rows] == ["Paper", "What it is"]
+    assert remark.text == "No sentence here measures them against each other."
+    _, between = comparison(sides, [evidence(ALPHA, 3)])
+    assert places(between.said) == [("Alpha", 3)]
+
+
+def test_a_summary_has_the_idea_of_each_paper_or_of_the_best_alone():
+    ranked = [
+        evidence(ALPHA, 3, 0.9, role=Role.RESULT), evidence(BRAVO, 0), evidence(ALPHA, 1, 0.2),
+    ]  # fmt: skip
+    assert places(summary(ranked, of_one=False).said) == [("Alpha", 1), ("Routi", 0)]
+    assert places(summary(ranked, of_one=True).said) == [("Alpha", 1)]

@@ -1,0 +1,95 @@
+"""Ranking sentences, over papers made by hand."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from llama_index.core.schema import QueryBundle
+
+from footnote.rag.answering.sentences import Evidence, SentenceRanker, feature_names, has_quantity
+from footnote.rag.core.records import Hit, Paper
+from footnote.rag.core.request import Kind
+from footnote.rag.core.text import words
+from tests.made import paper
+
+ALPHA = paper(
+    "Alpha: A Cache on Disk",
+    "Caches grow. Alpha keeps blocks on disk. Decoding is 2.5× faster than paging. Is it open?",
+)
+BRAVO = paper("Routing Questions", "Bravo routes questions to models. The bill falls by 40%.")
+
+
+class Words:
+    """Every word weighs the same and is its own stem."""
+
+    def terms(self, text: str) -> list[str]:
+        return words(text)
+
+    def idf(self, term: str) -> float:
+        return 1.0
+
+    def knows(self, name: str) -> bool:
+        return True
+
+    def is_misspelt(self, word: str) -> bool:
+        return False
+
+
+class Scores:
+    def __init__(self, scores: dict[tuple[str, int], float]):
+        self.scores = scores
+
+    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+        return {
+            p.paper_id: np.array(
+                [self.scores.get((p.paper_id, n), 0.1) for n in range(len(p.sentences))]
+            )
+            for p in papers
+        }
+
+
+class Nothing:
+    """An embedder without token embeddings."""
+
+    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+        return {}
+
+
+def ranked(
+    question: str, scores: dict[tuple[Paper, int], float], kind: Kind = Kind.FACT
+) -> list[Evidence]:
+    found = Scores({(p.paper_id, n): s for (p, n), s in scores.items()})
+    hits = [Hit(paper=p, score=s, passage=p.sentences[0]) for p, s in ((ALPHA, 1.0), (BRAVO, 0.8))]
+    query = QueryBundle(question, embedding=[1.0])
+    return SentenceRanker(found, Nothing(), Words()).rank(query, hits, kind)
+
+
+def test_the_sentence_that_is_most_like_the_question_comes_first():
+    for n in (1, 2):
+        best = ranked("where are blocks kept", {(ALPHA, n): 0.9})[0]
+        assert (best.paper, best.number) == (ALPHA, n)
+
+
+def test_a_question_of_an_abstract_answers_nothing():
+    found = ranked("is it open", {(ALPHA, 3): 1.0})
+    assert "Is it open?" not in {e.quote for e in found}
+
+
+def test_each_sentence_is_ranked_once_with_probabilities():
+    found = ranked("how much faster", {})
+    assert len({e.key for e in found}) == len(found) == 5
+    assert all(0 <= e.score <= 1 and 0 <= e.belongs <= 1 for e in found)
+    assert [e.score for e in found] == sorted((e.score for e in found), reverse=True)
+
+
+def test_every_feature_has_a_name_that_is_fitted():
+    names = set(feature_names(Kind))
+    assert {name for e in ranked("why", {}, Kind.EXPLANATION) for name in e.features} <= names
+
+
+def test_no_paper_gives_no_sentence():
+    assert SentenceRanker(Nothing(), Nothing(), Words()).rank(QueryBundle("q"), [], Kind.FACT) == []
+
+
+def test_a_number_of_a_name_is_no_quantity():
+    assert has_quantity("Decoding is 2.5× faster.")
+    assert not has_quantity("LLaMA-2-70B is a model.")
