@@ -18,6 +18,8 @@ Find = Callable[[str], tuple[QueryBundle, list[Hit]]]
 # A survey lists the papers this share of the way up from those that are beside the point.
 _ON_TOPIC = 0.5
 _NEAREST = 3
+# Each side is searched for, and a table has no room for more.
+_MOST_SIDES = 5
 # At least so likely is a paper about a side that a comparison names.
 _ABOUT_A_SIDE = 0.2
 # A paper that fits each side this much better than the next compares them itself.
@@ -112,6 +114,8 @@ class Drafter:
             parts = [self._survey(query, on_topic, request, skip)]
         elif request.kind is Kind.COMPARISON and (compared := self._sides(request, find, hits)):
             parts = comparison(compared, self._between(ranked, compared))
+            if n_more := len(request.sides[_MOST_SIDES:]):
+                parts.append(Part("prose", text=f"The other {n_more:,} are not compared here."))
         else:
             # A survey that finds one paper is answered from it.
             parts = [prose(ranked, request.kind, limit=self._max_sentences, said=said)]
@@ -157,7 +161,7 @@ class Drafter:
         if len(request.sides) < _TWO:
             return []
         fit = {hit.paper.paper_id: hit.score for hit in together}
-        found = {name: find(name) for name in request.sides}
+        found = {name: find(name) for name in request.sides[:_MOST_SIDES]}
         ordered = {name: _about(hits, fit) for name, (_, hits) in found.items()}
         if _is_of_one_paper(list(ordered.values())):
             return []
