@@ -6,10 +6,11 @@ Each is asked twice, of all papers and with this one held out; then, mostly, non
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
+from footnote.rag.answering.sentences import Vocabulary
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import DatasetError
@@ -22,18 +23,6 @@ WRONGLY_REFUSED = 0.05
 _THRESHOLDS = tuple(round(0.05 * n, 2) for n in range(1, 17))
 _LEAST_PAPERS = 10
 _WORDS = 6
-
-
-class Rarity(Protocol):
-    """How rare a word is among the papers."""
-
-    def terms(self, text: str) -> list[str]:
-        """Return the stemmed words of a text without stop words, in order."""
-        ...
-
-    def idf(self, term: str) -> float:
-        """Return a term's inverse document frequency: larger for a rarer term."""
-        ...
 
 
 class Point(Record):
@@ -66,7 +55,7 @@ class _Asked(NamedTuple):
 
 def calibrate(
     assistant: Assistant,
-    words: Rarity,
+    words: Vocabulary,
     *,
     n_papers: int = 100,
     seed: int = 0,
@@ -80,7 +69,7 @@ def calibrate(
     paper_ids = sorted(assistant.catalogue.matching(Filters()))
     if len(paper_ids) < _LEAST_PAPERS:
         raise DatasetError(
-            f"{len(paper_ids)} papers are too few to calibrate with",
+            f"the papers are too few to calibrate with: {len(paper_ids)}",
             f"add papers until there are {_LEAST_PAPERS}",
         )
     chance = random.Random(seed)  # noqa: S311
@@ -94,7 +83,7 @@ def calibrate(
     return _read_off(asked, len(drawn))
 
 
-def _questions(paper: Paper, words: Rarity, chance: random.Random) -> Iterator[str]:
+def _questions(paper: Paper, words: Vocabulary, chance: random.Random) -> Iterator[str]:
     """Yield the title of a paper, and the rarest words of one of its sentences, in their order."""
     yield paper.title
     sentence = paper.quote(chance.choice(paper.sentences))

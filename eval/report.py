@@ -62,7 +62,9 @@ def make_report(
 ) -> EvalReport:
     """Compute what a run is worth.
 
-    `first sentence answers` and `sentences that belong` are over questions with marked sentences,
+    `first sentence answers` is over questions with marked sentences, a refusal scoring 0, and
+    `sentences that belong` over those of them that were answered. A friendly line to small talk
+    counts as a refusal.
     `fact recall` is over questions with `must_include`; `answered` is the share of answerable
     questions that were, `refused` that of unanswerable ones that were refused. Citations are
     judged for answers that a model wrote, and for no others.
@@ -120,10 +122,11 @@ def _answer_values(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
             values["first-sentence recall"][question.id] = fact_recall(question.must_include, first)
             n_facts = recall * len(question.must_include)
             values["facts a sentence"][question.id] = n_facts / max(len(sentences), 1)
-        if question.answers and sentences:
+        if question.answers:
             grades = _grades(outcome, sentences)
-            values["first sentence answers"][question.id] = float(grades[0] > 1)
-            values["sentences that belong"][question.id] = sum(map(bool, grades)) / len(grades)
+            values["first sentence answers"][question.id] = float(any(g > 1 for g in grades[:1]))
+            if grades:
+                values["sentences that belong"][question.id] = sum(map(bool, grades)) / len(grades)
         if sentences:
             values["sentences"][question.id] = len(sentences)
         if outcome.citations:

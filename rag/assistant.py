@@ -10,7 +10,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse
 from footnote.rag.answering.collection import answer_from_catalogue
 from footnote.rag.answering.draft import Draft, Drafter
-from footnote.rag.answering.generative import Event, Writer
+from footnote.rag.answering.generative import Event, Writer, rewrite_with_model
 from footnote.rag.answering.rearranged import REARRANGES, rearrange
 from footnote.rag.answering.sentences import SentenceSignal
 from footnote.rag.core.records import Answer, Hit, Paper
@@ -139,7 +139,19 @@ class Assistant:
             yield event.model_copy(update=said) if isinstance(event, Answer) else event
 
     def understand(self, question: str, turns: Sequence[Answer] = ()) -> Request:
-        """Read what a line asks for, with the turns before it."""
+        """Read what a line asks for, with the turns before it.
+
+        A language model, where there is one, writes a follow-up out in full; it resolves more than
+        the trained heads do, which stand in for it.
+        """
+        request = self._read(question, turns)
+        if not self.writer or not turns or request.act is not Act.FOLLOW_UP:
+            return request
+        lines = [turn.question for turn in turns]
+        full = rewrite_with_model(self.writer.model, question, lines)
+        return request.model_copy(update={"question": full, "refers_to": ()}) if full else request
+
+    def _read(self, question: str, turns: Sequence[Answer]) -> Request:
         before = next((turn.request for turn in reversed(turns) if turn.request), None)
         vector = self._read_question(question).embedding if self._reads_vectors else None
         request = read_request(question, before, vector)
@@ -213,7 +225,7 @@ class Assistant:
     def _quoted(self, question: str, turns: Sequence[Answer]) -> Answer:
         """Answer an earlier line by quotes, as it was answered then."""
         asked = self._checked(question)
-        request = self.understand(asked, turns)
+        request = self._read(asked, turns)
         answer = self._by_quotes(request, turns)
         return answer.model_copy(update={"question": asked, "request": request})
 

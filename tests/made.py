@@ -1,5 +1,7 @@
 """Papers, sentences and requests made by hand, for tests of several rooms."""
 
+from collections.abc import Callable, Sequence
+
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.draft import Draft
@@ -8,6 +10,7 @@ from footnote.rag.answering.roles import Role
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.core.request import Kind, Request
+from footnote.rag.llm.port import End, Message, Put
 
 
 def paper(title: str, abstract: str) -> Paper:
@@ -33,3 +36,21 @@ def request(question: str = "what", kind: Kind = Kind.FACT) -> Request:
 def drafted(*said: Evidence, confidence: float = 0.9) -> Draft:
     parts = (Part("prose", said),) if said else ()
     return Draft(request(), parts, confidence, ranked=said)
+
+
+class Says:
+    """A model that says its pieces at once, then ends, or fails."""
+
+    name = "small"
+
+    def __init__(self, *pieces: str, ending: End | Exception | None = None, window: int = 4_000):
+        self.pieces = pieces
+        self.ending = ending or End(complete=True)
+        self.context_window = window
+
+    def begin(
+        self, messages: Sequence[Message], put: Put, *, deadline: float
+    ) -> Callable[[], None]:
+        for piece in (*self.pieces, self.ending):
+            put(piece)
+        return lambda: None

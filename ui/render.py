@@ -316,8 +316,7 @@ def _source_html(source: Source, answer: Answer) -> str:
 
 def _nearest_html(answer: Answer) -> str:
     rows = "".join(
-        f'<li><a href="{_FRAGMENT}{quote(n.paper_id, safe="")}@{n.start}-{n.end}">'
-        f"{escape(n.title)}</a>: {escape(n.quote)}</li>"
+        f'<li><a href="{_fragment(n.paper_id, n)}">{escape(n.title)}</a>: {escape(n.quote)}</li>'
         for n in answer.nearest
     )
     return f'<div class="nearest">Nearest to it<ul>{rows}</ul></div>' if rows else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from footnote.rag.answering.draft import Draft
 from footnote.rag.answering.plans import Field, Part
 from footnote.rag.answering.sentences import Evidence
-from footnote.rag.core.records import Answer, Block, Cell, Citation, Near, Paper, Sentence, Source
+from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence, Source
 from footnote.rag.core.request import Act, Request
 from footnote.rag.core.text import words
 
@@ -51,7 +51,10 @@ def refuse(request: Request, draft: Draft, reason: str) -> Answer:
         sources=(),
         mode="quote",
         confidence=draft.confidence,
-        nearest=tuple(map(_near, draft.nearest)),
+        nearest=tuple(
+            Citation.of(e.paper, e.span, marker=marker, score=e.score)
+            for marker, e in enumerate(draft.nearest, start=1)
+        ),
     )
 
 
@@ -189,31 +192,12 @@ class _Binding:
         paper, span, quote = evidence.paper, evidence.span, evidence.quote
         if not 0 <= span.start < span.end <= len(paper.abstract):
             raise ValueError(f"{tuple(span)} is outside the abstract of {paper.paper_id}")
-        citation = Citation(
-            marker=self._source(paper).marker,
-            paper_id=paper.paper_id,
-            title=paper.title,
-            quote=quote,
-            start=span.start,
-            end=span.end,
-            score=evidence.score,
-        )
+        marker = self._source(paper).marker
+        citation = Citation.of(paper, span, marker=marker, score=evidence.score)
         name = short_name(paper.title) if named else None
         text = quote if name is None or _says(quote, name) else f"{name}: {quote}"
         self.sentences.append(Sentence(text=text, verdict="supported", citations=(citation,)))
         return len(self.sentences) - 1
-
-
-def _near(evidence: Evidence) -> Near:
-    paper, span = evidence.paper, evidence.span
-    return Near(
-        paper_id=paper.paper_id,
-        title=paper.title,
-        quote=evidence.quote,
-        start=span.start,
-        end=span.end,
-        score=evidence.score,
-    )
 
 
 def _says(quote: str, name: str) -> bool:

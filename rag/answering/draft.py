@@ -134,9 +134,8 @@ class Drafter:
         by_paper: dict[str, list[Evidence]] = {hit.paper.paper_id: [] for hit in shown}
         for e in ranked:
             by_paper[e.paper.paper_id].append(e)
-        papers = [own for own in by_paper.values() if own]
-        part = survey(papers, limit=self._survey_papers)
-        return part._replace(n_more=max(len(on_topic) - skip - len(shown), 0))
+        n_more = max(len(on_topic) - skip - len(shown), 0)
+        return survey(filter(None, by_paper.values()), n_more=n_more)
 
     def _on_topic(self, hits: Sequence[Hit]) -> list[Hit]:
         """Return the papers that a survey lists: those nearer to the best than to the background.
@@ -178,10 +177,10 @@ class Drafter:
         """Return a side with the sentences of the first of these papers, if it is about it."""
         ranked = self._ranker.rank(query, hits[:1], Kind.DEFINITION)
         if not ranked:
-            return Side(name, (), 0.0)
+            return Side(name, ())
         signals = self._signals.read(query, hits, name, max(e.likeness for e in ranked))
         sure = confidence(signals)
-        return Side(name, tuple(ranked), sure) if sure >= _ABOUT_A_SIDE else Side(name, (), 0.0)
+        return Side(name, tuple(ranked), sure) if sure >= _ABOUT_A_SIDE else Side(name, ())
 
     def _between(self, ranked: Sequence[Evidence], sides: Sequence[Side]) -> list[Evidence]:
         """Return the sentences that speak of more than one side, best first."""

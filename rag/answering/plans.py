@@ -79,7 +79,9 @@ class Side(NamedTuple):
 def prose(
     ranked: Sequence[Evidence], kind: Kind, *, limit: int, said: Collection[tuple[str, int]] = ()
 ) -> Part:
-    """Say the sentence that answers first, then what belongs to it, in the abstract's own order.
+    """Say the likeliest sentence and what belongs to it, in the abstract's own order.
+
+    Of the sentences before the likeliest one, those that are nearly as likely come first.
 
     Args:
         ranked: Sentences, best first; at least one.
@@ -103,18 +105,15 @@ def prose(
     return Part("prose", tuple(_in_order(chosen, ranked, limit)))
 
 
-def survey(papers: Sequence[Sequence[Evidence]], *, limit: int, skip: int = 0) -> Part:
+def survey(papers: Iterable[Sequence[Evidence]], *, n_more: int = 0) -> Part:
     """Lay out a row a paper: what it proposes, and what it reports.
 
     Args:
-        papers: Of each paper on topic its sentences, best first; in the order of the rows.
-        limit: How many rows.
-        skip: How many of them were shown before.
+        papers: Of each paper its sentences, best first; in the order of the rows.
+        n_more: How many papers on topic are left.
     """
-    rows = tuple(_row(own) for own in papers[skip : skip + limit])
-    n_more = max(len(papers) - skip - limit, 0)
     columns = ("Paper", "Date", "What it proposes", "What it reports")
-    return Part("table", columns=columns, rows=rows, n_more=n_more)
+    return Part("table", columns=columns, rows=tuple(map(_row, papers)), n_more=n_more)
 
 
 def summary(ranked: Sequence[Evidence], *, of_one: bool) -> Part:
@@ -208,7 +207,7 @@ def _with_its_subject(e: Evidence, ranked: Iterable[Evidence]) -> tuple[Evidence
 def _in_order(chosen: Sequence[Evidence], ranked: Sequence[Evidence], limit: int) -> list[Evidence]:
     """Order sentences paper by paper as their abstracts have them, with what they lean on.
 
-    What the best one, the first of them, leans on stands before it, however many there are.
+    The best one is the first of them; it and what it leans on are kept whatever the limit is.
     """
     best = chosen[0]
     ordered: dict[tuple[str, int], Evidence] = {}

@@ -224,11 +224,6 @@ def feature_names(kinds: Iterable[Kind]) -> list[str]:
     return [*_PLAIN, *crossed]
 
 
-def has_quantity(quote: str) -> bool:
-    """Return True if a sentence states a number that is not part of a name."""
-    return bool(_QUANTITY.search(quote))
-
-
 def _probability(head: str, features: Mapping[str, np.ndarray]) -> np.ndarray:
     weights = load_weights(head)
     logit = weights["bias"] + sum(weights.get(name, 0.0) * x for name, x in features.items())

@@ -191,17 +191,6 @@ class Block(Record):
     """Rows or papers that are left for `more`."""
 
 
-class Near(Record):
-    """A paper near a question that was refused, with its best sentence."""
-
-    paper_id: Text
-    title: Text
-    quote: Text
-    start: int = Field(ge=0)
-    end: int
-    score: float = Field(ge=0, le=1)
-
-
 class Answer(Record):
     """A cited answer, or a refusal with its reason."""
 
@@ -224,8 +213,8 @@ class Answer(Record):
     """How the question was understood."""
     blocks: tuple[Block, ...] = ()
     """The answer as it is laid out; each sentence stands in one of them."""
-    nearest: tuple[Near, ...] = ()
-    """Of a refusal: the papers nearest to the question, best first."""
+    nearest: tuple[Citation, ...] = ()
+    """Of a refusal: the best sentence of each of the papers nearest to the question, best first."""
 
 
 def paper_id(title: str) -> str:

@@ -16,6 +16,8 @@ _MONTHS_A_QUARTER = 3
 # `The last two years` begins with words that are no part of a date.
 _MOST_DROPPED = 3
 _FIRST_YEAR = 1600
+# `mai`, `September`, `septiembre`.
+_SHORTEST_MONTH, _LONGEST_MONTH = 3, 10
 
 
 class Days(NamedTuple):
@@ -76,8 +78,11 @@ def is_year(word: str) -> bool:
 
 def is_month_of(word: str, year: str) -> bool:
     """Return True if a word before a year makes a month or a day of it: `July` 2025."""
+    # To parse takes milliseconds, and no month is told by figures or by a single letter.
+    if not word.isalpha() or not _SHORTEST_MONTH <= len(word) <= _LONGEST_MONTH:
+        return False
     found = read_days(f"{word} {year}", datetime.date(int(year), 1, 1))
-    return word.isalpha() and found is not None and found != Days.of_years(int(year))
+    return found is not None and found != Days.of_years(int(year))
 
 
 @lru_cache(maxsize=256)

@@ -26,6 +26,8 @@ _FILTERED = frozenset({Kind.SURVEY, Kind.CATALOGUE})
 # What a line with one of these acts is about was said before it.
 ON_THE_LAST = frozenset({Act.MORE, Act.SHORTER, Act.SIMPLER, Act.TABLE, Act.LIST, Act.SUMMARISE})
 _DATES = ("since", "until", "during")
+# A filter has two ends; to read each year of a long text takes seconds.
+_MOST_YEARS = 4
 _TWO = 2
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (
@@ -73,7 +75,7 @@ def read_request(
     if act is Act.THANKS:
         return Request(question=text, kind=Kind.CHAT, act=act)
     kind = read_kind(text, vector)
-    spans = read_spans(text)
+    spans = read_spans(text, with_dates=kind in _FILTERED)
     if kind is Kind.COMPARISON and len(spans.sides) < _TWO:
         # What is named twice or more is what is compared, whatever it was taken for.
         named = sorted((*spans.topic, *spans.sides), key=text.find)
@@ -110,11 +112,16 @@ def _best(head: str, features: Iterable[str], vector: Vector | None) -> str:
     return load_head(head, with_vector=vector is not None).best(features, vector)
 
 
-def read_spans(text: str) -> Spans:
-    """Read which words of a line name its topic, its sides and its filters."""
+def read_spans(text: str, *, with_dates: bool = False) -> Spans:
+    """Read which words of a line name its topic, its sides and its filters.
+
+    Args:
+        text: The line.
+        with_dates: True where each year of it is a date of papers, and not a part of the topic.
+    """
     tokens = tokens_of(text)
     found: dict[str, list[str]] = {}
-    labelled = zip(tokens, _labels(tokens), strict=True)
+    labelled = zip(tokens, _labels(tokens, with_dates=with_dates), strict=True)
     for label, run in groupby(labelled, key=lambda pair: pair[1]):
         if label != NO_LABEL:
             span = _joined([token.span for token, _ in run])
@@ -122,16 +129,20 @@ def read_spans(text: str) -> Spans:
     return Spans(**{label: tuple(texts) for label, texts in found.items()})
 
 
-def _labels(tokens: Sequence[Token]) -> list[str]:
-    """Label each word; a year that was taken for none, and its month, as the likeliest date."""
+def _labels(tokens: Sequence[Token], *, with_dates: bool) -> list[str]:
+    """Label each word; with dates, a year that was taken for none as the likeliest of them.
+
+    The month before it goes with it.
+    """
     head = load_head("spans")
     labels = label_tokens(head, tokens)
-    for at, token in enumerate(tokens):
-        if labels[at] in _DATES or not is_year(token.text):
+    years = [at for at, token in enumerate(tokens) if is_year(token.text)] if with_dates else []
+    for at in years[:_MOST_YEARS]:
+        if labels[at] in _DATES:
             continue
         features = token_features(tokens, at, labels[at - 1] if at else BEGIN)
         likely = dict(zip(head.classes, head.probabilities(features), strict=True))
-        with_month = at > 0 and is_month_of(tokens[at - 1].text, token.text)
+        with_month = at > 0 and is_month_of(tokens[at - 1].text, tokens[at].text)
         first = at - 1 if with_month else at
         labels[first : at + 1] = [max(_DATES, key=likely.__getitem__)] * (at + 1 - first)
     return labels

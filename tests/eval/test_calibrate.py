@@ -46,5 +46,5 @@ def test_too_few_papers_are_an_error_that_says_so(tmp_path: Path):
     (tmp_path / "papers.jsonl").write_text(json.dumps(paper))
     index = open_index(config, create=True)
     ingest([tmp_path / "papers.jsonl"], index, lambda *_: None)
-    with pytest.raises(DatasetError, match="1 papers are too few to calibrate with"):
+    with pytest.raises(DatasetError, match="too few to calibrate with: 1"):
         calibrate(open_assistant(config), index.bm25)

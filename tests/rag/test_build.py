@@ -9,6 +9,7 @@ from footnote.ingest.pipeline import ingest
 from footnote.rag.build import load_writing_model, open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import ConfigError, IndexMismatchError, IndexMissingError
+from tests.made import Says
 
 PAPERS = [
     {"title": "Alpha: A Cache on Disk", "abstract": "Alpha keeps blocks on disk. It is fast."},
@@ -48,6 +49,16 @@ def test_a_question_that_leans_on_the_one_before_is_rewritten_with_its_paper(fol
     assert answer.understood_as == "Alpha: A Cache on Disk: and is it fast?"
     assert answer.sources[0].title == PAPERS[0]["title"]
     assert assistant.ask("Is Alpha fast?", ["What of Bravo?"]).understood_as is None
+
+
+def test_a_follow_up_is_written_out_by_the_language_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked = "and is it fast?"
+    said = open_assistant(config_for(folder)).ask("Where does Alpha keep blocks?")
+    for full, meant in (("Is Alpha fast?",) * 2, ("no idea", f"{PAPERS[0]['title']}: {asked}")):
+        monkeypatch.setattr("footnote.rag.build.load_writing_model", lambda _, s=full: Says(s))
+        assert open_assistant(config_for(folder)).understand(asked, [said]).question == meant
 
 
 def test_a_name_that_no_paper_has_is_refused_by_name(folder: Path):

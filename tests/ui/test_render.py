@@ -117,8 +117,7 @@ def test_an_answer_is_one_block_for_markdown():
 
 
 def test_a_survey_is_a_table_with_a_row_a_paper():
-    other = PAPER.model_copy(update={"paper_id": "title:other", "title": "Good"})
-    part = survey([[evidence(PAPER, 1)], [evidence(other, 1)]], limit=1)
+    part = survey([[evidence(PAPER, 1)]], n_more=1)
     html = answer_html(cite(request(), drafted()._replace(parts=(part,))))
     said, listed = html.split('class="sources"')
     assert said.count("<tr>") == 2  # with the heads of the columns

@@ -42,7 +42,7 @@ def test_the_name_is_said_once_in_a_row_and_only_where_the_quote_lacks_it():
 
 
 def test_a_table_names_the_paper_of_each_row_with_its_marker():
-    draft = drafted()._replace(parts=(survey([[evidence(BRAVO, 1)]], limit=5),))
+    draft = drafted()._replace(parts=(survey([[evidence(BRAVO, 1)]]),))
     answer = cite(request(), draft)
     assert answer.answer == "- Routing Questions [1]: The bill falls by 40%. [1]"
     [row] = answer.blocks[0].rows

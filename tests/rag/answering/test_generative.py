@@ -1,7 +1,5 @@
 """Writing with a stand-in for a model that says what a test tells it, against real verification."""
 
-from collections.abc import Callable, Sequence
-
 import pytest
 
 from footnote.rag.answering.citations import cite
@@ -9,10 +7,9 @@ from footnote.rag.answering.generative import Status, Writer, problem_of, rewrit
 from footnote.rag.core.errors import GenerationError
 from footnote.rag.core.records import Answer, Sentence
 from footnote.rag.core.text import words
-from footnote.rag.llm.port import End, Message, Put
 from footnote.rag.llm.prompts import load_prompts
 from footnote.rag.verification.verifier import Verifier
-from tests.made import drafted, evidence, paper, request
+from tests.made import Says, drafted, evidence, paper, request
 
 
 class Words:
@@ -23,24 +20,6 @@ class Words:
 
     def idf(self, term: str) -> float:
         return 1.0
-
-
-class Says:
-    """A model that says its pieces at once, then ends, or fails."""
-
-    name = "small"
-
-    def __init__(self, *pieces: str, ending: End | Exception | None = None, window: int = 4_000):
-        self.pieces = pieces
-        self.ending = ending or End(complete=True)
-        self.context_window = window
-
-    def begin(
-        self, messages: Sequence[Message], put: Put, *, deadline: float
-    ) -> Callable[[], None]:
-        for piece in (*self.pieces, self.ending):
-            put(piece)
-        return lambda: None
 
 
 ALPHA = paper("Alpha: A Cache on Disk", "Caches grow. Alpha keeps blocks on disk. It is fast.")

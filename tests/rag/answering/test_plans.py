@@ -48,7 +48,7 @@ def test_what_was_said_is_not_said_again():
 
 def test_a_survey_has_a_row_a_paper_with_what_it_proposes_and_reports():
     alpha = [evidence(ALPHA, 3, 0.9, role=Role.RESULT), evidence(ALPHA, 1, 0.5)]
-    part = survey([alpha, [evidence(BRAVO, 0)]], limit=1)
+    part = survey([alpha], n_more=1)
     [row] = part.rows
     assert [field.text for field in row] == [ALPHA.title, "", "", ""]
     assert [places(field.evidence) for field in row] == [[], [], [("Alpha", 1)], [("Alpha", 3)]]

@@ -12,9 +12,7 @@ from tests.made import drafted, evidence, paper, request
 ALPHA = paper("Alpha: A Cache", "Caches grow. Alpha keeps blocks on disk. It is fast.")
 BRAVO = paper("Bravo: A Router", "Bravo routes questions. It is cheap.")
 PROSE = cite(request(), drafted(evidence(ALPHA, 1), evidence(BRAVO, 0), evidence(ALPHA, 2)))
-ROWS = drafted()._replace(
-    parts=(survey([[evidence(ALPHA, 1)], [evidence(BRAVO, 0)]] * 4, limit=8),)
-)
+ROWS = drafted()._replace(parts=(survey([[evidence(ALPHA, 1)], [evidence(BRAVO, 0)]] * 4),))
 
 
 def rearranged(answer: Answer, act: Act) -> Answer:

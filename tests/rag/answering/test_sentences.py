@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from llama_index.core.schema import QueryBundle
 
-from footnote.rag.answering.sentences import Evidence, SentenceRanker, feature_names, has_quantity
+from footnote.rag.answering.sentences import Evidence, SentenceRanker, feature_names
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind
 from footnote.rag.core.text import words
@@ -88,8 +88,3 @@ def test_every_feature_has_a_name_that_is_fitted():
 
 def test_no_paper_gives_no_sentence():
     assert SentenceRanker(Nothing(), Nothing(), Words()).rank(QueryBundle("q"), [], Kind.FACT) == []
-
-
-def test_a_number_of_a_name_is_no_quantity():
-    assert has_quantity("Decoding is 2.5× faster.")
-    assert not has_quantity("LLaMA-2-70B is a model.")

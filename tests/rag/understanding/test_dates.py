@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from footnote.rag.understanding.dates import read_days
+from footnote.rag.understanding.dates import is_month_of, is_year, read_days
 
 TODAY = date(2026, 11, 28)
 
@@ -33,3 +33,14 @@ def test_a_date_is_the_days_it_means(text: str, first: date, last: date) -> None
 @pytest.mark.parametrize("text", ["", "attention", "the kv cache", "?"])
 def test_what_is_no_date_is_none(text: str) -> None:
     assert read_days(text, TODAY) is None
+
+
+def test_a_year_is_four_digits_of_their_own():
+    assert is_year("2021")
+    assert not any(map(is_year, ("202", "20211", "1599", "GPT", "3072")))
+
+
+def test_a_month_is_told_in_several_languages():
+    assert is_month_of("July", "2025")
+    assert is_month_of("märz", "2024")
+    assert not any(is_month_of(word, "2025") for word in ("since", "in", "a", "papers", "2024"))

@@ -42,6 +42,20 @@ def test_a_year_in_another_question_is_no_filter():
     assert not request.filters
 
 
+@pytest.mark.parametrize(
+    ("text", "since", "until"),
+    [
+        ("tidal barrage papers of 2022", date(2022, 1, 1), date(2022, 12, 31)),
+        ("list everything dated since July 2025", date(2025, 7, 1), None),
+        ("list all papers on tidal power up to 2020", None, date(2020, 12, 31)),
+    ],
+)
+def test_a_year_in_a_request_for_papers_is_a_date(
+    text: str, since: date | None, until: date | None
+):
+    assert read_request(text, today=TODAY).filters == Filters(since=since, until=until)
+
+
 def test_sides_of_a_comparison_are_named_in_order():
     request = read_request("compare BarrageNet and TideFormer", today=TODAY)
     assert request.kind is Kind.COMPARISON

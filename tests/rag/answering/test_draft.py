@@ -1,0 +1,111 @@
+"""Drafting: which papers a survey lists, which a comparison is of, over scores made by hand."""
+
+from collections.abc import Sequence
+
+import pytest
+from llama_index.core.schema import QueryBundle
+
+from footnote.rag.answering.answerability import SignalReader, Signals
+from footnote.rag.answering.draft import Draft, Drafter
+from footnote.rag.answering.sentences import Evidence, SentenceRanker
+from footnote.rag.core.records import Hit, Paper
+from footnote.rag.core.request import Kind, Request
+from footnote.rag.core.text import words
+from tests.made import evidence, paper
+
+PAPERS = {name: paper(name, f"{name} keeps blocks on disk.") for name in "ABCDEFGH"}
+SURE = Signals(0.9, 0.5, 0.9, 0.0, 0.0, (), False, (), None)
+
+
+class Ranker(SentenceRanker):
+    def __init__(self) -> None:
+        pass
+
+    def rank(self, query: QueryBundle, hits: Sequence[Hit], kind: Kind) -> list[Evidence]:
+        return [evidence(hit.paper, 0, hit.score) for hit in hits]
+
+
+class Reader(SignalReader):
+    def __init__(self) -> None:
+        pass
+
+    def read(self, query: QueryBundle, hits: Sequence[Hit], asked: str, likeness: float) -> Signals:
+        return SURE
+
+
+class Words:
+    def terms(self, text: str) -> list[str]:
+        return words(text)
+
+    def idf(self, term: str) -> float:
+        return 1.0
+
+    def knows(self, name: str) -> bool:
+        return True
+
+    def is_misspelt(self, word: str) -> bool:
+        return False
+
+
+def found(**scores: float) -> list[Hit]:
+    best_first = sorted(scores.items(), key=lambda pair: -pair[1])
+    return [
+        Hit(paper=PAPERS[name], score=score, passage=PAPERS[name].sentences[0])
+        for name, score in best_first
+    ]
+
+
+def draft(request: Request, together: list[Hit], **by_side: list[Hit]) -> Draft:
+    drafter = Drafter(Ranker(), Reader(), Words(), papers=6, max_sentences=5, survey_papers=2)
+    query = QueryBundle(request.question)
+    return drafter.draft(request, query, together, lambda name: (query, by_side[name]))
+
+
+def cited(found: Draft) -> list[Paper]:
+    return list({e.paper.paper_id: e.paper for e in found.evidence}.values())
+
+
+def asked(kind: Kind, *sides: str) -> Request:
+    return Request(question="what", kind=kind, sides=sides)
+
+
+def test_a_survey_ends_half_of_the_way_to_the_background():
+    # The worse half scores 0.2 on average, so a paper is on topic from 0.5 on.
+    hits = found(A=0.8, B=0.55, C=0.52, D=0.45, E=0.3, F=0.2, G=0.2, H=0.1)
+    said = draft(asked(Kind.SURVEY), hits)
+    assert cited(said) == [PAPERS["A"], PAPERS["B"]]
+    assert said.parts[0].n_more == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.SURVEY, Kind.COMPARISON])
+def test_one_paper_on_topic_is_quoted_in_running_text(kind: Kind):
+    said = draft(asked(kind), found(A=0.9, B=0.2, C=0.2))
+    assert [part.form for part in said.parts] == ["prose"]
+
+
+def test_a_comparison_that_names_no_sides_lists_the_papers_on_topic():
+    said = draft(asked(Kind.COMPARISON), found(A=0.9, B=0.8, C=0.1, D=0.1))
+    assert [part.form for part in said.parts] == ["table"]
+
+
+def test_the_paper_of_a_side_fits_its_words_and_the_whole_question():
+    # `paging` finds C first, which the whole question does not.
+    by_side = {"paging": found(C=0.8, A=0.6), "swapping": found(B=0.7, A=0.5)}
+    said = draft(
+        asked(Kind.COMPARISON, "paging", "swapping"), found(A=0.7, B=0.6, D=0.5), **by_side
+    )
+    assert cited(said) == [PAPERS["A"], PAPERS["B"]]
+
+
+def test_one_paper_ahead_for_each_side_compares_them_itself():
+    by_side = {"x": found(A=0.8, B=0.3), "y": found(A=0.7, C=0.3)}
+    said = draft(asked(Kind.COMPARISON, "x", "y"), found(A=0.7, B=0.2), **by_side)
+    assert [part.form for part in said.parts] == ["prose"]
+    assert cited(said)[0] == PAPERS["A"]
+
+
+def test_of_many_sides_five_are_compared_and_the_rest_is_counted():
+    by_side = {name: found(**{name: 0.8}) for name in PAPERS}
+    said = draft(asked(Kind.COMPARISON, *PAPERS), found(A=0.5), **by_side)
+    assert said.parts[0].columns == ("", "A", "B", "C", "D", "E")
+    assert said.parts[-1].text == "The other 3 are not compared here."
