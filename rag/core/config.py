@@ -78,9 +78,9 @@ class Answering(Section):
     papers: int = Field(default=6, ge=1)
     """Papers whose sentences are considered."""
     max_sentences: int = Field(default=5, ge=1)
-    """Sentences at most, but for surveys; fewer when the next ones are much worse."""
+    """Sentences of running text at most; fewer where the next ones do not belong to the answer."""
     survey_papers: int = Field(default=12, ge=1)
-    """Papers, a line each, in the answer to a survey question."""
+    """Rows of a survey that are shown at once, a paper each."""
     min_confidence: float = Field(default=0.25, ge=0, le=1)
     """Least probability that the papers answer; below it the answer is a refusal."""
     max_question_chars: int = Field(default=4_000, ge=1)
