@@ -25,8 +25,8 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.base import Record
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import SourceError
+from footnote.rag.core.processor import tune_process
 from footnote.rag.core.records import Paper
-from footnote.rag.index.processor import tune_process
 from footnote.rag.index.writer import Progress, unwatched
 
 SAMPLE = Path(pipeline.__file__).parent / "sample"

@@ -13,8 +13,8 @@ from footnote.ingest.identity.keys import identity_keys
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, Retrieval
 from footnote.rag.core.errors import DatasetError
+from footnote.rag.core.processor import tune_process
 from footnote.rag.core.records import Paper
-from footnote.rag.index.processor import tune_process
 from footnote.rag.index.writer import IndexWriter, Progress
 from footnote.rag.verification.verifier import Verifier
 

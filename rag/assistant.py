@@ -14,13 +14,13 @@ from footnote.rag.answering.generative import Event, Writer, rewrite_with_model
 from footnote.rag.answering.rearranged import REARRANGES, rearrange
 from footnote.rag.answering.sentences import SentenceSignal
 from footnote.rag.core.records import Answer, Hit, Paper
-from footnote.rag.core.request import Act, Filters, Kind, Request
+from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.embedding import Question
-from footnote.rag.understanding.dialogue import refer
+from footnote.rag.understanding.dialogue import last_said, refer
 from footnote.rag.understanding.question import check_question
-from footnote.rag.understanding.request import read_request
+from footnote.rag.understanding.request import ON_THE_LAST, read_request
 
 Turn = str | Answer
 """A line of the conversation so far, or what was answered to it."""
@@ -35,6 +35,8 @@ _WITHOUT_THE_NAME = 0.2
 _RARE = 0.8
 # So many rare words of an abstract tell which paper is meant.
 _NAMING = 2
+# What lists papers of the catalogue.
+_LISTS = frozenset({Operation.LIST, Operation.NEWEST, Operation.OLDEST})
 # Acts that ask something of a paper that was said.
 _OF_ONE = frozenset({Act.FOLLOW_UP, Act.NTH})
 
@@ -55,7 +57,6 @@ class Assistant:
         keep: int,
         min_confidence: float,
         max_question_chars: int,
-        reads_vectors: bool = False,
         writer: Writer | None = None,
     ):
         """Answer from these parts.
@@ -71,8 +72,6 @@ class Assistant:
             keep: Papers that are read of those found.
             min_confidence: A question that the papers answer less surely is refused.
             max_question_chars: Longer ones are an error.
-            reads_vectors: True where the questions' vectors are those of the bundled embedder,
-                which the trained heads know.
             writer: Writes with a language model; None to quote.
         """
         self.catalogue = catalogue
@@ -85,7 +84,6 @@ class Assistant:
         self._keep = keep
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
-        self._reads_vectors = reads_vectors
         self.writer = writer
 
     def ask(
@@ -153,8 +151,10 @@ class Assistant:
 
     def _read(self, question: str, turns: Sequence[Answer]) -> Request:
         before = next((turn.request for turn in reversed(turns) if turn.request), None)
-        vector = self._read_question(question).embedding if self._reads_vectors else None
-        request = read_request(question, before, vector)
+        request = read_request(question, before)
+        if request.act in ON_THE_LAST and (said := last_said(turns)) and said.request:
+            # What is to be said again is what was said, not what was refused since.
+            request = said.request.model_copy(update={"act": request.act})
         if request.act is Act.NEW or not turns:
             return request
         return refer(request, turns, fits_alone=self._fits_alone)
@@ -235,10 +235,15 @@ class Assistant:
         if request.kind is Kind.CHAT:
             return hello(request, len(self.catalogue))
         if last and request.act in REARRANGES:
-            return rearrange(last, request)
+            return rearrange(turns, request)
         if request.kind is Kind.CATALOGUE:
             skip = _rows_shown(turns) if request.act is Act.MORE else 0
-            return answer_from_catalogue(request, self.catalogue, self._words, skip=skip)
+            listed = answer_from_catalogue(request, self.catalogue, self._words, skip=skip)
+            if not (listed.refused and request.topic and request.operation in _LISTS):
+                return listed
+            # No paper says the words of the topic; some may be about it in other words.
+            draft = self._draft(request.model_copy(update={"kind": Kind.SURVEY}), turns)[1]
+            return cite(request, draft) if self._is_answer(draft) else listed
         _, draft = self._draft(request, turns)
         return self._cited(request, draft)
 
@@ -279,6 +284,7 @@ class Assistant:
             query,
             hits,
             lambda text: self._find(text, request.filters, self._keep),
+            alone=self._read_question(request.own_words) if request.own_words else None,
             said=said,
             skip=_rows_shown(before),
         )

@@ -14,7 +14,7 @@ from footnote.rag.answering.sentences import SentenceRanker
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
-from footnote.rag.index.embedding import BUNDLED, Question, load_embedder, read_question
+from footnote.rag.index.embedding import Question, load_embedder, read_question
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import FOLDER, Card
 from footnote.rag.index.writer import IndexWriter
@@ -164,7 +164,6 @@ def _assemble(
         keep=_KEPT,
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
-        reads_vectors=config.embedder.name == BUNDLED,
         writer=open_writer(config, index, model) if model else None,
     )
 

@@ -9,7 +9,7 @@ from footnote.rag.answering.plans import Part
 from footnote.rag.answering.roles import Role
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.core.request import Kind, Request
+from footnote.rag.core.request import Act, Kind, Request
 from footnote.rag.llm.port import End, Message, Put
 
 
@@ -29,8 +29,8 @@ def evidence(
     return Evidence(of, number, score, belongs, 0.5, role, leans, {})
 
 
-def request(question: str = "what", kind: Kind = Kind.FACT) -> Request:
-    return Request(question=question, kind=kind)
+def request(question: str = "what", kind: Kind = Kind.FACT, act: Act = Act.NEW) -> Request:
+    return Request(question=question, kind=kind, act=act)
 
 
 def drafted(*said: Evidence, confidence: float = 0.9) -> Draft:

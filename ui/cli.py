@@ -271,7 +271,7 @@ def search(
     """Find papers, without answering."""
     filters = _filters(since, until, organisation, source, author, withdrawn)
     from footnote.rag.build import open_assistant
-    from footnote.rag.index.processor import tune_process
+    from footnote.rag.core.processor import tune_process
     from footnote.ui.render import hit_rows
 
     assistant = open_assistant(config, writes=False)
@@ -300,7 +300,7 @@ def ask(
     """Answer a question, every sentence with its source."""
     filters = _filters(since, until, organisation, source, author, withdrawn)
     from footnote.rag.build import open_assistant
-    from footnote.rag.index.processor import tune_process
+    from footnote.rag.core.processor import tune_process
     from footnote.ui.render import source_text, writing_note
 
     assistant = open_assistant(config)

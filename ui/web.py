@@ -18,8 +18,8 @@ from starlette.middleware import Middleware
 from footnote.rag.answering.citations import short_name
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import ConfigError, FootnoteError
+from footnote.rag.core.processor import tune_process
 from footnote.rag.core.records import Answer, Sentence
-from footnote.rag.index.processor import tune_process
 from footnote.ui.address import free_port
 from footnote.ui.calls import CallGuard, Page
 from footnote.ui.render import answer_html, draft_html, paper_html, parse_fragment

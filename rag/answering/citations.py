@@ -68,6 +68,8 @@ def reason_for_refusal(draft: Draft, n_papers: int, *, filtered: bool = False) -
     """
     which = "that the filters let through" if filtered else "here"
     papers = f"the one paper {which}" if n_papers == 1 else f"the {n_papers:,} papers {which}"
+    if draft.n_shown:
+        return f"Those were all: {draft.n_shown:,} papers here come near."
     if signals := draft.signals:
         if absent := [*signals.unknown_names, *(f"“{word}”" for word in signals.unheard_of)]:
             return f"Nothing in {papers} mentions {' or '.join(absent)}."

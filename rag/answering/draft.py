@@ -4,13 +4,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
 from llama_index.core.schema import QueryBundle
+from scipy.optimize import linear_sum_assignment
 
 from footnote.rag.answering.answerability import SignalReader, Signals, confidence
 from footnote.rag.answering.plans import Part, Side, comparison, prose, summary, survey
 from footnote.rag.answering.sentences import Evidence, SentenceRanker, Vocabulary
 from footnote.rag.core.records import Hit
-from footnote.rag.core.request import Act, Kind, Request
+from footnote.rag.core.request import Act, Kind, Operation, Request
 
 Find = Callable[[str], tuple[QueryBundle, list[Hit]]]
 """Finds papers for a text, best first, under the filters of the question."""
@@ -25,8 +27,13 @@ _ABOUT_A_SIDE = 0.2
 # A paper that fits each side this much better than the next compares them itself.
 _AHEAD = 0.1
 _TWO = 2
+# Of each side so many sentences are said on the point asked: of 206 marked ones the first is right
+# for 96, one of two for 139.
+_ASKED = 2
 # Ask for the gist of what was said.
 _GIST = frozenset({Act.SIMPLER, Act.SUMMARISE})
+# What a list that is not ordered by relevance begins with.
+_ORDERS: Mapping[Operation | None, str] = {Operation.NEWEST: "newest", Operation.OLDEST: "oldest"}
 # Sentences that speak of more than one side are shown up to so many.
 _BETWEEN = 2
 
@@ -42,6 +49,8 @@ class Draft(NamedTuple):
     """What the confidence is computed from; None when nothing was found."""
     ranked: tuple[Evidence, ...] = ()
     """All sentences that were considered, best first."""
+    n_shown: int = 0
+    """Papers of a survey where all of them were shown before."""
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
@@ -84,6 +93,7 @@ class Drafter:
         hits: Sequence[Hit],
         find: Find,
         *,
+        alone: QueryBundle | None = None,
         said: Collection[tuple[str, int]] = (),
         skip: int = 0,
     ) -> Draft:
@@ -94,6 +104,7 @@ class Drafter:
             query: Its question, with its vector.
             hits: The papers, best first.
             find: Finds the papers of the sides of a comparison.
+            alone: Its own words, where the question names the paper that they are about.
             said: Sentences that were said before, by their keys.
             skip: Rows of a survey that were shown before.
 
@@ -104,6 +115,8 @@ class Drafter:
         if gist:
             hits = [hit for hit in hits if hit.paper.paper_id in request.refers_to] or hits
         ranked = self._ranker.rank(query, hits[: self._papers], request.kind)
+        if alone:
+            ranked = _averaged(ranked, self._ranker.rank(alone, hits[:1], request.kind))
         if not ranked:
             return Draft(request)
         parts: Sequence[Part]
@@ -111,8 +124,12 @@ class Drafter:
         if gist:
             parts = [summary(ranked, of_one=request.act is Act.SIMPLER)]
         elif _is_survey(request) and len(on_topic := self._on_topic(hits)) > 1:
+            if skip >= len(on_topic):
+                return Draft(request, ranked=tuple(ranked), n_shown=len(on_topic))
             parts = [self._survey(query, on_topic, request, skip)]
-        elif request.kind is Kind.COMPARISON and (compared := self._sides(request, find, hits)):
+        elif request.kind is Kind.COMPARISON and (
+            compared := self._sides(request, query, find, hits)
+        ):
             parts = comparison(compared, self._between(ranked, compared))
             if n_more := len(request.sides[_MOST_SIDES:]):
                 parts.append(Part("prose", text=f"The other {n_more:,} are not compared here."))
@@ -129,13 +146,17 @@ class Drafter:
     def _survey(
         self, query: QueryBundle, on_topic: Sequence[Hit], request: Request, skip: int
     ) -> Part:
-        shown = on_topic[skip : skip + self._survey_papers]
+        shown = _by_date(on_topic, request.operation)[skip : skip + self._survey_papers]
         ranked = self._ranker.rank(query, shown, request.kind)
         by_paper: dict[str, list[Evidence]] = {hit.paper.paper_id: [] for hit in shown}
         for e in ranked:
             by_paper[e.paper.paper_id].append(e)
         n_more = max(len(on_topic) - skip - len(shown), 0)
-        return survey(filter(None, by_paper.values()), n_more=n_more)
+        return survey(
+            filter(None, by_paper.values()),
+            text=_listed(len(on_topic), skip, _ORDERS.get(request.operation, "nearest")),
+            n_more=n_more,
+        )
 
     def _on_topic(self, hits: Sequence[Hit]) -> list[Hit]:
         """Return the papers that a survey lists: those nearer to the best than to the background.
@@ -147,31 +168,42 @@ class Drafter:
         floor = background + _ON_TOPIC * (top - background)
         return [hit for hit in hits if hit.score >= floor]
 
-    def _sides(self, request: Request, find: Find, together: Sequence[Hit]) -> list[Side]:
+    def _sides(
+        self, request: Request, query: QueryBundle, find: Find, together: Sequence[Hit]
+    ) -> list[Side]:
         """Find the paper of each side that a question names; none where fewer than two are named.
 
         None too where no paper is about any of them.
 
         Args:
             request: What is compared.
+            query: Its question, with its vector.
             find: Finds papers for the words of one side.
             together: The papers found for the whole question, best first.
         """
-        if len(request.sides) < _TWO:
+        if len(request.sides) < _TWO or self._compares_itself(together, request.sides):
             return []
         fit = {hit.paper.paper_id: hit.score for hit in together}
         found = {name: find(name) for name in request.sides[:_MOST_SIDES]}
         ordered = {name: _about(hits, fit) for name, (_, hits) in found.items()}
         if _is_of_one_paper(list(ordered.values())):
             return []
-        taken: set[str] = set()
         sides: list[Side] = []
-        for name, about in ordered.items():
-            free = [hit for hit, _ in about if hit.paper.paper_id not in taken]
-            side = self._side(name, found[name][0], free)
-            taken.update(e.paper.paper_id for e in side.ranked)
+        for name, hits in _assigned(ordered).items():
+            side = self._side(name, found[name][0], hits)
+            if side.ranked:
+                asked = self._ranker.rank(query, hits[:1], Kind.FACT)[:_ASKED]
+                side = side._replace(asked=tuple(sorted(asked, key=lambda e: e.number)))
             sides.append(side)
         return sides if any(side.ranked for side in sides) else []
+
+    def _compares_itself(self, together: Sequence[Hit], sides: Iterable[str]) -> bool:
+        """Return True if one paper is ahead of all others and says the words of each side."""
+        if not together or (len(together) > 1 and together[0].score - together[1].score < _AHEAD):
+            return False
+        paper = together[0].paper
+        said = set(self._vocabulary.terms(f"{paper.title} {paper.abstract}"))
+        return all(set(self._vocabulary.terms(side)) <= said for side in sides)
 
     def _side(self, name: str, query: QueryBundle, hits: Sequence[Hit]) -> Side:
         """Return a side with the sentences of the first of these papers, if it is about it."""
@@ -193,6 +225,36 @@ class Drafter:
         return found[:_BETWEEN]
 
 
+def _listed(n: int, skip: int, order: str) -> str:
+    """Say how many papers a survey lists."""
+    return f"{n:,} papers here come near{'' if skip else f', the {order} first'}."
+
+
+def _by_date(hits: Sequence[Hit], operation: Operation | None) -> Sequence[Hit]:
+    """Order papers by date where that is asked, those without one last; else leave them."""
+    if operation not in _ORDERS:
+        return hits
+    dated = [(date, hit) for hit in hits if (date := hit.paper.date)]
+    dated.sort(key=lambda pair: pair[0], reverse=operation is Operation.NEWEST)
+    return [*(hit for _, hit in dated), *(hit for hit in hits if not hit.paper.date)]
+
+
+def _averaged(ranked: Sequence[Evidence], alone: Sequence[Evidence]) -> list[Evidence]:
+    """Rank sentences by the mean of both scores, where they have both; best first.
+
+    A title in front of a question draws it to the sentences that say what the title says: of 865
+    marked questions 0.62 then begin with a sentence that answers, by the mean 0.67.
+    """
+    by_key = {e.key: e for e in alone}
+    means = [
+        e._replace(score=fmean((e.score, own.score)), belongs=fmean((e.belongs, own.belongs)))
+        if (own := by_key.get(e.key))
+        else e
+        for e in ranked
+    ]
+    return sorted(means, key=lambda e: -e.score)
+
+
 def _is_survey(request: Request) -> bool:
     """Return True if papers are listed: a comparison that names no sides is one of all on topic."""
     unnamed = request.kind is Kind.COMPARISON and len(request.sides) < _TWO
@@ -206,6 +268,24 @@ def _about(hits: Iterable[Hit], fit: Mapping[str, float]) -> list[tuple[Hit, flo
     """
     fits = ((hit, hit.score + fit.get(hit.paper.paper_id, 0.0)) for hit in hits)
     return sorted(fits, key=lambda pair: -pair[1])
+
+
+def _assigned(ordered: Mapping[str, Sequence[tuple[Hit, float]]]) -> dict[str, list[Hit]]:
+    """Give each side a paper of its own, so that together they fit best; it comes first.
+
+    A side that another paper also names, as those that it is measured against, would take that.
+    """
+    papers = list(dict.fromkeys(h.paper.paper_id for about in ordered.values() for h, _ in about))
+    fit = np.zeros((len(ordered), max(len(papers), len(ordered))))
+    for side, about in enumerate(ordered.values()):
+        for hit, score in about:
+            fit[side, papers.index(hit.paper.paper_id)] = score
+    _, chosen = linear_sum_assignment(fit, maximize=True)
+    assigned: dict[str, list[Hit]] = {}
+    for (name, about), at in zip(ordered.items(), chosen.tolist(), strict=True):
+        own = [hit for hit, _ in about if papers[at : at + 1] == [hit.paper.paper_id]]
+        assigned[name] = [*own, *(hit for hit, _ in about if hit not in own)] if own else []
+    return assigned
 
 
 def _is_of_one_paper(ordered: Sequence[Sequence[tuple[Hit, float]]]) -> bool:

@@ -6,9 +6,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from footnote.rag.answering.heads import load_head
 from footnote.rag.core.records import Paper
 from footnote.rag.core.text import fold
-from footnote.rag.understanding.heads import load_head, tokens_of
+from footnote.rag.understanding.encoder import tokens_of
 
 # How far into its abstract a sentence stands is told in so many steps.
 _PLACES = 6

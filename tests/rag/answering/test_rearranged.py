@@ -16,13 +16,36 @@ ROWS = drafted()._replace(parts=(survey([[evidence(ALPHA, 1)], [evidence(BRAVO, 
 
 
 def rearranged(answer: Answer, act: Act) -> Answer:
-    return rearrange(answer, request().model_copy(update={"act": act}))
+    return rearrange([answer], request().model_copy(update={"act": act}))
 
 
-def test_shorter_keeps_the_first_sentence_and_its_source_alone():
-    answer = rearranged(PROSE, Act.SHORTER)
-    assert answer.answer == "Alpha keeps blocks on disk. [1]"
+def test_shorter_keeps_the_likeliest_sentence_and_its_source_alone():
+    said = drafted(evidence(BRAVO, 1, score=0.4), evidence(ALPHA, 1, score=0.9))
+    answer = rearranged(cite(request(), said), Act.SHORTER)
+    assert answer.answer == "Alpha keeps blocks on disk. [2]"
     assert [s.title for s in answer.sources] == [ALPHA.title]
+
+
+def test_what_is_one_sentence_is_said_to_be_the_shortest():
+    answer = rearranged(cite(request(), drafted(evidence(ALPHA, 1))), Act.SHORTER)
+    assert answer.answer.startswith("This one sentence is the shortest")
+
+
+def test_a_table_of_one_paper_takes_in_the_one_that_was_asked_about_before():
+    first = cite(request(), drafted(evidence(ALPHA, 1)))
+    then = cite(request(), drafted(evidence(BRAVO, 0)))
+    follows = then.model_copy(update={"request": request(act=Act.FOLLOW_UP)})
+    [block] = rearrange([first, follows], request(act=Act.TABLE)).blocks
+    assert [row[0].text for row in block.rows] == [ALPHA.title, BRAVO.title]
+    anew = then.model_copy(update={"request": request(act=Act.NEW)})
+    [block] = rearrange([first, anew], request(act=Act.TABLE)).blocks
+    assert [row[0].text for row in block.rows] == [BRAVO.title]
+
+
+def test_what_was_said_before_a_refusal_is_rearranged():
+    refusal = refuse(request(), drafted(), "Nothing here.")
+    answer = rearrange([PROSE, refusal], request(act=Act.LIST))
+    assert answer.answer.count("\n- ") == 2
 
 
 def test_shorter_keeps_the_first_rows_of_a_table():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footnote.rag.core.request import Act, Filters, Kind, Request
-from footnote.rag.understanding.request import read_act, read_request, read_spans
+from footnote.rag.understanding.request import read_request
 
 TODAY = date(2026, 11, 28)
 BEFORE = Request(question="what is a tidal barrage", kind=Kind.DEFINITION, topic="tidal barrage")
@@ -21,13 +21,19 @@ def test_any_line_is_understood_somehow(text: str):
         assert (request.operation is not None) == (request.kind is Kind.CATALOGUE)
 
 
-@given(st.text(max_size=100))
+@given(st.text(min_size=1, max_size=100))
 def test_every_span_is_a_part_of_the_line(text: str):
-    assert all(part in text for parts in read_spans(text) for part in parts)
+    request = read_request(text, today=TODAY)
+    assert all(side in text for side in request.sides)
+    assert all(word in text for word in request.topic.split())
+
+
+def test_a_line_without_words_is_small_talk():
+    assert read_request(" \u200b ", today=TODAY).kind is Kind.CHAT
 
 
 def test_without_a_line_before_it_every_line_is_new():
-    assert read_act("and its memory use?", None) is Act.NEW
+    assert read_request("and its memory use?", today=TODAY).act is Act.NEW
 
 
 def test_papers_since_a_year_are_filtered_by_their_date():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from footnote.rag.index.processor import one_thread, tune_process
+from footnote.rag.core.processor import one_thread, tune_process
 
 
 def test_threads_are_given_back_even_after_an_error():

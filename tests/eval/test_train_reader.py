@@ -1,0 +1,81 @@
+"""Fitting what reads lines: it learns what lines show, and no writer is judged by what saw them."""
+
+import pytest
+
+from footnote.eval import labels, train_reader
+from footnote.eval.train_reader import (
+    CLASSES,
+    Example,
+    cross_validated,
+    fit,
+    read,
+    reader_examples,
+)
+from footnote.rag.core.request import Act, Kind, Operation
+
+COUNT, TOPIC = CLASSES["kind"].index(Kind.CATALOGUE), CLASSES["label"].index("topic")
+THINGS = ("tides", "dams", "caches", "bees", "rivers", "roofs")
+LINES = [
+    *(
+        Example(
+            f"how many papers on {thing}", f"writer {n % 3}", Kind.CATALOGUE, Operation.COUNT,
+            (0, 0, 0, 0, TOPIC),
+        )
+        for n, thing in enumerate(THINGS)
+    ),
+    *(
+        Example(
+            f"why do {thing} rise", f"writer {n % 3}", Kind.EXPLANATION, labels=(0, 0, TOPIC, 0)
+        )
+        for n, thing in enumerate(THINGS)
+    ),
+    *(
+        Example("and why?", f"writer {n % 3}", before=f"what are {thing}", act=Act.FOLLOW_UP)
+        for n, thing in enumerate(THINGS)
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Few lines are few steps.
+    monkeypatch.setattr(train_reader, "_EPOCHS", 60)
+
+
+def test_it_learns_kinds_operations_acts_and_labels():
+    network = fit(LINES)
+    count = read(network, Example("how many papers on winds", ""))
+    assert (count.kind, count.label.tolist()) == (COUNT, [0, 0, 0, 0, TOPIC])
+    assert CLASSES["operation"][count.operation] == Operation.COUNT
+    follows = read(network, Example("and why?", "", before="what are winds"))
+    assert CLASSES["act"][follows.act] == Act.FOLLOW_UP
+
+
+def test_the_same_lines_give_the_same_network():
+    first, second = (fit(LINES[:6]).state_dict() for _ in range(2))
+    assert all((first[name] == second[name]).all() for name in first)
+
+
+def test_each_writer_is_judged_by_a_network_that_never_saw_them(monkeypatch: pytest.MonkeyPatch):
+    seen: list[set[str]] = []
+    fitted = train_reader.fit
+
+    def watched(examples: list[Example]) -> train_reader.Network:
+        seen.append({e.group for e in examples})
+        return fitted(examples)
+
+    monkeypatch.setattr(train_reader, "fit", watched)
+    found = cross_validated(LINES)
+    assert [r.kind == COUNT for r in found[:6]] == [True] * 6
+    groups = {e.group for e in LINES}
+    assert [groups - s for s in seen if s != groups] == [{g} for g in sorted(groups)]
+
+
+def test_what_another_form_is_asked_of_tells_no_kind(monkeypatch: pytest.MonkeyPatch):
+    lines = [line for line in labels.lines() if line.act in {Act.TABLE, Act.SHORTER}][:9]
+    monkeypatch.setattr(labels, "lines", lambda: lines)
+    monkeypatch.setattr(labels, "marks", list)
+    monkeypatch.setattr(labels, "talks", list)
+    forms = reader_examples()
+    assert len(forms) == 9
+    assert all(e.kind is None and e.labels is None for e in forms)
