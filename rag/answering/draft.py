@@ -191,7 +191,7 @@ class Drafter:
         sides: list[Side] = []
         for name, hits in _assigned(ordered).items():
             side = self._side(name, found[name][0], hits)
-            if side.ranked:
+            if side.ranked and request.topic:
                 asked = self._ranker.rank(query, hits[:1], Kind.FACT)[:_ASKED]
                 side = side._replace(asked=tuple(sorted(asked, key=lambda e: e.number)))
             sides.append(side)

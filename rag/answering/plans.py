@@ -10,10 +10,10 @@ from footnote.rag.core.text import words
 
 # A sentence of another paper is said when it belongs to the answer this likely.
 _OF_ANOTHER = 0.65
+_TWO = 2
 # Share of common words above which one sentence is a near-duplicate of another.
 _NEAR_DUPLICATE = 0.6
 _PLAINEST = "The idea in the paper's own words; only a language model could say it more simply."
-_NO_COMPARISON = "No sentence here measures them against each other."
 
 
 class _Prose(NamedTuple):
@@ -75,7 +75,7 @@ class Side(NamedTuple):
     confidence: float = 0.0
     """In [0, 1]: how likely that paper is about it."""
     asked: tuple[Evidence, ...] = ()
-    """Its sentences that speak most to the whole question, in order."""
+    """Its sentences that speak most to the point asked, in order; none where none is asked."""
 
 
 def prose(
@@ -178,7 +178,8 @@ def comparison(sides: Sequence[Side], between: Sequence[Evidence]) -> list[Part]
     if between:
         parts.append(Part("prose", tuple(between), heading="Against each other"))
     elif len(there) > 1:
-        parts.append(Part("prose", text=_NO_COMPARISON))
+        named = "both" if len(there) == _TWO else "two of them"
+        parts.append(Part("prose", text=f"No sentence here names {named}."))
     return parts
 
 

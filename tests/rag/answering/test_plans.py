@@ -67,7 +67,7 @@ def test_two_sides_that_nothing_compares_are_said_to_be_uncompared():
     table, remark = comparison(sides, [])
     assert table.columns == ("", "Alpha", "Bravo")
     assert [row[0].text for row in table.rows] == ["Paper", "What it is"]
-    assert remark.text == "No sentence here measures them against each other."
+    assert remark.text == "No sentence here names both."
     _, between = comparison(sides, [evidence(ALPHA, 3)])
     assert places(between.said) == [("Alpha", 3)]
 
