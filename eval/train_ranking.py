@@ -29,6 +29,7 @@ from footnote.rag.core.config import load_config
 from footnote.rag.core.records import Paper
 from footnote.rag.core.request import Kind, Request
 from footnote.rag.index.writer import IndexWriter, unwatched
+from footnote.rag.understanding.request import read_request
 
 _TUNE = Path(__file__).parent / "questions" / "tune.jsonl"
 # Surveys and comparisons are laid out by paper; their marks do not say what comes first.
@@ -149,7 +150,8 @@ def _tune(index: Path) -> list[JudgedQuestion]:
 
 
 def _request(mark: labels.MarkedQuestion) -> Request:
-    return Request(question=mark.question, kind=mark.kind, topic=mark.topic or "", sides=mark.sides)
+    topic = read_request(mark.question).topic
+    return Request(question=mark.question, kind=mark.kind, topic=topic, sides=mark.sides)
 
 
 def _fit_sentences(examples: Sequence[Ranked], least: int) -> dict[str, object]:

@@ -114,9 +114,11 @@ class Drafter:
         gist = request.act in _GIST and bool(request.refers_to)
         if gist:
             hits = [hit for hit in hits if hit.paper.paper_id in request.refers_to] or hits
-        ranked = self._ranker.rank(query, hits[: self._papers], request.kind)
+        ranked = self._ranker.rank(query, hits[: self._papers], request.kind, request.topic)
         if alone:
-            ranked = _averaged(ranked, self._ranker.rank(alone, hits[:1], request.kind))
+            ranked = _averaged(
+                ranked, self._ranker.rank(alone, hits[:1], request.kind, request.topic)
+            )
         if not ranked:
             return Draft(request)
         parts: Sequence[Part]

@@ -1,7 +1,7 @@
 """Rank the sentences of the papers found by how likely they answer the question."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ from footnote.rag.answering.roles import Role, roles_of
 from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind
-from footnote.rag.core.text import Span
+from footnote.rag.core.text import Span, words
 
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
@@ -22,6 +22,9 @@ _PLAIN = (
     "late",
     "behind_late",
     "coverage",
+    "late_asked",
+    "behind_late_asked",
+    "coverage_asked",
     "behind",
     "first_paper",
     "rank",
@@ -70,8 +73,14 @@ class SentenceSignal(Protocol):
         ...
 
 
-class LateInteractionSignal(SentenceSignal, Protocol):
+class LateInteractionSignal(Protocol):
     """A signal that compares token by token, and so can look at single words."""
+
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str] = ()
+    ) -> Mapping[str, np.ndarray]:
+        """Return scores as a `SentenceSignal` does; words of the topic, folded, count little."""
+        ...
 
     def word_scores(
         self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
@@ -128,18 +137,23 @@ class _Candidate(NamedTuple):
 class SentenceRanker:
     """Ranks sentences by weights that were fitted to questions with the sentences that answer."""
 
-    def __init__(self, vectors: SentenceSignal, late: SentenceSignal, vocabulary: Vocabulary):
+    def __init__(
+        self, vectors: SentenceSignal, late: LateInteractionSignal, vocabulary: Vocabulary
+    ):
         self._vectors = vectors
         self._late = late
         self._vocabulary = vocabulary
 
-    def rank(self, query: QueryBundle, hits: Sequence[Hit], kind: Kind) -> list[Evidence]:
+    def rank(
+        self, query: QueryBundle, hits: Sequence[Hit], kind: Kind, topic: str = ""
+    ) -> list[Evidence]:
         """Rank every sentence of the papers that states something, best first.
 
         Args:
             query: The question, with its vector and its token embeddings.
             hits: The papers, best first.
             kind: Of the question.
+            topic: What it is about; what it asks is in its other words.
         """
         candidates = [
             _Candidate(hit, rank, number)
@@ -149,7 +163,7 @@ class SentenceRanker:
         ]
         if not candidates:
             return []
-        features = self.features(query, candidates, kind)
+        features = self.features(query, candidates, kind, topic)
         score, belongs = (_probability(head, features) for head in ("answers", "belongs"))
         ranked: list[Evidence] = []
         for at in np.argsort(-score, kind="stable"):
@@ -170,14 +184,20 @@ class SentenceRanker:
         return ranked
 
     def features(
-        self, query: QueryBundle, candidates: Sequence[_Candidate], kind: Kind
+        self, query: QueryBundle, candidates: Sequence[_Candidate], kind: Kind, topic: str = ""
     ) -> dict[str, np.ndarray]:
         """Return what tells of each sentence if it answers, by name; float, (n,) each."""
         papers = list({c.hit.paper.paper_id: c.hit.paper for c in candidates}.values())
         by_vectors = self._vectors.sentence_scores(query, papers)
         # An embedder that gives no token embeddings has its vectors stand in for them.
         by_tokens = {**by_vectors, **self._late.sentence_scores(query, papers)}
-        likeness, late = (_laid_out(scores, candidates) for scores in (by_vectors, by_tokens))
+        of_topic = frozenset(words(topic))
+        asked = by_tokens
+        if of_topic:
+            asked = {**by_vectors, **self._late.sentence_scores(query, papers, of_topic)}
+        likeness, late, late_asked = (
+            _laid_out(scores, candidates) for scores in (by_vectors, by_tokens, asked)
+        )
         last = np.array([len(c.hit.paper.sentences) - 1 for c in candidates])
         number = np.array([c.number for c in candidates])
         quotes = [c.quote for c in candidates]
@@ -188,6 +208,9 @@ class SentenceRanker:
             "late": late,
             "behind_late": late.max() - late,
             "coverage": self._coverage(query.query_str, quotes),
+            "late_asked": late_asked,
+            "behind_late_asked": late_asked.max() - late_asked,
+            "coverage_asked": self._coverage(query.query_str, quotes, topic),
             "behind": np.array([top - c.hit.score for c in candidates]),
             "first_paper": np.array([c.rank == 0 for c in candidates], float),
             "rank": np.array([c.rank for c in candidates], float),
@@ -206,12 +229,13 @@ class SentenceRanker:
             found |= {f"{role} of {kind}": roles[:, at] for at, role in enumerate(Role)}
         return found
 
-    def _coverage(self, question: str, quotes: Sequence[str]) -> np.ndarray:
-        """Return the share of the question's words, by rarity, in each; (n,), in [0, 1]."""
-        weights = {t: self._vocabulary.idf(t) for t in set(self._vocabulary.terms(question))}
+    def _coverage(self, question: str, quotes: Sequence[str], topic: str = "") -> np.ndarray:
+        """Return the share of the question's words beside a topic, by rarity, in each; (n,)."""
+        terms = set(self._vocabulary.terms(question)) - set(self._vocabulary.terms(topic))
+        weights = {t: self._vocabulary.idf(t) for t in terms}
         total = sum(weights.values()) or 1.0
         said = (set(self._vocabulary.terms(quote)) for quote in quotes)
-        return np.array([sum(weights[t] for t in weights.keys() & terms) / total for terms in said])
+        return np.array([sum(weights[t] for t in weights.keys() & own) / total for own in said])
 
 
 def feature_names(kinds: Iterable[Kind]) -> list[str]:

@@ -21,7 +21,9 @@ class Ranker(SentenceRanker):
     def __init__(self) -> None:
         pass
 
-    def rank(self, query: QueryBundle, hits: Sequence[Hit], kind: Kind) -> list[Evidence]:
+    def rank(
+        self, query: QueryBundle, hits: Sequence[Hit], kind: Kind, topic: str = ""
+    ) -> list[Evidence]:
         return [evidence(hit.paper, 0, hit.score) for hit in hits]
 
 

@@ -1,6 +1,6 @@
 """Ranking sentences, over papers made by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from llama_index.core.schema import QueryBundle
@@ -50,7 +50,9 @@ class Scores:
 class Nothing:
     """An embedder without token embeddings."""
 
-    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str] = ()
+    ) -> dict[str, np.ndarray]:
         return {}
 
 
@@ -84,6 +86,16 @@ def test_each_sentence_is_ranked_once_with_probabilities():
 def test_every_feature_has_a_name_that_is_fitted():
     names = set(feature_names(Kind))
     assert {name for e in ranked("why", {}, Kind.EXPLANATION) for name in e.features} <= names
+
+
+def test_what_is_asked_is_covered_beside_the_topic():
+    query, hits = QueryBundle("blocks of Bravo", embedding=[1.0]), [
+        Hit(paper=ALPHA, score=1.0, passage=ALPHA.sentences[0])
+    ]  # fmt: skip
+    ranker = SentenceRanker(Scores({}), Nothing(), Words())
+    by_number = {e.number: e.features for e in ranker.rank(query, hits, Kind.FACT, "Bravo")}
+    says_blocks = next(n for n, s in enumerate(ALPHA.sentences) if "blocks" in ALPHA.quote(s))
+    assert by_number[says_blocks]["coverage_asked"] > by_number[says_blocks]["coverage"] > 0
 
 
 def test_no_paper_gives_no_sentence():
