@@ -140,14 +140,16 @@ class Assistant:
         """Read what a line asks for, with the turns before it.
 
         A language model, where there is one, writes a follow-up out in full; it resolves more than
-        the trained heads do, which stand in for it.
+        the trained network does, which stands in for it.
         """
         request = self._read(question, turns)
         if not self.writer or not turns or request.act is not Act.FOLLOW_UP:
             return request
         lines = [turn.question for turn in turns]
         full = rewrite_with_model(self.writer.model, question, lines)
-        return request.model_copy(update={"question": full, "refers_to": ()}) if full else request
+        if not full:
+            return request
+        return request.model_copy(update={"question": full, "own_words": "", "refers_to": ()})
 
     def _read(self, question: str, turns: Sequence[Answer]) -> Request:
         before = next((turn.request for turn in reversed(turns) if turn.request), None)

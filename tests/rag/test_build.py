@@ -58,7 +58,10 @@ def test_a_follow_up_is_written_out_by_the_language_model(
     said = open_assistant(config_for(folder)).ask("Where does Alpha keep blocks?")
     for full, meant in (("Is Alpha fast?",) * 2, ("no idea", f"{PAPERS[0]['title']}: {asked}")):
         monkeypatch.setattr("footnote.rag.build.load_writing_model", lambda _, s=full: Says(s))
-        assert open_assistant(config_for(folder)).understand(asked, [said]).question == meant
+        request = open_assistant(config_for(folder)).understand(asked, [said])
+        assert request.question == meant
+        # Written out in full it needs no words of its own beside a title.
+        assert request.own_words == ("" if meant == full else asked)
 
 
 def test_a_name_that_no_paper_has_is_refused_by_name(folder: Path):
