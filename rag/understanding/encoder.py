@@ -22,7 +22,7 @@ N_LAYERS = 3
 # Words of a longer line say no more of what it asks for.
 _MOST_WORDS = 128
 _MOST_PIECES = 256
-# Three lines at most are asked of together: the one typed, the one before it, the one before that.
+# The lines of a conversation are read again at each turn of it.
 _KEPT = 64
 _TOKEN = re.compile(r"[^\W_]+|[^\w\s]|_")
 
@@ -59,7 +59,7 @@ def encode(text: str) -> Encoded:
     """
     tokens = tuple(tokens_of(text)[:_MOST_WORDS])
     pieces = _tokenizer().encode(text)
-    states = _states(pieces.ids, pieces.attention_mask)
+    states = _states(pieces.ids)
     offsets = np.array(pieces.offsets)
     rows = np.zeros((len(tokens), states.shape[1]), np.float32)
     for at, (_, span) in enumerate(tokens):
@@ -75,14 +75,11 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-6)
 
 
-def _states(ids: list[int], mask: list[int]) -> np.ndarray:
+def _states(ids: list[int]) -> np.ndarray:
     import torch
 
     with torch.inference_mode(), one_thread():
-        out = _model()(
-            input_ids=torch.tensor([ids]), attention_mask=torch.tensor([mask])
-        ).last_hidden_state
-    return out[0].numpy()
+        return _model()(input_ids=torch.tensor([ids])).last_hidden_state[0].numpy()
 
 
 @cache
