@@ -1,4 +1,4 @@
-"""Read what people labelled, which the heads are fitted to: lines, sentences, marks, conversations.
+"""Read what people labelled: lines, roles of sentences, marks, conversations.
 
 Kept in `eval/training/`, JSONL, by writer or by field. Labels of abstracts that are not free to be
 copied name the paper by its title and the sentences by their numbers.

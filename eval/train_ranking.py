@@ -68,7 +68,7 @@ class Judged(NamedTuple):
 
 
 def fit_ranking(shared: Path, work: Path) -> None:
-    """Index each collection in `work`, fit the heads one after the other, and write them."""
+    """Index each collection in `work`, fit the weights one after the other, and write them."""
     heads = json.loads(FILE.read_text(encoding="utf-8"))
     collections = {field: papers for field, papers in labels.collections(shared) if papers}
     for field, papers in collections.items():

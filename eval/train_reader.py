@@ -298,11 +298,9 @@ def read(network: Network, example: Example) -> Read:
 
 def write_reader(network: Network, card: Mapping[str, object]) -> None:
     """Write the weights, at half precision, and the card."""
-    weights = {name: value.detach().numpy() for name, value in network.state_dict().items()}
+    weights = {name: value.numpy().copy() for name, value in network.state_dict().items()}
     # What reads it gives rows of unit norm.
     width = weights["inputs.weight"].shape[1]
-    for name in ("inputs", "kind", "operation", "act"):
-        weights[f"{name}.weight"] = weights[f"{name}.weight"].copy()
     weights["inputs.weight"] *= _SCALE
     for name in ("kind", "operation"):
         weights[f"{name}.weight"][:, -width:] *= _SCALE

@@ -111,4 +111,4 @@ class Request(Record):
     refers_to: tuple[Text, ...] = ()
     """Ids of the papers of earlier answers that it is about."""
     by: Literal["heads", "model", "reader"] = "heads"
-    """Who read it: the trained heads, the language model, or the reader, who changed it."""
+    """Who read it: the trained network, the language model, or the reader, who changed it."""

@@ -97,13 +97,7 @@ def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, with_dates: 
     """
     labels = list(reading.labels)
     for word in _joined_words(tokens):
-        # `Sarathi-Serve` is one name, and `/` between spaces none.
-        likely = {
-            label: sum(reading.likely[at][label] for at in word)
-            for label in (NO_LABEL, *Spans._fields)
-        }
-        for at in word:
-            labels[at] = max(likely, key=likely.__getitem__)
+        _label_as_one(labels, word, reading, (NO_LABEL, *Spans._fields))
     _label_dates(tokens, reading, labels, years=with_dates)
     found: dict[str, list[str]] = {}
     for label, run in groupby(zip(tokens, labels, strict=True), key=lambda pair: pair[1]):
@@ -111,6 +105,15 @@ def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, with_dates: 
             span = _joined([token.span for token, _ in run])
             found.setdefault(label, []).append(text[span.start : span.end])
     return Spans(**{label: tuple(texts) for label, texts in found.items()})
+
+
+def _label_as_one(
+    labels: list[str], places: Sequence[int], reading: Reading, among: Sequence[str]
+) -> None:
+    """Give words the one of these labels that is likeliest of them all."""
+    likely = {label: sum(reading.likely[at][label] for at in places) for label in among}
+    for at in places:
+        labels[at] = max(likely, key=likely.__getitem__)
 
 
 def _joined_words(tokens: Sequence[Token]) -> Iterator[list[int]]:
@@ -152,9 +155,7 @@ def _label_dates(
         if not dated:
             continue
         for date in _dates_of(tokens, [*run]):
-            likely = {d: sum(reading.likely[at][d] for at in date) for d in _DATES}
-            for at in date:
-                labels[at] = max(likely, key=likely.__getitem__)
+            _label_as_one(labels, date, reading, _DATES)
 
 
 def _dates_of(tokens: Sequence[Token], run: Sequence[int]) -> Iterator[list[int]]:

@@ -68,6 +68,16 @@ def test_sides_of_a_comparison_are_named_in_order():
     assert request.sides == ("BarrageNet", "TideFormer")
 
 
+def test_what_a_hyphen_joins_is_one_name():
+    request = read_request("compare Tide-Former with Barrage-Net", today=TODAY)
+    assert request.sides == ("Tide-Former", "Barrage-Net")
+
+
+def test_of_two_years_one_begins_and_one_ends():
+    request = read_request("papers on tidal power between 2018 and 2020", today=TODAY)
+    assert request.filters == Filters(since=date(2018, 1, 1), until=date(2020, 12, 31))
+
+
 @pytest.mark.parametrize(
     ("text", "nth"), [("tell me more about the second one", 2), ("the last one", -1)]
 )
