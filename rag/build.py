@@ -32,6 +32,7 @@ from footnote.rag.retrieval.hybrid import (
     only_words,
 )
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours
+from footnote.rag.understanding import request
 from footnote.rag.verification.nli import load_nli
 from footnote.rag.verification.verifier import Verifier
 
@@ -84,6 +85,7 @@ def open_assistant(
     index = open_index(config)
     IndexWriter(index).recover()
     # Once, whatever is opened anew.
+    request.load()
     _, model = index.embedder, load_writing_model(config) if writes else None
     followed = _Followed(config, index)
     return LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model, finder))

@@ -86,6 +86,16 @@ def read_request(
     )
 
 
+def load() -> None:
+    """Load what reads lines, so that the first one asked need not wait for it.
+
+    Raises:
+        EmbeddingError: The bundled model is missing or damaged.
+    """
+    encode("word")
+    load_reader()
+
+
 def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, with_dates: bool) -> Spans:
     """Return which words of a line name its topic, its sides and its filters.
 
