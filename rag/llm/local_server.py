@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import weakref
 from collections import deque
 from collections.abc import Mapping
@@ -118,7 +119,8 @@ class _Child:
         started: Future[subprocess.Popen[bytes]] = Future()
         environment = _environment(program.key_variable, key, port)
         # The kernel ties a child to the thread that starts it; this one lasts as long as it.
-        keep = (command, environment, started, self._log)
+        self._polled = Lock()
+        keep = (command, environment, started, self._log, self._polled)
         keeper = Thread(target=_keep, args=keep, name="llama.cpp", daemon=True)
         keeper.start()
         self._process = started.result()
@@ -129,7 +131,7 @@ class _Child:
     @property
     def has_ended(self) -> bool:
         """True once the process is gone."""
-        return self._process.poll() is not None
+        return _has_ended(self._process, self._polled)
 
     async def answers(self) -> None:
         """Wait until it does.
@@ -244,6 +246,7 @@ def _keep(
     environment: dict[str, str],
     started: "Future[subprocess.Popen[bytes]]",
     log: deque[str],
+    polled: Lock,
 ) -> None:
     """Start a child, and read its log until it ends."""
     tied = [sys.executable, "-I", str(_TIED), str(os.getpid()), *command]
@@ -260,9 +263,18 @@ def _keep(
         started.set_exception(error)
         return
     started.set_result(process)
-    with process:
-        for line in iter(lambda: process.stdout and process.stdout.readline(_LONGEST_LINE), b""):
-            log.append(line.decode(errors="replace") if line else "")
+    for line in iter(lambda: process.stdout and process.stdout.readline(_LONGEST_LINE), b""):
+        log.append(line.decode(errors="replace") if line else "")
+    if process.stdout:
+        process.stdout.close()
+    while not _has_ended(process, polled):
+        time.sleep(_PAUSE_S)
+
+
+def _has_ended(process: "subprocess.Popen[bytes]", polled: Lock) -> bool:
+    # Whoever polls a process that another thread polls or waits for is told that it runs.
+    with polled:
+        return process.poll() is not None
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
