@@ -14,6 +14,7 @@ from footnote.ingest.record import SourceRecord
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Paper, Sighting
+from footnote.rag.core.request import Act
 from footnote.rag.core.text import identity_key
 
 # More faults than a person repairs in one go are only counted.
@@ -38,6 +39,14 @@ class JudgedQuestion(Record):
     """By paper id (in a file: by title or id): grades by number of the sentence, from 0: 2 for one
     that answers by itself, 1 for one that belongs to a full answer."""
     history: tuple[str, ...] = ()
+    act: Act | None = None
+    """What it does in its conversation."""
+    sides: tuple[str, ...] = ()
+    """Papers that it compares, by id (in a file: by title or id)."""
+    lists: tuple[str, ...] = ()
+    """All papers that a full answer lists, by id (in a file: by title or id)."""
+    count: int | None = Field(default=None, ge=0)
+    """How many papers it asks for."""
 
 
 class Dataset(NamedTuple):
@@ -79,13 +88,17 @@ def load_questions(
         seen.add(written.id)
         faults += [
             f"line {number}: no paper is called {name!r}"
-            for name in [*written.relevant, *written.answers]
+            for name in [*written.relevant, *written.answers, *written.sides, *written.lists]
             if _name_key(name) not in ids
         ]
         relevant = {ids.get(_name_key(n), n): grade for n, grade in written.relevant.items()}
         faults += [f"line {number}: grade {g} is below 0" for g in relevant.values() if g < 0]
         answers = {ids.get(_name_key(n), n): grades for n, grades in written.answers.items()}
-        resolved = {"relevant": relevant, "answers": answers}
+        sides, lists = (
+            tuple(ids.get(_name_key(n), n) for n in names)
+            for names in (written.sides, written.lists)
+        )
+        resolved = {"relevant": relevant, "answers": answers, "sides": sides, "lists": lists}
         questions.append(written.model_copy(update=resolved))
     _refuse(file, faults, questions)
     return Dataset(file.stem, tuple(questions))

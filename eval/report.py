@@ -2,12 +2,13 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
-from footnote.eval.datasets import Dataset
+from footnote.eval.datasets import Dataset, JudgedQuestion
 from footnote.eval.metrics import (
     Confidence,
     Mean,
@@ -17,9 +18,10 @@ from footnote.eval.metrics import (
     retrieval_values,
 )
 from footnote.eval.run import Outcome, Run
+from footnote.rag.answering.collection import PAGE
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import DatasetError
-from footnote.rag.core.records import Sentence, fingerprint
+from footnote.rag.core.records import Answer, Sentence, fingerprint
 
 ANSWERING = (
     "fact recall",
@@ -27,6 +29,12 @@ ANSWERING = (
     "facts a sentence",
     "first sentence answers",
     "sentences that belong",
+    "right paper first",
+    "in the abstract's order",
+    "sides covered",
+    "listed, F1",
+    "count right",
+    "act read",
     "citation precision",
     "citation recall",
     "answered",
@@ -64,7 +72,10 @@ def make_report(
 
     `first sentence answers` is over questions with marked sentences, a refusal scoring 0, and
     `sentences that belong` over those of them that were answered. A friendly line to small talk
-    counts as a refusal.
+    counts as a refusal. `right paper first` is over questions with an answer; `sides covered`,
+    `listed, F1` (of a list of more than a page, a page is wanted), `count right` and `act read`
+    over those that say what is right; a refusal scores 0. `in the abstract's order` is the share
+    of sentences in a row of one paper that stand in its order, over answers with such.
     `fact recall` is over questions with `must_include`; `answered` is the share of answerable
     questions that were, `refused` that of unanswerable ones that were refused. Citations are
     judged for answers that a model wrote, and for no others.
@@ -110,32 +121,86 @@ def load_report(file: Path) -> EvalReport:
 def _answer_values(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     values: dict[str, dict[str, float]] = {name: {} for name in (*ANSWERING, *DESCRIBING)}
     for outcome in outcomes:
-        question, answer = outcome.question, outcome.answer
+        answer = outcome.answer
         # A friendly line to small talk answers nothing.
-        refused = answer is None or answer.refused or not answer.sources
-        sentences = answer.sentences if answer and not refused else ()
-        if question.must_include:
-            said = answer.answer if answer and sentences else ""
-            first = sentences[0].text if sentences else ""
-            recall = fact_recall(question.must_include, said)
-            values["fact recall"][question.id] = recall
-            values["first-sentence recall"][question.id] = fact_recall(question.must_include, first)
-            n_facts = recall * len(question.must_include)
-            values["facts a sentence"][question.id] = n_facts / max(len(sentences), 1)
-        if question.answers:
-            grades = _grades(outcome, sentences)
-            values["first sentence answers"][question.id] = float(any(g > 1 for g in grades[:1]))
-            if grades:
-                values["sentences that belong"][question.id] = sum(map(bool, grades)) / len(grades)
+        said = answer if answer and not answer.refused and answer.sources else None
+        sentences = said.sentences if said else ()
+        found = {
+            **_facts(outcome.question, said),
+            **_marked(outcome, sentences),
+            **_laid_out(outcome, answer),
+        }
         if sentences:
-            values["sentences"][question.id] = len(sentences)
+            found["sentences"] = len(sentences)
         if outcome.citations:
-            values["citation precision"][question.id] = outcome.citations.precision
-            values["citation recall"][question.id] = outcome.citations.recall
-        values["answered" if question.relevant else "refused"][question.id] = float(
-            refused is not bool(question.relevant)
-        )
+            found["citation precision"] = outcome.citations.precision
+            found["citation recall"] = outcome.citations.recall
+        is_answerable = bool(outcome.question.relevant)
+        found["answered" if is_answerable else "refused"] = float(bool(said) is is_answerable)
+        for name, value in found.items():
+            values[name][outcome.question.id] = value
     return {name: found for name, found in values.items() if found}
+
+
+def _facts(question: JudgedQuestion, said: Answer | None) -> dict[str, float]:
+    """Measure which of the key facts are said."""
+    if not question.must_include:
+        return {}
+    sentences = said.sentences if said else ()
+    recall = fact_recall(question.must_include, said.answer if said and sentences else "")
+    first = sentences[0].text if sentences else ""
+    return {
+        "fact recall": recall,
+        "first-sentence recall": fact_recall(question.must_include, first),
+        "facts a sentence": recall * len(question.must_include) / max(len(sentences), 1),
+    }
+
+
+def _marked(outcome: Outcome, sentences: Sequence[Sentence]) -> dict[str, float]:
+    """Measure which of the sentences said are marked."""
+    if not outcome.question.answers:
+        return {}
+    grades = _grades(outcome, sentences)
+    found = {"first sentence answers": float(any(g > 1 for g in grades[:1]))}
+    if grades:
+        found["sentences that belong"] = sum(map(bool, grades)) / len(grades)
+    return found
+
+
+def _laid_out(outcome: Outcome, answer: Answer | None) -> dict[str, float]:
+    """Measure what an answer lists, counts and compares, and in which order it quotes."""
+    question, found = outcome.question, dict[str, float]()
+    cited = [source.paper_id for source in answer.sources] if answer else []
+    if question.act:
+        found["act read"] = float(
+            bool(answer and answer.request) and answer.request.act == question.act
+        )
+    if question.count is not None:
+        counted = [b.n for b in answer.blocks if b.n is not None] if answer else []
+        found["count right"] = float(counted[:1] == [question.count])
+    if question.sides:
+        found["sides covered"] = len({*question.sides} & {*cited}) / len(question.sides)
+    if question.lists:
+        right = len({*question.lists} & {*cited})
+        found["listed, F1"] = 2 * right / (len(cited) + min(len(question.lists), PAGE))
+    if question.relevant:
+        found["right paper first"] = float(question.relevant.get((*cited, "")[0], 0) > 0)
+    if pairs := _successive(answer):
+        found["in the abstract's order"] = sum(a < b for a, b in pairs) / len(pairs)
+    return found
+
+
+def _successive(answer: Answer | None) -> list[tuple[int, int]]:
+    """Return where the quotes begin of each two sentences in a row that cite the same paper."""
+    pairs: list[tuple[int, int]] = []
+    for block in answer.blocks if answer else ():
+        said = [answer.sentences[at].citations for at in block.sentences] if answer else []
+        pairs += [
+            (before[0].start, after[0].start)
+            for before, after in pairwise(each for each in said if each)
+            if before[0].paper_id == after[0].paper_id
+        ]
+    return pairs
 
 
 def _grades(outcome: Outcome, sentences: Sequence[Sentence]) -> list[int]:

@@ -440,13 +440,14 @@ def _with_papers(
         first, last = asked.skip + 1, asked.skip + len(shown.papers)
         which = f"Papers {first:,} to {last:,}" if last > first else f"Paper {last:,}"
         text, form = f"{which} of {len(papers):,}.", "prose"
+    n = len(papers) if form == "count" else None
     lines = [
         _line(paper, marker, quote)
         for marker, (paper, quote) in enumerate(
             zip(shown.papers, shown.quotes, strict=True), start=1
         )
     ]
-    blocks = [Block(form=form, text=text), *([shown.table] if shown.papers else [])]
+    blocks = [Block(form=form, text=text, n=n), *([shown.table] if shown.papers else [])]
     return _answer(asked, [text, *lines, *_more(shown.table)], blocks, shown)
 
 
@@ -465,7 +466,7 @@ def _with_counts(
     also: Sequence[tuple[str, int]] = (),
 ) -> Answer:
     """Answer with a text and a page of each of some tables: a name, and how many papers."""
-    blocks = [Block(form="count", text=text)]
+    blocks = [Block(form="count", text=text, n=len(asked.papers))]
     lines = [text]
     for what, counts in tables:
         page = [*counts[asked.skip : asked.skip + PAGE], *also]

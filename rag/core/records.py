@@ -182,6 +182,8 @@ class Block(Record):
     heading: str | None = Field(default=None, exclude_if=is_none)
     text: str | None = Field(default=None, exclude_if=is_none)
     """A remark or a count, in words of ours."""
+    n: int | None = Field(default=None, ge=0, exclude_if=is_none)
+    """How many papers there are; of a count."""
     sentences: tuple[int, ...] = ()
     """Places in `Answer.sentences`; of prose and lists."""
     columns: tuple[str, ...] = ()

@@ -35,6 +35,15 @@ def test_a_paper_is_known_by_every_spelling_and_by_its_id(tmp_path: Path):
     assert [q.relevant for q in dataset.questions] == [{ALPHA.paper_id: 2}, {ALPHA.paper_id: 1}]
 
 
+def test_papers_that_are_compared_or_listed_are_known_by_their_titles(tmp_path: Path):
+    [question] = questions_of(
+        tmp_path, GOOD | {"sides": ["M^3ViT: alpha"], "lists": [ALPHA.paper_id]}
+    ).questions
+    assert question.sides == question.lists == (ALPHA.paper_id,)
+    with pytest.raises(DatasetError, match="no paper is called 'Nowhere'"):
+        questions_of(tmp_path, GOOD | {"lists": ["Nowhere"]})
+
+
 def test_a_paper_is_known_by_the_ids_and_titles_of_all_its_records(tmp_path: Path):
     """Taken in as a listing shows it, then under another title and with its arXiv id."""
     abstract = "Pages of memory are shared between requests that have a prefix in common. " * 4

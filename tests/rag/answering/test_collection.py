@@ -106,7 +106,7 @@ def test_a_count_says_how_many_of_how_many_and_lists_them_with_their_sentences(f
     answer = five(Operation.COUNT, "quantization")
     said = "4 of the 5 papers here say “quantization” or a form of it in title or abstract."
     assert [b.form for b in answer.blocks] == ["count", "table"]
-    assert answer.blocks[0] == Block(form="count", text=said)
+    assert answer.blocks[0] == Block(form="count", text=said, n=4)
     assert table(answer) == [
         ["Paper", "Date", "Organisation", "Upvotes", "Says"],
         ["Alpha", "2024-05-01", "ACME", "3", ""],
