@@ -172,9 +172,8 @@ def _laid_out(outcome: Outcome, answer: Answer | None) -> dict[str, float]:
     question, found = outcome.question, dict[str, float]()
     cited = [source.paper_id for source in answer.sources] if answer else []
     if question.act:
-        found["act read"] = float(
-            bool(answer and answer.request) and answer.request.act == question.act
-        )
+        request = answer.request if answer else None
+        found["act read"] = float(bool(request and request.act == question.act))
     if question.count is not None:
         counted = [b.n for b in answer.blocks if b.n is not None] if answer else []
         found["count right"] = float(counted[:1] == [question.count])
