@@ -22,7 +22,7 @@ _FAULTS_SHOWN = 50
 
 
 class JudgedQuestion(Record):
-    """One question with its judgements; `relevant` empty means that there is no answer.
+    """One question with its judgements; one that has none of them has no answer here.
 
     Keys that are not known here are kept, and mean nothing.
     """
@@ -47,6 +47,11 @@ class JudgedQuestion(Record):
     """All papers that a full answer lists, by id (in a file: by title or id)."""
     count: int | None = Field(default=None, ge=0)
     """How many papers it asks for."""
+
+    @property
+    def is_answerable(self) -> bool:
+        """True if the papers answer it."""
+        return bool(self.relevant or self.lists or self.count is not None)
 
 
 class Dataset(NamedTuple):

@@ -121,10 +121,10 @@ def sentences_by_title(shared: Path = SHARED) -> dict[str, tuple[str, ...]]:
 def collections(shared: Path = SHARED) -> Iterator[tuple[str, list[Paper]]]:
     """Yield each field with its papers: two that are bundled, and two of `shared` if it is here."""
     for field in sorted(bundled()):
-        yield field, _read(FOLDER / f"papers_{field}.jsonl")
+        yield field, read_papers(FOLDER / f"papers_{field}.jsonl")
     pages, beir = shared / "corpus" / "pages", shared / "benchmarks" / "scifact"
     if pages.is_dir():
-        yield "systems", _read(*sorted(pages.iterdir()))
+        yield "systems", read_papers(*sorted(pages.iterdir()))
     if beir.is_dir():
         marked = {title for m in marks() for title in m.answers} | {a.title for a in abstracts()}
         yield "biomedicine", [p for p in load_beir(beir)[0] if p.title in marked]
@@ -135,7 +135,8 @@ def bundled() -> set[str]:
     return {file.stem.removeprefix("papers_") for file in FOLDER.glob("papers_*.jsonl")}
 
 
-def _read(*files: Path) -> list[Paper]:
+def read_papers(*files: Path) -> list[Paper]:
+    """Read the papers of some files, one of each title."""
     records = (record for file in files for record in read_source(file, file.name))
     read = (to_paper(record) for record in records if isinstance(record, SourceRecord))
     return list({paper.title: paper for paper in read}.values())

@@ -22,6 +22,7 @@ from footnote.rag.answering.collection import PAGE
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Answer, Sentence, fingerprint
+from footnote.rag.core.request import Kind
 
 ANSWERING = (
     "fact recall",
@@ -70,12 +71,13 @@ def make_report(
 ) -> EvalReport:
     """Compute what a run is worth.
 
-    `first sentence answers` is over questions with marked sentences, a refusal scoring 0, and
-    `sentences that belong` over those of them that were answered. A friendly line to small talk
-    counts as a refusal. `right paper first` is over questions with an answer; `sides covered`,
-    `listed, F1` (of a list of more than a page, a page is wanted), `count right` and `act read`
-    over those that say what is right; a refusal scores 0. `in the abstract's order` is the share
-    of sentences in a row of one paper that stand in its order, over answers with such.
+    `first sentence answers` is over questions with marked sentences that neither list nor compare,
+    a refusal scoring 0, and `sentences that belong` over those with marked sentences that were
+    answered. A friendly line to small talk counts as a refusal. `right paper first` is over
+    questions with an answer; `sides covered`, `listed, F1` (of a list of more than a page, a page
+    is wanted), `count right` and `act read` over those that say what is right; a refusal scores 0.
+    `in the abstract's order` is the share of sentences in a row of one paper that stand in its
+    order, over answers with such.
     `fact recall` is over questions with `must_include`; `answered` is the share of answerable
     questions that were, `refused` that of unanswerable ones that were refused. Citations are
     judged for answers that a model wrote, and for no others.
@@ -122,8 +124,7 @@ def _answer_values(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     values: dict[str, dict[str, float]] = {name: {} for name in (*ANSWERING, *DESCRIBING)}
     for outcome in outcomes:
         answer = outcome.answer
-        # A friendly line to small talk answers nothing.
-        said = answer if answer and not answer.refused and answer.sources else None
+        said = answer if answer and not answer.refused and not _is_chat(answer) else None
         sentences = said.sentences if said else ()
         found = {
             **_facts(outcome.question, said),
@@ -135,11 +136,16 @@ def _answer_values(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
         if outcome.citations:
             found["citation precision"] = outcome.citations.precision
             found["citation recall"] = outcome.citations.recall
-        is_answerable = bool(outcome.question.relevant)
+        is_answerable = outcome.question.is_answerable
         found["answered" if is_answerable else "refused"] = float(bool(said) is is_answerable)
         for name, value in found.items():
             values[name][outcome.question.id] = value
     return {name: found for name, found in values.items() if found}
+
+
+def _is_chat(answer: Answer) -> bool:
+    """Return True for a friendly line to small talk, which answers nothing."""
+    return answer.request is not None and answer.request.kind is Kind.CHAT
 
 
 def _facts(question: JudgedQuestion, said: Answer | None) -> dict[str, float]:
@@ -158,10 +164,13 @@ def _facts(question: JudgedQuestion, said: Answer | None) -> dict[str, float]:
 
 def _marked(outcome: Outcome, sentences: Sequence[Sentence]) -> dict[str, float]:
     """Measure which of the sentences said are marked."""
-    if not outcome.question.answers:
+    question = outcome.question
+    if not question.answers:
         return {}
     grades = _grades(outcome, sentences)
-    found = {"first sentence answers": float(any(g > 1 for g in grades[:1]))}
+    found: dict[str, float] = {}
+    if not question.lists and not question.sides:  # no paper of several has to come first
+        found["first sentence answers"] = float(any(g > 1 for g in grades[:1]))
     if grades:
         found["sentences that belong"] = sum(map(bool, grades)) / len(grades)
     return found

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from footnote.eval import labels
 from footnote.eval.datasets import load_beir, load_questions
 from footnote.ingest.identity.merge import merge_all, regroup, to_paper, to_part
 from footnote.ingest.record import SourceRecord
@@ -140,3 +141,15 @@ def test_the_questions_of_the_project_fit_its_sample(split: str):
     assert len(dataset.questions) >= 80
     assert {"paraphrase", "named", "numeric", "survey", "compare", "unanswerable"} <= kinds
     assert all(not q.relevant for q in dataset.questions if q.kind == "unanswerable")
+
+
+def test_the_marked_questions_fit_the_sentences_of_the_sample():
+    papers = {p.paper_id: p for p in labels.read_papers(SAMPLE)}
+    dataset = load_questions(ROOT / "eval" / "questions" / "kinds.jsonl", papers.values())
+    kinds = {q.kind for q in dataset.questions}
+    assert {"fact", "why", "survey", "comparison", "collection", "conversation", "chat"} <= kinds
+    for question in dataset.questions:
+        for paper_id, grades in question.answers.items():
+            assert max(grades) < len(papers[paper_id].sentences)
+        assert question.is_answerable or question.kind in ("unanswerable", "chat", "conversation")
+    assert any(q.count for q in dataset.questions)
