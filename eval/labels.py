@@ -88,6 +88,7 @@ class Talk(Record):
     """A conversation."""
 
     id: Text
+    writer: Text = "talks-systems"
     field: Text
     turns: tuple[Line, ...]
 
@@ -110,6 +111,11 @@ def abstracts() -> list[LabelledAbstract]:
 def talks() -> list[Talk]:
     """Read all conversations."""
     return [Talk.model_validate(row) for row in _rows("talks*.jsonl")]
+
+
+def leaning_talks() -> list[Talk]:
+    """Read the conversations by which it is fitted what leans; what reads lines never sees them."""
+    return [Talk.model_validate(row) for row in _rows("leaning*.jsonl")]
 
 
 def sentences_by_title(shared: Path = SHARED) -> dict[str, tuple[str, ...]]:

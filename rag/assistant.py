@@ -1,6 +1,7 @@
 """Ask a question of the index. Reads like the lower half of the architecture diagram."""
 
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -19,8 +20,9 @@ from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.embedding import Question
 from footnote.rag.understanding.dialogue import last_said, refer
+from footnote.rag.understanding.leaning import Leaning, leans
 from footnote.rag.understanding.question import check_question
-from footnote.rag.understanding.request import ON_THE_LAST, read_request
+from footnote.rag.understanding.request import ON_THE_LAST, odds_of_new, read_request
 
 Turn = str | Answer
 """A line of the conversation so far, or what was answered to it."""
@@ -30,11 +32,8 @@ _TURNS = 4
 # A question with a name that no paper has is answered only when it is this sure, whatever the
 # settings ask for: an abbreviation may be unknown, a thing may not.
 _WITHOUT_THE_NAME = 0.2
-# A follow-up lets go of what was said before when it names another paper by a word this rare: its
-# inverse document frequency, of that of a word which one paper alone has.
-_RARE = 0.8
-# So many rare words of an abstract tell which paper is meant.
-_NAMING = 2
+# Whether a line leans on what was said is told by so many papers that are found for it.
+_COMPARED = 6
 # What lists papers of the catalogue.
 _LISTS = frozenset({Operation.LIST, Operation.NEWEST, Operation.OLDEST})
 # Acts that ask something of a paper that was said.
@@ -157,9 +156,9 @@ class Assistant:
         if request.act in ON_THE_LAST and (said := last_said(turns)) and said.request:
             # What is to be said again is what was said, not what was refused since.
             request = said.request.model_copy(update={"act": request.act})
-        if request.act is Act.NEW or not turns:
+        if not turns:
             return request
-        return refer(request, turns, fits_alone=self._fits_alone)
+        return refer(request, turns, leans=partial(self._leans, before))
 
     def search(
         self,
@@ -199,6 +198,18 @@ class Assistant:
         asked = self._checked(question)
         understood = request or self.understand(asked, self._turns(history))
         return self._draft(understood, without=without)[1]
+
+    def leaning(self, line: str, turns: Sequence[Answer]) -> Leaning | None:
+        """Return what tells if a line leans on the turns before it; None where none could."""
+        found: list[Leaning] = []
+
+        def note(before: Request | None, alone: Request, leaning: Request) -> bool:
+            found.append(self._leaning(before, alone, leaning))
+            return False
+
+        before = next((turn.request for turn in reversed(turns) if turn.request), None)
+        refer(read_request(self._checked(line), before), turns, leans=partial(note, before))
+        return found[0] if found else None
 
     def paper(self, paper_id: str) -> Paper | None:
         """Return a paper by an id that it has or had, as it is answered from; None for none."""
@@ -256,20 +267,44 @@ class Assistant:
         n_papers = len(self.catalogue.matching(request.filters) if filtered else self.catalogue)
         return refuse(request, draft, reason_for_refusal(draft, n_papers, filtered=filtered))
 
-    def _fits_alone(self, alone: Request, leaning: Request) -> bool:
-        """Return True if a line names what another paper is about and those before it lack."""
-        hits = self._find(alone.question, alone.filters, 1)[1]
-        if not hits or hits[0].paper.paper_id in leaning.refers_to:
-            return False
-        before = self.catalogue.served(leaning.refers_to).values()
-        said = {t for p in before for t in self._words.terms(f"{p.title} {p.abstract}")}
-        rare = _RARE * self._words.largest_idf
-        new = {t for t in self._words.terms(alone.question) if self._words.idf(t) >= rare} - said
-        paper = hits[0].paper
-        # One rare word of a title names a paper; of an abstract it takes two.
-        if new.intersection(self._words.terms(paper.title)):
-            return True
-        return len(new.intersection(self._words.terms(paper.abstract))) >= _NAMING
+    def _leans(self, before: Request | None, alone: Request, leaning: Request) -> bool:
+        """Return True if a line means what was said before it, and not what it says by itself."""
+        return leans(self._leaning(before, alone, leaning))
+
+    def _leaning(self, before: Request | None, alone: Request, leaning: Request) -> Leaning:
+        """Return what tells if a line leans on what was said before it.
+
+        Args:
+            before: How the line before it was understood.
+            alone: The line as it stands.
+            leaning: The same with what was said put in front of it.
+        """
+        own, other = (
+            self._find(request.question, request.filters, _COMPARED)[1]
+            for request in (alone, leaning)
+        )
+        cited = self.catalogue.served(leaning.refers_to).values()
+        earlier = [f"{p.title} {p.abstract}" for p in cited] + [before.question if before else ""]
+        terms = self._words.terms
+        new = {*terms(alone.question)}.difference(*map(terms, earlier))
+        largest = self._words.largest_idf or 1.0
+        rarity = {term: self._words.idf(term) / largest for term in new}
+        best = own[0].paper if own else None
+        in_title, in_abstract = (
+            [rarity[t] for t in new.intersection(terms(text))]
+            for text in ((best.title, best.abstract) if best else ("", ""))
+        )
+        top = own[0].score if own else 0.0
+        said = [hit.score for hit in own if hit.paper.paper_id in leaning.refers_to]
+        return Leaning(
+            odds=odds_of_new(alone.question, before),
+            in_title=max(in_title, default=0.0),
+            in_abstract=sum(in_abstract),
+            rarest=max(rarity.values(), default=0.0),
+            is_said=float(best is not None and best.paper_id in leaning.refers_to),
+            ahead=top - max(said, default=0.0),
+            above=top - (other[0].score if other else 0.0),
+        )
 
     def _draft(
         self, request: Request, turns: Sequence[Answer] = (), without: Collection[str] = ()

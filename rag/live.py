@@ -13,6 +13,7 @@ from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.core.records import Answer, Hit, Paper
 from footnote.rag.core.request import Filters, Request
 from footnote.rag.index.catalogue import Catalogue, State
+from footnote.rag.understanding.leaning import Leaning
 
 Result = TypeVar("Result")
 # What is read while it is replaced fails once; each further try opens it as it then is.
@@ -86,6 +87,10 @@ class LiveAssistant(Assistant):
     ) -> Draft:
         """Return what could be said, however unsure; see `Assistant`."""
         return self._attempt(lambda a: a.draft(question, history, request, without=without))
+
+    def leaning(self, line: str, turns: Sequence[Answer]) -> Leaning | None:
+        """Return what tells if a line leans on the turns before it; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.leaning(line, turns))
 
     def paper(self, paper_id: str) -> Paper | None:
         """Return a paper by an id that it has or had; see `Assistant`."""

@@ -13,17 +13,21 @@ _LONGEST_TOPIC = 500
 # Words before the topic that ends a line with which it asks nothing of its own: `and for Medusa?`.
 _SAYS_LITTLE = 2
 
-Fits = Callable[[Request, Request], bool]
-"""True where the papers answer the first request, as it stands, better than the second."""
+Leans = Callable[[Request, Request], bool]
+"""True where a line, read as it stands and with what was said put in front of it, means the second.
+"""
+_LEANING_OR_NOT = frozenset({Act.NEW, Act.FOLLOW_UP})
+# No paper is searched for to answer these.
+_OF_NO_PAPER = frozenset({Kind.CATALOGUE, Kind.CHAT})
 
 
-def refer(request: Request, turns: Sequence[Answer], *, fits_alone: Fits) -> Request:
+def refer(request: Request, turns: Sequence[Answer], *, leans: Leans) -> Request:
     """Return a line's request with what it leans on written out.
 
     Args:
         request: As it was read from the line alone, with its act.
         turns: The turns before it, oldest first; at least one.
-        fits_alone: Asked of a follow-up that could be a question of its own.
+        leans: Asked of a line that could be a follow-up and could be new.
     """
     said = last_said(turns)
     sources = said.sources if said else ()
@@ -31,18 +35,28 @@ def refer(request: Request, turns: Sequence[Answer], *, fits_alone: Fits) -> Req
         return _about(request, _nth(sources, request.nth), Kind.EXPLANATION) or request
     if request.act is Act.CORRECTION:
         return _corrected(request, turns[-1].request)
-    if request.act is Act.FOLLOW_UP:
-        request = _of_its_papers(request, turns[-1].request)
-        leaning = _leaning(request, sources, turns[-1].request)
-        if fits_alone(request, leaning):
-            return _of_another(request, turns[-1])
-        return leaning
+    if request.act in _LEANING_OR_NOT:
+        return _leaning_or_new(request, sources, turns[-1], leans)
     return request.model_copy(update={"refers_to": tuple(s.paper_id for s in sources)})
 
 
 def last_said(turns: Sequence[Answer]) -> Answer | None:
     """Return the last turn that cited something; a refusal says nothing to lean on."""
     return next((t for t in reversed(turns) if t.sources and not t.refused), None)
+
+
+def _leaning_or_new(
+    request: Request, sources: Sequence[Source], last: Answer, leans: Leans
+) -> Request:
+    if request.act is Act.NEW and request.kind in _OF_NO_PAPER:
+        return request
+    follow_up = request.model_copy(update={"act": Act.FOLLOW_UP})
+    follow_up = _of_its_papers(follow_up, last.request)
+    leaning = _leaning(follow_up, sources, last.request)
+    if leans(request, leaning):
+        return leaning
+    other = _of_another(request, last) if request.act is Act.FOLLOW_UP else request
+    return other if other != request else request.model_copy(update={"act": Act.NEW})
 
 
 def _nth(sources: Sequence[Source], nth: int | None) -> Source | None:
@@ -78,7 +92,7 @@ def _corrected(request: Request, before: Request | None) -> Request:
 
 def _of_its_papers(request: Request, before: Request | None) -> Request:
     """Ask a follow-up of the papers, unless the collection was what the line before was about."""
-    if request.kind is not Kind.CATALOGUE or (before and before.kind is Kind.CATALOGUE):
+    if request.kind not in _OF_NO_PAPER or (before and before.kind is Kind.CATALOGUE):
         return request
     return request.model_copy(update={"kind": Kind.EXPLANATION, "operation": None})
 

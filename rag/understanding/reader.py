@@ -28,6 +28,8 @@ class Reading(NamedTuple):
     operation: Operation
     """Should the kind be `catalogue`."""
     act: Act
+    acts: Mapping[Act, float]
+    """Probability of each; empty where no line is before it."""
     labels: tuple[str, ...]
     """Which part of the request each word names; `NO_LABEL` for none."""
     likely: tuple[Mapping[str, float], ...]
@@ -54,10 +56,15 @@ class Reader(NamedTuple):
         states, pooled = self._pooled(line)
         probabilities = _softmax(self._linear("label", states))
         labels = self.classes["label"]
+        acts: dict[Act, float] = {}
+        if before:
+            likely = _softmax(self._linear("act", self._turn(text, line, pooled, before)))
+            acts = dict(zip(map(Act, self.classes["act"]), map(float, likely), strict=True))
         return Reading(
             Kind(self._best("kind", pooled)),
             Operation(self._best("operation", pooled)),
-            Act(self._best("act", self._turn(text, line, pooled, before))) if before else Act.NEW,
+            max(acts, key=acts.__getitem__, default=Act.NEW),
+            acts,
             tuple(labels[at] for at in probabilities.argmax(1)),
             tuple(dict(zip(labels, map(float, row), strict=True)) for row in probabilities),
         )

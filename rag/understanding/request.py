@@ -1,6 +1,7 @@
 """Read what a person typed into the record of what is asked, by a small trained network."""
 
 import datetime
+import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -20,6 +21,7 @@ _DATES = ("since", "until", "during")
 # A filter has two ends; to read each year of a long text takes seconds.
 _MOST_YEARS = 4
 _TWO = 2
+_LEAST_LIKELY = 1e-4
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
@@ -57,8 +59,7 @@ def read_request(
     line = encode(text)
     if not any(token.text.isalnum() for token in line.tokens):
         return Request(question=text, kind=Kind.CHAT)
-    earlier = (before.question, encode(before.question)) if before else None
-    reading = load_reader().read(text, line, earlier if earlier and earlier[1].tokens else None)
+    reading = _read(text, before)
     act = reading.act
     if act is Act.MORE and _nth(line.tokens):
         act = Act.NTH  # more of one of them
@@ -86,6 +87,21 @@ def read_request(
     )
 
 
+def odds_of_new(text: str, before: Request | None) -> float:
+    """Return the log-odds that a line asks something new and is no follow-up, by its words alone.
+
+    Args:
+        text: The line; at least one word.
+        before: How the line before it was understood; without one it is new for sure.
+    """
+    acts = _read(text, before).acts
+    new, follow_up = (
+        max(acts.get(act, least), _LEAST_LIKELY)
+        for act, least in ((Act.NEW, 1.0), (Act.FOLLOW_UP, 0.0))
+    )
+    return math.log(new / follow_up)
+
+
 def load() -> None:
     """Load what reads lines, so that the first one asked need not wait for it.
 
@@ -94,6 +110,12 @@ def load() -> None:
     """
     encode("word")
     load_reader()
+
+
+def _read(text: str, before: Request | None) -> Reading:
+    earlier = (before.question, encode(before.question)) if before else None
+    has_words = earlier is not None and bool(earlier[1].tokens)
+    return load_reader().read(text, encode(text), earlier if has_words else None)
 
 
 def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, with_dates: bool) -> Spans:

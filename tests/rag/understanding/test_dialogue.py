@@ -21,20 +21,24 @@ def line(text: str, act: Act, **said: object) -> Request:
     return Request.model_validate({"question": text, "kind": Kind.NUMBER, "act": act} | said)
 
 
+def always(_alone: Request, _leaning: Request) -> bool:
+    return True
+
+
 def never(_alone: Request, _leaning: Request) -> bool:
     return False
 
 
 def test_a_follow_up_is_about_the_paper_that_was_said():
     asked = line("how much memory?", Act.FOLLOW_UP)
-    found = refer(asked, [turn("what is Alpha", ALPHA)], fits_alone=never)
+    found = refer(asked, [turn("what is Alpha", ALPHA)], leans=always)
     assert found.question == "Alpha: how much memory?"
     assert found.refers_to == ("alpha",)
 
 
 def test_a_follow_up_to_several_papers_asks_further_of_all_of_them():
     asked = line("how much memory?", Act.FOLLOW_UP)
-    found = refer(asked, [turn("which caches", ALPHA, BRAVO)], fits_alone=never)
+    found = refer(asked, [turn("which caches", ALPHA, BRAVO)], leans=always)
     assert found.question == "which caches: how much memory?"
     assert found.refers_to == ("alpha", "bravo")
 
@@ -42,7 +46,7 @@ def test_a_follow_up_to_several_papers_asks_further_of_all_of_them():
 def test_a_line_that_only_names_another_thing_asks_the_same_of_it():
     asked = line("and for Medusa?", Act.FOLLOW_UP, topic="Medusa")
     before = turn("how fast is Alpha", ALPHA, topic="Alpha")
-    found = refer(asked, [before], fits_alone=lambda *_: True)
+    found = refer(asked, [before], leans=never)
     assert (found.question, found.kind) == ("how fast is Medusa", Kind.EXPLANATION)
 
 
@@ -51,56 +55,74 @@ def test_a_line_that_only_names_another_thing_asks_it_what_a_follow_up_asked():
     leant = turn("how fast?", ALPHA)
     request = leant.request.model_copy(update={"question": "Alpha: how fast?"})
     before = leant.model_copy(update={"request": request})
-    found = refer(asked, [before], fits_alone=lambda *_: True)
+    found = refer(asked, [before], leans=never)
     assert found.question == "Medusa: how fast?"
 
 
 def test_a_follow_up_asks_the_papers_unless_the_collection_was_asked():
     asked = line("and the first ones?", Act.FOLLOW_UP).model_copy(update={"kind": Kind.CATALOGUE})
     before = turn("what is Alpha", ALPHA)
-    assert refer(asked, [before], fits_alone=never).kind is Kind.EXPLANATION
+    assert refer(asked, [before], leans=always).kind is Kind.EXPLANATION
     of_all = before.request.model_copy(update={"kind": Kind.CATALOGUE})
     counted = before.model_copy(update={"request": of_all})
-    assert refer(asked, [counted], fits_alone=never).kind is Kind.CATALOGUE
+    assert refer(asked, [counted], leans=always).kind is Kind.CATALOGUE
 
 
 def test_a_follow_up_that_other_papers_answer_stands_alone():
     asked = line("speculative decoding?", Act.FOLLOW_UP)
-    found = refer(asked, [turn("what is Alpha", ALPHA)], fits_alone=lambda *_: True)
-    assert found == asked
+    found = refer(asked, [turn("what is Alpha", ALPHA)], leans=never)
+    assert found == line("speculative decoding?", Act.NEW)
+
+
+def test_a_new_line_that_means_the_paper_that_was_said_leans_on_it():
+    asked = line("memory use on phones", Act.NEW)
+    found = refer(asked, [turn("what is Alpha", ALPHA)], leans=always)
+    assert (found.question, found.act) == ("Alpha: memory use on phones", Act.FOLLOW_UP)
+
+
+def test_a_new_line_of_no_paper_is_never_asked_of_one():
+    for kind in (Kind.CATALOGUE, Kind.CHAT):
+        asked = line("how many are there", Act.NEW).model_copy(update={"kind": kind})
+        assert refer(asked, [turn("what is Alpha", ALPHA)], leans=always) == asked
+
+
+def test_a_follow_up_is_no_small_talk():
+    asked = line("so what is the catch", Act.FOLLOW_UP).model_copy(update={"kind": Kind.CHAT})
+    found = refer(asked, [turn("what is Alpha", ALPHA)], leans=always)
+    assert found.kind is Kind.EXPLANATION
 
 
 def test_a_follow_up_to_a_refusal_is_about_what_was_asked_there():
     before = turn("what is Medusa", refused=True)
-    found = refer(line("how fast?", Act.FOLLOW_UP), [before], fits_alone=never)
+    found = refer(line("how fast?", Act.FOLLOW_UP), [before], leans=always)
     assert found.question == "what is Medusa: how fast?"
 
 
 def test_a_refusal_between_does_not_hide_what_was_said():
     turns = [turn("what is Alpha", ALPHA), turn("who pays", refused=True)]
-    assert refer(line("how fast?", Act.FOLLOW_UP), turns, fits_alone=never).refers_to == ("alpha",)
+    assert refer(line("how fast?", Act.FOLLOW_UP), turns, leans=always).refers_to == ("alpha",)
 
 
 def test_the_second_one_is_the_second_source_and_the_last_one_the_last():
     turns = [turn("which systems", ALPHA, BRAVO)]
     for nth in (2, -1):
-        found = refer(line("the second one", Act.NTH, nth=nth), turns, fits_alone=never)
+        found = refer(line("the second one", Act.NTH, nth=nth), turns, leans=always)
         assert (found.refers_to, found.kind) == (("bravo",), Kind.EXPLANATION)
 
 
 def test_one_that_is_not_in_the_list_is_asked_as_it_stands():
     asked = line("the ninth one", Act.NTH, nth=9)
-    assert refer(asked, [turn("which systems", ALPHA)], fits_alone=never) == asked
+    assert refer(asked, [turn("which systems", ALPHA)], leans=always) == asked
 
 
 def test_a_correction_asks_the_same_of_something_else():
     before = turn("how does attention work", ALPHA, topic="attention")
     asked = line("no, attention sinks", Act.CORRECTION, topic="attention sinks")
-    found = refer(asked, [before], fits_alone=never)
+    found = refer(asked, [before], leans=always)
     assert (found.question, found.kind) == ("how does attention sinks work", Kind.EXPLANATION)
 
 
 def test_a_title_of_any_length_is_cut():
     long = Source(marker=1, paper_id="x", title="a" * 4_000)
-    found = refer(line("how?", Act.FOLLOW_UP), [turn("what", long)], fits_alone=never)
+    found = refer(line("how?", Act.FOLLOW_UP), [turn("what", long)], leans=always)
     assert len(found.question) < 600
