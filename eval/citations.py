@@ -1,18 +1,18 @@
-"""Judge how far citations support what a model wrote (ALCE; Gao et al., 2023), by the verifier."""
+"""Judge how far citations support what a model wrote (ALCE; Gao et al., 2023)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from footnote.rag.core.records import Answer, Citation, Paper, Sentence
 from footnote.rag.core.text import Span
-from footnote.rag.verification.verifier import Support
+from footnote.rag.verification.binding import Cited
 
 
 class Judge(Protocol):
-    """What tells if papers say a sentence."""
+    """What tells if papers say a statement."""
 
-    def check(self, claim: str, papers: Sequence[Paper], *, context: str = "") -> Support:
-        """Judge one sentence."""
+    def stands(self, text: str, cited: Iterable[Cited]) -> bool:
+        """Return True if the sentences cited say a statement."""
         ...
 
 
@@ -20,19 +20,19 @@ class CitationScores(NamedTuple):
     """Of one answer, in [0, 1]."""
 
     precision: float
-    """Share of citations that alone support their sentence, or without which it is not."""
+    """Share of citations that alone support their statement, or without which it does not stand."""
     recall: float
-    """Share of sentences that their citations support together."""
+    """Share of statements that their citations support together."""
 
 
 def citation_scores(answer: Answer, judge: Judge) -> CitationScores | None:
-    """Judge every sentence by its quotes alone.
+    """Judge every statement by its quotes alone.
 
-    None for an answer without sentences, and for one made of quotes: each would be compared with
+    None for an answer without statements, and for one made of quotes: each would be compared with
     itself, and all figures be 1.
 
-    ALCE asks an entailment model. Here a sentence counts as supported when the verifier says so
-    of the quotes; `partly` is not enough.
+    ALCE asks an entailment model: so does this where a judge is configured. Without one a statement
+    counts that nothing in its quotes differs from.
     """
     if answer.mode == "quote" or not answer.sentences:
         return None
@@ -51,8 +51,8 @@ def _without(sentence: Sentence, left_out: Citation) -> list[Citation]:
 
 
 def _supported(sentence: Sentence, citations: Sequence[Citation], judge: Judge) -> bool:
-    quotes = [_as_paper(citation) for citation in citations]
-    return bool(quotes) and judge.check(sentence.text, quotes).verdict == "supported"
+    quotes = [Cited(_as_paper(citation), 0) for citation in citations]
+    return bool(quotes) and judge.stands(sentence.text, quotes)
 
 
 def _as_paper(citation: Citation) -> Paper:

@@ -10,13 +10,12 @@ from footnote.eval.pages import write_report
 from footnote.eval.report import EvalReport, make_report
 from footnote.eval.run import run_dataset
 from footnote.ingest.identity.keys import identity_keys
-from footnote.rag.build import open_assistant, open_index
+from footnote.rag.build import open_assistant, open_checker, open_index
 from footnote.rag.core.config import Config, Retrieval
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.processor import tune_process
 from footnote.rag.core.records import Paper
 from footnote.rag.index.writer import IndexWriter, Progress
-from footnote.rag.verification.verifier import Verifier
 
 _SYSTEMS = (*get_args(Retrieval.model_fields["system"].annotation), STOCK)
 
@@ -71,7 +70,7 @@ def evaluate_systems(
             assistant,
             dataset,
             lambda n, total, s=system: on_progress(s, n, total),
-            judge=Verifier(open_index(asked).bm25),
+            judge=open_checker(asked, open_index(asked)),
         )
         runs.append(run)
         reports.append(

@@ -1,4 +1,4 @@
-"""Measure the verifier on claims with known verdicts, in SciFact's format."""
+"""Measure the checker on claims with known verdicts, in SciFact's format."""
 
 import json
 from collections import Counter
@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple
 
 from footnote.rag.core.records import Paper, Verdict
 from footnote.rag.core.text import Span
-from footnote.rag.verification.verifier import Verifier
+from footnote.rag.verification.binding import Cited
+from footnote.rag.verification.checker import Checker
 
 Label = Literal["SUPPORT", "CONTRADICT", "UNRELATED"]
-VERDICTS: tuple[Verdict, ...] = ("supported", "partly", "unsupported")
+VERDICTS: tuple[Verdict, ...] = ("checked", "quoted", "differs", "unbound")
 
 
 class LabelledClaim(NamedTuple):
@@ -22,7 +23,7 @@ class LabelledClaim(NamedTuple):
     label: Label
 
 
-class VerifierFigures(NamedTuple):
+class CheckerFigures(NamedTuple):
     """How often each verdict was given, by label."""
 
     counts: Mapping[Label, Mapping[Verdict, int]]
@@ -47,13 +48,15 @@ class VerifierFigures(NamedTuple):
         return "\n".join(lines)
 
 
-def measure_verifier(verifier: Verifier, claims: Iterable[LabelledClaim]) -> VerifierFigures:
+def measure_checker(checker: Checker, claims: Iterable[LabelledClaim]) -> CheckerFigures:
     """Check every claim against its abstract alone, and count the verdicts."""
     counts: dict[Label, Counter[Verdict]] = {}
     for claim, paper, label in claims:
-        verdict = verifier.check(claim, [paper]).verdict
+        checked = checker.check(claim, [Cited(paper)], [paper])
+        [checked] = checker.judged([(claim, checked)])
+        verdict = checked.verdict
         counts.setdefault(label, Counter())[verdict] += 1
-    return VerifierFigures(counts)
+    return CheckerFigures(counts)
 
 
 def read_scifact(folder: Path, split: str) -> list[LabelledClaim]:

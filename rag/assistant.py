@@ -220,9 +220,12 @@ class Assistant:
         writes = self.writer and request.kind not in {Kind.CHAT, Kind.CATALOGUE}
         if not self.writer or not writes or request.act in REARRANGES:
             return [self._by_quotes(request, turns)]
-        hits, draft = self._draft(request, turns)
+        keep = max(self._keep, self.writer.papers if self.writer.is_strong else 0)
+        hits, draft = self._draft(request, turns, keep=keep)
         quotes = self._cited(request, draft)
-        return [quotes] if quotes.refused else self.writer.write(quotes, _sources(draft, hits))
+        if quotes.refused and not (self.writer.is_strong and draft.comes_near):
+            return [quotes]
+        return self.writer.write(quotes, _sources(draft, hits), turns)
 
     def _turns(self, history: Sequence[Turn]) -> list[Answer]:
         """Return the turns before a line as answers; what was only asked is answered by quotes.
@@ -307,11 +310,16 @@ class Assistant:
         )
 
     def _draft(
-        self, request: Request, turns: Sequence[Answer] = (), without: Collection[str] = ()
+        self,
+        request: Request,
+        turns: Sequence[Answer] = (),
+        without: Collection[str] = (),
+        *,
+        keep: int = 0,
     ) -> tuple[list[Hit], Draft]:
         """Find papers for a request, and choose from them what could be said."""
         query = self._query(request.question, request.filters, without)
-        hits = self._retrieve(query, self._keep)
+        hits = self._retrieve(query, keep or self._keep)
         if request.act in _OF_ONE and request.refers_to:
             hits = sorted(hits, key=lambda hit: hit.paper.paper_id not in request.refers_to)
         before = turns if request.act is Act.MORE else ()

@@ -33,8 +33,8 @@ from footnote.rag.retrieval.hybrid import (
 )
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours
 from footnote.rag.understanding import request
-from footnote.rag.verification.nli import load_nli
-from footnote.rag.verification.verifier import Verifier
+from footnote.rag.verification.checker import Checker
+from footnote.rag.verification.judges import load_judge
 
 # Papers read from the catalogue for a question: the right ones of a survey are nearly all among so
 # many.
@@ -196,19 +196,27 @@ def open_writer(config: Config, index: Index, model: Model) -> Writer:
 
     Raises:
         ConfigError: A prompt is wrong.
-        EmbeddingError: The embedder cannot be loaded.
-        VerifierError: The entailment model cannot be loaded.
+        VerifierError: The judge cannot be loaded.
     """
     llm = config.llm
     return Writer(
         model,
-        Verifier(index.bm25, index.embedder, load_nli(llm.nli) if llm.nli else None),
-        load_prompts(llm.prompts),
-        papers=config.answering.papers,
+        open_checker(config, index),
+        load_prompts(llm.prompts, llm.profile),
+        papers=llm.papers if llm.profile == "strong" else config.answering.papers,
         timeout_s=llm.timeout_s,
         max_tokens=llm.max_tokens,
-        unsupported=llm.unsupported,
     )
+
+
+def open_checker(config: Config, index: Index) -> Checker:
+    """Make what checks statements against the sentences they rest on.
+
+    Raises:
+        VerifierError: The judge cannot be loaded.
+    """
+    judge = load_judge(config.llm.judge) if config.llm.judge else None
+    return Checker(index.bm25, judge, config.llm.judge_threshold)
 
 
 # An index that has changed is opened anew; the model is not.

@@ -2,7 +2,8 @@
 
 import re
 from calendar import month_name
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from html import escape
 from urllib.parse import quote, unquote
 
@@ -31,6 +32,12 @@ _KEY_NAMES = {
     "abstract": "the same abstract",
     "title": "the same title",
     "start": "abstracts that begin alike",
+}
+_STATES = {
+    "checked": "checked",
+    "quoted": "quoted",
+    "differs": "in which something differs",
+    "unbound": "uncited (in italics)",
 }
 
 
@@ -108,15 +115,15 @@ def request_text(request: Request) -> str:
 
 
 def draft_html(sentences: Sequence[Sentence], status: str) -> str:
-    """Render what was checked of an answer that is being written. All text is escaped.
+    """Render what there is of an answer that is being written. All text is escaped.
 
     Args:
-        sentences: Those that were let through, in order.
+        sentences: Those that were bound, in order.
         status: What goes on, shown while there is no sentence.
     """
     body = _running_html(sentences) if sentences else ""
     # It stays on the page when the reader stops the model.
-    note = "Checked so far; the answer is not complete." if sentences else f"{escape(status)} …"
+    note = "So far; the answer is not complete." if sentences else f"{escape(status)} …"
     return f'<div class="footnote-draft">{body}<div class="mode">{note}</div></div>'
 
 
@@ -126,18 +133,30 @@ def writing_note(answer: Answer) -> str | None:
     if writing is None:
         return None
     if answer.mode == "llm":
-        parts = [f"Written by {writing.model}, checked sentence by sentence."]
+        parts = [f"Written by {writing.model}.", *_states(answer.sentences)]
         if writing.fault:
             parts.append(_ended(f"It ends early: the model {writing.fault}"))
     else:
         parts = [_ended(f"Quotes only: the model {writing.model} {writing.fault}")]
     if n := writing.left_out:
-        was = "sentence of the draft was" if n == 1 else "sentences of the draft were"
-        parts.append(f"{n} {was} left out: not supported.")
+        was = "statement of the draft was" if n == 1 else "statements of the draft were"
+        parts.append(f"{n} {was} left out: no sentence here says so.")
     if n := writing.sources_left_out:
         papers = "paper that was found does" if n == 1 else "papers that were found do"
         parts.append(f"{n} {papers} not fit into what the model reads at once.")
     return " ".join(parts)
+
+
+def _states(sentences: Sequence[Sentence]) -> Iterator[str]:
+    """Say how many statements there are in each state, and what the states mean."""
+    if not sentences:
+        return
+    counts = Counter(s.verdict for s in sentences)
+    said = [f"{counts[verdict]} {name}" for verdict, name in _STATES.items() if counts[verdict]]
+    is_unjudged = bool(counts["quoted"]) and not counts["checked"]
+    yield f"Of its statements: {', '.join(said)}."
+    if is_unjudged:
+        yield "Quoted: bound to exact sentences, and nothing found that differs; not judged."
 
 
 def _ended(text: str) -> str:
@@ -145,11 +164,12 @@ def _ended(text: str) -> str:
 
 
 def sentence_text(sentence: Sentence) -> str:
-    """Write a sentence and its markers for a terminal; what is not wholly supported is marked."""
-    if sentence.verdict == "unsupported":
-        return f"~~{sentence.text}~~"
-    marked = f"{sentence.text} {''.join(f'[{c.marker}]' for c in sentence.citations)}"
-    return f"{marked} (only partly: {sentence.reason})" if sentence.verdict == "partly" else marked
+    """Write a sentence and its markers for a terminal, with in what it differs from its quotes."""
+    markers = "".join(f"[{n}]" for n in dict.fromkeys(c.marker for c in sentence.citations))
+    marked = f"{sentence.text} {markers}".rstrip()
+    if sentence.verdict == "unbound":
+        return f"{marked} (uncited)"
+    return f"{marked} (differs: {sentence.reason})" if sentence.verdict == "differs" else marked
 
 
 def source_text(source: Source) -> str:
@@ -327,12 +347,13 @@ def _running_html(sentences: Sequence[Sentence]) -> str:
 
 
 def _said_html(sentence: Sentence) -> str:
-    """Render a sentence and its markers; what is not wholly supported is marked."""
-    html, why = _sentence_html(sentence), escape(sentence.reason or "", quote=True)
-    if sentence.verdict == "unsupported":
-        return f'<s class="unsupported" title="{why}">{html}</s>'
-    if sentence.verdict == "partly":
-        html = f'<span class="partly" title="{why}">{html}</span>'
+    """Render a sentence and its markers, with in what it differs from its quotes."""
+    html = _sentence_html(sentence)
+    if sentence.verdict == "unbound":
+        return f'<span class="unbound" title="No sentence is cited for this.">{html}</span>'
+    if sentence.verdict == "differs":
+        why = escape(sentence.reason or "")
+        html = f'<span class="differs">{html}</span> <small>(differs: {why})</small>'
     return f"{html}{_markers_html(sentence)}"
 
 

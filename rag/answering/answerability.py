@@ -202,7 +202,12 @@ def features(signals: Signals) -> dict[str, float]:
 
 def set_by_hand(signals: Signals) -> float:
     """Return what is added to the logit with no fitted weight."""
-    return _BESIDE_THE_POINT * (signals.top_score < _LEAST_TOP_SCORE)
+    return 0.0 if about_something(signals) else _BESIDE_THE_POINT
+
+
+def about_something(signals: Signals) -> bool:
+    """Return True if some paper is about what is asked."""
+    return signals.top_score >= _LEAST_TOP_SCORE
 
 
 def _mentions(paper: Paper, name: str) -> bool:

@@ -198,7 +198,7 @@ class _Binding:
         citation = Citation.of(paper, span, marker=marker, score=evidence.score)
         name = short_name(paper.title) if named else None
         text = quote if name is None or _says(quote, name) else f"{name}: {quote}"
-        self.sentences.append(Sentence(text=text, verdict="supported", citations=(citation,)))
+        self.sentences.append(Sentence(text=text, verdict="quoted", citations=(citation,)))
         return len(self.sentences) - 1
 
 

@@ -417,7 +417,7 @@ def _quoted(asked: _Asked, paper: Paper, marker: int) -> Sentence | None:
         quote = paper.quote(span)
         if asked.terms <= {*asked.words.terms(quote)}:
             citation = Citation.of(paper, span, marker=marker, score=1.0)
-            return Sentence(text=quote, verdict="supported", citations=(citation,))
+            return Sentence(text=quote, verdict="quoted", citations=(citation,))
     return None
 
 

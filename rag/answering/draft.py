@@ -8,7 +8,7 @@ import numpy as np
 from llama_index.core.schema import QueryBundle
 from scipy.optimize import linear_sum_assignment
 
-from footnote.rag.answering.answerability import SignalReader, Signals, confidence
+from footnote.rag.answering.answerability import SignalReader, Signals, about_something, confidence
 from footnote.rag.answering.plans import Part, Side, comparison, prose, summary, survey
 from footnote.rag.answering.sentences import Evidence, SentenceRanker, Vocabulary
 from footnote.rag.core.records import Hit
@@ -56,6 +56,11 @@ class Draft(NamedTuple):
     def evidence(self) -> tuple[Evidence, ...]:
         """The sentences that are said, in order."""
         return tuple(e for part in self.parts for e in part.said)
+
+    @property
+    def comes_near(self) -> bool:
+        """True where some paper is about what is asked, whether or not it answers."""
+        return self.signals is not None and about_something(self.signals)
 
     @property
     def nearest(self) -> tuple[Evidence, ...]:

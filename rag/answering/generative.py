@@ -1,37 +1,52 @@
-"""Answer with a language model: bind every sentence that it writes to its source, and check it."""
+"""Answer with a language model: bind every statement that it writes to sentences, and check it."""
 
 import re
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from footnote.rag.answering.citations import render_text, short_name
-from footnote.rag.answering.markers import SentenceStream, take_markers
+from footnote.rag.answering.citations import render_blocks
+from footnote.rag.answering.markers import Ref
+from footnote.rag.answering.statements import Label, Statement, StatementStream, Written
 from footnote.rag.core.errors import GenerationError
-from footnote.rag.core.records import Answer, Citation, Paper, Sentence, Source, Writing
+from footnote.rag.core.records import (
+    Answer,
+    Block,
+    Cell,
+    Citation,
+    Paper,
+    Sentence,
+    Source,
+    Writing,
+)
 from footnote.rag.core.text import identity_key, words
 from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import NO_ANSWER, Prompts, ask_about, ask_to_rewrite, load_prompts
 from footnote.rag.llm.talk import Reply
-from footnote.rag.verification.verifier import Support, Verifier
+from footnote.rag.verification.binding import Bound, Cited
+from footnote.rag.verification.checker import Checked, Checker
 
-# When less of a draft than this stands the check, the quotes say more.
+# When less of a draft than this is bound and differs in nothing, the quotes say more.
 _LEAST_SHARE = 0.5
 # Fewer letters are a number of a list.
 _LEAST_LETTERS = 4
 # The same words so often in a row, and so many of them, are no sentence.
 _LOOP_TIMES, _LOOP_WORDS = 3, 12
 _MAX_LOOP = 40
-# The second sentence said again ends it.
+# The second statement said again ends it.
 _REPEATS = 2
 _REFERENCES = re.compile(r"^\W*(?:sources?|references?|citations?|bibliography)\W*(?::|$)", re.I)
 _LABEL = re.compile(r"^\W*(?:answer|response|summary)\s*:\s*", re.IGNORECASE)
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-_POINTS_BACK = re.compile(r"(?:it|its|they|their|this|these|that|those|he|she)\b", re.IGNORECASE)
+_ENDS = re.compile(r"[.!?:][\"'”’)]*$")
 # A question that is rewritten is not a new one of any length.
 _MAX_REWRITE_TOKENS, _MAX_REWRITE_S = 80, 20.0
 _MAX_HISTORY = 6
+# Turns that a strong model is sent along with a question.
+_TOLD = 2
+_STANDS = frozenset({"checked", "quoted"})
 
 
 class Status(NamedTuple):
@@ -43,43 +58,49 @@ class Status(NamedTuple):
 Event = Status | Sentence | Answer
 
 
-class _Claim(NamedTuple):
-    text: str
-    markers: tuple[int, ...]
-
-
 class Writer:
-    """Has a model write from the papers found, and shows only what the papers say."""
+    """Has a model write from the papers found, and says of each statement what it rests on."""
 
     def __init__(
         self,
         model: Model,
-        verifier: Verifier,
+        checker: Checker,
         prompts: Prompts,
         *,
         papers: int,
         timeout_s: float,
         max_tokens: int,
-        unsupported: Literal["drop", "strike"],
     ):
         self.model = model
-        self._verifier = verifier
+        self._checker = checker
         self._prompts = prompts
         self._papers = papers
         self._timeout_s = timeout_s
         self._max_tokens = max_tokens
-        self._strike = unsupported == "strike"
 
-    def write(self, quotes: Answer, papers: Sequence[Paper]) -> Generator[Event]:
-        """Answer a question that has an answer.
+    @property
+    def papers(self) -> int:
+        """How many papers the model is sent at most."""
+        return self._papers
+
+    @property
+    def is_strong(self) -> bool:
+        """True where the model is asked also what the quotes alone do not answer."""
+        return self._prompts.profile == "strong"
+
+    def write(
+        self, quotes: Answer, papers: Sequence[Paper], turns: Sequence[Answer] = ()
+    ) -> Generator[Event]:
+        """Answer a question.
 
         Args:
-            quotes: The answer made of quotes; it is given when the model fails.
+            quotes: The answer made of quotes, or the refusal; it is given when the model fails.
             papers: The sources, best first.
+            turns: What was said before in the same conversation, oldest first.
 
         Yields:
-            What goes on, each sentence when it has stood the check, and at last the answer.
-            Closing the iterator stops the model.
+            What goes on, each statement as it is bound, and at last the answer. Closing the
+            iterator stops the model.
         """
         begun = time.monotonic()
         asked = ask_about(
@@ -87,15 +108,16 @@ class Writer:
             quotes.question,
             papers[: max(self._papers, len(quotes.sources))],
             room=self.model.context_window - self._max_tokens,
+            turns=[(turn.question, turn.answer) for turn in turns[-_TOLD:]],
         )
-        draft = _CheckedText(asked.papers)
+        draft = _Draft(asked.papers, self._checker, keeps_unbound=self.is_strong)
         reply = Reply(
             self.model, asked.messages, timeout_s=self._timeout_s, max_tokens=self._max_tokens
         )
         fault = None if asked.papers else "has no room for a source; raise `llm.context_window`"
         if not fault:
             yield Status(f"{self.model.name} is writing")
-            fault = yield from self._checked(reply, draft)
+            fault = yield from self._bound(reply, draft)
         writing = Writing(
             model=self.model.name,
             left_out=draft.n_left_out,
@@ -105,128 +127,178 @@ class Writer:
             tokens_per_s=_rounded(reply.tokens_per_s),
             seconds=round(time.monotonic() - begun, 3),
         )
-        yield draft.answer(quotes, writing, strike=self._strike)
+        yield draft.answer(quotes, writing)
 
-    def _checked(self, reply: Reply, draft: "_CheckedText") -> Generator[Event, None, str | None]:
-        """Yield the sentences that pass the check, as they come; return why it ended early."""
-        n_sources = len(draft.papers)
+    def _bound(self, reply: Reply, draft: "_Draft") -> Generator[Event, None, str | None]:
+        """Yield the statements as they come; return why the draft ended early."""
+        sizes = [len(paper.sentences) for paper in draft.papers]
         try:
             with closing(iter(reply)) as pieces:
-                for text in _sentences(pieces, reply, n_sources):
-                    if text is None:
+                for written in _written(pieces, reply, sizes):
+                    if written is None:
                         yield Status(f"{self.model.name} is writing")
-                        continue
-                    if text.strip(" .!") == NO_ANSWER:
-                        return None if draft.n_kept else "found no answer in the sources"
-                    claim = _Claim(*take_markers(text, n_sources))
-                    if draft.repeats(claim.text):
+                    elif written.text.strip(" .!") == NO_ANSWER:
+                        return None if draft.n_standing else "found no answer in the sources"
+                    elif isinstance(written, Label):
+                        draft.label(written)
+                    elif draft.repeats(written):
                         if draft.n_repeats >= _REPEATS:
                             break
-                    elif draft.says_something(claim.text):
-                        sentence = draft.add(claim.text, self._support(claim, draft))
-                        if sentence.verdict != "unsupported" or self._strike:
-                            yield sentence
+                    elif sentence := draft.add(written):
+                        yield sentence
         except GenerationError as error:
             return str(error)
         except _LoopError:
-            return None if draft.n_kept else "repeated itself"
-        if reply.n_tokens >= self._max_tokens and draft.n_kept:
+            return None if draft.n_standing else "repeated itself"
+        if reply.n_tokens >= self._max_tokens and draft.n_standing:
             return "came to the end of its `llm.max_tokens`"
         return None
 
-    def _support(self, claim: _Claim, draft: "_CheckedText") -> list[Support]:
-        """Judge how the papers that a claim cites support it, best first; or any paper."""
-        cited = [draft.papers[number - 1] for number in claim.markers] or draft.papers
-        context = draft.last
-        best = self._verifier.check(claim.text, cited, context=context)
-        if best.verdict == "unsupported" or not claim.markers:
-            return [best]
-        others = [
-            self._verifier.check(claim.text, [paper], context=context)
-            for paper in cited
-            if best.paper is None or paper.paper_id != best.paper.paper_id
-        ]
-        return [best, *(other for other in others if other.verdict == "supported")]
+
+@dataclass
+class _Part:
+    """A part of an answer while it is written."""
+
+    form: Literal["prose", "list", "table"]
+    heading: str | None = None
+    said: list[int] = field(default_factory=list[int])
+    columns: dict[int, str] = field(default_factory=dict[int, str])
+    cells: dict[tuple[int, int], Cell] = field(default_factory=dict[tuple[int, int], Cell])
+
+    def block(self) -> Block:
+        width = 1 + max([*self.columns, *(column for _, column in self.cells)], default=-1)
+        rows = sorted({row for row, _ in self.cells})
+        return Block(
+            form=self.form,
+            heading=self.heading,
+            sentences=tuple(self.said),
+            columns=tuple(self.columns.get(n, "") for n in range(width)),
+            rows=tuple(
+                tuple(self.cells.get((row, n), Cell()) for n in range(width)) for row in rows
+            ),
+        )
 
 
-class _CheckedText:
-    """The sentences checked so far; their sources are numbered as they are first cited."""
+class _Draft:
+    """The statements so far, and how they are laid out; sources are numbered as they are cited."""
 
-    def __init__(self, papers: Sequence[Paper]):
+    def __init__(self, papers: Sequence[Paper], checker: Checker, *, keeps_unbound: bool):
+        """Begin an empty one.
+
+        Args:
+            papers: The sources; the n-th is number n.
+            checker: Binds and checks statements.
+            keeps_unbound: True where what no sentence says is shown, as that; else it is counted.
+        """
         self.papers = papers
-        self.sentences: list[Sentence] = []
-        self.last = ""
-        """The sentence before, kept or not: what `it` stands for."""
+        self._keeps_unbound = keeps_unbound
         self.n_left_out = 0
         self.n_repeats = 0
-        self._last_was_kept = True
+        self._checker = checker
+        self._statements: list[tuple[str, Checked]] = []
+        self._parts: dict[int, _Part] = {}
+        self._heading: str | None = None
         self._sources: dict[str, Source] = {}
         self._seen: set[str] = set()
         self._titles = {identity_key(paper.title) for paper in papers}
 
     @property
-    def n_kept(self) -> int:
-        """Count the sentences that a source supports, at least in part."""
-        return len(self.sentences) - sum(s.verdict == "unsupported" for s in self.sentences)
+    def n_standing(self) -> int:
+        """Count the statements that are bound and differ in nothing."""
+        return sum(checked.verdict in _STANDS for _, checked in self._statements)
 
-    def says_something(self, text: str) -> bool:
-        """Return True if a sentence claims anything: a title or a number alone does not."""
-        n_letters = sum(character.isalpha() for character in text)
-        return n_letters >= _LEAST_LETTERS and identity_key(text) not in self._titles
-
-    def repeats(self, text: str) -> bool:
-        """Return True if this was said before; how often is counted."""
-        key = identity_key(text)
+    def repeats(self, statement: Statement) -> bool:
+        """Return True if this was said before; how often is counted. A table may say it again."""
+        key = identity_key(statement.text)
+        if statement.form == "table" or not key:
+            return False
         repeated = key in self._seen
         self._seen.add(key)
         self.n_repeats += repeated
         return repeated
 
-    def add(self, text: str, supports: Sequence[Support]) -> Sentence:
-        """Keep a sentence with its citations, or count it as left out."""
-        best = supports[0]
-        citations = tuple(c for s in supports if (c := self._citation(s)))
-        kept = best.verdict != "unsupported" and bool(citations)
-        if kept and not self._last_was_kept and _POINTS_BACK.match(text):
-            # What it pointed to is not shown.
-            text = f"{short_name(citations[0].title) or citations[0].title}: {text}"
-        sentence = Sentence(
-            text=text,
-            verdict=best.verdict if kept else "unsupported",
-            citations=citations if kept else (),
-            reason=best.reason,
-        )
-        self.n_left_out += not kept
-        self.sentences.append(sentence)
-        self.last, self._last_was_kept = text, kept
-        return sentence
+    def label(self, label: Label) -> None:
+        """Keep words that state nothing: a heading stands over what follows it."""
+        if label.form == "heading":
+            self._heading = label.text
+        elif label.form == "column":
+            self._part(label.block, "table").columns[label.column] = label.text
+        else:
+            self._part(label.block, "table").cells[label.row, label.column] = Cell(text=label.text)
 
-    def answer(self, quotes: Answer, writing: Writing, *, strike: bool) -> Answer:
-        """Return the answer with what is kept, or the quotes when that is too little."""
-        if self.n_kept < max(1, _LEAST_SHARE * (self.n_kept + self.n_left_out)):
+    def add(self, statement: Statement) -> Sentence | None:
+        """Bind a statement and keep it; None for what is no statement."""
+        in_table = statement.form == "table"
+        if not in_table and not self._says_something(statement.text):
+            return None
+        cited = [self._cited(ref) for ref in statement.refs]
+        checked = self._checker.check(statement.text, cited, self.papers)
+        is_instruction = checked.verdict == "differs" and not checked.bound
+        if is_instruction or (checked.verdict == "unbound" and not self._keeps_unbound):
+            self.n_left_out += 1
+            return None
+        self._statements.append((statement.text, checked))
+        at = len(self._statements) - 1
+        part = self._part(statement.block, statement.form)
+        if in_table:
+            part.cells[statement.row, statement.column] = Cell(sentences=(at,))
+        else:
+            part.said.append(at)
+        return self._sentence(statement.text, checked)
+
+    def answer(self, quotes: Answer, writing: Writing) -> Answer:
+        """Return the answer, or the quotes when too little of it stands."""
+        n_written = len(self._statements) + self.n_left_out
+        if self.n_standing < max(1, _LEAST_SHARE * n_written):
             fault = writing.fault or "wrote what the sources do not say"
             return quotes.model_copy(
                 update={"writing": writing.model_copy(update={"fault": fault})}
             )
-        kept = [s for s in self.sentences if s.verdict != "unsupported"]
+        judged = self._checker.judged(self._statements)
+        sentences = tuple(
+            self._sentence(text, checked)
+            for (text, _), checked in zip(self._statements, judged, strict=True)
+        )
+        blocks = tuple(self._parts[n].block() for n in sorted(self._parts))
         return Answer(
             question=quotes.question,
-            answer=render_text(kept, as_list=False),
+            answer=render_blocks(blocks, sentences),
             refused=False,
             reason=None,
-            sentences=tuple(self.sentences if strike else kept),
+            sentences=sentences,
             sources=tuple(self._sources.values()),
             mode="llm",
             writing=writing,
+            blocks=blocks,
         )
 
-    def _citation(self, support: Support) -> Citation | None:
-        paper, span = support.paper, support.span
-        if support.verdict == "unsupported" or not paper or not span:
-            return None
+    def _part(self, block: int, form: Literal["prose", "list", "table"]) -> _Part:
+        if block not in self._parts:
+            self._parts[block] = _Part(form, self._heading)
+            self._heading = None
+        return self._parts[block]
+
+    def _says_something(self, text: str) -> bool:
+        """Return True if a sentence claims anything: a title or a number alone does not."""
+        n_letters = sum(character.isalpha() for character in text)
+        return n_letters >= _LEAST_LETTERS and identity_key(text) not in self._titles
+
+    def _cited(self, ref: Ref) -> Cited:
+        number = ref.sentence - 1 if ref.sentence else None
+        return Cited(self.papers[ref.source - 1], number)
+
+    def _sentence(self, text: str, checked: Checked) -> Sentence:
+        return Sentence(
+            text=text,
+            verdict=checked.verdict,
+            citations=tuple(map(self._citation, checked.bound)),
+            reason=checked.reason,
+        )
+
+    def _citation(self, bound: Bound) -> Citation:
         marker = len(self._sources) + 1
-        source = self._sources.setdefault(paper.paper_id, Source.of(paper, marker))
-        return Citation.of(paper, span, marker=source.marker, score=support.score)
+        source = self._sources.setdefault(bound.paper.paper_id, Source.of(bound.paper, marker))
+        return Citation.of(bound.paper, bound.span, marker=source.marker, score=bound.share)
 
 
 def problem_of(model: Model, *, timeout_s: float) -> str | None:
@@ -270,30 +342,34 @@ def rewrite_with_model(model: Model, question: str, history: Sequence[str]) -> s
     return said if all(set(words(name)) <= known for name in named) else None
 
 
-def _sentences(pieces: Iterable[str], reply: Reply, n_sources: int) -> Iterator[str | None]:
-    """Cut a draft into sentences, without its thinking and its list of references.
+def _written(pieces: Iterable[str], reply: Reply, sizes: Sequence[int]) -> Iterator[Written | None]:
+    """Read a draft, without its thinking and its list of references.
 
     Yields:
-        A sentence, or None where a second passed without a word.
+        A statement or a label, or None where a second passed without a word.
 
     Raises:
         _LoopError: The same words come again and again.
     """
-    stream = SentenceStream(n_sources)
+    stream = StatementStream(sizes)
     for piece in _spoken(pieces):
         if not piece:
             yield None
-        for sentence in stream.feed(piece):
-            if _REFERENCES.match(sentence):
+        for written in stream.feed(piece):
+            if _REFERENCES.match(written.text):
                 return
-            yield _LABEL.sub("", sentence)
+            yield _without_label(written)
         if _loops(stream.pending):
             raise _LoopError
-    for sentence in stream.finish():
+    for written in stream.finish():
         # Cut off in the middle, it may say the opposite of what it was to say.
-        whole = reply.complete or re.search(r"[.!?][\"'”’)]*$", sentence)
-        if whole and not _REFERENCES.match(sentence):
-            yield _LABEL.sub("", sentence)
+        whole = reply.complete or _ENDS.search(written.text)
+        if whole and not _REFERENCES.match(written.text):
+            yield _without_label(written)
+
+
+def _without_label(written: Written) -> Written:
+    return written._replace(text=_LABEL.sub("", written.text))
 
 
 def _spoken(pieces: Iterable[str]) -> Iterator[str]:

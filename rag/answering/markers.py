@@ -1,18 +1,23 @@
-"""Read markers such as `[1]` in what a model wrote, in every style, and cut it into sentences."""
+"""Read markers such as `[3.2]` in what a model wrote, in every style, and cut it into sentences.
+
+`3.2` is the second sentence of the third source; a model that names no sentence writes `3`.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from footnote.rag.core.text import sentence_spans
 
 _BRACKETS = str.maketrans("【】〔〕［］⟦⟧", "[][][][]")
-_NUMBERS = r"\d{1,3}(?:\s*(?:[,;&–—-]|\band\b)\s*(?:sources?\s*|#)?\d{1,3})*"
+_ID = r"\d{1,3}(?:\.\d{1,3})?"
+_NUMBERS = rf"{_ID}(?:\s*(?:[,;&–—-]|\band\b)\s*(?:sources?\s*|#)?{_ID})*"
 _WORD = r"(?:sources?|papers?|refs?|references?|documents?|docs?|citations?|abstracts?)\b[.:#\s]*"
 _LINK = r"(?:\([^()\s]*\))?"
 _IN_BRACKETS = re.compile(
     rf"\[{{1,2}}\s*(?:{_WORD}|s(?=\d)|[#^])?({_NUMBERS})\s*(?:†[^\[\]]*)?\]{{1,2}}{_LINK}", re.I
 )
-_AFTER_CARET = re.compile(r"(?:(?<=[\s.,;:!?)\]\"'”’])|(?<=[^\W\d_]{3}))\^\[?(\d{1,3})\b\]?")
+_AFTER_CARET = re.compile(rf"(?:(?<=[\s.,;:!?)\]\"'”’])|(?<=[^\W\d_]{{3}}))\^\[?({_ID})\b\]?")
 _DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _FOOTNOTE = re.compile(rf"(?<=[.,;:!?)\]])[{_DIGITS}]{{1,2}}(?=\s|$)")
 _RAISED = re.compile(rf"<(sup|cite)>\[?\s*({_NUMBERS})\s*\]?</\1>", re.I)
@@ -22,8 +27,8 @@ _PARENS = re.compile(rf"\(\s*({_NUMBERS})\s*\)(?=\s*(?:[.,;:!?]|$))|(?<=[.!?])\s
 _TEXT_LINK = re.compile(r"\[([^\[\]]+)\]\([^()\s]*\)")
 _DECORATION = re.compile(r"\*\*|__|`")
 _BULLET = re.compile(r"^\s*(?:#{1,6}\s+|[-*•+]\s+|\d{1,2}[.)]\s+(?=\D))+")
-_MARKER = re.compile(r"\[(\d{1,3})\]")
-_MARKERS = r"(?:\[\d{1,3}\])+"
+_MARKER = re.compile(r"\[(\d{1,3})(?:\.(\d{1,3}))?\]")
+_MARKERS = rf"(?:\[{_ID}\])+"
 _AFTER_THE_END = re.compile(rf"([.!?][\"'”’)]*)\s*({_MARKERS})\.?(?=\s|$)")
 # More than any prompt holds; `[1-999]` is no list of sources.
 _MAX_RANGE = 50
@@ -45,19 +50,47 @@ def normalise_markers(text: str, n_sources: int) -> str:
     text = _PARENS.sub(lambda m: _in_range(m[1] or m[2], n_sources) or m[0], text)
     text = _AFTER_CARET.sub(lambda m: _spelled(m[1]) or m[0], text)
     text = _DECORATION.sub("", _TEXT_LINK.sub(r"\1", text))
-    text = re.sub(r"\](?:\s*[,;]?\s*)(?=\[\d{1,3}\])", "]", text)
+    text = re.sub(rf"\](?:\s*[,;]?\s*)(?=\[{_ID}\])", "]", text)
     # A line that begins with its marker goes on so: `[1] It is fast. [2] It is small.`
     if re.match(rf"\s*{_MARKERS}", text):
         return text
     return _AFTER_THE_END.sub(lambda m: f" {m[2]}{m[1]}", text)
 
 
-def take_markers(sentence: str, n_sources: int) -> tuple[str, tuple[int, ...]]:
-    """Take the markers off a sentence of normalised text; return those of a source, in order."""
-    found = (int(number) for number in _MARKER.findall(sentence))
+class Ref(NamedTuple):
+    """A sentence of a source, or the source."""
+
+    source: int
+    """From 1."""
+    sentence: int | None = None
+    """From 1; None where only the source is named."""
+
+
+def take_markers(sentence: str, sizes: Sequence[int]) -> tuple[str, tuple[Ref, ...]]:
+    """Take the markers off a sentence of normalised text.
+
+    Args:
+        sentence: The text.
+        sizes: How many sentences each source has.
+
+    Returns:
+        The text, and what the markers name, in order; those that name nothing are left out, and
+        one that names no sentence of its source names the source.
+    """
+    found = [
+        _existing(int(source), int(number) if number else None, sizes)
+        for source, number in _MARKER.findall(sentence)
+    ]
     bare = re.sub(rf"\s*{_MARKERS}\s*(?:[:–-]\s+)?", " ", sentence)
     bare = re.sub(r"\s+([.,;:!?)])", r"\1", " ".join(bare.split()))
-    return bare, tuple(dict.fromkeys(n for n in found if 1 <= n <= n_sources))
+    return bare, tuple(dict.fromkeys(filter(None, found)))
+
+
+def _existing(source: int, sentence: int | None, sizes: Sequence[int]) -> Ref | None:
+    if not 1 <= source <= len(sizes):
+        return None
+    is_there = sentence is not None and 1 <= sentence <= sizes[source - 1]
+    return Ref(source, sentence if is_there else None)
 
 
 class SentenceStream:
@@ -103,15 +136,26 @@ class SentenceStream:
 
 
 def _spelled(numbers: str) -> str:
-    """Spell `1, 3-5` as `[1][3][4][5]`; empty when it names what no source is called."""
-    found: list[int] = []
+    """Spell `1, 3-5` as `[1][3][4][5]`, `3.2-3.4` too; empty when it names no source."""
+    found: list[str] = []
     for part in re.split(r"[,;&]|\band\b", numbers):
-        ends = [int(n) for n in re.findall(r"\d+", part)]
-        short = len(ends) == 2 and 0 < ends[1] - ends[0] <= _MAX_RANGE
-        found += range(ends[0], ends[1] + 1) if short else ends
-    return "".join(f"[{n}]" for n in found) if 0 not in found else ""
+        ends = re.findall(_ID, part)
+        found += _range(*ends) if len(ends) == 2 else ends
+    return "" if any(each.startswith("0") for each in found) else "".join(f"[{n}]" for n in found)
+
+
+def _range(first: str, last: str) -> list[str]:
+    """Spell out a range of sources, or of sentences of one."""
+    source, _, start = first.rpartition(".")
+    other, _, end = last.rpartition(".")
+    if source != other and other:
+        return [first, last]
+    if not 0 < int(end) - int(start) <= _MAX_RANGE:
+        return [first, last]
+    of = f"{source}." if source else ""
+    return [f"{of}{n}" for n in range(int(start), int(end) + 1)]
 
 
 def _in_range(numbers: str, n_sources: int) -> str:
     spelled = _spelled(numbers)
-    return spelled if all(int(n) <= n_sources for n in _MARKER.findall(spelled)) else ""
+    return spelled if all(int(n) <= n_sources for n, _ in _MARKER.findall(spelled)) else ""

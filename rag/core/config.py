@@ -140,10 +140,16 @@ class LanguageModel(Section):
     temperature: float = Field(default=0.0, ge=0, le=2)
     timeout_s: float = Field(default=60.0, gt=0)
     """For the whole answer, further attempts included; then quotes take its place."""
-    nli: str = ""
-    """A sentence-transformers cross-encoder that is asked as well, by its name or folder."""
-    unsupported: Literal["drop", "strike"] = "drop"
-    """What becomes of a sentence that no source supports."""
+    profile: Literal["small", "strong"] = "small"
+    """How it is asked: for a few sentences that each name a paper, or for a whole answer of
+    statements that each name the sentences they rest on."""
+    papers: int = Field(default=20, ge=1, le=100)
+    """Papers that a strong model is sent at most."""
+    judge: str = ""
+    """A sentence-transformers cross-encoder that judges if quotes say a statement, by its name or
+    folder; empty for none."""
+    judge_threshold: float = Field(default=0.9, gt=0, lt=1)
+    """A statement is checked when the judge holds it for said at least this likely."""
     arguments: dict[str, Any] = Field(default={}, repr=False)
     """Options of llama.cpp's server, fields sent with each question to another one, or what a
     class is made with."""

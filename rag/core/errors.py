@@ -8,7 +8,7 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── PaperError                    a paper that is not there, or cannot be changed as asked
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
-├── VerifierError                 the model of `llm.nli` cannot be loaded, or does not judge support
+├── VerifierError                 the model of `llm.judge` cannot be loaded, or judges nothing
 ├── GenerationError               the language model did not answer; quotes take its place
 └── IndexFolderError              the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet

@@ -10,7 +10,9 @@ from footnote.rag.core.base import Record, Text, is_none
 from footnote.rag.core.request import Request
 from footnote.rag.core.text import Span, identity_key
 
-Verdict = Literal["supported", "partly", "unsupported"]
+Verdict = Literal["checked", "quoted", "differs", "unbound"]
+"""Of a statement: a judge says that its quotes say it; it is bound to exact quotes and nothing
+differs; something differs, as is said; it rests on no sentence that could be found."""
 
 
 class Sighting(Record):
@@ -122,7 +124,7 @@ class Sentence(Record):
     verdict: Verdict
     citations: tuple[Citation, ...]
     reason: str | None = Field(default=None, exclude_if=is_none)
-    """What of it is not supported; absent for what is."""
+    """In what it differs from its quotes; absent for what does not."""
 
 
 class Source(Record):
@@ -153,7 +155,7 @@ class Writing(Record):
 
     model: Text
     left_out: int = Field(ge=0)
-    """Sentences of its draft that no source supports."""
+    """Statements of its draft that are not shown: no sentence says them, or they instruct."""
     sources_left_out: int = Field(ge=0)
     """Papers found that did not fit into what the model reads at once."""
     fault: str | None

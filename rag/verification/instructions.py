@@ -1,4 +1,4 @@
-"""Tell sentences that state nothing: planted instructions, questions, and small talk."""
+"""Tell sentences that give an instruction to their reader, or to a program that reads them."""
 
 import re
 
@@ -41,42 +41,23 @@ _PLANTED = re.compile(
     r"|^\W*(?:system|assistant|user|important|attention|note to \w+)\s*:",
     re.IGNORECASE,
 )
-_QUESTION = re.compile(
-    r"^\W*(?:what|who|whom|whose|where|when|why|how|which|is|are|was|were|do|does|did|can|could|"
-    r"should|would|will|may|has|have)\b",
-    re.IGNORECASE,
-)
-_SMALL_TALK = re.compile(
-    r"^\W*(?:sure|certainly|of course|okay|ok|absolutely|great|thank you|hello|hi)\b[\s!,.]"
-    r"|^\W*(?:here(?:'s|’s| is| are)|below (?:is|are)|let me|i (?:hope|can|will|have|found|am)"
-    r"|i'(?:ll|m|ve)|feel free|as requested|to answer|in (?:short|summary|conclusion)\W*$)"
-    r"|^\W*(?:based on|according to|from|in) (?:the|these|your) (?:sources?|papers?|abstracts?|"
-    r"documents?|context|information)(?: (?:provided|given|above|cited|supplied))?[^\w]*"
-    r"(?:$|(?:the following|here|i |we can|it can))",
-    re.IGNORECASE,
-)
-# An order or small talk shows at once; what follows may be long.
+# An order shows at once; what follows may be long.
 _LOOKED_AT = 400
 
 
 def instructs(sentence: str) -> bool:
     """Return True if a sentence tells its reader, or a program that reads it, what to do."""
+    return is_planted(sentence) or orders(sentence)
+
+
+def is_planted(sentence: str) -> bool:
+    """Return True if a sentence speaks to a program that answers, as planted instructions do."""
+    return bool(_PLANTED.search(sentence[:_LOOKED_AT]))
+
+
+def orders(sentence: str) -> bool:
+    """Return True if a sentence begins with what its reader is to do."""
     head = sentence[:_LOOKED_AT]
-    if _PLANTED.search(head):
-        return True
     if not _ORDER.search(head):
         return False
     return bool(_TO_THE_READER.search(head)) or bool(_OBJECT.search(head))
-
-
-def asks(sentence: str) -> bool:
-    """Return True if a sentence is a question."""
-    ending = sentence.rstrip(" \t\n\"'”’)")
-    return ending.endswith("?") and (
-        bool(_QUESTION.search(sentence[:_LOOKED_AT])) or ", " not in sentence
-    )
-
-
-def says_nothing(sentence: str) -> bool:
-    """Return True if a sentence talks about the answer rather than about a paper."""
-    return bool(_SMALL_TALK.search(sentence[:_LOOKED_AT]))

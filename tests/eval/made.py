@@ -28,7 +28,7 @@ def quoted(found: Paper, *numbers: int) -> tuple[Sentence, ...]:
     return tuple(
         Sentence(
             text=found.quote(span),
-            verdict="supported",
+            verdict="quoted",
             citations=(
                 Citation(
                     marker=1, paper_id=found.paper_id, title=found.title, quote=found.quote(span),

@@ -7,7 +7,7 @@ import pytest
 from footnote.eval.citations import citation_scores
 from footnote.rag.core.records import Answer, Citation, Sentence, Source
 from footnote.rag.core.text import words
-from footnote.rag.verification.verifier import Verifier
+from footnote.rag.verification.checker import Checker
 
 FAST = "The cache answers 40% faster than a disk."
 OTHER = "Birds of the valley sing at dawn."
@@ -25,7 +25,7 @@ def answer(*sentences: tuple[str, list[str]], mode: Literal["quote", "llm"] = "l
     cited = tuple(
         Sentence(
             text=text,
-            verdict="supported",
+            verdict="quoted",
             citations=tuple(
                 Citation(
                     marker=n,
@@ -65,13 +65,13 @@ def answer(*sentences: tuple[str, list[str]], mode: Literal["quote", "llm"] = "l
     ],
 )
 def test_by_hand(said: list[tuple[str, list[str]]], precision: float, recall: float):
-    scores = citation_scores(answer(*said), Verifier(Words()))
+    scores = citation_scores(answer(*said), Checker(Words()))
     assert scores == (precision, recall)
 
 
 def test_a_refusal_cites_nothing():
-    assert citation_scores(answer(), Verifier(Words())) is None
+    assert citation_scores(answer(), Checker(Words())) is None
 
 
 def test_a_quote_is_not_compared_with_itself():
-    assert citation_scores(answer((FAST, [FAST]), mode="quote"), Verifier(Words())) is None
+    assert citation_scores(answer((FAST, [FAST]), mode="quote"), Checker(Words())) is None

@@ -1,13 +1,13 @@
-"""Measuring the verifier: counted by hand, and on SciFact where it is at hand."""
+"""Measuring the checker: counted by hand, and on SciFact where it is at hand."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from footnote.eval.verification import measure_verifier, read_scifact
+from footnote.eval.verification import measure_checker, read_scifact
 from footnote.rag.index.bm25 import BM25Index
-from footnote.rag.verification.verifier import Verifier
+from footnote.rag.verification.checker import Checker
 from tests.conftest import SHARED
 
 SCIFACT = SHARED / "benchmarks" / "scifact"
@@ -55,16 +55,16 @@ def test_verdicts_are_counted_by_label(folder: Path):
     )
     lexicon = BM25Index(folder / "bm25")
     lexicon.replace({c.paper.paper_id: c.paper for c in claims}.values())
-    figures = measure_verifier(Verifier(lexicon), claims)
+    figures = measure_checker(Checker(lexicon), claims)
     assert figures.counts == {
-        "SUPPORT": {"supported": 2},
-        "CONTRADICT": {"unsupported": 1},
-        "UNRELATED": {"unsupported": 2},
+        "SUPPORT": {"quoted": 2},
+        "CONTRADICT": {"differs": 1},
+        "UNRELATED": {"unbound": 2},
     }
-    assert figures.share("SUPPORT", "supported") == 1
-    assert figures.precision("supported", "SUPPORT") == 1
-    assert figures.precision("unsupported", "CONTRADICT") == pytest.approx(1 / 3)
-    assert "| CONTRADICT | 0 | 0 | 1 |" in figures.table()
+    assert figures.share("SUPPORT", "quoted") == 1
+    assert figures.precision("quoted", "SUPPORT") == 1
+    assert figures.precision("differs", "CONTRADICT") == 1
+    assert "| CONTRADICT | 0 | 0 | 1 | 0 |" in figures.table()
 
 
 @needs_scifact
@@ -73,8 +73,7 @@ def test_scifact_keeps_its_precision(tmp_path: Path):
     claims = read_scifact(SCIFACT, "dev")
     lexicon = BM25Index(tmp_path)
     lexicon.replace({claim.paper.paper_id: claim.paper for claim in claims}.values())
-    figures = measure_verifier(Verifier(lexicon), claims)
-    assert figures.share("UNRELATED", "supported") == 0
-    assert figures.share("UNRELATED", "unsupported") > 0.9
-    assert figures.share("CONTRADICT", "supported") < 0.02
-    assert figures.share("SUPPORT", "unsupported") < 0.35
+    figures = measure_checker(Checker(lexicon), claims)
+    assert figures.share("UNRELATED", "unbound") > 0.8
+    assert figures.share("SUPPORT", "differs") < 0.05
+    assert figures.share("SUPPORT", "unbound") < 0.35

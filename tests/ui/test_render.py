@@ -263,7 +263,7 @@ def sentence(text: str, verdict: Verdict, reason: str | None = None) -> Sentence
     return Sentence(
         text=text,
         verdict=verdict,
-        citations=() if verdict == "unsupported" else (citation,),
+        citations=() if verdict == "unbound" else (citation,),
         reason=reason,
     )
 
@@ -271,35 +271,34 @@ def sentence(text: str, verdict: Verdict, reason: str | None = None) -> Sentence
 def test_a_verdict_is_shown_with_its_reason():
     html = answer_html(
         written(
-            sentence("It says more.", "supported"),
-            sentence("It says 2 and more.", "partly", 'no source says "2"'),
-            sentence(ATTACK, "unsupported", ATTACK),
+            sentence("It says more.", "quoted"),
+            sentence("It says 2 and more.", "differs", 'no <sentence> says "2"'),
+            sentence(ATTACK, "unbound"),
             left_out=1,
         )
     )
     assert (
-        '<span class="partly" title="no source says &quot;2&quot;">It says 2 and more.</span>'
-        in html.replace("<b></b>", "")
+        '<span class="differs">It says 2 and more.</span> <small>(differs: no &lt;sentence&gt; says '
+        "&quot;2&quot;)</small>" in html.replace("<b></b>", "")
     )
-    assert '<s class="unsupported"' in html
+    assert '<span class="unbound"' in html
     assert html.count('class="marker"') == 2
-    assert "1 sentence of the draft was left out: not supported." in html
+    assert "1 statement of the draft was left out: no sentence here says so." in html
     assert "<b>small" not in html
     assert "<img" not in html
     assert "\n" not in html
 
 
 def test_a_verdict_is_shown_in_the_terminal():
-    assert sentence_text(sentence("It is so.", "supported")) == "It is so. [1]"
+    assert sentence_text(sentence("It is so.", "quoted")) == "It is so. [1]"
     assert (
-        sentence_text(sentence("It is so.", "partly", "no 2"))
-        == "It is so. [1] (only partly: no 2)"
+        sentence_text(sentence("It is so.", "differs", "no 2")) == "It is so. [1] (differs: no 2)"
     )
-    assert sentence_text(sentence("It is so.", "unsupported", "no 2")) == "~~It is so.~~"
+    assert sentence_text(sentence("It is so.", "unbound")) == "It is so. (uncited)"
 
 
 def test_a_draft_is_escaped_too():
-    html = draft_html([sentence(ATTACK, "supported")], "small is writing")
+    html = draft_html([sentence(ATTACK, "quoted")], "small is writing")
     assert "<img" not in html
     assert "not complete" in html
     assert "<b>small" not in draft_html([], "<b>small</b> is writing")
@@ -309,7 +308,6 @@ def test_the_note_of_an_answer():
     assert writing_note(refuse(request(), NO_DRAFT, "No.")) is None
     note = writing_note(written(left_out=2, fault="did not answer in time"))
     assert note == (
-        "Written by <b>small</b>, checked sentence by sentence. "
-        "It ends early: the model did not answer in time. "
-        "2 sentences of the draft were left out: not supported."
+        "Written by <b>small</b>. It ends early: the model did not answer in time. "
+        "2 statements of the draft were left out: no sentence here says so."
     )

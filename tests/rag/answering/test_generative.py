@@ -1,5 +1,7 @@
 """Writing with a stand-in for a model that says what a test tells it, against real verification."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from footnote.rag.answering.citations import cite
@@ -7,8 +9,8 @@ from footnote.rag.answering.generative import Status, Writer, problem_of, rewrit
 from footnote.rag.core.errors import GenerationError
 from footnote.rag.core.records import Answer, Sentence
 from footnote.rag.core.text import words
-from footnote.rag.llm.prompts import load_prompts
-from footnote.rag.verification.verifier import Verifier
+from footnote.rag.llm.prompts import Profile, load_prompts
+from footnote.rag.verification.checker import Checker
 from tests.made import Says, drafted, evidence, paper, request
 
 
@@ -27,11 +29,10 @@ BRAVO = paper("Bravo: Routing", "Bravo routes questions to models. The bill fall
 QUOTES = cite(request(), drafted(evidence(ALPHA, 1)))
 
 
-def written(model: Says, *, strike: bool = False) -> tuple[list[Sentence], Answer]:
+def written(model: Says, profile: Profile = "small") -> tuple[list[Sentence], Answer]:
     writer = Writer(
-        model, Verifier(Words()), load_prompts({}), papers=2, timeout_s=5, max_tokens=200,
-        unsupported="strike" if strike else "drop",
-    )  # fmt: skip
+        model, Checker(Words()), load_prompts({}, profile), papers=2, timeout_s=5, max_tokens=200
+    )
     *events, answer = writer.write(QUOTES, [ALPHA, BRAVO])
     assert isinstance(answer, Answer)
     return [event for event in events if not isinstance(event, Status)], answer
@@ -50,14 +51,69 @@ def test_a_supported_sentence_is_shown_with_the_marker_of_its_own_source():
         assert of.abstract[citation.start : citation.end] == citation.quote
 
 
-def test_what_no_source_says_is_left_out_and_counted_or_struck():
-    said = "Bravo routes questions to models [2]. Alpha cures 12 diseases of cows [1]."
+def test_what_no_sentence_says_is_left_out_and_counted_or_shown_as_uncited():
+    said = "Bravo routes questions to models [2]. Cows of Paris like trains [1]."
     shown, answer = written(Says(said))
-    assert [s.verdict for s in shown] == ["supported"]
+    assert [s.verdict for s in shown] == ["quoted"]
     assert answer.writing
     assert answer.writing.left_out == 1
-    struck, _ = written(Says(said), strike=True)
-    assert [s.verdict for s in struck] == ["supported", "unsupported"]
+    uncited, _ = written(Says(said), "strong")
+    assert [s.verdict for s in uncited] == ["quoted", "unbound"]
+
+
+def test_sentences_are_named_by_their_numbers_and_several_of_several_papers():
+    said = "Both save: Alpha on disk, Bravo by 40% [1.2, 2.2]."
+    [sentence], answer = written(Says(said), "strong")
+    assert [(c.paper_id, c.quote) for c in sentence.citations] == [
+        (ALPHA.paper_id, "Alpha keeps blocks on disk."),
+        (BRAVO.paper_id, "The bill falls by 40%."),
+    ]
+    assert answer.answer == "Both save: Alpha on disk, Bravo by 40%. [1][2]"
+
+
+def test_a_statement_that_differs_is_shown_with_in_what():
+    said = "Bravo routes questions to models [2.1]. The bill of Bravo falls by 60% [2.2]."
+    _, differs = written(Says(said), "strong")[0]
+    assert (differs.verdict, differs.reason) == (
+        "differs",
+        "“60%” is not in the sentences cited",
+    )
+
+
+def test_headings_lists_and_tables_are_kept():
+    said = (
+        "## What they do\n\n- Alpha keeps blocks on disk [1.2]\n- Bravo routes questions [2.1]\n\n"
+        "| Paper | Figure |\n|---|---|\n| Alpha | none given |\n| Bravo | 40% less [2.2] |\n\n"
+        "No abstract says what it costs.\n"
+    )
+    sentences, answer = written(Says(said), "strong")
+    listed, table, prose = answer.blocks
+    assert (listed.form, listed.heading, listed.sentences) == ("list", "What they do", (0, 1))
+    assert table.columns == ("Paper", "Figure")
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["Alpha", "none given"],
+        ["Bravo", ""],
+    ]
+    assert table.rows[1][1].sentences == (2,)
+    assert (prose.form, prose.sentences) == ("prose", (3,))
+    assert [s.verdict for s in sentences] == ["quoted", "quoted", "quoted", "unbound"]
+
+
+def test_a_judge_is_asked_at_the_end_of_what_is_quoted():
+    asked: list[tuple[str, str]] = []
+
+    def judge(pairs: Sequence[tuple[str, str]]) -> list[float]:
+        asked.extend(pairs)
+        return [0.95, 0.2]
+
+    writer = Writer(
+        Says("Bravo routes questions to models [2.1]. The bill falls [2.2]."),
+        Checker(Words(), judge), load_prompts({}, "strong"), papers=2, timeout_s=5, max_tokens=99,
+    )  # fmt: skip
+    *_, answer = writer.write(QUOTES, [ALPHA, BRAVO])
+    assert isinstance(answer, Answer)
+    assert [s.verdict for s in answer.sentences] == ["checked", "quoted"]
+    assert asked[1] == ("The bill falls by 40%.", "The bill falls.")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +121,7 @@ def test_what_no_source_says_is_left_out_and_counted_or_struck():
     [
         (Says(ending=GenerationError("was cut off")), "was cut off"),
         (Says("NO ANSWER"), "found no answer in the sources"),
-        (Says("Alpha cures 12 diseases of cows [1]."), "wrote what the sources do not say"),
+        (Says("Cows of Paris like trains [1]."), "wrote what the sources do not say"),
         (Says("so so " * 40), "repeated itself"),
         (Says("x", window=10), "has no room for a source; raise `llm.context_window`"),
     ],

@@ -15,7 +15,8 @@ def read(text: str, n_sources: int = 3, size: int = 1000) -> list[tuple[str, tup
     found: list[str] = []
     for start in range(0, len(text), size):
         found += stream.feed(text[start : start + size])
-    return [take_markers(s, n_sources) for s in [*found, *stream.finish()]]
+    read = (take_markers(s, [9] * n_sources) for s in [*found, *stream.finish()])
+    return [(said, tuple(ref.source for ref in refs)) for said, refs in read]
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_the_shipped_settings_are_found_and_are_the_defaults(tmp_path: Path):
         ("llm: {backend: ollama}", "llm.backend"),
         ("llm: {model: evil.gguf}", "llm.model"),
         ("llm: {base_url: 'http://stranger.example'}", "llm.base_url"),
-        ("llm: {nli: folder}", "llm.nli"),
+        ("llm: {judge: folder}", "llm.judge"),
         ("llm: {arguments: {a: 1}}", "llm.arguments"),
         ("llm: {prompts: {system: obey}}", "llm.prompts"),
         ("web: {host: 0.0.0.0}", "web.host"),
@@ -223,7 +223,7 @@ def test_every_setting_that_is_no_number_and_no_fixed_choice_is_named(tmp_path: 
         load_config()
     told = set(str(caught.value).split("`")[1::2])
     free = {name for name, value in _leaves(values) if not isinstance(value, int | float)}
-    fixed = {"embedder.dtype", "retrieval.system", "llm.unsupported"}
+    fixed = {"embedder.dtype", "retrieval.system", "llm.profile"}
     assert told == free - fixed
 
 
@@ -243,8 +243,8 @@ def _altered(values: dict[str, object]) -> dict[str, object]:
     for name, value in values.items():
         if isinstance(value, dict):
             changed[name] = _altered(value) if value else {"a": "b"}  # pyright: ignore[reportUnknownArgumentType]
-        elif name in ("dtype", "system", "unsupported"):
-            changed[name] = {"dtype": "float32", "system": "bm25", "unsupported": "strike"}[name]
+        elif name in ("dtype", "system", "profile"):
+            changed[name] = {"dtype": "float32", "system": "bm25", "profile": "strong"}[name]
         elif value is None or isinstance(value, str):
             changed[name] = "https://stranger.example"
         else:

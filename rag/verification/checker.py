@@ -1,0 +1,92 @@
+"""Check what a model wrote against the sentences that it rests on.
+
+A statement is *checked* when a judge says that its quotes say it, *quoted* when it is bound to
+exact quotes and nothing in it differs from them, *differs* when something does, and *unbound* when
+no sentence could be found that it rests on.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from footnote.rag.core.records import Paper, Verdict
+from footnote.rag.verification.binding import Binder, Bound, Cited, TermStatistics
+from footnote.rag.verification.instructions import is_planted, orders
+from footnote.rag.verification.judges import Judge
+from footnote.rag.verification.vetoes import difference
+
+# Longer statements are not read to their end.
+_MAX_CHARS = 4_000
+# Below this share of its words, what is cited speaks of something else: of SciFact's claims and the
+# abstracts of others, see `docs/evaluation.md`.
+_SHARES = 0.27
+
+
+class Checked(NamedTuple):
+    """What was found for a statement."""
+
+    verdict: Verdict
+    bound: tuple[Bound, ...] = ()
+    """The sentences that it rests on, in the order in which it names them."""
+    reason: str | None = None
+    """In what it differs, for a person."""
+
+
+class Checker:
+    """Binds statements to sentences, and finds what differs from them."""
+
+    def __init__(self, statistics: TermStatistics, judge: Judge | None = None, least: float = 0.9):
+        """Check with these.
+
+        Args:
+            statistics: Of the words of the corpus.
+            judge: Is asked of what nothing differs in; None for nobody.
+            least: How likely it must be by the judge that a statement is said.
+        """
+        self._binder = Binder(statistics)
+        self._judge = judge
+        self._least = least
+
+    def check(self, text: str, cited: Iterable[Cited], papers: Sequence[Paper]) -> Checked:
+        """Bind a statement, and compare it with what it rests on; no judge is asked.
+
+        Args:
+            text: The statement, without markers.
+            cited: What it says that it rests on; where it is nothing, all papers are searched.
+            papers: All that the answer is written from.
+        """
+        claim = text[:_MAX_CHARS]
+        instruction = Checked("differs", reason="gives an instruction, states nothing")
+        if is_planted(claim):
+            return instruction
+        named = list(cited)
+        bound = self._binder.bind(claim, named) or self._binder.search(claim, papers)
+        # `Start with patches`, where the paper speaks of patches, is advice.
+        said = self._binder.share(claim, [b.quote for b in bound])
+        if said < _SHARES and orders(claim):
+            return instruction
+        if not bound:
+            return Checked("unbound")
+        used = {b.paper.paper_id for b in bound}
+        others = [paper for paper in papers if paper.paper_id not in used]
+        reason = difference(claim, bound, others)
+        return Checked("differs" if reason else "quoted", tuple(bound), reason)
+
+    def stands(self, text: str, cited: Iterable[Cited]) -> bool:
+        """Return True if the sentences cited say a statement, by the judge where there is one."""
+        checked = self.check(text, cited, [])
+        if not self._judge:
+            said = self._binder.share(text, [b.quote for b in checked.bound])
+            return checked.verdict == "quoted" and said >= _SHARES
+        return self.judged([(text, checked)])[0].verdict == "checked"
+
+    def judged(self, statements: Sequence[tuple[str, Checked]]) -> list[Checked]:
+        """Have the judge, where there is one, say which of the quoted statements are checked."""
+        asked = [n for n, (_, c) in enumerate(statements) if c.verdict == "quoted"]
+        found = [checked for _, checked in statements]
+        if not self._judge or not asked:
+            return found
+        pairs = [(" ".join(b.quote for b in found[n].bound), statements[n][0]) for n in asked]
+        for n, likely in zip(asked, self._judge(pairs), strict=True):
+            if likely >= self._least:
+                found[n] = found[n]._replace(verdict="checked")
+        return found
