@@ -104,7 +104,8 @@ class Binder:
     def _share(self, terms: dict[str, float], quotes: Sequence[str]) -> float:
         said = {term for quote in quotes for term in self._statistics.terms(quote)}
         total = sum(terms.values())
-        return sum(terms[t] for t in terms.keys() & said) / total if total else 0.0
+        # Summed in two orders, the same weights may differ in their last digit.
+        return min(1.0, sum(terms[t] for t in terms.keys() & said) / total) if total else 0.0
 
     def _best_of(self, terms: dict[str, float], paper: Paper) -> list[int]:
         quotes = [paper.quote(span) for span in paper.sentences]

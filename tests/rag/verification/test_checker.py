@@ -116,6 +116,15 @@ def test_no_text_makes_it_fail_and_every_quote_is_exact(text: str, number: int):
         assert ALPHA.abstract[slice(*bound.span)] == bound.quote
 
 
-@given(st.text(max_size=200))
+class Uneven(Words):
+    """Words of weights whose sum depends on the order in which they are added."""
+
+    def idf(self, term: str) -> float:
+        return len(term) / 10 + 0.1
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=9), max_size=30).map(" ".join))
 def test_a_share_is_a_share(text: str):
-    assert 0 <= Binder(Words()).share(text, ["Alpha keeps blocks on disk."]) <= 1
+    binder = Binder(Uneven())
+    assert 0 <= binder.share(text, ["Alpha keeps blocks on disk.", text[::-1]]) <= 1
+    assert 0 <= binder.share(text, [text]) <= 1
