@@ -152,7 +152,7 @@ class Assistant:
 
     def _read(self, question: str, turns: Sequence[Answer]) -> Request:
         before = next((turn.request for turn in reversed(turns) if turn.request), None)
-        request = read_request(question, before)
+        request = self._without_unknown_names(read_request(question, before))
         if request.act in ON_THE_LAST and (said := last_said(turns)) and said.request:
             # What is to be said again is what was said, not what was refused since.
             request = said.request.model_copy(update={"act": request.act})
@@ -270,6 +270,21 @@ class Assistant:
         n_papers = len(self.catalogue.matching(request.filters) if filtered else self.catalogue)
         return refuse(request, draft, reason_for_refusal(draft, n_papers, filtered=filtered))
 
+    def _without_unknown_names(self, request: Request) -> Request:
+        """Take names that no record has from the filters of a survey: it is about them."""
+        filters = request.filters
+        unknown = {
+            name: value
+            for name in ("organisation", "source", "author")
+            if (value := getattr(filters, name))
+            and not self.catalogue.matching(Filters.model_validate({name: value}))
+        }
+        if request.kind is not Kind.SURVEY or not unknown:
+            return request
+        topic = " ".join([request.topic, *unknown.values()]).strip()
+        kept = filters.model_copy(update=dict.fromkeys(unknown))
+        return request.model_copy(update={"filters": kept, "topic": topic})
+
     def _leans(self, before: Request | None, alone: Request, leaning: Request) -> bool:
         """Return True if a line means what was said before it, and not what it says by itself."""
         return leans(self._leaning(before, alone, leaning))
@@ -320,7 +335,9 @@ class Assistant:
         """Find papers for a request, and choose from them what could be said."""
         query = self._query(request.question, request.filters, without)
         hits = self._retrieve(query, keep or self._keep)
-        if request.act in _OF_ONE and request.refers_to:
+        if request.act is Act.SUMMARISE and request.refers_to:
+            hits = self._cited_before(request.refers_to)
+        elif request.act in _OF_ONE and request.refers_to:
             hits = sorted(hits, key=lambda hit: hit.paper.paper_id not in request.refers_to)
         before = turns if request.act is Act.MORE else ()
         said = {(c.paper_id, c.start) for t in before for s in t.sentences for c in s.citations}
@@ -334,6 +351,15 @@ class Assistant:
             skip=_rows_shown(before),
         )
         return hits, draft
+
+    def _cited_before(self, paper_ids: Sequence[str]) -> list[Hit]:
+        """Return papers that were cited before, in the order in which they were."""
+        papers = self.catalogue.served(paper_ids)
+        return [
+            Hit(paper=papers[each], score=1.0, passage=papers[each].sentences[0])
+            for each in paper_ids
+            if each in papers
+        ]
 
     def _find(self, text: str, filters: Filters, k: int) -> tuple[QueryBundle, list[Hit]]:
         """Find papers for a text, rerank them, and read the best from the catalogue."""

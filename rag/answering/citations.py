@@ -140,6 +140,15 @@ def _cell_text(cell: Cell, sentences: Sequence[Sentence]) -> str:
     return " ".join(filter(None, (f"{cell.text}{marker}", said))).strip()
 
 
+def render_table(block: Block, sentences: Sequence[Sentence]) -> str:
+    """Write a table as Markdown."""
+    rows = [block.columns, ["---"] * len(block.columns)]
+    rows += [
+        [_cell_text(cell, sentences).replace("|", "\\|") for cell in row] for row in block.rows
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def render_text(sentences: Sequence[Sentence], *, as_list: bool) -> str:
     """Join sentences with their markers, running on or a line each."""
     marked = [

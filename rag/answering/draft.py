@@ -129,11 +129,20 @@ class Drafter:
         parts: Sequence[Part]
         compared: list[Side] = []
         if gist:
-            parts = [summary(ranked, of_one=request.act is Act.SIMPLER)]
+            is_simple = request.act is Act.SIMPLER
+            order = [hit.paper.paper_id for hit in hits]
+            told = (
+                ranked if is_simple else sorted(ranked, key=lambda e: order.index(e.paper.paper_id))
+            )
+            parts = [summary(told, of_one=is_simple)]
         elif _is_survey(request) and len(on_topic := self._on_topic(hits)) > 1:
             if skip >= len(on_topic):
-                return Draft(request, ranked=tuple(ranked), n_shown=len(on_topic))
-            parts = [self._survey(query, on_topic, request, skip)]
+                further = self._further(query, on_topic, request, said)
+                if not further.evidence:
+                    return Draft(request, ranked=tuple(ranked), n_shown=len(on_topic))
+                parts = [further]
+            else:
+                parts = [self._survey(query, on_topic, request, skip)]
         elif request.kind is Kind.COMPARISON and (
             compared := self._sides(request, query, find, hits)
         ):
@@ -148,6 +157,8 @@ class Drafter:
         signals = self._signals.read(query, hits, request.question, likeness)
         # What is said of a side is as sure as its paper is about it, whatever the others are.
         sure = max((side.confidence for side in compared), default=confidence(signals))
+        if gist:  # it was said before
+            sure = 1.0
         return Draft(request, tuple(parts), sure, signals, tuple(ranked))
 
     def _survey(
@@ -164,6 +175,24 @@ class Drafter:
             text=_listed(len(on_topic), skip, _ORDERS.get(request.operation, "nearest")),
             n_more=n_more,
         )
+
+    def _further(
+        self,
+        query: QueryBundle,
+        on_topic: Sequence[Hit],
+        request: Request,
+        said: Collection[tuple[str, int]],
+    ) -> Part:
+        """Say of each paper that was listed the likeliest sentence that was not said yet."""
+        shown = _by_date(on_topic, request.operation)[: self._survey_papers]
+        ranked = self._ranker.rank(query, shown, request.kind)
+        best: dict[str, Evidence] = {}
+        for e in ranked:
+            if e.key not in said:
+                best.setdefault(e.paper.paper_id, e)
+        evidence = tuple(best[h.paper.paper_id] for h in shown if h.paper.paper_id in best)
+        n = len(on_topic)
+        return Part("list", evidence, text=f"Those were all {n:,}. What else they say:")
 
     def _on_topic(self, hits: Sequence[Hit]) -> list[Hit]:
         """Return the papers that a survey lists: those nearer to the best than to the background.
@@ -199,7 +228,7 @@ class Drafter:
         for name, hits in _assigned(ordered).items():
             side = self._side(name, found[name][0], hits)
             if side.ranked and request.topic:
-                asked = self._ranker.rank(query, hits[:1], Kind.FACT)[:_ASKED]
+                asked = self._ranker.rank(query, hits[:1], request.point or Kind.FACT)[:_ASKED]
                 side = side._replace(asked=tuple(sorted(asked, key=lambda e: e.number)))
             sides.append(side)
         return sides if any(side.ranked for side in sides) else []

@@ -125,7 +125,7 @@ def summary(ranked: Sequence[Evidence], *, of_one: bool) -> Part:
     """Say the idea of each paper in one sentence, or of the best one alone; the gist of one.
 
     Args:
-        ranked: Sentences, best first; at least one.
+        ranked: Sentences, best first of each paper; at least one.
         of_one: True where it is to be simple.
     """
     by_paper: dict[str, list[Evidence]] = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from footnote.rag.answering.citations import render_blocks
+from footnote.rag.answering.citations import render_blocks, render_table
 from footnote.rag.core.records import Answer, Block, Cell, Sentence, Source
 from footnote.rag.core.request import Act, Request
 
@@ -10,6 +10,7 @@ REARRANGES = frozenset({Act.SHORTER, Act.TABLE, Act.LIST})
 """Acts that need nothing but the answer before."""
 # Rows of a table that a shorter one keeps.
 _FEW = 5
+_TABLE = ("Paper", "What it says")
 _SHORTEST = "This one sentence is the shortest that a quote can be:"
 # With fewer papers than this a table has nothing to set side by side.
 _TWO = 2
@@ -92,7 +93,9 @@ def _laid_out(last: Answer, block: Block) -> Answer:
     markers |= {cell.marker for row in block.rows for cell in row if cell.marker}
     return last.model_copy(
         update={
-            "answer": render_blocks([moved], sentences),
+            "answer": render_table(moved, sentences)
+            if moved.columns == _TABLE
+            else render_blocks([moved], sentences),
             "sentences": sentences,
             "sources": tuple(s for s in last.sources if s.marker in markers),
             "blocks": (moved,),
@@ -131,7 +134,7 @@ def _table(last: Answer) -> Block:
         (Cell(text=source.title, marker=source.marker), Cell(sentences=_of(last, source)))
         for source in last.sources
     )
-    return Block(form="table", columns=("Paper", "What it says"), rows=rows)
+    return Block(form="table", columns=_TABLE, rows=rows)
 
 
 def _of(last: Answer, source: Source) -> tuple[int, ...]:

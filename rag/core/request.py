@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from footnote.rag.core.base import Record, Text
+from footnote.rag.core.base import Record, Text, is_none
 
 
 class Kind(StrEnum):
@@ -103,6 +103,8 @@ class Request(Record):
     """What it is about, in words of the question; empty where all of it says so."""
     sides: tuple[Text, ...] = ()
     """What is compared, in the order in which the question names it."""
+    point: Kind | None = Field(default=None, exclude_if=is_none)
+    """Of a comparison: if a number is asked of each side, or an explanation."""
     filters: Filters = Filters()
     operation: Operation | None = None
     """Of a question of the kind `catalogue`."""

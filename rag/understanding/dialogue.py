@@ -10,6 +10,8 @@ from footnote.rag.understanding.question import names_in
 # The embedder reads a few hundred words, and the question stands last; no title is as long.
 _LONGEST_TOPIC = 500
 
+# Papers of a conversation that a summary of it has.
+_SUMMED_UP = 6
 # Words before the topic that ends a line with which it asks nothing of its own: `and for Medusa?`.
 _SAYS_LITTLE = 2
 
@@ -37,6 +39,8 @@ def refer(request: Request, turns: Sequence[Answer], *, leans: Leans) -> Request
         return _corrected(request, turns[-1].request)
     if request.act in _LEANING_OR_NOT:
         return _leaning_or_new(request, sources, turns[-1], leans)
+    if request.act is Act.SUMMARISE:
+        sources = _of_the_conversation(turns)
     return request.model_copy(update={"refers_to": tuple(s.paper_id for s in sources)})
 
 
@@ -57,6 +61,12 @@ def _leaning_or_new(
         return leaning
     other = _of_another(request, last) if request.act is Act.FOLLOW_UP else request
     return other if other != request else request.model_copy(update={"act": Act.NEW})
+
+
+def _of_the_conversation(turns: Sequence[Answer]) -> Sequence[Source]:
+    """Return the last few papers that were cited, oldest first, each once."""
+    cited = [source for turn in turns if not turn.refused for source in turn.sources]
+    return [*{source.paper_id: source for source in cited}.values()][-_SUMMED_UP:]
 
 
 def _nth(sources: Sequence[Source], nth: int | None) -> Source | None:

@@ -25,6 +25,8 @@ class Reading(NamedTuple):
     """What the network says of a line."""
 
     kind: Kind
+    kinds: Mapping[Kind, float]
+    """Probability of each."""
     operation: Operation
     """Should the kind be `catalogue`."""
     act: Act
@@ -60,8 +62,11 @@ class Reader(NamedTuple):
         if before:
             likely = _softmax(self._linear("act", self._turn(text, line, pooled, before)))
             acts = dict(zip(map(Act, self.classes["act"]), map(float, likely), strict=True))
+        likely_kinds = _softmax(self._linear("kind", pooled))
+        kinds = dict(zip(map(Kind, self.classes["kind"]), map(float, likely_kinds), strict=True))
         return Reading(
-            Kind(self._best("kind", pooled)),
+            max(kinds, key=kinds.__getitem__),
+            kinds,
             Operation(self._best("operation", pooled)),
             max(acts, key=acts.__getitem__, default=Act.NEW),
             acts,

@@ -79,12 +79,22 @@ def read_request(
         act=act,
         topic=" ".join(spans.topic),
         sides=spans.sides if kind is Kind.COMPARISON else (),
+        point=_point(reading) if kind is Kind.COMPARISON else None,
         filters=_filters(spans, today or datetime.datetime.now().astimezone().date())
         if kind in _FILTERED
         else Filters(),
         operation=reading.operation if kind is Kind.CATALOGUE else None,
         nth=_nth(line.tokens) if act is Act.NTH else None,
     )
+
+
+def _point(reading: Reading) -> Kind:
+    """Return what a comparison asks of each side.
+
+    Of 254 marked papers one of the first two sentences by the weights of this kind is about it for
+    179, by those of facts for 162.
+    """
+    return max((Kind.EXPLANATION, Kind.NUMBER), key=reading.kinds.__getitem__)
 
 
 def odds_of_new(text: str, before: Request | None) -> float:

@@ -27,9 +27,25 @@ def test_a_survey_names_several_papers_once_each(assistant: Assistant):
     assert answer.answer.startswith(f"{len(titles)} papers here come near, the nearest first.\n- ")
     assert answer.answer.count("\n- ") == len(titles)
     rest = assistant.ask("any others?", [answer])
-    assert (rest.refused, rest.answer) == (
-        True, f"Those were all: {len(titles)} papers here come near.",
-    )  # fmt: skip
+    assert rest.answer.startswith(f"Those were all {len(titles)}. What else they say:\n- ")
+    said = {c.quote for s in answer.sentences for c in s.citations}
+    assert said.isdisjoint(c.quote for s in rest.sentences for c in s.citations)
+
+
+def test_a_summary_of_a_conversation_has_all_its_papers_in_order(assistant: Assistant):
+    first = assistant.ask("What is NanoFlow?")
+    second = assistant.ask("What is S-LoRA?", [first])
+    answer = assistant.ask("sum it all up please", [first, second])
+    titles = [s.title for s in answer.sources]
+    assert titles[0].startswith("NanoFlow")
+    assert any(title.startswith("S-LoRA") for title in titles[1:])
+
+
+def test_a_name_that_no_record_has_is_no_filter_of_a_survey(assistant: Assistant):
+    question = "papers on concept bottleneck models from the group of nobody"
+    read = Request(question=question, kind=Kind.SURVEY, filters=Filters(organisation="nobody"))
+    assert assistant.ask(question, request=read).refused  # as the reader has set it
+    assert not assistant.ask(question).refused
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,16 @@ def test_a_table_has_a_row_a_paper_with_all_it_says():
     assert [cell.text for cell in block.rows[0]] == [ALPHA.title, ""]
 
 
+def test_a_table_is_written_as_markdown():
+    lines = rearranged(PROSE, Act.TABLE).answer.splitlines()
+    assert lines[:2] == ["| Paper | What it says |", "| --- | --- |"]
+    assert (
+        lines[2]
+        == f"| {ALPHA.title} [1] | Alpha keeps blocks on disk. [1] Alpha: It is fast. [1] |"
+    )
+    assert len(lines) == 4
+
+
 def test_a_list_has_a_line_a_sentence():
     assert rearranged(PROSE, Act.LIST).answer.count("\n- ") == 2
 
