@@ -11,7 +11,7 @@ from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexMissingError
-from footnote.rag.core.records import Answer, Hit, Paper
+from footnote.rag.core.records import Answer, Claim, Hit, Paper
 from footnote.rag.core.request import Filters, Request
 from footnote.rag.index.writer import unwatched
 
@@ -105,6 +105,19 @@ class Library:
             IndexMissingError: No papers were added yet.
         """
         return self._opened().ask(question, history, filters, request)
+
+    def check(self, text: str) -> list[Claim]:
+        """Compare each statement of a text with what the papers say.
+
+        Args:
+            text: A sentence, or a draft in plain text, Markdown or LaTeX. The BibTeX keys by which
+                a statement cites name the papers that it is compared with.
+
+        Raises:
+            QuestionError: It holds no statement.
+            IndexMissingError: No papers were added yet.
+        """
+        return self._opened().check(text)
 
     def stream(
         self,

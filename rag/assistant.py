@@ -9,12 +9,14 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse
+from footnote.rag.answering.claims import Stated, evidence_of, statements_of
 from footnote.rag.answering.collection import answer_from_catalogue
 from footnote.rag.answering.draft import Draft, Drafter
 from footnote.rag.answering.generative import Event, Writer, rewrite_with_model
 from footnote.rag.answering.rearranged import REARRANGES, rearrange
 from footnote.rag.answering.sentences import SentenceSignal
-from footnote.rag.core.records import Answer, Hit, Paper
+from footnote.rag.core.errors import QuestionError
+from footnote.rag.core.records import Answer, Citation, Claim, Hit, Paper
 from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
@@ -23,6 +25,7 @@ from footnote.rag.understanding.dialogue import last_said, refer
 from footnote.rag.understanding.leaning import Leaning, leans
 from footnote.rag.understanding.question import check_question
 from footnote.rag.understanding.request import ON_THE_LAST, odds_of_new, read_request
+from footnote.rag.verification.checker import Checked, Checker
 
 Turn = str | Answer
 """A line of the conversation so far, or what was answered to it."""
@@ -52,6 +55,7 @@ class Assistant:
         sentences: SentenceSignal,
         words: BM25Index,
         drafter: Drafter,
+        checker: Checker,
         *,
         keep: int,
         min_confidence: float,
@@ -68,6 +72,7 @@ class Assistant:
             sentences: Finds the passage of a paper that was found by its words alone.
             words: The words of the papers.
             drafter: Chooses what is said.
+            checker: Compares statements with sentences.
             keep: Papers that are read of those found.
             min_confidence: A question that the papers answer less surely is refused.
             max_question_chars: Longer ones are an error.
@@ -80,6 +85,7 @@ class Assistant:
         self._sentences = sentences
         self._words = words
         self._drafter = drafter
+        self._checker = checker
         self._keep = keep
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
@@ -210,6 +216,46 @@ class Assistant:
         before = next((turn.request for turn in reversed(turns) if turn.request), None)
         refer(read_request(self._checked(line), before), turns, leans=partial(note, before))
         return found[0] if found else None
+
+    def check(self, text: str) -> list[Claim]:
+        """Compare each statement of a text with what the papers say.
+
+        A statement that names BibTeX entries is compared with their papers alone, another with the
+        paper that speaks to it most.
+
+        Args:
+            text: A sentence, or a draft in plain text, Markdown or LaTeX.
+
+        Raises:
+            QuestionError: It holds no statement.
+        """
+        stated = list(statements_of(text))
+        if not stated:
+            raise QuestionError("the text holds no statement; write a sentence")
+        by_key: dict[str, Paper] = {}
+        if any(each.keys for each in stated):
+            by_key = {key: paper for paper in self.catalogue.papers() for key in paper.cite_keys}
+        found = [self._compared(each, by_key) for each in stated]
+        judged = self._checker.judged([(s.text, c) for s, c in zip(stated, found, strict=True)])
+        return [_claim(s, checked) for s, checked in zip(stated, judged, strict=True)]
+
+    def _compared(self, stated: Stated, by_key: Mapping[str, Paper]) -> Checked:
+        text = stated.text[: self._max_question_chars]
+        request = Request(question=text, kind=Kind.CLAIM, topic=read_request(text).topic)
+        if not stated.keys:
+            hits, draft = self._draft(request)
+            if draft.confidence < self._min_confidence:
+                return Checked("unbound", reason="nothing here speaks of it")
+        elif unknown := [key for key in stated.keys if key not in by_key]:
+            return Checked("unbound", reason=f"no paper here has the key {', '.join(unknown)}")
+        else:
+            hits = self._cited_before([by_key[key].paper_id for key in stated.keys])
+            query = self._query(text, Filters())
+            draft = self._drafter.draft(request, query, hits, lambda _: (query, []))
+        bound = evidence_of(draft.ranked)
+        if not bound:
+            return Checked("unbound", reason="nothing here speaks of it")
+        return self._checker.compared(text, bound, [hit.paper for hit in hits])
 
     def paper(self, paper_id: str) -> Paper | None:
         """Return a paper by an id that it has or had, as it is answered from; None for none."""
@@ -419,6 +465,24 @@ class Assistant:
         named = unknown and draft.request.kind is not Kind.COMPARISON
         least = max(self._min_confidence, _WITHOUT_THE_NAME if named else 0.0)
         return bool(draft.evidence) and draft.confidence >= least
+
+
+def _claim(stated: Stated, checked: Checked) -> Claim:
+    marker = {paper_id: n for n, paper_id in enumerate(_papers_of(checked), start=1)}
+    return Claim(
+        text=stated.text,
+        verdict=checked.verdict,
+        reason=checked.reason,
+        citations=tuple(
+            Citation.of(b.paper, b.span, marker=marker[b.paper.paper_id], score=b.share)
+            for b in checked.bound
+        ),
+        keys=stated.keys,
+    )
+
+
+def _papers_of(checked: Checked) -> list[str]:
+    return [*dict.fromkeys(b.paper.paper_id for b in checked.bound)]
 
 
 def _rows_shown(turns: Sequence[Answer]) -> int:

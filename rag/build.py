@@ -163,6 +163,7 @@ def _assemble(
             max_sentences=answering.max_sentences,
             survey_papers=answering.survey_papers,
         ),
+        open_checker(config, index),
         keep=_KEPT,
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,

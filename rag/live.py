@@ -10,7 +10,7 @@ from footnote.rag.answering.draft import Draft
 from footnote.rag.answering.generative import Event
 from footnote.rag.assistant import Assistant, Turn
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
-from footnote.rag.core.records import Answer, Hit, Paper
+from footnote.rag.core.records import Answer, Claim, Hit, Paper
 from footnote.rag.core.request import Filters, Request
 from footnote.rag.index.catalogue import Catalogue, State
 from footnote.rag.understanding.leaning import Leaning
@@ -87,6 +87,10 @@ class LiveAssistant(Assistant):
     ) -> Draft:
         """Return what could be said, however unsure; see `Assistant`."""
         return self._attempt(lambda a: a.draft(question, history, request, without=without))
+
+    def check(self, text: str) -> list[Claim]:
+        """Compare each statement of a text with what the papers say; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.check(text))
 
     def leaning(self, line: str, turns: Sequence[Answer]) -> Leaning | None:
         """Return what tells if a line leans on the turns before it; see `Assistant`."""

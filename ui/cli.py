@@ -323,6 +323,46 @@ def ask(
         _out.print(escape(source_text(cited)))
 
 
+@command
+def check(
+    config: Config,
+    what: Annotated[list[str], typer.Argument(help="A sentence, a file, or - for standard input.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare what is written with the papers; exit 1 if something differs or is not there.
+
+    A statement that cites by a BibTeX key, as [@key], is compared with that paper.
+    """
+    from footnote.rag.build import open_assistant
+    from footnote.rag.core.processor import tune_process
+    from footnote.ui.render import claim_lines
+
+    text = _text_of(what)
+    assistant = open_assistant(config, writes=False)
+    tune_process()
+    claims = assistant.check(text)
+    if as_json:
+        _print_json(claims)
+    for claim in () if as_json else claims:
+        _out.print(escape("\n".join(claim_lines(claim))))
+    if any(claim.verdict in ("differs", "unbound") for claim in claims):
+        raise typer.Exit(1)
+
+
+def _text_of(what: Sequence[str]) -> str:
+    """Return what is to be checked: of a file, of standard input, or the words themselves."""
+    from footnote.rag.core.errors import QuestionError
+
+    if list(what) == ["-"]:
+        return sys.stdin.read()
+    try:
+        if len(what) == 1 and Path(what[0]).is_file():
+            return Path(what[0]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QuestionError(f"{what[0]} cannot be read: {error}; give a text file") from error
+    return " ".join(what)
+
+
 def _filters(
     since: str | None,
     until: str | None,

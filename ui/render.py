@@ -13,6 +13,7 @@ from footnote.rag.core.records import (
     Block,
     Cell,
     Citation,
+    Claim,
     Hit,
     Paper,
     Sentence,
@@ -170,6 +171,13 @@ def sentence_text(sentence: Sentence) -> str:
     if sentence.verdict == "unbound":
         return f"{marked} (uncited)"
     return f"{marked} (differs: {sentence.reason})" if sentence.verdict == "differs" else marked
+
+
+def claim_lines(claim: Claim) -> list[str]:
+    """Write a statement for a terminal: its state, and the sentences that speak to it."""
+    why = f" ({claim.reason})" if claim.reason else ""
+    cited = [f"    {c.title}: {c.quote}" for c in claim.citations]
+    return [f"{claim.verdict}: {claim.text}{why}", *cited]
 
 
 def source_text(source: Source) -> str:

@@ -166,6 +166,19 @@ class Writing(Record):
     seconds: float
 
 
+class Claim(Record):
+    """A statement that somebody wrote, beside what the papers say."""
+
+    text: Text
+    verdict: Verdict
+    reason: str | None = Field(default=None, exclude_if=is_none)
+    """In what it differs, or why nothing is cited."""
+    citations: tuple[Citation, ...] = ()
+    """The sentences that speak to it, best first."""
+    keys: tuple[Text, ...] = ()
+    """Of BibTeX entries that it names; it is compared with their papers alone."""
+
+
 class Cell(Record):
     """A field of a table: words of ours, or sentences of the answer, or both."""
 

@@ -66,9 +66,13 @@ class Checker:
             return instruction
         if not bound:
             return Checked("unbound")
+        return self.compared(claim, bound, papers)
+
+    def compared(self, text: str, bound: Sequence[Bound], papers: Sequence[Paper]) -> Checked:
+        """Compare a statement with sentences that it is bound to; at least one."""
         used = {b.paper.paper_id for b in bound}
         others = [paper for paper in papers if paper.paper_id not in used]
-        reason = difference(claim, bound, others)
+        reason = difference(text[:_MAX_CHARS], bound, others)
         return Checked("differs" if reason else "quoted", tuple(bound), reason)
 
     def stands(self, text: str, cited: Iterable[Cited]) -> bool:

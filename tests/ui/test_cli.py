@@ -434,3 +434,60 @@ def test_an_option_that_names_no_papers_says_how_to_write_it(
     footnote: Run, command: str, options: list[str], said: str
 ):
     assert said in footnote(command, "x", *options, expect=2).stderr
+
+
+TRUE = "1-bit Adam cuts communication volume by up to 5 times."
+FALSE = "1-bit Adam cuts communication volume by 7 times."
+
+
+def test_what_is_written_is_compared_with_the_papers(footnote: Run, sample_config: Config):
+    [row] = json.loads(footnote("check", TRUE, "--index", sample_config.index, "--json").stdout)
+    assert (row["text"], row["verdict"]) == (TRUE, "quoted")
+    assert row["citations"][0]["title"].startswith("1-bit Adam")
+    found = open_assistant(sample_config, writes=False).paper(row["citations"][0]["paper_id"])
+    assert found
+    for cited in row["citations"]:
+        assert found.abstract[cited["start"] : cited["end"]] == cited["quote"]
+
+
+def test_a_draft_in_which_something_differs_ends_with_1(
+    footnote: Run, sample_config: Config, tmp_path: Path
+):
+    draft = tmp_path / "draft.md"
+    draft.write_text(f"# Related work\n\n{TRUE} {FALSE}\n\nCows of Paris like trains.\n")
+    done = footnote("check", draft, "--index", sample_config.index, expect=1)
+    lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert lines == [
+        f"quoted: {TRUE}",
+        f"differs: {FALSE} (“7 times” is not in the sentences cited)",
+        "unbound: Cows of Paris like trains. (nothing here speaks of it)",
+    ]
+
+
+def test_a_key_names_the_paper_that_a_statement_is_compared_with(footnote: Run, tmp_path: Path):
+    entries = (
+        ("alpha", "Alpha: A Cache", "Alpha keeps the cache on disk. It is 2.5x faster."),
+        ("bravo", "Bravo: A Cache", "Bravo keeps the cache in memory. It is 4x faster."),
+    )
+    file = tmp_path / "papers.bib"
+    file.write_text(
+        "\n".join(
+            f"@article{{{key}, title = {{{title}}}, abstract = {{{abstract}}}}}"
+            for key, title, abstract in entries
+        )
+    )
+    index = tmp_path / "index"
+    footnote("ingest", file, "--index", index)
+    said = "It is 4x faster [@bravo]. It is 4x faster [@alpha]. It is 4x faster [@gone]."
+    rows = json.loads(footnote("check", said, "--index", index, "--json", expect=1).stdout)
+    assert [(row["verdict"], row["keys"]) for row in rows] == [
+        ("quoted", ["bravo"]),
+        ("differs", ["alpha"]),
+        ("unbound", ["gone"]),
+    ]
+    assert rows[2]["reason"] == "no paper here has the key gone"
+
+
+def test_what_states_nothing_cannot_be_checked(footnote: Run, sample_config: Config):
+    done = footnote("check", "12", "--index", sample_config.index, expect=1)
+    assert one_line(done) == "the text holds no statement; write a sentence"
