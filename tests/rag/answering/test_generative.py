@@ -71,6 +71,14 @@ def test_sentences_are_named_by_their_numbers_and_several_of_several_papers():
     assert answer.answer == "Both save: Alpha on disk, Bravo by 40%. [1][2]"
 
 
+def test_a_source_of_several_sentences_is_numbered_once_in_the_text():
+    [sentence], answer = written(
+        Says("Caches grow; Alpha keeps blocks on disk [1.1, 1.2]."), "strong"
+    )
+    assert len(sentence.citations) == 2
+    assert answer.answer == "Caches grow; Alpha keeps blocks on disk. [1]"
+
+
 def test_a_statement_that_differs_is_shown_with_in_what():
     said = "Bravo routes questions to models [2.1]. The bill of Bravo falls by 60% [2.2]."
     _, differs = written(Says(said), "strong")[0]
