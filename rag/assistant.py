@@ -13,6 +13,7 @@ from footnote.rag.answering.claims import Stated, evidence_of, statements_of
 from footnote.rag.answering.collection import answer_from_catalogue
 from footnote.rag.answering.draft import Draft, Drafter
 from footnote.rag.answering.generative import Event, Writer, rewrite_with_model
+from footnote.rag.answering.model_reader import read_with_model
 from footnote.rag.answering.rearranged import REARRANGES, rearrange
 from footnote.rag.answering.sentences import SentenceSignal
 from footnote.rag.core.errors import QuestionError
@@ -144,9 +145,13 @@ class Assistant:
     def understand(self, question: str, turns: Sequence[Answer] = ()) -> Request:
         """Read what a line asks for, with the turns before it.
 
-        A language model, where there is one, writes a follow-up out in full; it resolves more than
-        the trained network does, which stands in for it.
+        A strong language model, where there is one, reads all of it; a small one writes a follow-up
+        out in full. The trained network stands in for both.
         """
+        if self.writer and self.writer.is_strong:
+            read = read_with_model(self.writer.model, question, turns)
+            if read and len(read.question) <= self._max_question_chars:
+                return self._resolved(read, question, turns)
         request = self._read(question, turns)
         if not self.writer or not turns or request.act is not Act.FOLLOW_UP:
             return request
@@ -155,6 +160,16 @@ class Assistant:
         if not full:
             return request
         return request.model_copy(update={"question": full, "own_words": "", "refers_to": ()})
+
+    def _resolved(self, read: Request, line: str, turns: Sequence[Answer]) -> Request:
+        """Return what a model has read, with what was said before where it is about that."""
+        said = last_said(turns)
+        if read.act in ON_THE_LAST and said and said.request:
+            kept = said.request.model_copy(update={"act": read.act, "by": read.by})
+            return refer(kept, turns, leans=_always)
+        if read.act is Act.NTH and said:
+            return refer(read.model_copy(update={"question": line}), turns, leans=_always)
+        return self._without_unknown_names(read)
 
     def _read(self, question: str, turns: Sequence[Answer]) -> Request:
         before = next((turn.request for turn in reversed(turns) if turn.request), None)
@@ -465,6 +480,10 @@ class Assistant:
         named = unknown and draft.request.kind is not Kind.COMPARISON
         least = max(self._min_confidence, _WITHOUT_THE_NAME if named else 0.0)
         return bool(draft.evidence) and draft.confidence >= least
+
+
+def _always(_alone: Request, _leaning: Request) -> bool:
+    return True
 
 
 def _claim(stated: Stated, checked: Checked) -> Claim:

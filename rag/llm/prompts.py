@@ -1,5 +1,6 @@
 """Build what a model is told: prompts, checked when they are loaded, and the sources that fit."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from string import Formatter
 from typing import Literal, NamedTuple
@@ -50,6 +51,27 @@ The next question: {question}
 
 Rewrite the next question so that it can be understood without the earlier ones: put the names in \
 the place of words such as "it" or "they". Write that one question and nothing else."""
+READ = """\
+A person asks a collection of abstracts of papers. Read what their line asks for, and write it as \
+one JSON object and nothing else:
+"question": the line written out so that it can be understood without the earlier ones, in its own \
+language; as it is where it stands alone
+"kind": "fact", "number", "definition", "explanation" (why or how), "survey" (several papers), \
+"comparison", "claim" (true or not), "catalogue" (counts, lists and dates of the records) or "chat"
+"act": "new", "follow_up", "more", "shorter", "simpler", "table", "list", "nth" (one of those \
+listed), "correction", "summarise" or "thanks"
+"topic": what it is about, in words of the question
+"sides": the things that are compared, else []
+"operation": of a catalogue question "count", "list", "newest", "oldest", "most_upvoted", \
+"by_year", "by_organisation", "authors" or "about", else null
+"since", "until": the dates between which the papers must lie, as 2024-01-31, else null
+"organisation", "author": of which the papers must be, else null
+"nth": which of those listed, from 1, -1 for the last, else null
+
+Today is {today}. Earlier lines with their answers, oldest first:
+{history}
+
+The line: {question}"""
 _PLACEHOLDERS = {
     "system": set[str](),
     "answer": {"sources", "question"},
@@ -58,6 +80,7 @@ _PLACEHOLDERS = {
 }
 # Of an answer that is sent along with a question that may lean on it.
 _MOST_OF_A_TURN = 1_500
+_READ_OF_A_TURN = 400
 Profile = Literal["small", "strong"]
 """How a model is asked: for a few plain sentences that each name a source, or for a whole answer of
 statements that each name the sentences they rest on."""
@@ -145,6 +168,14 @@ def ask_to_rewrite(prompts: Prompts, question: str, history: Sequence[str]) -> l
     """Build the message that asks to rewrite a question to stand alone."""
     earlier = "\n".join(f"- {turn}" for turn in history)
     text = prompts.standalone.format(history=earlier, question=question)
+    return [Message("user", text)]
+
+
+def ask_to_read(question: str, turns: Sequence[tuple[str, str]]) -> list[Message]:
+    """Build the message that asks to read what a line asks for; see `READ`."""
+    earlier = "\n".join(f"Q: {asked}\nA: {answer[:_READ_OF_A_TURN]}" for asked, answer in turns)
+    today = datetime.datetime.now().astimezone().date()
+    text = READ.format(today=today, history=earlier or "none", question=question)
     return [Message("user", text)]
 
 

@@ -1,12 +1,16 @@
 """Questions asked of the bundled sample, through every real part."""
 
+import json
 import re
 
 import pytest
 
 from footnote.rag.assistant import Assistant
+from footnote.rag.build import open_assistant
+from footnote.rag.core.config import Config
 from footnote.rag.core.errors import QuestionError
 from footnote.rag.core.request import Filters, Kind, Request
+from tests.made import Says
 
 pytestmark = pytest.mark.slow
 
@@ -204,3 +208,19 @@ def test_a_made_up_name_is_said_to_be_absent_though_the_rest_fits(assistant: Ass
     answer = assistant.ask("How does QuantumFlow overlap compute, memory and network in a device?")
     assert answer.refused
     assert "mentions QuantumFlow" in (answer.reason or "")
+
+
+def test_a_strong_model_reads_what_a_line_asks_for(
+    sample_config: Config, monkeypatch: pytest.MonkeyPatch
+):
+    written = {"question": "What is NanoFlow?", "kind": "definition", "act": "follow_up"}
+    model = Says(json.dumps(written), window=100_000)
+    monkeypatch.setattr("footnote.rag.build.load_writing_model", lambda _config: model)
+    strong = sample_config.llm.model_copy(update={"profile": "strong"})
+    asked = open_assistant(sample_config.model_copy(update={"llm": strong}))
+    answer = asked.ask("and the other one?", ["What is PagedAttention?"])
+    assert answer.request
+    assert (answer.request.by, answer.understood_as) == ("model", "What is NanoFlow?")
+    assert answer.sources[0].title.startswith("NanoFlow")
+    # What it was sent to answer from it answered with the same JSON, which is no answer.
+    assert answer.mode == "quote"

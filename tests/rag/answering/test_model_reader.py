@@ -1,0 +1,73 @@
+"""Lines read by a stand-in for a strong model, which writes what a test tells it."""
+
+import datetime
+import json
+
+import pytest
+
+from footnote.rag.answering.citations import cite
+from footnote.rag.answering.model_reader import read_with_model
+from footnote.rag.core.errors import GenerationError
+from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
+from tests.made import Says, drafted, evidence, paper, request
+
+SAID = cite(request("what is Alpha"), drafted(evidence(paper("Alpha", "Alpha caches."), 0)))
+LINE = "and since 2024, how many?"
+WHOLE = {
+    "question": "How many papers since 2024 are about Alpha?", "kind": "catalogue",
+    "act": "follow_up", "topic": "Alpha", "sides": [], "operation": "count",
+    "since": "2024-01-01", "until": None, "organisation": None, "author": "", "nth": None,
+}  # fmt: skip
+
+
+def test_a_line_is_read_into_the_record():
+    text = f"```json\n{json.dumps(WHOLE)}\n```"
+    assert read_with_model(Says(text[:20], text[20:]), LINE, [SAID]) == Request(
+        question=str(WHOLE["question"]),
+        kind=Kind.CATALOGUE,
+        act=Act.FOLLOW_UP,
+        topic="Alpha",
+        operation=Operation.COUNT,
+        filters=Filters(since=datetime.date(2024, 1, 1)),
+        by="model",
+    )
+
+
+def test_sides_and_operations_belong_to_their_kinds():
+    written = WHOLE | {"kind": "comparison", "sides": ["Alpha", " ", "Bravo"]}
+    found = read_with_model(Says(json.dumps(written)), LINE, [])
+    assert found
+    assert (found.sides, found.operation) == (("Alpha", "Bravo"), None)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Says("I think they ask for a count."),
+        Says("{}"),
+        Says('{"question": "x", "kind": "sonnet"}'),
+        Says(json.dumps(WHOLE | {"since": "last year"})),
+        Says(json.dumps(WHOLE | {"act": "nth", "nth": -7})),
+        Says('{"a":' * 3_000),
+        Says("{" * 3_000 + "}" * 3_000),
+        Says(ending=GenerationError("failed (500)")),
+    ],
+    ids=lambda model: str(model.pieces)[:20],
+)
+def test_what_is_no_such_record_is_none(model: Says):
+    assert read_with_model(model, LINE, [SAID]) is None
+
+
+def test_the_model_is_told_what_was_said_and_what_day_it_is():
+    class Listens(Says):
+        told = ""
+
+        def begin(self, messages, put, *, deadline):
+            self.told = messages[0].content
+            return super().begin(messages, put, deadline=deadline)
+
+    model = Listens("{}")
+    read_with_model(model, LINE, [SAID])
+    assert "A: Alpha caches. [1]" in model.told
+    assert str(datetime.datetime.now().astimezone().date()) in model.told
+    assert model.told.endswith(LINE)
