@@ -110,8 +110,8 @@ def ask(page: "sync_api.Page", wait_for: str = ".footnote-answer") -> None:
 def test_the_page_says_who_wrote_it_and_what_was_left_out(page: "sync_api.Page"):
     ask(page)
     said = page.locator(".footnote-answer").inner_text()
-    assert "Written by small, checked sentence by sentence." in said
-    assert "1 sentence of the draft was left out: not supported." in said
+    assert "Written by small. Of its statements: " in said
+    assert "1 statement of the draft was left out: no sentence here says so." in said
     assert "pirates" not in said
     page.locator(".footnote-answer .marker").first.click()
     page.locator("#paper mark").wait_for()

@@ -204,7 +204,7 @@ def test_the_command_line_with_a_model(
     out, err = footnote("ask", QUESTION, "--config", file)
     assert "[1] NanoFlow" in out
     assert "throughput" in out
-    assert err.startswith("Written by small, checked sentence by sentence.")
+    assert err.startswith("Written by small. Of its statements: ")
     out, err = footnote("ask", QUESTION, "--config", file, "--json")
     answer = json.loads(out)
     assert (answer["mode"], answer["refused"], err) == ("llm", False, "")
