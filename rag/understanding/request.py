@@ -22,6 +22,9 @@ _DATES = ("since", "until", "during")
 _MOST_YEARS = 4
 _TWO = 2
 _LEAST_LIKELY = 1e-4
+# A friendly line in place of an answer costs more than an answer to small talk. All of 67 labelled
+# lines of that are at least so likely.
+_LEAST_CHAT = 0.7
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
@@ -67,7 +70,7 @@ def read_request(
         return before.model_copy(update={"act": act, "by": "heads"})
     if act is Act.THANKS:
         return Request(question=text, kind=Kind.CHAT, act=act)
-    kind = reading.kind
+    kind = _kind(reading)
     spans = _spans(text, line.tokens, reading, with_dates=kind in _FILTERED)
     if kind is Kind.COMPARISON and len(spans.sides) < _TWO:
         # What is named twice or more is what is compared, whatever it was taken for.
@@ -86,6 +89,13 @@ def read_request(
         operation=reading.operation if kind is Kind.CATALOGUE else None,
         nth=_nth(line.tokens) if act is Act.NTH else None,
     )
+
+
+def _kind(reading: Reading) -> Kind:
+    """Return the likeliest kind; small talk only where that is nearly sure."""
+    others = {kind: p for kind, p in reading.kinds.items() if kind is not Kind.CHAT}
+    is_chat = reading.kinds[Kind.CHAT] >= _LEAST_CHAT
+    return Kind.CHAT if is_chat else max(others, key=others.__getitem__)
 
 
 def _point(reading: Reading) -> Kind:

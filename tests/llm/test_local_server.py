@@ -173,7 +173,10 @@ from footnote.rag.llm.load import load_model
 from footnote.rag.llm.port import Message
 from footnote.rag.llm.talk import Reply
 model = load_model("llama.cpp", model=sys.argv[1])
-print("".join(Reply(model, [Message("user", "Hello?")], timeout_s=15, max_tokens=9)), flush=True)
+reply = Reply(model, [Message("user", "Hello?")], timeout_s=15, max_tokens=9)
+text = "".join(reply)
+# From here on nothing is let go: an interrupt that comes while something is would be passed over.
+print(text, flush=True)
 time.sleep(float(sys.argv[2]))
 """
 

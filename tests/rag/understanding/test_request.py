@@ -89,3 +89,10 @@ def test_the_n_th_is_counted_from_one(text: str, nth: int):
 def test_the_same_in_another_form_is_about_what_was_asked_before():
     request = read_request("as a table please", BEFORE, today=TODAY)
     assert (request.act, request.question) == (Act.TABLE, BEFORE.question)
+
+
+def test_small_talk_is_what_is_surely_so():
+    # `Charlie` alone makes small talk likelier than any other kind, and not likely enough.
+    assert read_request("what does Charlie keep?").kind is Kind.DEFINITION
+    assert read_request("hello there").kind is Kind.CHAT
+    assert read_request("what can you do?").kind is Kind.CHAT
