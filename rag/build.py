@@ -1,6 +1,6 @@
 """Turn settings into objects: the one place that knows which backend a setting means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache, partial
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -147,6 +147,7 @@ def _assemble(
 ) -> Assistant:
     """Make an assistant over the parts of an index just opened."""
     answering = config.answering
+    checker = open_checker(config, index)
     late = LateSentences(index.multivector, index.bm25)
     return Assistant(
         index.catalogue,
@@ -163,11 +164,11 @@ def _assemble(
             max_sentences=answering.max_sentences,
             survey_papers=answering.survey_papers,
         ),
-        open_checker(config, index),
+        checker,
         keep=_KEPT,
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
-        writer=open_writer(config, index, model) if model else None,
+        writer=open_writer(config, checker, model) if model else None,
     )
 
 
@@ -192,7 +193,7 @@ def load_writing_model(config: Config) -> Model | None:
     )
 
 
-def open_writer(config: Config, index: Index, model: Model) -> Writer:
+def open_writer(config: Config, checker: Checker, model: Model) -> Writer:
     """Make what has a model write answers, and checks them.
 
     Raises:
@@ -200,9 +201,11 @@ def open_writer(config: Config, index: Index, model: Model) -> Writer:
         VerifierError: The judge cannot be loaded.
     """
     llm = config.llm
+    if llm.judge:  # here, and not in the middle of an answer
+        _judge(llm.judge)
     return Writer(
         model,
-        open_checker(config, index),
+        checker,
         load_prompts(llm.prompts, llm.profile),
         papers=llm.papers if llm.profile == "strong" else config.answering.papers,
         timeout_s=llm.timeout_s,
@@ -213,15 +216,19 @@ def open_writer(config: Config, index: Index, model: Model) -> Writer:
 def open_checker(config: Config, index: Index) -> Checker:
     """Make what checks statements against the sentences they rest on.
 
-    Raises:
-        VerifierError: The judge cannot be loaded.
+    Its judge is loaded when it is first asked: a search needs none.
     """
-    judge = load_judge(config.llm.judge) if config.llm.judge else None
-    return Checker(index.bm25, judge, config.llm.judge_threshold)
+    name = config.llm.judge
+
+    def judge(pairs: Sequence[tuple[str, str]]) -> list[float]:
+        return _judge(name)(pairs)
+
+    return Checker(index.bm25, judge if name else None, config.llm.judge_threshold)
 
 
-# An index that has changed is opened anew; the model is not.
+# An index that has changed is opened anew; the models are not.
 _cross_encoder = cache(load_cross_encoder)
+_judge = cache(load_judge)
 
 
 def _read_question(index: Index, embedder: BaseEmbedding, text: str) -> Question:

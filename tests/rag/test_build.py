@@ -8,7 +8,12 @@ import pytest
 from footnote.ingest.pipeline import ingest
 from footnote.rag.build import load_writing_model, open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
-from footnote.rag.core.errors import ConfigError, IndexMismatchError, IndexMissingError
+from footnote.rag.core.errors import (
+    ConfigError,
+    IndexMismatchError,
+    IndexMissingError,
+    VerifierError,
+)
 from tests.made import Says
 
 PAPERS = [
@@ -83,3 +88,15 @@ def test_an_index_that_is_not_there_or_was_made_otherwise_is_not_opened(
     other = config_for(folder, embedder={"name": "tests.hashing:WideHashEmbedding"})
     with pytest.raises(IndexMismatchError):
         open_assistant(other)
+
+
+def test_a_judge_is_loaded_by_what_asks_it_alone(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    config = config_for(folder, llm={"judge": str(folder / "gone")})
+    assistant = open_assistant(config, writes=False)
+    assert assistant.search("a cache on disk", 1)
+    with pytest.raises(VerifierError, match="gone"):
+        assistant.check("Alpha keeps blocks on disk.")
+    # With a model that writes it is missed before anything is asked of it.
+    monkeypatch.setattr("footnote.rag.build.load_writing_model", lambda _config: Says("x"))
+    with pytest.raises(VerifierError, match="gone"):
+        open_assistant(config).ask("What does Alpha keep?")
