@@ -26,7 +26,7 @@ from footnote.rag.understanding.dialogue import last_said, refer
 from footnote.rag.understanding.leaning import Leaning, leans
 from footnote.rag.understanding.question import check_question
 from footnote.rag.understanding.request import ON_THE_LAST, odds_of_new, read_request
-from footnote.rag.verification.checker import Checked, Checker
+from footnote.rag.verification.checker import TOO_LONG, Checked, Checker
 
 Turn = str | Answer
 """A line of the conversation so far, or what was answered to it."""
@@ -255,7 +255,9 @@ class Assistant:
         return [_claim(s, checked) for s, checked in zip(stated, judged, strict=True)]
 
     def _compared(self, stated: Stated, by_key: Mapping[str, Paper]) -> Checked:
-        text = stated.text[: self._max_question_chars]
+        text = stated.text
+        if len(text) > self._max_question_chars:
+            return Checked("unbound", reason=TOO_LONG)
         request = Request(question=text, kind=Kind.CLAIM, topic=read_request(text).topic)
         if not stated.keys:
             hits, draft = self._draft(request)

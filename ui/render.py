@@ -8,6 +8,7 @@ from html import escape
 from urllib.parse import quote, unquote
 
 from footnote.ingest.identity.explain import Explanation
+from footnote.rag.answering.citations import markers_of
 from footnote.rag.core.records import (
     Answer,
     Block,
@@ -166,8 +167,7 @@ def _ended(text: str) -> str:
 
 def sentence_text(sentence: Sentence) -> str:
     """Write a sentence and its markers for a terminal, with in what it differs from its quotes."""
-    markers = "".join(f"[{n}]" for n in dict.fromkeys(c.marker for c in sentence.citations))
-    marked = f"{sentence.text} {markers}".rstrip()
+    marked = f"{sentence.text} {markers_of(sentence)}".rstrip()
     if sentence.verdict == "unbound":
         return f"{marked} (uncited)"
     return f"{marked} (differs: {sentence.reason})" if sentence.verdict == "differs" else marked

@@ -151,11 +151,11 @@ def render_table(block: Block, sentences: Sequence[Sentence]) -> str:
 
 def render_text(sentences: Sequence[Sentence], *, as_list: bool) -> str:
     """Join sentences with their markers, running on or a line each."""
-    marked = [f"{s.text} {_markers(s)}".rstrip() for s in sentences]
+    marked = [f"{s.text} {markers_of(s)}".rstrip() for s in sentences]
     return "\n".join(f"- {line}" for line in marked) if as_list else " ".join(marked)
 
 
-def _markers(sentence: Sentence) -> str:
+def markers_of(sentence: Sentence) -> str:
     """Write the number of each source that a sentence cites, once."""
     return "".join(f"[{n}]" for n in dict.fromkeys(c.marker for c in sentence.citations))
 

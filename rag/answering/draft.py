@@ -228,7 +228,9 @@ class Drafter:
         for name, hits in _assigned(ordered).items():
             side = self._side(name, found[name][0], hits)
             if side.ranked and request.topic:
-                asked = self._ranker.rank(query, hits[:1], request.point or Kind.FACT)[:_ASKED]
+                asked = self._ranker.rank(query, hits[:1], request.point or Kind.EXPLANATION)[
+                    :_ASKED
+                ]
                 side = side._replace(asked=tuple(sorted(asked, key=lambda e: e.number)))
             sides.append(side)
         return sides if any(side.ranked for side in sides) else []

@@ -72,7 +72,6 @@ def _request(read: _Read, line: str) -> Request:
         act=read.act,
         topic=read.topic.strip(),
         sides=tuple(filter(None, map(str.strip, read.sides))) if is_comparison else (),
-        point=Kind.EXPLANATION if is_comparison else None,
         filters=Filters(
             since=read.since,
             until=read.until,

@@ -24,7 +24,6 @@ NO_LABEL = ""
 class Reading(NamedTuple):
     """What the network says of a line."""
 
-    kind: Kind
     kinds: Mapping[Kind, float]
     """Probability of each."""
     operation: Operation
@@ -65,7 +64,6 @@ class Reader(NamedTuple):
         likely_kinds = _softmax(self._linear("kind", pooled))
         kinds = dict(zip(map(Kind, self.classes["kind"]), map(float, likely_kinds), strict=True))
         return Reading(
-            max(kinds, key=kinds.__getitem__),
             kinds,
             Operation(self._best("operation", pooled)),
             max(acts, key=acts.__getitem__, default=Act.NEW),

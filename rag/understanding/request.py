@@ -4,6 +4,7 @@ import datetime
 import math
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -62,7 +63,7 @@ def read_request(
     line = encode(text)
     if not any(token.text.isalnum() for token in line.tokens):
         return Request(question=text, kind=Kind.CHAT)
-    reading = _read(text, before)
+    reading = _read(text, before.question if before else None)
     act = reading.act
     if act is Act.MORE and _nth(line.tokens):
         act = Act.NTH  # more of one of them
@@ -114,7 +115,7 @@ def odds_of_new(text: str, before: Request | None) -> float:
         text: The line; at least one word.
         before: How the line before it was understood; without one it is new for sure.
     """
-    acts = _read(text, before).acts
+    acts = _read(text, before.question if before else None).acts
     new, follow_up = (
         max(acts.get(act, least), _LEAST_LIKELY)
         for act, least in ((Act.NEW, 1.0), (Act.FOLLOW_UP, 0.0))
@@ -132,8 +133,10 @@ def load() -> None:
     load_reader()
 
 
-def _read(text: str, before: Request | None) -> Reading:
-    earlier = (before.question, encode(before.question)) if before else None
+# Whether a line leans on the one before it is asked after it was read.
+@lru_cache(maxsize=8)
+def _read(text: str, before: str | None) -> Reading:
+    earlier = (before, encode(before)) if before else None
     has_words = earlier is not None and bool(earlier[1].tokens)
     return load_reader().read(text, encode(text), earlier if has_words else None)
 

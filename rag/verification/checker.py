@@ -14,8 +14,8 @@ from footnote.rag.verification.instructions import is_planted, orders
 from footnote.rag.verification.judges import Judge
 from footnote.rag.verification.vetoes import difference
 
-# Longer statements are not read to their end.
 _MAX_CHARS = 4_000
+TOO_LONG = "too long to be compared; write it in sentences"
 # Below this share of its words, what is cited speaks of something else: of SciFact's claims and the
 # abstracts of others, see `docs/evaluation.md`.
 _SHARES = 0.27
@@ -54,25 +54,26 @@ class Checker:
             cited: What it says that it rests on; where it is nothing, all papers are searched.
             papers: All that the answer is written from.
         """
-        claim = text[:_MAX_CHARS]
+        if len(text) > _MAX_CHARS:
+            return Checked("unbound", reason=TOO_LONG)
         instruction = Checked("differs", reason="gives an instruction, states nothing")
-        if is_planted(claim):
+        if is_planted(text):
             return instruction
         named = list(cited)
-        bound = self._binder.bind(claim, named) or self._binder.search(claim, papers)
+        bound = self._binder.bind(text, named) or self._binder.search(text, papers)
         # `Start with patches`, where the paper speaks of patches, is advice.
-        said = self._binder.share(claim, [b.quote for b in bound])
-        if said < _SHARES and orders(claim):
+        said = self._binder.share(text, [b.quote for b in bound])
+        if said < _SHARES and orders(text):
             return instruction
         if not bound:
             return Checked("unbound")
-        return self.compared(claim, bound, papers)
+        return self.compared(text, bound, papers)
 
     def compared(self, text: str, bound: Sequence[Bound], papers: Sequence[Paper]) -> Checked:
         """Compare a statement with sentences that it is bound to; at least one."""
         used = {b.paper.paper_id for b in bound}
         others = [paper for paper in papers if paper.paper_id not in used]
-        reason = difference(text[:_MAX_CHARS], bound, others)
+        reason = difference(text, bound, others)
         return Checked("differs" if reason else "quoted", tuple(bound), reason)
 
     def stands(self, text: str, cited: Iterable[Cited]) -> bool:

@@ -45,11 +45,6 @@ _PLANTED = re.compile(
 _LOOKED_AT = 400
 
 
-def instructs(sentence: str) -> bool:
-    """Return True if a sentence tells its reader, or a program that reads it, what to do."""
-    return is_planted(sentence) or orders(sentence)
-
-
 def is_planted(sentence: str) -> bool:
     """Return True if a sentence speaks to a program that answers, as planted instructions do."""
     return bool(_PLANTED.search(sentence[:_LOOKED_AT]))

@@ -28,7 +28,7 @@ def test_it_reads_as_the_network_that_was_fitted(tmp_path, monkeypatch: pytest.M
         fitted = read(network, Example(text, "", before=before))
         earlier = (before, encode(before)) if before else None
         found = loaded.read(text, encode(text), earlier)
-        assert found.kind == CLASSES["kind"][fitted.kind]
+        assert max(found.kinds, key=found.kinds.__getitem__) == CLASSES["kind"][fitted.kind]
         assert found.operation == CLASSES["operation"][fitted.operation]
         assert found.act == CLASSES["act"][fitted.act]
         assert found.labels == tuple(CLASSES["label"][at] for at in fitted.label)

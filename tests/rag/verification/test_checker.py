@@ -99,6 +99,11 @@ def test_an_instruction_states_nothing():
     assert (found.verdict, found.bound) == ("differs", ())
 
 
+def test_what_is_too_long_to_be_compared_is_not_quoted():
+    found = checked("Alpha keeps blocks on disk. " * 200 + "It saves 99%.", (0, 1))
+    assert (found.verdict, found.bound) == ("unbound", ())
+
+
 def test_a_judge_is_asked_of_what_is_quoted_alone():
     checker = Checker(Words(), lambda pairs: [0.95] * len(pairs), least=0.9)
     said = ["Alpha keeps blocks on disk.", "Memory falls by 50%."]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.rag.verification.instructions import instructs
+from footnote.rag.verification.instructions import is_planted, orders
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from footnote.rag.verification.instructions import instructs
     ],
 )
 def test_an_instruction(sentence: str):
-    assert instructs(sentence)
+    assert is_planted(sentence) or orders(sentence)
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,10 @@ def test_an_instruction(sentence: str):
     ],
 )
 def test_what_a_paper_says_is_no_instruction(sentence: str):
-    assert not instructs(sentence)
+    assert not is_planted(sentence)
+    assert not orders(sentence)
 
 
 @given(st.text(max_size=2_000))
 def test_no_text_makes_it_fail(text: str):
-    assert instructs(text) in (True, False)
+    assert {is_planted(text), orders(text)} <= {True, False}
