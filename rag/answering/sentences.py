@@ -11,7 +11,7 @@ from footnote.rag.answering.roles import Role, roles_of
 from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind
-from footnote.rag.core.text import Span, words
+from footnote.rag.core.text import Span, TermStatistics, words
 
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
@@ -43,16 +43,8 @@ _TOLD_BY_ROLE = frozenset({Kind.EXPLANATION, Kind.DEFINITION})
 _CROSSED = ("quantity", "place", "late", "coverage", "behind_late")
 
 
-class Vocabulary(Protocol):
+class Vocabulary(TermStatistics, Protocol):
     """The words of the corpus: how rare each is, and which it lacks."""
-
-    def terms(self, text: str) -> list[str]:
-        """Return the stemmed words of a text without stop words, in order."""
-        ...
-
-    def idf(self, term: str) -> float:
-        """Return a term's inverse document frequency: above 0; larger for a rarer term."""
-        ...
 
     def knows(self, name: str) -> bool:
         """Return True if the corpus mentions a name, or one spelled nearly so."""

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from nltk.tokenize.punkt import PunktSentenceTokenizer
@@ -24,6 +24,18 @@ class Span(NamedTuple):
 
     start: int
     end: int
+
+
+class TermStatistics(Protocol):
+    """Stems the words of a text, and tells how rare each is in the corpus."""
+
+    def terms(self, text: str) -> list[str]:
+        """Return the stemmed words of a text without stop words, in order."""
+        ...
+
+    def idf(self, term: str) -> float:
+        """Return a term's inverse document frequency: above 0; larger for a rarer term."""
+        ...
 
 
 def fold(text: str) -> str:

@@ -1,11 +1,11 @@
 """Bind a statement to exact sentences of the papers that it names."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from footnote.rag.core.quantity import Agreement, agreement, quantities
 from footnote.rag.core.records import Paper
-from footnote.rag.core.text import Span
+from footnote.rag.core.text import Span, TermStatistics
 
 # A second sentence of a paper is bound when it says this share more of the statement.
 _ADDS = 0.15
@@ -13,18 +13,6 @@ _ADDS = 0.15
 _SPEAKS_OF_IT = 0.27
 # A statement that names no source is bound where a sentence says this share of it.
 _SAYS = 0.55
-
-
-class TermStatistics(Protocol):
-    """Stems the words of a text, and tells how rare each is in the corpus."""
-
-    def terms(self, text: str) -> list[str]:
-        """Return the stemmed words of a text without stop words, in order."""
-        ...
-
-    def idf(self, term: str) -> float:
-        """Return a term's inverse document frequency: above 0; larger for a rarer term."""
-        ...
 
 
 class Cited(NamedTuple):

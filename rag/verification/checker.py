@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from footnote.rag.core.records import Paper, Verdict
-from footnote.rag.verification.binding import Binder, Bound, Cited, TermStatistics
+from footnote.rag.core.text import TermStatistics
+from footnote.rag.verification.binding import Binder, Bound, Cited
 from footnote.rag.verification.instructions import is_planted, orders
 from footnote.rag.verification.judges import Judge
 from footnote.rag.verification.vetoes import difference
