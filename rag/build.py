@@ -10,6 +10,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from footnote.rag.answering.answerability import SignalReader
 from footnote.rag.answering.draft import Drafter
 from footnote.rag.answering.generative import Writer
+from footnote.rag.answering.second_pass import judge_by
 from footnote.rag.answering.sentences import SentenceRanker
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
@@ -34,11 +35,13 @@ from footnote.rag.retrieval.hybrid import (
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours
 from footnote.rag.understanding import request
 from footnote.rag.verification.checker import Checker
-from footnote.rag.verification.judges import load_judge
+from footnote.rag.verification.judges import Judgement, load_judge
 
 # Papers read from the catalogue for a question: the right ones of a survey are nearly all among so
 # many.
 _KEPT = 60
+# The judge that is the language model itself.
+_BY_THE_MODEL = "model"
 
 
 def open_index(config: Config, *, create: bool = False) -> Index:
@@ -147,7 +150,7 @@ def _assemble(
 ) -> Assistant:
     """Make an assistant over the parts of an index just opened."""
     answering = config.answering
-    checker = open_checker(config, index)
+    checker = open_checker(config, index, model)
     late = LateSentences(index.multivector, index.bm25)
     return Assistant(
         index.catalogue,
@@ -201,7 +204,7 @@ def open_writer(config: Config, checker: Checker, model: Model) -> Writer:
         VerifierError: The judge cannot be loaded.
     """
     llm = config.llm
-    if llm.judge:  # here, and not in the middle of an answer
+    if llm.judge not in ("", _BY_THE_MODEL):  # here, and not in the middle of an answer
         _judge(llm.judge)
     return Writer(
         model,
@@ -213,17 +216,25 @@ def open_writer(config: Config, checker: Checker, model: Model) -> Writer:
     )
 
 
-def open_checker(config: Config, index: Index) -> Checker:
+def open_checker(config: Config, index: Index, model: Model | None = None) -> Checker:
     """Make what checks statements against the sentences they rest on.
 
     Its judge is loaded when it is first asked: a search needs none.
+
+    Args:
+        config: The settings.
+        index: Its words tell how much of a statement a sentence says.
+        model: The language model, which is the judge where the settings say so.
     """
-    name = config.llm.judge
+    llm = config.llm
 
-    def judge(pairs: Sequence[tuple[str, str]]) -> list[float]:
-        return _judge(name)(pairs)
+    def judge(pairs: Sequence[tuple[str, str]]) -> list[Judgement]:
+        return _judge(llm.judge)(pairs)
 
-    return Checker(index.bm25, judge if name else None, config.llm.judge_threshold)
+    if llm.judge == _BY_THE_MODEL:
+        own = judge_by(model, timeout_s=llm.timeout_s) if model else None
+        return Checker(index.bm25, own, llm.judge_threshold)
+    return Checker(index.bm25, judge if llm.judge else None, llm.judge_threshold)
 
 
 # An index that has changed is opened anew; the models are not.

@@ -143,6 +143,9 @@ def writing_note(answer: Answer) -> str | None:
     if n := writing.left_out:
         was = "statement of the draft was" if n == 1 else "statements of the draft were"
         parts.append(f"{n} {was} left out: no sentence here says so.")
+    if n := writing.mended:
+        were = "statement that differed was" if n == 1 else "statements that differed were"
+        parts.append(f"{n} {were} rewritten by the model.")
     if n := writing.sources_left_out:
         papers = "paper that was found does" if n == 1 else "papers that were found do"
         parts.append(f"{n} {papers} not fit into what the model reads at once.")

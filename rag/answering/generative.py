@@ -2,13 +2,14 @@
 
 import re
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from footnote.rag.answering.citations import render_blocks
 from footnote.rag.answering.markers import Ref
+from footnote.rag.answering.second_pass import Faulty, mend
 from footnote.rag.answering.statements import Label, Statement, StatementStream, Written
 from footnote.rag.core.errors import GenerationError
 from footnote.rag.core.records import (
@@ -24,7 +25,7 @@ from footnote.rag.core.records import (
 from footnote.rag.core.text import identity_key, words
 from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import NO_ANSWER, Prompts, ask_about, ask_to_rewrite, load_prompts
-from footnote.rag.llm.talk import Reply
+from footnote.rag.llm.talk import THINKING, Reply, ask_once
 from footnote.rag.verification.binding import Bound, Cited
 from footnote.rag.verification.checker import Checked, Checker
 
@@ -39,7 +40,6 @@ _MAX_LOOP = 40
 _REPEATS = 2
 _REFERENCES = re.compile(r"^\W*(?:sources?|references?|citations?|bibliography)\W*(?::|$)", re.I)
 _LABEL = re.compile(r"^\W*(?:answer|response|summary)\s*:\s*", re.IGNORECASE)
-_THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _ENDS = re.compile(r"[.!?:][\"'”’)]*$")
 # A question that is rewritten is not a new one of any length.
 _MAX_REWRITE_TOKENS, _MAX_REWRITE_S = 80, 20.0
@@ -118,8 +118,10 @@ class Writer:
         if not fault:
             yield Status(f"{self.model.name} is writing")
             fault = yield from self._bound(reply, draft)
+            yield from self._looked_over(draft)
         writing = Writing(
             model=self.model.name,
+            mended=draft.n_mended,
             left_out=draft.n_left_out,
             sources_left_out=asked.n_dropped,
             fault=fault,
@@ -128,6 +130,16 @@ class Writer:
             seconds=round(time.monotonic() - begun, 3),
         )
         yield draft.answer(quotes, writing)
+
+    def _looked_over(self, draft: "_Draft") -> Generator[Event]:
+        """Have the statements judged, and what differs rewritten once by a strong model."""
+        if self._checker.has_judge and draft.n_standing:
+            yield Status("what is written is judged")
+            draft.judge()
+        if self.is_strong and (faulty := draft.faulty()):
+            yield Status(f"{self.model.name} is mending what differs")
+            texts = mend(self.model, list(faulty.values()), timeout_s=self._timeout_s)
+            draft.mend({at: texts[n] for n, at in enumerate(faulty) if n in texts})
 
     def _bound(self, reply: Reply, draft: "_Draft") -> Generator[Event, None, str | None]:
         """Yield the statements as they come; return why the draft ended early."""
@@ -194,6 +206,7 @@ class _Draft:
         self._keeps_unbound = keeps_unbound
         self.n_left_out = 0
         self.n_repeats = 0
+        self.n_mended = 0
         self._checker = checker
         self._statements: list[tuple[str, Checked]] = []
         self._parts: dict[int, _Part] = {}
@@ -246,6 +259,33 @@ class _Draft:
             part.said.append(at)
         return self._sentence(statement.text, checked)
 
+    def judge(self) -> None:
+        """Have the judge look at each statement that is bound and differs in nothing."""
+        judged = self._checker.judged(self._statements)
+        self._statements = [
+            (text, checked) for (text, _), checked in zip(self._statements, judged, strict=True)
+        ]
+
+    def faulty(self) -> dict[int, Faulty]:
+        """Return the statements that differ from the sentences they rest on, by their places."""
+        return {
+            at: Faulty(text, " ".join(b.quote for b in checked.bound), checked.reason)
+            for at, (text, checked) in enumerate(self._statements)
+            if checked.verdict == "differs" and checked.reason
+        }
+
+    def mend(self, texts: Mapping[int, str]) -> None:
+        """Put other words in the place of statements, where nothing differs in those."""
+        found = [
+            (at, text, self._checker.compared(text, self._statements[at][1].bound, self.papers))
+            for at, text in texts.items()
+        ]
+        judged = self._checker.judged([(text, checked) for _, text, checked in found])
+        for (at, text, _), checked in zip(found, judged, strict=True):
+            if checked.verdict in _STANDS:
+                self._statements[at] = text, checked
+                self.n_mended += 1
+
     def answer(self, quotes: Answer, writing: Writing) -> Answer:
         """Return the answer, or the quotes when too little of it stands."""
         n_written = len(self._statements) + self.n_left_out
@@ -254,11 +294,7 @@ class _Draft:
             return quotes.model_copy(
                 update={"writing": writing.model_copy(update={"fault": fault})}
             )
-        judged = self._checker.judged(self._statements)
-        sentences = tuple(
-            self._sentence(text, checked)
-            for (text, _), checked in zip(self._statements, judged, strict=True)
-        )
+        sentences = tuple(self._sentence(text, checked) for text, checked in self._statements)
         blocks = tuple(self._parts[n].block() for n in sorted(self._parts))
         return Answer(
             question=quotes.question,
@@ -328,12 +364,8 @@ def rewrite_with_model(model: Model, question: str, history: Sequence[str]) -> s
     if not history:
         return None
     messages = ask_to_rewrite(load_prompts({}), question, history[-_MAX_HISTORY:])
-    reply = Reply(model, messages, timeout_s=_MAX_REWRITE_S, max_tokens=_MAX_REWRITE_TOKENS)
-    try:
-        text = "".join(reply)
-    except GenerationError:
-        return None
-    said = _THINKING.sub("", text).strip().strip("\"'“”*").strip()
+    text = ask_once(model, messages, timeout_s=_MAX_REWRITE_S, max_tokens=_MAX_REWRITE_TOKENS)
+    said = (text or "").strip("\"'“”*").strip()
     if said.count("?") != 1 or not said.endswith("?") or "\n" in said:
         return None
     # Names and figures come from the conversation, or they are the model's own.
@@ -378,11 +410,11 @@ def _spoken(pieces: Iterable[str]) -> Iterator[str]:
     for piece in pieces:
         text += piece
         # A tag may have arrived in part.
-        settled = _THINKING.sub("", re.sub(r"<[^<>\s]{0,10}$", "", text))
+        settled = THINKING.sub("", re.sub(r"<[^<>\s]{0,10}$", "", text))
         if len(settled) > said or not piece:
             yield settled[said:]
         said = max(said, len(settled))
-    yield _THINKING.sub("", text)[said:]
+    yield THINKING.sub("", text)[said:]
 
 
 def _loops(text: str) -> bool:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from footnote.rag.core.base import Record
-from footnote.rag.core.errors import GenerationError
 from footnote.rag.core.records import Answer
 from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
 from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import ask_to_read
-from footnote.rag.llm.talk import Reply
+from footnote.rag.llm.talk import ask_once
 
 _MAX_TOKENS, _MAX_S = 400, 20.0
 # Turns that it is told of.
@@ -50,12 +49,12 @@ def read_with_model(model: Model, line: str, turns: Sequence[Answer]) -> Request
         such a record.
     """
     before = [(turn.question, turn.answer) for turn in turns[-_TURNS:]]
-    reply = Reply(model, ask_to_read(line, before), timeout_s=_MAX_S, max_tokens=_MAX_TOKENS)
+    said = ask_once(model, ask_to_read(line, before), timeout_s=_MAX_S, max_tokens=_MAX_TOKENS)
+    written = _OBJECT.search(said or "")
     try:
-        written = _OBJECT.search("".join(reply))
         read = _Read.model_validate(json.loads(written[0])) if written else None
         return _request(read, line) if read else None
-    except (GenerationError, ValidationError, json.JSONDecodeError, RecursionError):
+    except (ValidationError, json.JSONDecodeError, RecursionError):
         return None
 
 

@@ -147,7 +147,8 @@ class LanguageModel(Section):
     """Papers that a strong model is sent at most."""
     judge: str = ""
     """A sentence-transformers cross-encoder that judges if quotes say a statement, by its name or
-    folder; empty for none."""
+    folder; `model` for the language model itself, which sees the statement and its quotes alone;
+    empty for none."""
     judge_threshold: float = Field(default=0.9, gt=0, lt=1)
     """A statement is checked when the judge holds it for said at least this likely."""
     arguments: dict[str, Any] = Field(default={}, repr=False)

@@ -156,6 +156,8 @@ class Writing(Record):
     model: Text
     left_out: int = Field(ge=0)
     """Statements of its draft that are not shown: no sentence says them, or they instruct."""
+    mended: int = Field(default=0, ge=0)
+    """Statements that differed from their quotes, which the model has rewritten."""
     sources_left_out: int = Field(ge=0)
     """Papers found that did not fit into what the model reads at once."""
     fault: str | None

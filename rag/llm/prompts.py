@@ -72,12 +72,30 @@ Today is {today}. Earlier lines with their answers, oldest first:
 {history}
 
 The line: {question}"""
+JUDGE = """\
+Quotes from papers:
+{quotes}
+
+Statement: {statement}
+
+Do the quotes say all of the statement? Look at each name, number, condition, direction and cause \
+in it, and at words such as "all", "first" or "only". Another wording, a shorter one and a fair \
+conversion are fine; what the quotes leave open is not said. Answer with one line: "yes", or \
+"no: " and in at most twelve words what the quotes do not say."""
+MEND = """\
+Each of these statements says something that the quotes it rests on do not say. Rewrite each so \
+that its quotes say all of it, as near to it as they allow, in its language, without brackets. \
+Write a line a statement, beginning with its number, as "2. …", and nothing else; where the quotes \
+do not speak of it at all, "2. none".
+
+{statements}"""
 _PLACEHOLDERS = {
     "system": set[str](),
     "answer": {"sources", "question"},
     "source": {"marker", "title", "text"},
     "standalone": {"history", "question"},
 }
+_BRACKETS = str.maketrans({"<": "‹", ">": "›"})
 # Of an answer that is sent along with a question that may lean on it.
 _MOST_OF_A_TURN = 1_500
 _READ_OF_A_TURN = 400
@@ -179,6 +197,24 @@ def ask_to_read(question: str, turns: Sequence[tuple[str, str]]) -> list[Message
     return [Message("user", text)]
 
 
+def ask_to_judge(quotes: str, statement: str) -> list[Message]:
+    """Build the message that asks if quotes say a statement; see `JUDGE`."""
+    return [Message("user", JUDGE.format(quotes=_plain(quotes), statement=statement))]
+
+
+def ask_to_mend(statements: Sequence[tuple[str, str, str]]) -> list[Message]:
+    """Build the message that asks to rewrite statements; see `MEND`.
+
+    Args:
+        statements: Each with its quotes, and with in what it differs from them.
+    """
+    listed = "\n\n".join(
+        f"{n}. {text}\n   Differs: {why}\n   Quotes: {_plain(quotes)}"
+        for n, (text, quotes, why) in enumerate(statements, start=1)
+    )
+    return [Message("user", MEND.format(statements=listed))]
+
+
 def estimate_tokens(text: str) -> int:
     """Return more tokens than any known tokenizer makes of prose: one for every three bytes."""
     return -(-len(text.encode()) // 3)
@@ -190,9 +226,7 @@ def _earlier(turns: Sequence[tuple[str, str]]) -> str:
 
 
 def _source(prompts: Prompts, marker: int, paper: Paper) -> str:
-    """Show a source, in which nothing can look like the end of it."""
-    plain = str.maketrans({"<": "‹", ">": "›"})
-    title = paper.title.translate(plain).replace('"', "'")
+    title = _plain(paper.title).replace('"', "'")
     text = paper.abstract
     if prompts.profile == "strong":
         dated = [f"({paper.date})"] if paper.date else []
@@ -200,7 +234,12 @@ def _source(prompts: Prompts, marker: int, paper: Paper) -> str:
             f"{marker}.{n} {paper.quote(span)}" for n, span in enumerate(paper.sentences, start=1)
         )
         text = "\n".join([*dated, *numbered])
-    return prompts.source.format(marker=marker, title=title, text=text.translate(plain))
+    return prompts.source.format(marker=marker, title=title, text=_plain(text))
+
+
+def _plain(text: str) -> str:
+    """Return a text in which nothing can look like the end of a source."""
+    return text.translate(_BRACKETS)
 
 
 def _fault(name: str, text: str) -> str | None:

@@ -1,6 +1,7 @@
 """Call a language model so that it ends in time, whatever the model or its server does."""
 
 import queue
+import re
 import time
 from collections.abc import Generator, Sequence
 
@@ -10,6 +11,19 @@ from footnote.rag.llm.port import End, Message, Model, Said
 _TICK_S = 1.0
 # A token is hardly longer; servers may send several at once.
 _CHARS_A_TOKEN = 16
+THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+"""What a reasoning model thinks aloud, in whole or begun."""
+
+
+def ask_once(
+    model: Model, messages: Sequence[Message], *, timeout_s: float, max_tokens: int
+) -> str | None:
+    """Return all that a model says to this, without what it thinks aloud; None where it fails."""
+    reply = Reply(model, messages, timeout_s=timeout_s, max_tokens=max_tokens)
+    try:
+        return THINKING.sub("", "".join(reply)).strip()
+    except GenerationError:
+        return None
 
 
 class Reply:

@@ -47,6 +47,11 @@ class Checker:
         self._judge = judge
         self._least = least
 
+    @property
+    def has_judge(self) -> bool:
+        """True where somebody is asked of what nothing differs in."""
+        return self._judge is not None
+
     def check(self, text: str, cited: Iterable[Cited], papers: Sequence[Paper]) -> Checked:
         """Bind a statement, and compare it with what it rests on; no judge is asked.
 
@@ -86,13 +91,18 @@ class Checker:
         return self.judged([(text, checked)])[0].verdict == "checked"
 
     def judged(self, statements: Sequence[tuple[str, Checked]]) -> list[Checked]:
-        """Have the judge, where there is one, say which of the quoted statements are checked."""
+        """Have the judge, where there is one, say which of the quoted statements are checked.
+
+        Those in which it finds that something differs, differ.
+        """
         asked = [n for n, (_, c) in enumerate(statements) if c.verdict == "quoted"]
         found = [checked for _, checked in statements]
         if not self._judge or not asked:
             return found
         pairs = [(" ".join(b.quote for b in found[n].bound), statements[n][0]) for n in asked]
-        for n, likely in zip(asked, self._judge(pairs), strict=True):
-            if likely >= self._least:
+        for n, judgement in zip(asked, self._judge(pairs), strict=True):
+            if judgement.differs:
+                found[n] = found[n]._replace(verdict="differs", reason=judgement.differs)
+            elif judgement.likely >= self._least:
                 found[n] = found[n]._replace(verdict="checked")
         return found

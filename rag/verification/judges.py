@@ -7,8 +7,18 @@ import numpy as np
 
 from footnote.rag.core.errors import VerifierError
 
-Judge = Callable[[Sequence[tuple[str, str]]], list[float]]
-"""Returns how likely it is, in [0, 1], that some quotes say a claim: one of each pair of both."""
+
+class Judgement(NamedTuple):
+    """What a judge says of a claim beside some quotes."""
+
+    likely: float
+    """In [0, 1]: that the quotes say it."""
+    differs: str | None = None
+    """In what it differs from them, where the judge says so, for a person."""
+
+
+Judge = Callable[[Sequence[tuple[str, str]]], list[Judgement]]
+"""Judges pairs of quotes and a claim, in order; what it cannot tell of is 0.5 likely."""
 
 # Quotes are a few sentences; what is longer is cut.
 _MAX_TOKENS = 512
@@ -46,11 +56,11 @@ def load_judge(name: str) -> Judge:
         ) from error
     output = _output(name, labels)
 
-    def judge(pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def judge(pairs: Sequence[tuple[str, str]]) -> list[Judgement]:
         if not pairs:
             return []
         logits = np.asarray(model.predict(list(pairs), show_progress_bar=False), dtype=float)
-        return _probabilities(logits.reshape(len(pairs), -1), output)
+        return [Judgement(p) for p in _probabilities(logits.reshape(len(pairs), -1), output)]
 
     return judge
 

@@ -1,6 +1,6 @@
 """Writing with a stand-in for a model that says what a test tells it, against real verification."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -9,8 +9,10 @@ from footnote.rag.answering.generative import Status, Writer, problem_of, rewrit
 from footnote.rag.core.errors import GenerationError
 from footnote.rag.core.records import Answer, Sentence
 from footnote.rag.core.text import words
+from footnote.rag.llm.port import End, Message, Put
 from footnote.rag.llm.prompts import Profile, load_prompts
 from footnote.rag.verification.checker import Checker
+from footnote.rag.verification.judges import Judgement
 from tests.made import Says, drafted, evidence, paper, request
 
 
@@ -110,9 +112,9 @@ def test_headings_lists_and_tables_are_kept():
 def test_a_judge_is_asked_at_the_end_of_what_is_quoted():
     asked: list[tuple[str, str]] = []
 
-    def judge(pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def judge(pairs: Sequence[tuple[str, str]]) -> list[Judgement]:
         asked.extend(pairs)
-        return [0.95, 0.2]
+        return [Judgement(0.95), Judgement(0.2)]
 
     writer = Writer(
         Says("Bravo routes questions to models [2.1]. The bill falls [2.2]."),
@@ -167,3 +169,60 @@ def test_a_model_that_fails_is_named_with_its_problem():
     assert problem_of(Says("yes"), timeout_s=5) is None
     broken = Says(ending=GenerationError("failed (500)"))
     assert problem_of(broken, timeout_s=5) == "model small failed (500)"
+
+
+class Turns:
+    """A model that gives one answer a call, in turn."""
+
+    name = "strong"
+    context_window = 4_000
+
+    def __init__(self, *answers: str):
+        self.answers = list(answers)
+
+    def begin(
+        self, messages: Sequence[Message], put: Put, *, deadline: float
+    ) -> Callable[[], None]:
+        put(self.answers.pop(0))
+        put(End(complete=True))
+        return lambda: None
+
+
+def test_what_differs_is_rewritten_once_and_shown_so_where_nothing_differs_then():
+    said = "Bravo routes questions to models [2.1]. The bill of Bravo falls by 60% [2.2]."
+    writer = Writer(
+        Turns(said, "1. The bill of Bravo falls by 40%."),
+        Checker(Words()), load_prompts({}, "strong"), papers=2, timeout_s=5, max_tokens=200,
+    )  # fmt: skip
+    *_, answer = writer.write(QUOTES, [ALPHA, BRAVO])
+    assert isinstance(answer, Answer)
+    assert [s.verdict for s in answer.sentences] == ["quoted", "quoted"]
+    assert answer.sentences[1].text == "The bill of Bravo falls by 40%."
+    assert answer.writing
+    assert answer.writing.mended == 1
+
+
+def test_what_still_differs_when_rewritten_is_shown_as_it_was_with_in_what():
+    writer = Writer(
+        Turns("The bill of Bravo falls by 60% [2.2]. Bravo routes questions [2.1].", "1. By 70%."),
+        Checker(Words()), load_prompts({}, "strong"), papers=2, timeout_s=5, max_tokens=200,
+    )  # fmt: skip
+    *_, answer = writer.write(QUOTES, [ALPHA, BRAVO])
+    assert isinstance(answer, Answer)
+    assert answer.sentences[0].text == "The bill of Bravo falls by 60%."
+    assert answer.sentences[0].reason == "“60%” is not in the sentences cited"
+    assert answer.writing
+    assert answer.writing.mended == 0
+
+
+def test_a_judge_says_in_what_a_statement_differs():
+    def judge(pairs: Sequence[tuple[str, str]]) -> list[Judgement]:
+        return [Judgement(0.0, "says models, not people") for _ in pairs]
+
+    writer = Writer(
+        Says("Bravo routes questions to people [2.1]. Alpha keeps blocks on disk [1.2]."),
+        Checker(Words(), judge), load_prompts({}), papers=2, timeout_s=5, max_tokens=99,
+    )  # fmt: skip
+    *_, answer = writer.write(QUOTES, [ALPHA, BRAVO])
+    assert isinstance(answer, Answer)
+    assert answer.mode == "quote"  # nothing of it stands

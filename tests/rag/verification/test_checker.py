@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from footnote.rag.core.text import words
 from footnote.rag.verification.binding import Binder, Cited
 from footnote.rag.verification.checker import Checker
+from footnote.rag.verification.judges import Judgement
 from tests.made import paper
 
 
@@ -105,7 +106,7 @@ def test_what_is_too_long_to_be_compared_is_not_quoted():
 
 
 def test_a_judge_is_asked_of_what_is_quoted_alone():
-    checker = Checker(Words(), lambda pairs: [0.95] * len(pairs), least=0.9)
+    checker = Checker(Words(), lambda pairs: [Judgement(0.95)] * len(pairs), least=0.9)
     said = ["Alpha keeps blocks on disk.", "Memory falls by 50%."]
     found = [
         (text, checker.check(text, [Cited(ALPHA, number)], [ALPHA]))

@@ -37,7 +37,7 @@ def made(folder: Path, labels: list[str]) -> str:
 )
 def test_each_kind_gives_a_probability_a_pair(tmp_path: Path, labels: list[str]):
     judge = load_judge(made(tmp_path, labels))
-    chances = judge([("It is.", "It is."), ("It.", "Is.")])
+    chances = [j.likely for j in judge([("It is.", "It is."), ("It.", "Is.")])]
     assert len(chances) == 2
     assert all(0 <= chance <= 1 for chance in chances)
     assert judge([]) == []
