@@ -270,6 +270,7 @@ class _Draft:
             mode="llm",
             writing=writing,
             blocks=blocks,
+            receipt=quotes.receipt,
         )
 
     def _part(self, block: int, form: Literal["prose", "list", "table"]) -> _Part:
