@@ -1,14 +1,54 @@
 """Ask again what was answered before, and say in what the answer differs."""
 
+import json
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.base import Record
+from footnote.rag.core.errors import QuestionError
 from footnote.rag.core.records import Answer, Citation, Paper, Receipt, Source
 from footnote.rag.core.request import Act
 
 # Turns that a line can lean on; the assistant reads no more.
 _TURNS = 4
+_MAX_BYTES = 50_000_000
+_NEXT = re.compile(r"\S")
+
+
+def load_answers(file: Path) -> list[Answer]:
+    """Load what `footnote ask --json` wrote, once or again and again into the same file.
+
+    Answers may stand one after the other, a line each, or in an array. Fields that a later version
+    of the program writes are passed over.
+
+    Raises:
+        QuestionError: The file cannot be read, is too large, or holds what is no answer.
+    """
+    try:
+        if file.stat().st_size > _MAX_BYTES:
+            raise QuestionError(f"{file} is larger than {_MAX_BYTES:,} bytes; replay a part of it")
+        if answers := list(_answers(file.read_text(encoding="utf-8"))):
+            return answers
+        reason = "is empty"
+    except ValidationError as error:
+        [where, *_] = error.errors()
+        named = ".".join(map(str, where["loc"]))
+        reason = f"holds no answer as `footnote ask --json` writes it: {named}: {where['msg']}"
+    except (OSError, ValueError, RecursionError) as error:
+        reason = f"cannot be read: {error}"
+    raise QuestionError(f"{file} {reason}; give a file of JSON or JSON lines")
+
+
+def _answers(text: str) -> Iterator[Answer]:
+    decoder, at = json.JSONDecoder(), 0
+    while match := _NEXT.search(text, at):
+        value, at = decoder.raw_decode(text, match.start())
+        for each in value if isinstance(value, list) else [value]:
+            yield Answer.model_validate_json(json.dumps(each), extra="ignore")
 
 
 class ChangedQuote(Record):

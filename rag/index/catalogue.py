@@ -7,7 +7,7 @@ checked whenever it is read: what is not as it was written is quoted to nobody.
 import json
 import sqlite3
 import zlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -90,6 +90,10 @@ _SERVED = (
 )
 _PART = "paper_id, part_id, apart, CAST(record AS BLOB), checksum, cleaning"
 _AMONG = "WHERE paper_id IN (SELECT value FROM json_each(?))"
+
+
+# Papers that are read at once where all of them are.
+_AT_ONCE = 500
 
 
 class State(NamedTuple):
@@ -289,6 +293,13 @@ class Catalogue:
             f"SELECT {_RECORD} FROM papers WHERE paper_id > ? ORDER BY paper_id LIMIT ?",  # noqa: S608
             (paper_id, limit),
         )
+
+    def each_paper(self) -> Iterator[Paper]:
+        """Yield every paper, by id, of which few are read at once."""
+        last = ""
+        while papers := self.after(last, _AT_ONCE):
+            yield from papers
+            last = papers[-1].paper_id
 
     def save(
         self, papers: Iterable[tuple[Paper, Iterable[str]]], records: Mapping[str, str]
