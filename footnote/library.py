@@ -5,6 +5,8 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Self
 
+from footnote.export.forms import Exported, export
+from footnote.export.names import Form, FormName
 from footnote.ingest.pipeline import IngestReport, ingest
 from footnote.rag.answering.generative import Event
 from footnote.rag.assistant import Assistant
@@ -14,6 +16,7 @@ from footnote.rag.core.errors import IndexMissingError
 from footnote.rag.core.records import Answer, Claim, Hit, Paper
 from footnote.rag.core.request import Filters, Request
 from footnote.rag.index.writer import unwatched
+from footnote.rag.replay import Difference, replay
 
 
 class Library:
@@ -137,6 +140,29 @@ class Library:
             IndexMissingError: No papers were added yet.
         """
         return self._opened().ask_stream(question, history, filters, request)
+
+    def export(self, answer: Answer, form: Form | FormName) -> Exported:
+        """Write an answer as a file: a page, or what it cites as a reference manager reads it.
+
+        Args:
+            answer: What is written.
+            form: `text`, `markdown`, `html`, `bibtex`, `ris`, `csl` or `csv`.
+
+        Raises:
+            ValueError: There is no such form.
+            IndexMissingError: No papers were added yet.
+        """
+        return export(answer, self._opened().paper, form)
+
+    def replay(self, answer: Answer) -> Difference:
+        """Ask again what was answered before, as it was understood then, and compare.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+            IndexMissingError: No papers were added yet.
+        """
+        [found] = replay([answer], self._opened())
+        return found
 
     def papers(self) -> list[Paper]:
         """List every paper, by title; empty before the first `add`."""

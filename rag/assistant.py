@@ -1,7 +1,8 @@
 """Ask a question of the index. Reads like the lower half of the architecture diagram."""
 
+import datetime
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -17,7 +18,16 @@ from footnote.rag.answering.model_reader import read_with_model
 from footnote.rag.answering.rearranged import REARRANGES, rearrange
 from footnote.rag.answering.sentences import SentenceSignal
 from footnote.rag.core.errors import QuestionError
-from footnote.rag.core.records import Answer, Citation, Claim, Hit, Paper
+from footnote.rag.core.records import (
+    Answer,
+    Citation,
+    Claim,
+    Considered,
+    Hit,
+    Paper,
+    Receipt,
+    Setup,
+)
 from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
@@ -38,6 +48,8 @@ _TURNS = 4
 _WITHOUT_THE_NAME = 0.2
 # Whether a line leans on what was said is told by so many papers that are found for it.
 _COMPARED = 6
+# Papers that a receipt names: beyond those that an answer is made of, little is read of them.
+_NOTED = 30
 # What lists papers of the catalogue.
 _LISTS = frozenset({Operation.LIST, Operation.NEWEST, Operation.OLDEST})
 # Acts that ask something of a paper that was said.
@@ -57,6 +69,7 @@ class Assistant:
         words: BM25Index,
         drafter: Drafter,
         checker: Checker,
+        setup: Setup,
         *,
         keep: int,
         min_confidence: float,
@@ -74,6 +87,7 @@ class Assistant:
             words: The words of the papers.
             drafter: Chooses what is said.
             checker: Compares statements with sentences.
+            setup: What these parts were made with; goes into each answer's receipt.
             keep: Papers that are read of those found.
             min_confidence: A question that the papers answer less surely is refused.
             max_question_chars: Longer ones are an error.
@@ -87,6 +101,7 @@ class Assistant:
         self._words = words
         self._drafter = drafter
         self._checker = checker
+        self._setup = setup
         self._keep = keep
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
@@ -140,7 +155,11 @@ class Assistant:
         full = understood.question if understood.question != asked else None
         said = {"question": asked, "understood_as": full, "request": understood}
         for event in self._events(understood, turns):
-            yield event.model_copy(update=said) if isinstance(event, Answer) else event
+            if isinstance(event, Answer):
+                receipt = event.receipt or self._receipt(())
+                yield event.model_copy(update={**said, "receipt": receipt})
+            else:
+                yield event
 
     def understand(self, question: str, turns: Sequence[Answer] = ()) -> Request:
         """Read what a line asks for, with the turns before it.
@@ -285,7 +304,7 @@ class Assistant:
             return [self._by_quotes(request, turns)]
         keep = max(self._keep, self.writer.papers if self.writer.is_strong else 0)
         hits, draft = self._draft(request, turns, keep=keep)
-        quotes = self._cited(request, draft)
+        quotes = self._cited(request, draft, hits)
         if quotes.refused and not (self.writer.is_strong and draft.comes_near):
             return [quotes]
         return self.writer.write(quotes, _sources(draft, hits), turns)
@@ -321,17 +340,39 @@ class Assistant:
             if not (listed.refused and request.topic and request.operation in _LISTS):
                 return listed
             # No paper says the words of the topic; some may be about it in other words.
-            draft = self._draft(request.model_copy(update={"kind": Kind.SURVEY}), turns)[1]
-            return cite(request, draft) if self._is_answer(draft) else listed
-        _, draft = self._draft(request, turns)
-        return self._cited(request, draft)
+            hits, draft = self._draft(request.model_copy(update={"kind": Kind.SURVEY}), turns)
+            return self._cited(request, draft, hits) if self._is_answer(draft) else listed
+        hits, draft = self._draft(request, turns)
+        return self._cited(request, draft, hits)
 
-    def _cited(self, request: Request, draft: Draft) -> Answer:
+    def _cited(self, request: Request, draft: Draft, hits: Sequence[Hit]) -> Answer:
+        receipt = {"receipt": self._receipt(hits)}
         if self._is_answer(draft):
-            return cite(request, draft)
+            return cite(request, draft).model_copy(update=receipt)
         filtered = bool(request.filters)
         n_papers = len(self.catalogue.matching(request.filters) if filtered else self.catalogue)
-        return refuse(request, draft, reason_for_refusal(draft, n_papers, filtered=filtered))
+        reason = reason_for_refusal(draft, n_papers, filtered=filtered)
+        return refuse(request, draft, reason).model_copy(update=receipt)
+
+    def _receipt(self, hits: Sequence[Hit]) -> Receipt:
+        """Note what an answer rests on."""
+        corpus, n_papers = self._corpus
+        papers = [
+            Considered(paper_id=h.paper.paper_id, version=h.paper.version, score=round(h.score, 4))
+            for h in hits[:_NOTED]
+        ]
+        return Receipt(
+            asked_at=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
+            corpus=corpus,
+            n_papers=n_papers,
+            setup=self._setup,
+            papers=tuple(papers),
+        )
+
+    @cached_property
+    def _corpus(self) -> tuple[str, int]:
+        """The fingerprint of all papers, and how many there are."""
+        return self.catalogue.fingerprint(), self.catalogue.count_served()
 
     def _without_unknown_names(self, request: Request) -> Request:
         """Take names that no record has from the filters of a survey: it is about them."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache, partial
+from importlib.metadata import version
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -15,6 +16,7 @@ from footnote.rag.answering.sentences import SentenceRanker
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
+from footnote.rag.core.records import Setup, fingerprint
 from footnote.rag.index.embedding import Question, load_embedder, read_question
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import FOLDER, Card
@@ -168,11 +170,32 @@ def _assemble(
             survey_papers=answering.survey_papers,
         ),
         checker,
+        _setup(config, model),
         keep=_KEPT,
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
         writer=open_writer(config, checker, model) if model else None,
     )
+
+
+# What of the settings no answer depends on, and what may hold a password: a receipt is given away.
+_LEFT_OUT = {
+    "embedder": {"batch", "arguments"},
+    "store": {"url"},
+    "retrieval": set[str](),
+    "answering": {"max_question_chars"},
+    "llm": {"base_url", "arguments"},
+}
+
+
+def _setup(config: Config, model: Model | None) -> Setup:
+    """Note what answers, beside the papers."""
+    settings = {
+        section: fingerprint(getattr(config, section).model_dump_json(exclude=left_out))
+        for section, left_out in _LEFT_OUT.items()
+    }
+    name = model.name if model else None
+    return Setup(footnote=version("footnote-papers"), settings=settings, model=name)
 
 
 def load_writing_model(config: Config) -> Model | None:

@@ -28,6 +28,7 @@ from rich.progress import (
 from rich.text import Text
 from typer.exceptions import TyperException
 
+from footnote.export.names import Form, PapersForm
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import FootnoteError
 
@@ -197,6 +198,10 @@ def ingest(
 def papers(
     config: Config,
     as_json: AsJson = False,
+    form: Annotated[
+        PapersForm | None,
+        typer.Option("--format", help="Print them for a reference manager or a spreadsheet."),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="Print all that is known of each paper, with its abstract."),
@@ -209,11 +214,18 @@ def papers(
         typer.Option(metavar="ID", help="Make the records of this paper separate papers for good."),
     ] = None,
 ) -> None:
-    """List the papers of the catalogue by title."""
+    """List the papers of the catalogue by title; with --format by id."""
+    _one_form(form, as_json)
     from footnote.rag.build import open_index
     from footnote.ui.render import paper_row
 
     index = open_index(config)
+    if form:
+        from footnote.export.forms import export_papers
+
+        for piece in export_papers(index.catalogue.each_paper(), form):
+            sys.stdout.write(piece)
+        return
     if split:
         _split(index, split, as_json)
         return
@@ -295,9 +307,14 @@ def ask(
     source: SeenIn = None,
     author: Author = None,
     withdrawn: Withdrawn = None,
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="Print the answer as a file of this kind, to be saved."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question, every sentence with its source."""
+    _one_form(form, as_json)
     filters = _filters(since, until, organisation, source, author, withdrawn)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
@@ -307,6 +324,12 @@ def ask(
     tune_process()
     if as_json:
         _print_json(assistant.ask(" ".join(question), filters=filters))
+        return
+    if form:
+        from footnote.export.forms import export
+
+        answer = assistant.ask(" ".join(question), filters=filters)
+        sys.stdout.write(export(answer, assistant.paper, form).text)
         return
     answer = _told(assistant.ask_stream(" ".join(question), filters=filters))
     if note := writing_note(answer):
@@ -321,6 +344,39 @@ def ask(
         _out.print()
     for cited in answer.sources:
         _out.print(escape(source_text(cited)))
+
+
+def _one_form(form: str | None, as_json: bool) -> None:
+    if form and as_json:
+        raise typer.BadParameter("it is another form than --json", param_hint="'--format'")
+
+
+@command
+def replay(
+    config: Config,
+    file: Annotated[
+        Path, typer.Argument(help="What `footnote ask --json` printed, once or several times.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Ask again what was answered before; exit 1 if an answer differs."""
+    from footnote.rag.replay import load_answers
+    from footnote.rag.replay import replay as run_replay
+
+    answers = load_answers(file)
+    from footnote.rag.build import open_assistant
+    from footnote.rag.core.processor import tune_process
+    from footnote.ui.render import difference_lines
+
+    assistant = open_assistant(config)
+    tune_process()
+    found = list(run_replay(answers, assistant))
+    if as_json:
+        _print_json(found)
+    for difference in () if as_json else found:
+        _out.print(escape("\n".join(difference_lines(difference))))
+    if not all(difference.same for difference in found):
+        raise typer.Exit(1)
 
 
 @command

@@ -22,6 +22,7 @@ from footnote.rag.core.records import (
 )
 from footnote.rag.core.request import Request
 from footnote.rag.core.text import Span
+from footnote.rag.replay import Difference
 
 # A citation marker links to a fragment that the page turns into an opened paper.
 _FRAGMENT = "#cite="
@@ -181,6 +182,26 @@ def claim_lines(claim: Claim) -> list[str]:
     why = f" ({claim.reason})" if claim.reason else ""
     cited = [f"    {c.title}: {c.quote}" for c in claim.citations]
     return [f"{claim.verdict}: {claim.text}{why}", *cited]
+
+
+def difference_lines(difference: Difference) -> list[str]:
+    """Write for a terminal in what an answer differs from the one before."""
+    lines = [f"{'same' if difference.same else 'differs'}: {difference.question}"]
+    if difference.refused_before is not difference.refused_now:
+        lines.append(
+            "  was answered, is refused now"
+            if difference.refused_now
+            else "  was refused, is answered now"
+        )
+    lines += [f"  + {text}" for text in difference.said_now]
+    lines += [f"  - {text}" for text in difference.gone]
+    lines += [f"  + cites {source.title}" for source in difference.papers_now]
+    lines += [f"  - cited {source.title}" for source in difference.papers_gone]
+    for changed in difference.quotes_changed:
+        now = f"now says: {changed.now}" if changed.now else "is no paper here any more"
+        lines.append(f"  {changed.quote.title} {now}; was quoted: {changed.quote.quote}")
+    names = ", ".join(change.what for change in difference.changed)
+    return [*lines, f"  changed since: {names}"] if names else lines
 
 
 def source_text(source: Source) -> str:

@@ -29,7 +29,7 @@ from footnote.rag.index.catalogue import Catalogue, Part, Regrouping
 
 # Raised when the same record would become another paper: cleaning or splitting changed. Parts that
 # are marked otherwise are made anew when their record is taken in again.
-CLEANING = "4"
+CLEANING = "5"
 
 
 class Join(NamedTuple):

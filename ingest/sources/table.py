@@ -1,6 +1,7 @@
 """CSV and TSV with a header, in the dialects that spreadsheets write."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -13,6 +14,8 @@ _DELIMITERS = "\t,;|"
 # A quote that is not closed would take the rest of the file for one field.
 _MAX_ROW_LINES = 200
 _MAX_ROW_CHARS = 200_000
+# The apostrophe by which what begins like a formula is kept a text.
+_DEFUSED = re.compile(r"^'(?='*[=+\-@＝＋－＠])")
 # A text that is too long is refused as that, and not for its quotes.
 csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
 
@@ -39,7 +42,8 @@ def parse(lines: Iterable[Line], source: str) -> Iterator[SourceRecord | Refusal
                 row.pop()
             if len(row) > len(names):
                 raise RecordError(f"{len(row)} fields, the header names {len(names)}")
-            fields = {n: v for n, v in zip(names, row, strict=False) if n and v.strip()}
+            cells = (_DEFUSED.sub("", cell) for cell in row)
+            fields = {n: v for n, v in zip(names, cells, strict=False) if n and v.strip()}
             yield to_record(_required(fields), sighting)
         except RecordError as error:
             yield Refusal(source=source, record=f"line {number}", reason=str(error))

@@ -306,6 +306,7 @@ class _Draft:
             mode="llm",
             writing=writing,
             blocks=blocks,
+            receipt=quotes.receipt,
         )
 
     def _part(self, block: int, form: Literal["prose", "list", "table"]) -> _Part:

@@ -210,6 +210,48 @@ class Block(Record):
     """Rows or papers that are left for `more`."""
 
 
+class Setup(Record):
+    """What answers, beside the papers."""
+
+    footnote: Text
+    """Version of the program."""
+    settings: dict[str, Text]
+    """A fingerprint of each section of the settings that answers depend on."""
+    model: str | None
+    """The language model that may write; null for none."""
+
+
+class Considered(Record):
+    """A paper that was found for a question."""
+
+    paper_id: Text
+    version: Text
+    """Fingerprint of its title and abstract as they then were."""
+    score: float = Field(ge=0, le=1)
+
+
+class Receipt(Record):
+    """What an answer rested on; two are equal whenever they were given."""
+
+    asked_at: datetime.datetime
+    corpus: Text
+    """Fingerprint of the versions of all papers that could answer."""
+    n_papers: int = Field(ge=0)
+    setup: Setup
+    papers: tuple[Considered, ...] = ()
+    """The papers found, best first, at most 30; none where nothing was searched for."""
+
+    def __eq__(self, other: object) -> bool:
+        """Return True if another rests on the same, whenever it was given."""
+        return isinstance(other, Receipt) and self._basis() == other._basis()
+
+    def __hash__(self) -> int:
+        return hash((self.corpus, self.papers))
+
+    def _basis(self) -> tuple[object, ...]:
+        return self.corpus, self.n_papers, self.setup, self.papers
+
+
 class Answer(Record):
     """A cited answer, or a refusal with its reason."""
 
@@ -234,6 +276,8 @@ class Answer(Record):
     """The answer as it is laid out; each sentence stands in one of them."""
     nearest: tuple[Citation, ...] = ()
     """Of a refusal: the best sentence of each of the papers nearest to the question, best first."""
+    receipt: Receipt | None = Field(default=None, exclude_if=is_none)
+    """What it rested on when it was given; absent where nobody noted it."""
 
 
 def paper_id(title: str) -> str:

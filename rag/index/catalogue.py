@@ -7,14 +7,14 @@ checked whenever it is read: what is not as it was written is quoted to nobody.
 import json
 import sqlite3
 import zlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from footnote.rag.core.errors import IndexDamagedError, IndexMissingError, PaperDamagedError
-from footnote.rag.core.records import Paper
+from footnote.rag.core.records import Paper, fingerprint
 from footnote.rag.core.request import Filters
 from footnote.rag.index import facts
 from footnote.rag.index.durable import make_file
@@ -90,6 +90,10 @@ _SERVED = (
 )
 _PART = "paper_id, part_id, apart, CAST(record AS BLOB), checksum, cleaning"
 _AMONG = "WHERE paper_id IN (SELECT value FROM json_each(?))"
+
+
+# Papers that are read at once where all of them are.
+_AT_ONCE = 500
 
 
 class State(NamedTuple):
@@ -289,6 +293,13 @@ class Catalogue:
             f"SELECT {_RECORD} FROM papers WHERE paper_id > ? ORDER BY paper_id LIMIT ?",  # noqa: S608
             (paper_id, limit),
         )
+
+    def each_paper(self) -> Iterator[Paper]:
+        """Yield every paper, by id, of which few are read at once."""
+        last = ""
+        while papers := self.after(last, _AT_ONCE):
+            yield from papers
+            last = papers[-1].paper_id
 
     def save(
         self, papers: Iterable[tuple[Paper, Iterable[str]]], records: Mapping[str, str]
@@ -598,6 +609,14 @@ class Catalogue:
     def count_served(self) -> int:
         """Count the papers that the index holds."""
         return self._rows("SELECT count(*) FROM papers WHERE indexed IS NOT NULL")[0][0]
+
+    def fingerprint(self) -> str:
+        """Return what depends on the version of every paper that the index holds, and on no more.
+
+        Reads an index of SQLite's alone: some 0.1 s for 100,000 papers.
+        """
+        sql = "SELECT indexed FROM papers WHERE indexed IS NOT NULL ORDER BY indexed"
+        return fingerprint(*(version for (version,) in self._rows(sql)))
 
     def count_chunks(self) -> int:
         """Count the chunks that the index holds, of all papers."""

@@ -91,7 +91,7 @@ def test_ask_has_the_fields_of_the_contract(footnote: Run, sample_config: Config
     assert done.stderr == ""
     assert set(answer) == {
         "question", "answer", "refused", "reason", "sentences", "sources", "mode", "confidence",
-        "request", "blocks", "nearest",
+        "request", "blocks", "nearest", "receipt",
     }  # fmt: skip
     assert (answer["question"], answer["refused"], answer["mode"]) == (question, False, "quote")
     full = json.loads(footnote("papers", "--full", "--json", "--index", sample_config.index).stdout)

@@ -1,0 +1,1 @@
+"""Answers and papers on their way out: what `ingest` is on their way in."""

@@ -1,0 +1,30 @@
+"""What the forms are called in which answers and papers are taken away."""
+
+from enum import StrEnum
+from typing import Literal
+
+PapersFormName = Literal["bibtex", "ris", "csl", "csv"]
+FormName = Literal["text", "markdown", "html", "bibtex", "ris", "csl", "csv"]
+
+
+class PapersForm(StrEnum):
+    """How papers are written."""
+
+    BIBTEX = "bibtex"
+    RIS = "ris"
+    CSL = "csl"
+    """CSL-JSON, as Zotero and Pandoc read it."""
+    CSV = "csv"
+
+
+class Form(StrEnum):
+    """How an answer is written: as a page, or what it cites as papers are."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    BIBTEX = "bibtex"
+    RIS = "ris"
+    CSL = "csl"
+    CSV = "csv"
+    """Its tables; of an answer without any, a row a cited sentence."""
