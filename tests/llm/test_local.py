@@ -22,8 +22,11 @@ from footnote.rag.core.errors import GenerationError
 from footnote.rag.core.records import Answer, Paper, Sentence
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.local_server import bundled_model
+from footnote.rag.llm.meter import Meter, Price
 from footnote.rag.llm.port import Message
+from footnote.rag.llm.stored import Replies, Stored
 from footnote.rag.llm.talk import Reply
+from footnote.rag.llm.turns import InTurn
 from footnote.ui import cli
 from tests.conftest import ROOT
 from tests.llm.servers import KEY, free_port, llama_server
@@ -144,6 +147,25 @@ def test_the_server_streams(server: str):
     assert len(pieces) > 5
     assert reply.complete
     assert "cache" in "".join(pieces).lower()
+
+
+def test_a_real_reply_is_counted_and_kept(server: str, tmp_path: Path):
+    limits = {"max_tokens": 60, "arguments": {"repeat_penalty": 1.0}}
+    asked = load_model(
+        "openai-compatible", model="small", base_url=server, api_key=SecretStr(KEY), **limits
+    )
+    assert asked.context_window == 4096  # which this server does not say
+    said: list[str] = []
+    for _ in range(2):
+        meter = Meter(Price(1.0, 1.0))
+        model = meter.watch(Stored(InTurn(asked, 1), Replies(tmp_path), "a"))
+        reply = Reply(model, HELLO, timeout_s=120, max_tokens=60)
+        said.append("".join(reply))
+        writing = meter.noted(None)
+        assert writing
+    assert said[0] == said[1]
+    assert reply.cached
+    assert (writing.tokens_in, writing.tokens_out, writing.cost) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("where", ["local", "hosted"])
