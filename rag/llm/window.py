@@ -21,7 +21,7 @@ Auto = Literal["auto"]
 
 _WAIT_S = 2.0
 # Until one that did not say is asked again: it may have been started meanwhile.
-_AGAIN_S = 30.0
+_AGAIN_S = 5.0
 # OpenRouter's list of its models has about one.
 _MAX_BYTES = 8_000_000
 # As vLLM and SGLang, OpenRouter and Together, Groq, Mistral, Anthropic and LM Studio call it.

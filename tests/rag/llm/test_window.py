@@ -27,7 +27,7 @@ def test_what_is_not_final_is_asked_again_after_a_while(monkeypatch: pytest.Monk
     monkeypatch.setattr("footnote.rag.llm.window.time.monotonic", lambda: now)
     limits = Limits(ask=lambda: told.pop(0))
     assert [limits.context_window for _ in range(3)] == [4096] * 3
-    now = 31.0
+    now = 6.0
     assert [limits.context_window for _ in range(3)] == [32_768] * 3
     now = 99.0
     assert limits.context_window == 32_768
