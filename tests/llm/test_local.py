@@ -57,7 +57,7 @@ def settings(sample_config: Config, tmp_path: Path) -> Callable[..., Path]:
         file = tmp_path / "footnote.yaml"
         known = {"index": str(sample_config.index), "answering": {"papers": 1}}
         # On a busy machine the model takes minutes.
-        bounds = {"max_tokens": 120, "timeout_s": 300}
+        bounds = {"max_tokens": 120, "timeout_s": 300, "cache": False}
         file.write_text(yaml.safe_dump(known | {"llm": bounds | llm}))
         return file
 
