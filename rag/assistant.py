@@ -52,6 +52,8 @@ _COMPARED = 6
 _NOTED = 30
 # What lists papers of the catalogue.
 _LISTS = frozenset({Operation.LIST, Operation.NEWEST, Operation.OLDEST})
+# What no model is asked to write.
+_NOT_WRITTEN = frozenset({Kind.CHAT, Kind.CATALOGUE})
 # Acts that ask something of a paper that was said.
 _OF_ONE = frozenset({Act.FOLLOW_UP, Act.NTH})
 
@@ -149,15 +151,19 @@ class Assistant:
         """
         asked = self._checked(question)
         turns = self._turns(history)
-        understood = request or self.understand(asked, turns)
+        writer, meter = self.writer.metered() if self.writer else (None, None)
+        understood = request or self._understood(asked, turns, writer)
         if filters:
             understood = understood.model_copy(update={"filters": filters})
         full = understood.question if understood.question != asked else None
         said = {"question": asked, "understood_as": full, "request": understood}
-        for event in self._events(understood, turns):
+        for event in self._events(understood, turns, writer):
             if isinstance(event, Answer):
-                receipt = event.receipt or self._receipt(())
-                yield event.model_copy(update={**said, "receipt": receipt})
+                noted = {
+                    "writing": meter.noted(event.writing) if meter else None,
+                    "receipt": event.receipt or self._receipt(()),
+                }
+                yield event.model_copy(update=said | noted)
             else:
                 yield event
 
@@ -167,15 +173,18 @@ class Assistant:
         A strong language model, where there is one, reads all of it; a small one writes a follow-up
         out in full. The trained network stands in for both.
         """
-        if self.writer and self.writer.is_strong:
-            read = read_with_model(self.writer.model, question, turns)
+        return self._understood(question, turns, self.writer)
+
+    def _understood(self, question: str, turns: Sequence[Answer], writer: Writer | None) -> Request:
+        if writer and writer.is_strong:
+            read = read_with_model(writer.model, question, turns)
             if read and len(read.question) <= self._max_question_chars:
                 return self._resolved(read, question, turns)
         request = self._read(question, turns)
-        if not self.writer or not turns or request.act is not Act.FOLLOW_UP:
+        if not writer or not turns or request.act is not Act.FOLLOW_UP:
             return request
         lines = [turn.question for turn in turns]
-        full = rewrite_with_model(self.writer.model, question, lines)
+        full = rewrite_with_model(writer.model, question, lines)
         if not full:
             return request
         return request.model_copy(update={"question": full, "own_words": "", "refers_to": ()})
@@ -298,16 +307,17 @@ class Assistant:
         own_id = self.catalogue.resolve(paper_id)
         return self.catalogue.served([own_id]).get(own_id) if own_id else None
 
-    def _events(self, request: Request, turns: Sequence[Answer]) -> Iterable[Event]:
-        writes = self.writer and request.kind not in {Kind.CHAT, Kind.CATALOGUE}
-        if not self.writer or not writes or request.act in REARRANGES:
+    def _events(
+        self, request: Request, turns: Sequence[Answer], writer: Writer | None
+    ) -> Iterable[Event]:
+        if not writer or request.kind in _NOT_WRITTEN or request.act in REARRANGES:
             return [self._by_quotes(request, turns)]
-        keep = max(self._keep, self.writer.papers if self.writer.is_strong else 0)
+        keep = max(self._keep, writer.papers if writer.is_strong else 0)
         hits, draft = self._draft(request, turns, keep=keep)
         quotes = self._cited(request, draft, hits)
-        if quotes.refused and not (self.writer.is_strong and draft.comes_near):
+        if quotes.refused and not (writer.is_strong and draft.comes_near):
             return [quotes]
-        return self.writer.write(quotes, _sources(draft, hits), turns)
+        return writer.write(quotes, _sources(draft, hits), turns)
 
     def _turns(self, history: Sequence[Turn]) -> list[Answer]:
         """Return the turns before a line as answers; what was only asked is answered by quotes.

@@ -1,8 +1,10 @@
 """Turn settings into objects: the one place that knows which backend a setting means."""
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache, partial
 from importlib.metadata import version
+from pathlib import Path
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -23,8 +25,12 @@ from footnote.rag.index.snapshot import FOLDER, Card
 from footnote.rag.index.writer import IndexWriter
 from footnote.rag.live import LiveAssistant
 from footnote.rag.llm.load import load_model
+from footnote.rag.llm.local_server import bundled_model
+from footnote.rag.llm.meter import Price
 from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import load_prompts
+from footnote.rag.llm.stored import Replies, Stored
+from footnote.rag.llm.turns import InTurn
 from footnote.rag.retrieval.cross_encoder import CrossEncoded, load_cross_encoder
 from footnote.rag.retrieval.hybrid import (
     Fusion,
@@ -198,8 +204,12 @@ def _setup(config: Config, model: Model | None) -> Setup:
     return Setup(footnote=version("footnote-papers"), settings=settings, model=name)
 
 
-def load_writing_model(config: Config) -> Model | None:
+def load_writing_model(config: Config, *, remembers: bool = True) -> Model | None:
     """Load the language model of the settings; None when there is none.
+
+    Args:
+        config: The settings.
+        remembers: False where it is asked anew whatever it said before.
 
     Raises:
         ConfigError: It cannot be loaded.
@@ -207,7 +217,7 @@ def load_writing_model(config: Config) -> Model | None:
     llm = config.llm
     if llm.backend == "none":
         return None
-    return load_model(
+    model = load_model(
         llm.backend,
         model=llm.model,
         base_url=llm.base_url,
@@ -215,8 +225,32 @@ def load_writing_model(config: Config) -> Model | None:
         context_window=llm.context_window,
         max_tokens=llm.max_tokens,
         temperature=llm.temperature,
+        strong=llm.profile == "strong",
         arguments=llm.arguments,
     )
+    asked = InTurn(model, llm.parallel)
+    if not remembers or not llm.cache or not _says_the_same(config):
+        return asked
+    folder = config.index if llm.cache is True else llm.cache
+    return Stored(asked, Replies(folder), _settings_of(config))
+
+
+def _says_the_same(config: Config) -> bool:
+    """Return True if the model is to give the same answer each time."""
+    llm = config.llm
+    # Our own temperature is not what a class named by its import path is made with.
+    own = None if ":" in llm.backend else llm.temperature
+    return llm.arguments.get("temperature", own) == 0
+
+
+def _settings_of(config: Config) -> str:
+    """Write all that decides what a model says to the same messages."""
+    llm = config.llm
+    file = Path(llm.model) if llm.model else bundled_model()
+    is_local = llm.backend == "llama.cpp" and file is not None and file.is_file()
+    made = [file.stat().st_size, file.stat().st_mtime_ns] if is_local and file else []
+    said = [llm.backend, llm.model, llm.base_url, llm.arguments, *made]
+    return json.dumps(said, default=repr, sort_keys=True)
 
 
 def open_writer(config: Config, checker: Checker, model: Model) -> Writer:
@@ -235,7 +269,9 @@ def open_writer(config: Config, checker: Checker, model: Model) -> Writer:
         load_prompts(llm.prompts, llm.profile),
         papers=llm.papers if llm.profile == "strong" else config.answering.papers,
         timeout_s=llm.timeout_s,
-        max_tokens=llm.max_tokens,
+        max_tokens=None if llm.max_tokens == "auto" else llm.max_tokens,
+        price=Price(llm.price_in, llm.price_out),
+        judges_itself=llm.judge == _BY_THE_MODEL,
     )
 
 

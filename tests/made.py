@@ -47,6 +47,7 @@ class Says:
         self.pieces = pieces
         self.ending = ending or End(complete=True)
         self.context_window = window
+        self.max_tokens = 400
 
     def begin(
         self, messages: Sequence[Message], put: Put, *, deadline: float

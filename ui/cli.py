@@ -611,7 +611,7 @@ def doctor(config: Config, as_json: AsJson = False) -> None:
     from footnote.rag.build import load_writing_model, open_index
 
     problems = open_index(config).problems()
-    model = load_writing_model(config)
+    model = load_writing_model(config, remembers=False)
     if model and (problem := problem_of(model, timeout_s=config.llm.timeout_s)):
         problems.append(problem)
     if as_json:

@@ -19,6 +19,7 @@ from footnote.rag.core.records import (
     Paper,
     Sentence,
     Source,
+    Writing,
 )
 from footnote.rag.core.request import Request
 from footnote.rag.core.text import Span
@@ -139,8 +140,10 @@ def writing_note(answer: Answer) -> str | None:
         parts = [f"Written by {writing.model}.", *_states(answer.sentences)]
         if writing.fault:
             parts.append(_ended(f"It ends early: the model {writing.fault}"))
-    else:
+    elif writing.fault:
         parts = [_ended(f"Quotes only: the model {writing.model} {writing.fault}")]
+    else:
+        parts = [f"{writing.model} read the question."]
     if n := writing.left_out:
         was = "statement of the draft was" if n == 1 else "statements of the draft were"
         parts.append(f"{n} {was} left out: no sentence here says so.")
@@ -150,7 +153,22 @@ def writing_note(answer: Answer) -> str | None:
     if n := writing.sources_left_out:
         papers = "paper that was found does" if n == 1 else "papers that were found do"
         parts.append(f"{n} {papers} not fit into what the model reads at once.")
-    return " ".join(parts)
+    return " ".join([*parts, *_taken(writing)])
+
+
+def _taken(writing: Writing) -> Iterator[str]:
+    """Say what an answer took of the model, or that it was kept."""
+    if writing.cached:
+        yield "The reply was kept from before."
+    if writing.tokens_in:
+        about = "About " if writing.estimated else ""
+        cost = "" if writing.cost is None else f", {_money(writing.cost)}"
+        yield f"{about}{writing.tokens_in:,} tokens read, {writing.tokens_out:,} written{cost}."
+
+
+def _money(cost: float) -> str:
+    """Write a cost with two figures at least, and without a currency."""
+    return f"{cost:,.2f}" if cost >= 1 else f"{cost:.6f}".rstrip("0").rstrip(".")
 
 
 def _states(sentences: Sequence[Sentence]) -> Iterator[str]:

@@ -4,12 +4,13 @@ import re
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from footnote.rag.answering.citations import render_blocks
 from footnote.rag.answering.markers import Ref
-from footnote.rag.answering.second_pass import Faulty, mend
+from footnote.rag.answering.second_pass import Faulty, judge_by, mend
 from footnote.rag.answering.statements import Label, Statement, StatementStream, Written
 from footnote.rag.core.errors import GenerationError
 from footnote.rag.core.records import (
@@ -23,6 +24,7 @@ from footnote.rag.core.records import (
     Writing,
 )
 from footnote.rag.core.text import identity_key, words
+from footnote.rag.llm.meter import UNKNOWN, Meter, Price
 from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import NO_ANSWER, Prompts, ask_about, ask_to_rewrite, load_prompts
 from footnote.rag.llm.talk import THINKING, Reply, ask_once
@@ -69,14 +71,39 @@ class Writer:
         *,
         papers: int,
         timeout_s: float,
-        max_tokens: int,
+        max_tokens: int | None = None,
+        price: Price = UNKNOWN,
+        judges_itself: bool = False,
     ):
+        """Prepare; nothing is asked yet.
+
+        Args:
+            model: Who writes.
+            checker: Binds and checks what it writes.
+            prompts: What it is told.
+            papers: How many it is sent at most.
+            timeout_s: For the whole answer; then the quotes take its place.
+            max_tokens: Of an answer at most; None for as many as the model may write.
+            price: Of what it reads and writes.
+            judges_itself: True where the model judges what it wrote, statement by statement.
+        """
         self.model = model
         self._checker = checker
         self._prompts = prompts
         self._papers = papers
         self._timeout_s = timeout_s
         self._max_tokens = max_tokens
+        self._price = price
+        self._judges_itself = judges_itself
+
+    def metered(self) -> tuple["Writer", Meter]:
+        """Return one like it for one question, and what counts the calls of its model."""
+        meter, writer = Meter(self._price), copy(self)
+        writer.model = meter.watch(self.model)
+        if self._judges_itself:
+            judge = judge_by(writer.model, timeout_s=self._timeout_s)
+            writer._checker = self._checker.judging_by(judge)
+        return writer, meter
 
     @property
     def papers(self) -> int:
@@ -103,17 +130,16 @@ class Writer:
             iterator stops the model.
         """
         begun = time.monotonic()
+        max_tokens = self._max_tokens or self.model.max_tokens
         asked = ask_about(
             self._prompts,
             quotes.question,
             papers[: max(self._papers, len(quotes.sources))],
-            room=self.model.context_window - self._max_tokens,
+            room=self.model.context_window - max_tokens,
             turns=[(turn.question, turn.answer) for turn in turns[-_TOLD:]],
         )
         draft = _Draft(asked.papers, self._checker, keeps_unbound=self.is_strong)
-        reply = Reply(
-            self.model, asked.messages, timeout_s=self._timeout_s, max_tokens=self._max_tokens
-        )
+        reply = Reply(self.model, asked.messages, timeout_s=self._timeout_s, max_tokens=max_tokens)
         fault = None if asked.papers else "has no room for a source; raise `llm.context_window`"
         if not fault:
             yield Status(f"{self.model.name} is writing")
@@ -128,6 +154,7 @@ class Writer:
             first_token_s=_rounded(reply.first_token_s),
             tokens_per_s=_rounded(reply.tokens_per_s),
             seconds=round(time.monotonic() - begun, 3),
+            cached=reply.cached,
         )
         yield draft.answer(quotes, writing)
 
@@ -162,7 +189,7 @@ class Writer:
             return str(error)
         except _LoopError:
             return None if draft.n_standing else "repeated itself"
-        if reply.n_tokens >= self._max_tokens and draft.n_standing:
+        if reply.is_full and draft.n_standing:
             return "came to the end of its `llm.max_tokens`"
         return None
 

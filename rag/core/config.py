@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -18,7 +18,6 @@ from yaml import YAMLError
 from footnote.rag.core.errors import ConfigError
 
 DEFAULT_FILE = Path("config.yaml")
-_NUMBERS: tuple[object, ...] = (int, float, bool)
 
 
 class Section(BaseModel):
@@ -133,13 +132,26 @@ class LanguageModel(Section):
     """Address of the server's API, such as http://127.0.0.1:8000/v1; Ollama's is known."""
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     """From the environment alone: FOOTNOTE_LLM__API_KEY."""
-    context_window: int = Field(default=4096, ge=256)
-    """Tokens that the model reads at once; sources that do not fit are left out."""
-    max_tokens: int = Field(default=400, ge=16)
-    """Tokens of an answer at most."""
+    context_window: Annotated[int, Field(ge=256)] | Literal["auto"] = "auto"
+    """Tokens that the model reads at once; sources that do not fit are left out. `auto` asks its
+    server; where that does not say, the name of a strong model may; else 4096, or 8192 of a strong
+    one."""
+    max_tokens: Annotated[int, Field(ge=16)] | Literal["auto"] = "auto"
+    """Tokens of an answer at most; `auto` is 400, or of a strong model 1500 to 4000, and never more
+    than the window has room for."""
     temperature: float = Field(default=0.0, ge=0, le=2)
     timeout_s: float = Field(default=60.0, gt=0)
-    """For the whole answer, further attempts included; then quotes take its place."""
+    """For the whole answer, further attempts and the wait for a turn included; then quotes take its
+    place."""
+    parallel: int = Field(default=4, ge=1)
+    """Questions that are put to it at once by one process; others wait for their turn."""
+    cache: bool | Path = True
+    """Where whole replies are kept, to be given again to the same prompt at temperature 0: true for
+    the index folder, another folder, or false for nowhere."""
+    price_in: float | None = Field(default=None, ge=0)
+    """Of a million tokens that it reads, in any currency; answers then say what they cost."""
+    price_out: float | None = Field(default=None, ge=0)
+    """Of a million tokens that it writes."""
     profile: Literal["small", "strong"] = "small"
     """How it is asked: for a few sentences that each name a paper, or for a whole answer of
     statements that each name the sentences they rest on."""
@@ -291,6 +303,6 @@ def _free_settings(section: BaseModel, usual: BaseModel, prefix: str = "") -> It
         if isinstance(default, BaseModel):
             yield from _free_settings(value, default, f"{prefix}{name}.")
         elif value != default and not (
-            field.annotation in _NUMBERS or get_origin(field.annotation) is Literal
+            isinstance(value, int | float) or get_origin(field.annotation) is Literal
         ):
             yield prefix + name

@@ -2,6 +2,7 @@
 
 import datetime
 from hashlib import blake2b
+from operator import not_
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -166,6 +167,16 @@ class Writing(Record):
     tokens_per_s: float | None
     """After the first; a piece of the stream counts as one."""
     seconds: float
+    tokens_in: int | None = Field(default=None, ge=0, exclude_if=is_none)
+    """That the model read for this question, in all its calls; absent where it said nothing."""
+    tokens_out: int | None = Field(default=None, ge=0, exclude_if=is_none)
+    """That it wrote, its thinking included."""
+    estimated: bool = Field(default=False, exclude_if=not_)
+    """True where its server counts none, or not all, and they are told by the length of texts."""
+    cost: float | None = Field(default=None, ge=0, exclude_if=is_none)
+    """By the prices of the settings; absent where these name none."""
+    cached: bool = Field(default=False, exclude_if=not_)
+    """True where the reply was given before, to the same prompt, and nothing was asked for it."""
 
 
 class Claim(Record):
@@ -269,7 +280,7 @@ class Answer(Record):
     understood_as: str | None = Field(default=None, exclude_if=is_none)
     """A question that leans on those before it, in full; null for one that stands alone."""
     writing: Writing | None = Field(default=None, exclude_if=is_none)
-    """Absent when no model was asked."""
+    """Absent when no model was asked anything, be it only to read the question."""
     request: Request | None = None
     """How the question was understood."""
     blocks: tuple[Block, ...] = ()

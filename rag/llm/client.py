@@ -6,11 +6,9 @@ import socket
 import ssl
 import time
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Iterator,
     Mapping,
     Sequence,
@@ -18,16 +16,22 @@ from collections.abc import (
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
-from ipaddress import ip_address
-from threading import Thread
 from typing import Any, NamedTuple
 
 import httpx
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from footnote.rag.core.errors import GenerationError
-from footnote.rag.llm.port import End, Message, Put, without_key
+from footnote.rag.llm.background import in_background
+from footnote.rag.llm.port import End, Message, Put, Usage, without_key
+from footnote.rag.llm.server import Server, bounded, open_client
+from footnote.rag.llm.window import Limits
 
 _ATTEMPTS = 3
 _FIRST_WAIT_S = 0.5
@@ -39,13 +43,9 @@ _MAX_ERROR_BYTES = 64_000
 # As OpenAI, llama_cpp.server and llama-server call it.
 _TOO_LONG = frozenset(["context_length_exceeded", "exceed_context_size_error"])
 _NO_CREDIT = "insufficient_quota"
-
-
-class Server(NamedTuple):
-    """Where to ask, and with which key."""
-
-    url: str
-    key: SecretStr | None
+# Else a stream does not say what it took.
+_USUAL: dict[str, Any] = {"stream_options": {"include_usage": True}}
+_DISPENSABLE = frozenset(["max_tokens", "temperature", "stream_options"])
 
 
 class ServedModel:
@@ -56,8 +56,7 @@ class ServedModel:
         name: str,
         server: Callable[[], Awaitable[Server]],
         *,
-        context_window: int,
-        max_tokens: int,
+        limits: Limits,
         temperature: float,
         arguments: Mapping[str, Any],
     ):
@@ -66,77 +65,66 @@ class ServedModel:
         Args:
             name: What the server calls the model.
             server: Finds the server, or raises GenerationError; awaited for each call.
-            context_window: Tokens that the model reads at once.
-            max_tokens: Tokens of an answer at most.
+            limits: How much the model reads and writes; what is asked for when first needed.
             temperature: 0 for the same answer each time.
             arguments: Sent along with each question; null takes a field out.
         """
         self.name = name
-        self.context_window = context_window
+        self._limits = limits
         self._server = server
-        fields = {"max_tokens": max_tokens, "temperature": temperature} | dict(arguments)
-        self._fields = {field: value for field, value in fields.items() if value is not None}
+        self._fields = _USUAL | {"temperature": temperature} | dict(arguments)
+        self._refused: frozenset[str] = frozenset()
+        """Fields that the server does not know by these names."""
+
+    @property
+    def context_window(self) -> int:
+        """Tokens that the model reads at once."""
+        return self._limits.context_window
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of an answer at most."""
+        return self._limits.max_tokens
 
     def begin(
         self, messages: Sequence[Message], put: Put, *, deadline: float
     ) -> Callable[[], None]:
         """Begin to answer in the background; see `Model`."""
-        return _in_background(self._answer(messages, put, deadline), put)
+        return in_background(self._answer(messages, put, deadline), put)
 
     async def _answer(self, messages: Sequence[Message], put: Put, deadline: float) -> End:
         server = await self._server()
-        async with self._client(server) as client:
-            for attempt in range(_ATTEMPTS):
-                exchange = _Exchange(server, put)
+        async with open_client(server) as client:
+            attempt = 0
+            while True:
+                exchange, body = _Exchange(server, put), self._body(messages)
                 try:
-                    return await exchange.run(client, self._body(messages))
+                    return await exchange.run(client, body)
                 except GenerationError as error:
-                    last = attempt + 1 == _ATTEMPTS
-                    adapted = self._adapt(exchange.refused)
-                    wait_s = 0.0 if adapted else _wait_s(error, attempt)
-                    if last or not (adapted or error.retryable):
+                    if self._adapt(exchange.refused, body):
+                        continue
+                    wait_s, attempt = _wait_s(error, attempt), attempt + 1
+                    if attempt == _ATTEMPTS or not error.retryable:
                         raise
                     if time.monotonic() + wait_s >= deadline:
                         raise
                 await asyncio.sleep(wait_s)
-        raise AssertionError("the last attempt returns or raises")
-
-    def _client(self, server: Server) -> httpx.AsyncClient:
-        try:
-            return httpx.AsyncClient(
-                base_url=server.url,
-                auth=_Key(server.key) if server.key else None,
-                timeout=None,  # noqa: S113  # whoever listens stops it at the deadline
-                trust_env=not _is_loopback(server.url),  # no proxy leads to this machine itself
-                follow_redirects=False,  # one would carry the key to wherever it points
-                # A compressed answer may be a thousand times its size.
-                headers={"Accept-Encoding": "identity"},
-                verify=self._trusted,
-            )
-        except (ImportError, ValueError):
-            raise GenerationError(
-                "could not be reached: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names no proxy that "
-                "can be used"
-            ) from None
-
-    @cached_property
-    def _trusted(self) -> ssl.SSLContext:
-        """Return what certificates are checked by; made once, since it takes longest of all."""
-        return httpx.create_ssl_context()
 
     def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
         said = [message._asdict() for message in messages]
-        return {"model": self.name, "messages": said, "stream": True} | self._fields
+        fields = {"max_tokens": self.max_tokens} | self._fields
+        # OpenAI's reasoning models know the one by another name, and the temperature not at all.
+        if "max_tokens" in self._refused:
+            fields["max_completion_tokens"] = fields["max_tokens"]
+        kept = {k: v for k, v in fields.items() if v is not None and k not in self._refused}
+        return {"model": self.name, "messages": said, "stream": True} | kept
 
-    def _adapt(self, refused: str | None) -> bool:
+    def _adapt(self, refused: str | None, body: Mapping[str, Any]) -> bool:
         """Do without a field that the server refuses by its name; return True if that can help."""
-        # OpenAI's reasoning models know the one by another name, and the other not at all.
-        if refused not in ("max_tokens", "temperature"):
+        if refused not in _DISPENSABLE or refused not in body:
             return False
-        value = self._fields.pop(refused, None)
-        if refused == "max_tokens" and value is not None:
-            self._fields["max_completion_tokens"] = value
-        return value is not None
+        self._refused |= {refused}
+        return True
 
 
 class _Exchange:
@@ -169,7 +157,7 @@ class _Exchange:
 
     async def _read(self, response: httpx.Response) -> End:
         """Pass on the text of a stream."""
-        ending, n_events = None, 0
+        ending, usage, n_events = None, None, 0
         async for data in _events(response, _MAX_ANSWER_BYTES):
             n_events += 1
             if data == b"[DONE]":
@@ -182,6 +170,7 @@ class _Exchange:
                     status=status,
                     retryable=not self._has_said and (status or 0) >= 500,
                 )
+            usage = event.usage or usage
             for choice in event.choices[:1]:
                 if text := choice.delta.content:
                     self._has_said = True
@@ -196,7 +185,8 @@ class _Exchange:
             raise self._cut_off()
         if not self._has_said and ending == "length":
             raise GenerationError("came to the end of its `llm.max_tokens` before it said a word")
-        return End(complete=ending == "stop")
+        took = Usage(usage.prompt_tokens, usage.completion_tokens) if usage else None
+        return End(complete=ending == "stop", is_full=ending == "length", usage=took)
 
     def _parsed(self, data: bytes) -> "_Event":
         try:
@@ -210,10 +200,10 @@ class _Exchange:
         status = response.status_code
         body = b""
         with suppress(httpx.HTTPError):  # the status says enough
-            async for piece in _bounded(response, _MAX_ERROR_BYTES):
+            async for piece in bounded(response, _MAX_ERROR_BYTES):
                 body += piece
         said = _Refusal.read(body)
-        self.refused = said.field if status == 400 else None
+        self.refused = said.refused if status in (400, 422) else None
         wait_s = _retry_after(response.headers.get("retry-after"))
         passing = status in _RETRYABLE or status >= 500
         if status == 429 and said.code == _NO_CREDIT:
@@ -283,11 +273,26 @@ class _Choice(BaseModel):
     finish_reason: str | None = None
 
 
+class _Usage(BaseModel):
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+
+
 class _Event(BaseModel):
     """A piece of a stream; of its many fields those that matter here."""
 
     choices: list[_Choice] = []
+    usage: _Usage | None = None
     error: Any = None
+
+    @field_validator("usage", mode="wrap")
+    @classmethod
+    def _or_unknown(cls, said: object, read: ValidatorFunctionWrapHandler) -> _Usage | None:
+        """Read what it took; an answer is none the worse for a count that is none."""
+        try:
+            return read(said)
+        except ValidationError:
+            return None
 
 
 class _Refusal(NamedTuple):
@@ -297,6 +302,13 @@ class _Refusal(NamedTuple):
     code: str | None = None
     field: str | None = None
     status: int | None = None
+
+    @property
+    def refused(self) -> str | None:
+        """The field of the request that it does not take."""
+        # Servers other than OpenAI's name it in the text, each in its own way; who reads
+        # `max_tokens` there may be told that there are too many.
+        return self.field or ("stream_options" if "stream_options" in self.message else None)
 
     @classmethod
     def read(cls, body: bytes) -> "_Refusal":
@@ -321,24 +333,11 @@ class _Refusal(NamedTuple):
         return cls(str(named["message"] or ""), code, field, status)
 
 
-class _Key(httpx.Auth):
-    """Puts the key into a request at the last moment, so that nothing else holds it."""
-
-    def __init__(self, key: SecretStr):
-        self._key = key
-
-    async def async_auth_flow(
-        self, request: httpx.Request
-    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        request.headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
-        yield request
-
-
 async def _events(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
     """Yield the data of server-sent events, each on one line, as all these servers send it."""
     # Not httpx's own lines: they also end at characters that may stand in an answer.
     line = bytearray()
-    async for piece in _bounded(response, max_bytes):
+    async for piece in bounded(response, max_bytes):
         first, *others = piece.split(b"\n")
         line += first
         for other in others:
@@ -347,45 +346,6 @@ async def _events(response: httpx.Response, max_bytes: int) -> AsyncIterator[byt
             line = bytearray(other)
     if line.startswith(b"data:"):
         yield bytes(line[5:].strip())
-
-
-async def _bounded(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise httpx.DecodingError("compressed, which was not asked for")
-    n_bytes = 0
-    async for piece in response.aiter_raw():
-        yield piece
-        n_bytes += len(piece)
-        if n_bytes > max_bytes:
-            raise httpx.DecodingError("too long for an answer")
-
-
-def _in_background(work: Coroutine[Any, Any, End], put: Put) -> Callable[[], None]:
-    """Work in a thread that can be stopped at any moment, even while it waits for a connection."""
-    loop = asyncio.new_event_loop()
-
-    async def told() -> None:
-        try:
-            put(await work)
-        except Exception as error:  # whatever it is, someone waits for it
-            put(error)
-
-    task = loop.create_task(told())
-
-    def run() -> None:
-        try:
-            with suppress(asyncio.CancelledError):
-                loop.run_until_complete(task)
-            loop.run_until_complete(loop.shutdown_asyncgens())
-        finally:
-            loop.close()
-
-    def stop() -> None:
-        with suppress(RuntimeError):  # it has ended
-            loop.call_soon_threadsafe(task.cancel)
-
-    Thread(target=run, name="model", daemon=True).start()
-    return stop
 
 
 def _wait_s(error: GenerationError, attempt: int) -> float:
@@ -410,11 +370,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _is_loopback(url: str) -> bool:
-    host = httpx.URL(url).host
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -11,14 +11,16 @@ from pydantic import SecretStr
 
 from footnote.rag.core.errors import ConfigError, GenerationError
 from footnote.rag.llm.port import End, Message, Put, without_key
+from footnote.rag.llm.window import Limits, Told
 
 
 class ForeignModel:
     """A model whose vendor's library does the asking, and tries again as it sees fit."""
 
-    def __init__(self, llm: LLM, name: str, *, context_window: int, key: SecretStr | None):
+    def __init__(self, llm: LLM, name: str, *, limits: Limits, key: SecretStr | None):
         self.name = name
-        self.context_window = min(context_window, llm.metadata.context_window)
+        self.context_window = min(limits.context_window, llm.metadata.context_window)
+        self.max_tokens = limits.max_tokens
         self._llm = llm
         self._key = key
 
@@ -61,10 +63,17 @@ def load_foreign(
     model: str,
     *,
     key: SecretStr | None,
-    context_window: int,
+    limits: Callable[..., Limits],
     arguments: Mapping[str, Any],
 ) -> ForeignModel:
     """Make the LLM that `package.module:Class` names.
+
+    Args:
+        path: The class.
+        model: Which of its models; empty for the one it takes by itself.
+        key: Of its vendor.
+        limits: Makes the limits of the settings, with `ask` for a window that they leave open.
+        arguments: What the class is made with.
 
     Raises:
         ConfigError: There is no such class, it is no LLM, or it cannot be made.
@@ -77,9 +86,8 @@ def load_foreign(
         given["model"] = model
     try:
         llm = found(**given)
-        return ForeignModel(
-            llm, model or llm.metadata.model_name, context_window=context_window, key=key
-        )
+        found_limits = limits(ask=lambda: Told(llm.metadata.context_window))
+        return ForeignModel(llm, model or llm.metadata.model_name, limits=found_limits, key=key)
     except Exception as error:  # whatever a vendor raises
         reason = without_key(str(error) or type(error).__name__, key)
         raised = ConfigError(

@@ -1,16 +1,19 @@
 """Load a language model by its settings: a service, Ollama, llama.cpp, any LlamaIndex LLM."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import httpx
 from pydantic import SecretStr
 
 from footnote.rag.core.errors import ConfigError
-from footnote.rag.llm.client import ServedModel, Server
+from footnote.rag.llm.client import ServedModel
 from footnote.rag.llm.local_server import LocalServer
 from footnote.rag.llm.port import Model
+from footnote.rag.llm.server import Server
+from footnote.rag.llm.window import Auto, Limits, Told, ask_server, window_of_family
 
 _OLLAMA = "http://127.0.0.1:11434/v1"
 # What each question says already.
@@ -23,9 +26,10 @@ def load_model(
     model: str = "",
     base_url: str | None = None,
     api_key: SecretStr | None = None,
-    context_window: int = 4096,
-    max_tokens: int = 400,
+    context_window: int | Auto = "auto",
+    max_tokens: int | Auto = "auto",
     temperature: float = 0.0,
+    strong: bool = False,
     arguments: Mapping[str, Any] | None = None,
 ) -> Model:
     """Load the model that a setting names; no server is asked anything yet.
@@ -35,9 +39,11 @@ def load_model(
         model: A GGUF file for llama.cpp (empty for the bundled one), else the model's name.
         base_url: Where the server is.
         api_key: Sent to the server, and to nothing else.
-        context_window: Tokens that the model reads at once.
-        max_tokens: Tokens of an answer at most.
+        context_window: Tokens that the model reads at once; `auto` has its server asked for them
+            when they are first needed.
+        max_tokens: Tokens of an answer at most; `auto` for what suits the window.
         temperature: 0 for the same answer each time.
+        strong: True where the model is to write whole answers, which sets what `auto` means.
         arguments: Options of llama.cpp's server, fields of each question to another one, or what
             a class is made with.
 
@@ -46,41 +52,55 @@ def load_model(
     """
     more = dict(arguments or {})
     key = _checked_key(api_key)
-    bounds: dict[str, Any] = {
-        "context_window": context_window,
-        "max_tokens": max_tokens,
-        "temperature": temperature,
-    }
+    limits = partial(Limits, context_window, max_tokens, strong=strong)
     if backend == "llama.cpp":
-        return _load_local(model, more, bounds)
+        return _load_local(model, more, limits, temperature)
     if backend in ("openai-compatible", "ollama"):
         server = Server(_checked_url(base_url or (_OLLAMA if backend == "ollama" else "")), key)
-        return _load_served(_named(model, backend), server, _checked_fields(more), bounds)
+        name, fields = _named(model, backend), _checked_fields(more)
+        found = limits(ask=partial(_window, server, name, by_name=strong and backend != "ollama"))
+        return _load_served(name, server, fields, found, temperature)
     if ":" in backend:
         # LlamaIndex takes a while to import, and nothing else here needs it.
         from footnote.rag.llm.foreign import load_foreign
 
-        return load_foreign(backend, model, key=key, context_window=context_window, arguments=more)
+        return load_foreign(backend, model, key=key, limits=limits, arguments=more)
     raise ConfigError(
         f"`llm.backend`: {backend!r} is none; take none, llama.cpp, openai-compatible, "
         "ollama or package.module:Class"
     )
 
 
-def _load_local(model: str, options: Mapping[str, Any], bounds: dict[str, Any]) -> ServedModel:
-    child = LocalServer(model, context_window=bounds["context_window"], options=options)
+def _load_local(
+    model: str, options: Mapping[str, Any], limits: Callable[..., Limits], temperature: float
+) -> ServedModel:
+    # As llama-server and llama_cpp.server call it.
+    given = options.get("ctx_size") or options.get("n_ctx")
+    found = limits(ask=lambda: Told(given if isinstance(given, int) else None))
+    child = LocalServer(model, context_window=found.context_window, options=options)
     child.begin()
     # Else llama_cpp.server presses a small model to vary its words, and it invents some.
-    return ServedModel(child.name, child.ready, arguments={"repeat_penalty": 1.0}, **bounds)
+    plain = {"repeat_penalty": 1.0}
+    return ServedModel(
+        child.name, child.ready, limits=found, temperature=temperature, arguments=plain
+    )
 
 
 def _load_served(
-    name: str, server: Server, fields: Mapping[str, Any], bounds: dict[str, Any]
+    name: str, server: Server, fields: Mapping[str, Any], limits: Limits, temperature: float
 ) -> ServedModel:
     async def known() -> Server:
         return server
 
-    return ServedModel(name, known, arguments=fields, **bounds)
+    return ServedModel(name, known, limits=limits, temperature=temperature, arguments=fields)
+
+
+def _window(server: Server, model: str, *, by_name: bool) -> Told:
+    """Ask a server for a model's window; by its name where it does not say."""
+    told = ask_server(server, model)
+    # A small model is sent little, and its server may be set to less than the model could read.
+    known = window_of_family(model) if by_name and not told.window else None
+    return told._replace(window=known) if known else told
 
 
 def _named(model: str, backend: str) -> str:

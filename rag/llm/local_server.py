@@ -22,8 +22,8 @@ import httpx
 from pydantic import SecretStr
 
 from footnote.rag.core.errors import ConfigError, GenerationError
-from footnote.rag.llm.client import Server
 from footnote.rag.llm.port import without_key
+from footnote.rag.llm.server import Server
 
 _TIED = Path(__file__).with_name("tied.py")
 _MAGIC = b"GGUF"

@@ -16,11 +16,24 @@ class Message(NamedTuple):
     content: str
 
 
+class Usage(NamedTuple):
+    """Tokens that one call took, as its server counts them."""
+
+    read: int
+    written: int
+
+
 class End(NamedTuple):
     """The model says no more."""
 
     complete: bool
     """False where it was cut off, or where that is not known."""
+    is_full: bool = False
+    """True where it was cut off because it had written as many tokens as it may."""
+    usage: Usage | None = None
+    """None where the server does not say."""
+    cached: bool = False
+    """True where nothing was asked: the reply was given before and kept."""
 
 
 Said = str | End | Exception
@@ -37,7 +50,12 @@ class Model(Protocol):
 
     @property
     def context_window(self) -> int:
-        """Tokens that it reads at once."""
+        """Tokens that it reads at once; its server may be asked for them, for two seconds."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of an answer at most; it may depend on the window, as above."""
         ...
 
     def begin(
@@ -56,6 +74,28 @@ class Model(Protocol):
             What stops the model; it may be called from any thread, at any time, and again.
         """
         ...
+
+
+class Around:
+    """A model around another, with its name and its limits; who inherits says how it is asked."""
+
+    def __init__(self, model: Model):
+        self._model = model
+
+    @property
+    def name(self) -> str:
+        """As a person calls it."""
+        return self._model.name
+
+    @property
+    def context_window(self) -> int:
+        """Tokens that it reads at once."""
+        return self._model.context_window
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of an answer at most."""
+        return self._model.max_tokens
 
 
 def without_key(text: str, key: SecretStr | None) -> str:

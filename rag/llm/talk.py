@@ -41,6 +41,10 @@ class Reply:
         self.n_tokens = 0
         self.complete = False
         """True once the model is known to have come to its own end."""
+        self.is_full = False
+        """True once it is cut off because it has written as much as it may."""
+        self.cached = False
+        """True where it was given before, and nothing was asked."""
         self._last_s = 0.0
 
     def __iter__(self) -> Generator[str]:
@@ -55,6 +59,7 @@ class Reply:
         try:
             while isinstance(piece := (yield from self._next(said)), str):
                 if self.n_tokens >= self._max_tokens or room <= 0:
+                    self.is_full = True
                     return
                 room -= len(piece)
                 self._last_s = time.monotonic() - self._begun
@@ -63,13 +68,15 @@ class Reply:
                 yield piece
         finally:
             stop()
-        self.complete = piece.complete
+        self.complete, self.is_full, self.cached = piece.complete, piece.is_full, piece.cached
         if not self.n_tokens:
             raise GenerationError("gave an empty answer")
 
     @property
     def tokens_per_s(self) -> float | None:
         """Return the speed after the first token, a piece being one; None for less than two."""
+        if self.cached:
+            return None
         if self.first_token_s is None or self.n_tokens < 2 or self._last_s <= self.first_token_s:
             return None
         return (self.n_tokens - 1) / (self._last_s - self.first_token_s)

@@ -6,6 +6,7 @@ no sentence could be found that it rests on.
 """
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import NamedTuple
 
 from footnote.rag.core.records import Paper, Verdict
@@ -51,6 +52,12 @@ class Checker:
     def has_judge(self) -> bool:
         """True where somebody is asked of what nothing differs in."""
         return self._judge is not None
+
+    def judging_by(self, judge: Judge) -> "Checker":
+        """Return one like it that asks this judge."""
+        checker = copy(self)
+        checker._judge = judge
+        return checker
 
     def check(self, text: str, cited: Iterable[Cited], papers: Sequence[Paper]) -> Checked:
         """Bind a statement, and compare it with what it rests on; no judge is asked.

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Lock, Thread
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -33,12 +33,21 @@ class Faults(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.counting = Lock()
         self.text = GOOD
         """What `good` and `slow` say."""
         self.asked: Counter[str] = Counter()
         """Requests by fault."""
         self.authorizations: list[str | None] = []
         self.bodies: list[dict[str, object]] = []
+        self.listed: dict[str, object] = {}
+        """What it answers to GET, and to POST of what is no question, by what the path ends in."""
+        self.looked_up: list[str] = []
+        """Paths of these requests."""
+        self.usage: object = None
+        """What `good` says that it took."""
+        self.n_at_once, self.most_at_once = 0, 0
+        """Questions that it is answering, now and at most."""
         self.hung_up: Counter[str] = Counter()
         """Streams that the client left before their end, by fault."""
 
@@ -56,7 +65,46 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
+    def do_GET(self) -> None:
+        self.server.looked_up.append(self.path)
+        fault = self.path.split("/")[1]
+        try:
+            match fault:
+                case "hang":
+                    time.sleep(60)
+                case "drip":
+                    self.send_response(200)
+                    self.end_headers()
+                    while True:
+                        self.wfile.write(b" ")
+                        time.sleep(0.2)
+                case "one-line":
+                    self._body(b"[" * 50_000_000, "application/json")
+                case "html" | "cut":
+                    self._body(b"<html>", "text/html")
+                case _:
+                    listed = self.server.listed.items()
+                    said = next((s for end, s in listed if self.path.endswith(end)), None)
+                    status = 404 if said is None else 200
+                    self._body(json.dumps(said).encode(), "application/json", status)
+        except OSError:
+            self.server.hung_up[fault] += 1
+
     def do_POST(self) -> None:
+        if not self.path.endswith("/chat/completions"):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            return self.do_GET()
+        with self.server.counting:
+            self.server.n_at_once += 1
+            most = max(self.server.most_at_once, self.server.n_at_once)
+            self.server.most_at_once = most
+        try:
+            self._answer()
+        finally:
+            with self.server.counting:
+                self.server.n_at_once -= 1
+
+    def _answer(self) -> None:
         fault = self.path.split("/")[1]
         self.server.asked[fault] += 1
         self.server.authorizations.append(self.headers.get("Authorization"))
@@ -85,6 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
                     self._refuse(400, code="unsupported_parameter", param="max_tokens")
                 case "reasoning" if "temperature" in self.server.bodies[-1]:
                     self._refuse(400, code="unsupported_value", param="temperature")
+                case "no-options" if "stream_options" in self.server.bodies[-1]:
+                    detail = [{"type": "extra_forbidden", "loc": ["body", "stream_options"]}]
+                    self._body(json.dumps({"detail": detail}).encode(), "application/json", 422)
                 case "reset-once" if n == 1:
                     self.close_connection = True
                 case "compressed":
@@ -156,7 +207,10 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 for piece in _SAID.get(fault, self.server.text).split(" "):
                     self._say(f"{piece} ")
-        self._say("", finish="stop")
+        self._say("", finish="length" if fault == "full" else "stop")
+        if self.server.usage is not None:
+            last = {"choices": [], "usage": self.server.usage}
+            self._chunk(f"data: {json.dumps(last)}\n\n".encode())
         self._chunk(b"data: [DONE]\n\n")
         self._chunk(b"")
 

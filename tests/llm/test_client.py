@@ -1,5 +1,6 @@
 """The client of OpenAI's protocol: what it sends, how it ends, what it says of each failure."""
 
+import queue
 import ssl
 import subprocess
 import threading
@@ -14,7 +15,7 @@ from pydantic import SecretStr
 
 from footnote.rag.core.errors import GenerationError
 from footnote.rag.llm.load import load_model
-from footnote.rag.llm.port import Message, Model
+from footnote.rag.llm.port import End, Message, Model, Usage
 from footnote.rag.llm.talk import Reply
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
 
@@ -56,6 +57,7 @@ def test_one_protocol_whatever_serves_it(server: Faults, backend: str):
         "model": "small",
         "messages": [{"role": "user", "content": "Say hello."}],
         "stream": True,
+        "stream_options": {"include_usage": True},
         "max_tokens": 9,
         "temperature": 0.0,
         "top_p": 0.5,
@@ -78,9 +80,66 @@ def test_a_field_that_a_model_refuses_by_name_is_left_out_from_then_on(server: F
     before = server.asked["reasoning"]
     assert said(model).strip() == GOOD
     assert server.asked["reasoning"] == before + 3
-    assert server.bodies[-1].keys() == {"model", "messages", "stream", "max_completion_tokens"}
+    assert server.bodies[-1].keys() == {
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "max_completion_tokens",
+    }
     assert said(model).strip() == GOOD
     assert server.asked["reasoning"] == before + 4
+
+
+def ending(model: Model) -> End:
+    """What the model ends with."""
+    heard: queue.Queue[object] = queue.Queue()
+    model.begin(HELLO, heard.put, deadline=time.monotonic() + 15)
+    while isinstance(last := heard.get(timeout=15), str):
+        pass
+    assert isinstance(last, End), last
+    return last
+
+
+@pytest.mark.parametrize(
+    ("usage", "read"),
+    [
+        ({"prompt_tokens": 3120, "completion_tokens": 410, "total_tokens": 3530}, Usage(3120, 410)),
+        (None, None),
+        ({"prompt_tokens": "many"}, None),
+        ({"prompt_tokens": -1, "completion_tokens": 2}, None),
+        (7, None),
+    ],
+)
+def test_what_it_took_is_read_from_the_stream(server: Faults, usage: object, read: Usage | None):
+    server.usage = usage
+    try:
+        assert ending(model_at(server.url("good"))) == End(complete=True, usage=read)
+    finally:
+        server.usage = None
+
+
+def test_an_answer_that_is_cut_off_by_its_server_is_not_whole(server: Faults):
+    assert ending(model_at(server.url("full"))) == End(complete=False, is_full=True)
+
+
+def test_a_server_that_takes_no_options_of_a_stream_is_asked_without(server: Faults):
+    model = model_at(server.url("no-options"))
+    assert said(model).strip() == GOOD
+    assert "stream_options" not in server.bodies[-1]
+    assert said(model).strip() == GOOD
+    assert server.asked["no-options"] == 3
+
+
+def test_questions_at_once_do_all_without_a_field_that_is_refused(server: Faults):
+    """The second to be refused it was told that it had none, and failed."""
+    model, answers = model_at(server.url("reasoning"), max_tokens=9), list[str]()
+    threads = [threading.Thread(target=lambda: answers.append(said(model))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answer.strip() for answer in answers] == [GOOD] * 4
 
 
 @pytest.mark.parametrize(

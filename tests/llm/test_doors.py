@@ -41,7 +41,8 @@ def footnote(server: Faults, sample_config: Config, tmp_path: Path) -> Start:
     """Start the command line as a process, with a model that answers in the way named."""
 
     def start(*arguments: str, answers: str) -> "AbstractContextManager[subprocess.Popen[str]]":
-        llm = {"backend": "openai-compatible", "model": "small", "base_url": server.url(answers)}
+        llm: dict[str, object] = {"backend": "openai-compatible", "model": "small", "cache": False}
+        llm["base_url"] = server.url(answers)
         file = tmp_path / "footnote.yaml"
         file.write_text(yaml.safe_dump({"index": str(sample_config.index), "llm": llm}))
         return started(

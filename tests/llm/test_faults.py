@@ -224,6 +224,12 @@ def test_an_answer_without_end_is_cut_and_that_is_said(server: Faults, checker: 
     assert "It ends early: the model came to the end of its `llm.max_tokens`." in done.note
 
 
+def test_an_answer_that_its_server_cuts_off_says_so_too(server: Faults, checker: Checker):
+    done = told(checker, server.url("full"))
+    assert done.answer.mode == "llm"
+    assert "It ends early: the model came to the end of its `llm.max_tokens`." in done.note
+
+
 def test_a_sentence_said_again_is_told_once(server: Faults, checker: Checker):
     done = told(checker, server.url("same-sentence"))
     assert [s.text for s in done.answer.sentences] == ["Alpha keeps blocks on disk."]

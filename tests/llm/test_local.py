@@ -19,11 +19,14 @@ from footnote.rag.answering.generative import Status
 from footnote.rag.build import open_assistant
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import GenerationError
-from footnote.rag.core.records import Answer, Paper, Sentence
+from footnote.rag.core.records import Answer, Paper, Sentence, Writing
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.local_server import bundled_model
+from footnote.rag.llm.meter import Meter, Price
 from footnote.rag.llm.port import Message
+from footnote.rag.llm.stored import Replies, Stored
 from footnote.rag.llm.talk import Reply
+from footnote.rag.llm.turns import InTurn
 from footnote.ui import cli
 from tests.conftest import ROOT
 from tests.llm.servers import KEY, free_port, llama_server
@@ -54,7 +57,7 @@ def settings(sample_config: Config, tmp_path: Path) -> Callable[..., Path]:
         file = tmp_path / "footnote.yaml"
         known = {"index": str(sample_config.index), "answering": {"papers": 1}}
         # On a busy machine the model takes minutes.
-        bounds = {"max_tokens": 120, "timeout_s": 300}
+        bounds = {"max_tokens": 120, "timeout_s": 300, "cache": False}
         file.write_text(yaml.safe_dump(known | {"llm": bounds | llm}))
         return file
 
@@ -144,6 +147,28 @@ def test_the_server_streams(server: str):
     assert len(pieces) > 5
     assert reply.complete
     assert "cache" in "".join(pieces).lower()
+
+
+def test_a_real_reply_is_counted_and_kept(server: str, tmp_path: Path):
+    limits = {"max_tokens": 60, "arguments": {"repeat_penalty": 1.0}}
+    asked = load_model(
+        "openai-compatible", model="small", base_url=server, api_key=SecretStr(KEY), **limits
+    )
+    assert asked.context_window == 4096  # which this server does not say
+    said: list[str] = []
+    counted: list[Writing] = []
+    for _ in range(2):
+        meter = Meter(Price(1.0, 1.0))
+        model = meter.watch(Stored(InTurn(asked, 1), Replies(tmp_path), "a"))
+        reply = Reply(model, HELLO, timeout_s=120, max_tokens=60)
+        said.append("".join(reply))
+        counted += filter(None, [meter.noted(None)])
+    first, again = counted
+    assert first.estimated  # this server says nothing of a stream
+    assert (first.tokens_in or 0) > 0
+    assert said[0] == said[1]
+    assert reply.cached
+    assert (again.tokens_in, again.tokens_out, again.cost) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("where", ["local", "hosted"])

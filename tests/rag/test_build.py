@@ -1,11 +1,15 @@
 """Settings to objects, over an index whose embedder costs nothing."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from footnote.ingest.pipeline import ingest
+from footnote.rag.answering.generative import problem_of
 from footnote.rag.build import load_writing_model, open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import (
@@ -14,6 +18,7 @@ from footnote.rag.core.errors import (
     IndexMissingError,
     VerifierError,
 )
+from tests.llm.servers import Faults, fault_server
 from tests.made import Says
 
 PAPERS = [
@@ -100,3 +105,86 @@ def test_a_judge_is_loaded_by_what_asks_it_alone(folder: Path, monkeypatch: pyte
     monkeypatch.setattr("footnote.rag.build.load_writing_model", lambda _config: Says("x"))
     with pytest.raises(VerifierError, match="gone"):
         open_assistant(config).ask("What does Alpha keep?")
+
+
+QUESTION = "Where does Alpha keep blocks?"
+
+
+@pytest.fixture
+def server() -> Iterator[Faults]:
+    with fault_server() as faults:
+        faults.text = "Alpha keeps blocks on disk [1.1]."
+        faults.usage = {"prompt_tokens": 1000, "completion_tokens": 100}
+        yield faults
+
+
+def served(folder: Path, server: Faults, fault: str = "good", **llm: Any) -> Config:
+    url = server.url(fault)
+    known = {"backend": "openai-compatible", "model": "small", "base_url": url, "profile": "strong"}
+    return config_for(folder, llm=known | llm)
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """An index in which no reply is kept yet."""
+    return Path(shutil.copytree(folder, to / "index", ignore=shutil.ignore_patterns("replies*")))
+
+
+def test_all_calls_of_a_question_are_told_and_then_none_is_made(
+    folder: Path, server: Faults, tmp_path: Path
+):
+    config = served(copied(folder, tmp_path), server, price_in=3, price_out=15)
+    first, again = (open_assistant(config).ask(QUESTION).writing for _ in range(2))
+    assert first
+    assert again
+    # It reads the question, and writes the answer.
+    assert (first.tokens_in, first.tokens_out, first.cost) == (2000, 200, 0.009)
+    assert not first.estimated
+    assert (again.cached, again.tokens_in, again.tokens_out, again.cost) == (True, 0, 0, 0)
+    assert server.asked["good"] == 2
+    assert (tmp_path / "index" / "replies.sqlite").is_file()
+    # `footnote doctor` asks whatever was said before.
+    assert problem_of(load_writing_model(config, remembers=False) or Says(), timeout_s=9) is None
+    assert server.asked["good"] == 3
+
+
+@pytest.mark.parametrize(
+    "llm",
+    [
+        {"cache": False},
+        {"cache": True, "temperature": 0.7},
+        {"cache": True, "arguments": {"temperature": None}},
+    ],
+    ids=["off", "warm", "as-its-server-has-it"],
+)
+def test_where_answers_may_differ_each_time_or_it_is_off_none_is_kept(
+    folder: Path, server: Faults, tmp_path: Path, llm: dict[str, Any]
+):
+    config = served(copied(folder, tmp_path), server, **llm)
+    for _ in range(2):
+        writing = open_assistant(config).ask(QUESTION).writing
+        assert writing
+        assert not writing.cached
+    assert not (tmp_path / "index" / "replies.sqlite").exists()
+
+
+@pytest.mark.parametrize("fault", ["500", "cut-later", "full", "hang"])
+def test_failures_and_replies_cut_off_are_not_kept(
+    folder: Path, server: Faults, tmp_path: Path, fault: str
+):
+    kept = tmp_path / "kept"
+    config = served(folder, server, fault, cache=str(kept), timeout_s=3, profile="small")
+    for _ in range(2):
+        writing = open_assistant(config).ask(QUESTION).writing
+        assert writing
+        assert writing.fault
+        assert not writing.cached
+    assert not kept.exists()
+
+
+def test_an_index_that_cannot_be_written_answers_all_the_same(
+    folder: Path, server: Faults, tmp_path: Path
+):
+    (tmp_path / "file").touch()
+    config = served(folder, server, cache=str(tmp_path / "file"))
+    for _ in range(2):
+        assert open_assistant(config).ask(QUESTION).mode == "llm"

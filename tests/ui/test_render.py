@@ -1,4 +1,5 @@
 import datetime
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -234,7 +235,9 @@ def test_a_paper_of_which_neither_is_known_is_listed_as_ever():
     assert source.model_dump() == {"marker": 1, "paper_id": PAPER.paper_id, "title": PAPER.title}
 
 
-def written(*sentences: Sentence, left_out: int = 0, fault: str | None = None) -> Answer:
+def written(
+    *sentences: Sentence, left_out: int = 0, fault: str | None = None, **took: Any
+) -> Answer:
     source = Source(marker=1, paper_id=PAPER.paper_id, title=PAPER.title)
     return Answer(
         question="what",
@@ -252,8 +255,31 @@ def written(*sentences: Sentence, left_out: int = 0, fault: str | None = None) -
             first_token_s=0.1,
             tokens_per_s=9.0,
             seconds=1.0,
+            **took,
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("took", "said"),
+    [
+        ({}, "Written by <b>small</b>."),
+        ({"tokens_in": 3120, "tokens_out": 410}, "3,120 tokens read, 410 written."),
+        ({"tokens_in": 3120, "tokens_out": 410, "cost": 0.012}, "3,120 tokens read, 410 written, 0.012."),
+        ({"tokens_in": 9, "tokens_out": 1, "cost": 0.0}, "9 tokens read, 1 written, 0."),
+        ({"tokens_in": 9, "tokens_out": 1, "cost": 1234.567}, "9 tokens read, 1 written, 1,234.57."),
+        ({"tokens_in": 9, "tokens_out": 1, "estimated": True}, "About 9 tokens read, 1 written."),
+        ({"tokens_in": 0, "tokens_out": 0, "cost": 0.0, "cached": True}, "The reply was kept from before."),
+        ({"tokens_in": 70, "tokens_out": 5, "cached": True}, "The reply was kept from before. 70 tokens read, 5 written."),
+    ],
+)  # fmt: skip
+def test_what_an_answer_took_is_said_in_its_line(took: dict[str, object], said: str):
+    assert (writing_note(written(**took)) or "").endswith(said)
+
+
+def test_of_a_question_that_a_model_only_read_it_is_said_so():
+    quoted = written(tokens_in=9, tokens_out=1).model_copy(update={"mode": "quote"})
+    assert writing_note(quoted) == "<b>small</b> read the question. 9 tokens read, 1 written."
 
 
 def sentence(text: str, verdict: Verdict, reason: str | None = None) -> Sentence:

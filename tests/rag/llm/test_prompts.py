@@ -1,5 +1,7 @@
 """Prompts: checked when they are loaded, and never longer than the model reads at once."""
 
+import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +55,29 @@ def test_the_estimate_is_never_below_a_byte_tokenizer_s_third():
 
 
 SEVERAL = [paper(f"Paper {n}", "Caches grow. " * n) for n in (27, 1, 2, 8, 44, 16)]
+
+
+def test_a_strong_model_is_told_dates_and_authors_and_the_day():
+    dated = SEVERAL[1].model_copy(
+        update={
+            "date": datetime.date(2024, 3, 14),
+            "date_inferred": True,
+            "authors": ("Ada One", "Bo Two", "Cy Three", "Di Four", "Ed Five"),
+            "withdrawn": True,
+        }
+    )
+    prompts = load_prompts({}, "strong")
+    text = ask_about(prompts, "What is new?", [dated, SEVERAL[2]], room=4000).messages[1].content
+    assert (
+        "(2024-03-14, year inferred; by Ada One, Bo Two, Cy Three and 2 more; withdrawn)\n1.1 "
+        in text
+    )
+    assert "\n2.1 " in text
+    assert f"What is new? (Asked on {datetime.datetime.now().astimezone().date()}.)" in text
+    # A small one is told no more than the text.
+    small = ask_about(load_prompts({}), "What is new?", [dated], room=4000).messages[1].content
+    assert "Ada" not in small
+    assert "Asked on" not in small
 
 
 @given(st.integers(0, len(SEVERAL)), st.text(max_size=40), st.integers(0, 3_000))
