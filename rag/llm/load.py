@@ -1,4 +1,4 @@
-"""Load a language model by its settings: a service, Ollama, llama.cpp, any LlamaIndex LLM."""
+"""Load a language model by its settings: a server, llama.cpp, a vendor, any LlamaIndex LLM."""
 
 import json
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from footnote.rag.llm.local_server import LocalServer
 from footnote.rag.llm.port import Model
 
 _OLLAMA = "http://127.0.0.1:11434/v1"
+_VENDORS = ("anthropic", "gemini", "mistral", "azure", "bedrock")
 # What each question says already.
 _OURS = frozenset(["model", "messages", "stream"])
 
@@ -31,7 +32,8 @@ def load_model(
     """Load the model that a setting names; no server is asked anything yet.
 
     Args:
-        backend: `llama.cpp`, `openai-compatible`, `ollama`, or `package.module:Class`.
+        backend: `llama.cpp`, `openai-compatible`, `ollama`, a vendor's name, or
+            `package.module:Class`.
         model: A GGUF file for llama.cpp (empty for the bundled one), else the model's name.
         base_url: Where the server is.
         api_key: Sent to the server, and to nothing else.
@@ -56,14 +58,17 @@ def load_model(
     if backend in ("openai-compatible", "ollama"):
         server = Server(_checked_url(base_url or (_OLLAMA if backend == "ollama" else "")), key)
         return _load_served(_named(model, backend), server, _checked_fields(more), bounds)
-    if ":" in backend:
+    if ":" in backend or backend in _VENDORS:
         # LlamaIndex takes a while to import, and nothing else here needs it.
-        from footnote.rag.llm.foreign import load_foreign
+        from footnote.rag.llm.vendors import Settings, load_by_path, load_vendor
 
-        return load_foreign(backend, model, key=key, context_window=context_window, arguments=more)
+        if backend in _VENDORS:
+            url = _checked_url(base_url) if base_url else None
+            return load_vendor(backend, Settings(model, url, key, **bounds), more)
+        return load_by_path(backend, model, key=key, context_window=context_window, arguments=more)
     raise ConfigError(
-        f"`llm.backend`: {backend!r} is none; take none, llama.cpp, openai-compatible, "
-        "ollama or package.module:Class"
+        f"`llm.backend`: {backend!r} is none; take none, llama.cpp, openai-compatible, ollama, "
+        f"{', '.join(_VENDORS)} or package.module:Class"
     )
 
 

@@ -21,6 +21,9 @@ class End(NamedTuple):
 
     complete: bool
     """False where it was cut off, or where that is not known."""
+    tokens_in: int | None = None
+    """Tokens that the model read, as its server counts them; None where it does not say."""
+    tokens_out: int | None = None
 
 
 Said = str | End | Exception
