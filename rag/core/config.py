@@ -123,8 +123,8 @@ class LanguageModel(Section):
     """What writes answers; without one they are made of quotes alone."""
 
     backend: str = "none"
-    """`none`, `llama.cpp`, `openai-compatible`, `ollama`, or `package.module:Class` of a LlamaIndex
-    LLM."""
+    """`none`, `llama.cpp`, `openai-compatible`, `ollama`, `anthropic`, `gemini`, `mistral`,
+    `azure`, `bedrock`, or `package.module:Class` of a LlamaIndex LLM."""
     model: str = ""
     """A GGUF file for llama.cpp, empty for the small one that comes with `footnote-papers[local]`;
     for the others the name their server knows."""

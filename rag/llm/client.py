@@ -204,7 +204,7 @@ class _Exchange:
                 body += piece
         said = _Refusal.read(body)
         self.refused = said.refused if status in (400, 422) else None
-        wait_s = _retry_after(response.headers.get("retry-after"))
+        wait_s = retry_after(response.headers.get("retry-after"))
         passing = status in _RETRYABLE or status >= 500
         if status == 429 and said.code == _NO_CREDIT:
             passing = False
@@ -233,8 +233,8 @@ class _Exchange:
 
     def _unreached(self, error: httpx.HTTPError) -> GenerationError:
         """Say why no answer came, or no whole one."""
-        causes, at = list(_causes(error)), self._server.url
-        for cause in causes:
+        all_causes, at = list(causes(error)), self._server.url
+        for cause in all_causes:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 why = cause.verify_message
                 return GenerationError(f"could not be reached: the certificate of {at}: {why}")
@@ -352,7 +352,7 @@ def _wait_s(error: GenerationError, attempt: int) -> float:
     return error.wait_s if error.wait_s is not None else _FIRST_WAIT_S * 2**attempt
 
 
-def _retry_after(value: str | None) -> float | None:
+def retry_after(value: str | None) -> float | None:
     """Return the seconds that the header asks to wait, given as a number or as a date."""
     value = (value or "").strip()
     with suppress(ValueError, OverflowError):
@@ -364,7 +364,8 @@ def _retry_after(value: str | None) -> float | None:
     return None
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and what caused it, the nearest first."""
     seen: set[int] = set()
     while error and id(error) not in seen:
         seen.add(id(error))

@@ -1,4 +1,4 @@
-"""Load a language model by its settings: a service, Ollama, llama.cpp, any LlamaIndex LLM."""
+"""Load a language model by its settings: a server, llama.cpp, a vendor, any LlamaIndex LLM."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ from footnote.rag.llm.server import Server
 from footnote.rag.llm.window import Auto, Limits, Told, ask_server, window_of_family
 
 _OLLAMA = "http://127.0.0.1:11434/v1"
+_VENDORS = ("anthropic", "gemini", "mistral", "azure", "bedrock")
 # What each question says already.
 _OURS = frozenset(["model", "messages", "stream"])
 
@@ -35,7 +36,8 @@ def load_model(
     """Load the model that a setting names; no server is asked anything yet.
 
     Args:
-        backend: `llama.cpp`, `openai-compatible`, `ollama`, or `package.module:Class`.
+        backend: `llama.cpp`, `openai-compatible`, `ollama`, a vendor's name, or
+            `package.module:Class`.
         model: A GGUF file for llama.cpp (empty for the bundled one), else the model's name.
         base_url: Where the server is.
         api_key: Sent to the server, and to nothing else.
@@ -60,14 +62,18 @@ def load_model(
         name, fields = _named(model, backend), _checked_fields(more)
         found = limits(ask=partial(_window, server, name, by_name=strong and backend != "ollama"))
         return _load_served(name, server, fields, found, temperature)
-    if ":" in backend:
+    if ":" in backend or backend in _VENDORS:
         # LlamaIndex takes a while to import, and nothing else here needs it.
-        from footnote.rag.llm.foreign import load_foreign
+        from footnote.rag.llm.vendors import Settings, load_by_path, load_vendor
 
-        return load_foreign(backend, model, key=key, limits=limits, arguments=more)
+        if backend in _VENDORS:
+            url = _checked_url(base_url) if base_url else None
+            found = limits(ask=lambda: Told(window_of_family(model)))
+            return load_vendor(backend, Settings(model, url, key, found, temperature), more)
+        return load_by_path(backend, model, key=key, limits=limits, arguments=more)
     raise ConfigError(
-        f"`llm.backend`: {backend!r} is none; take none, llama.cpp, openai-compatible, "
-        "ollama or package.module:Class"
+        f"`llm.backend`: {backend!r} is none; take none, llama.cpp, openai-compatible, ollama, "
+        f"{', '.join(_VENDORS)} or package.module:Class"
     )
 
 

@@ -109,7 +109,7 @@ class Failing(MockLLM):
 
     def stream_chat(self, messages: object, **kwargs: object) -> Any:
         error = RuntimeError(f"no: {self._key}\nat all")
-        error.status_code = 503  # pyright: ignore[reportAttributeAccessIssue]
+        error.status_code = 422  # pyright: ignore[reportAttributeAccessIssue]
         raise error
 
 
@@ -118,8 +118,8 @@ def test_what_its_vendor_raises_is_said_in_a_line_without_the_key():
     model = load_model(path, api_key=SecretStr(KEY))
     with pytest.raises(GenerationError) as caught:
         list(Reply(model, ASKED, timeout_s=9, max_tokens=9))
-    assert str(caught.value) == "failed: RuntimeError: no: [key] at all"
-    assert caught.value.status == 503
+    assert str(caught.value) == "refused the question (422): no: [key] at all"
+    assert caught.value.status == 422
     assert KEY not in repr(model)
 
 
