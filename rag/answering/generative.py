@@ -23,7 +23,14 @@ from footnote.rag.core.records import (
 )
 from footnote.rag.core.text import identity_key, words
 from footnote.rag.llm.port import Model
-from footnote.rag.llm.prompts import NO_ANSWER, Prompts, ask_about, ask_to_rewrite, load_prompts
+from footnote.rag.llm.prompts import (
+    NO_ANSWER,
+    Prompts,
+    ask_about,
+    ask_to_rewrite,
+    estimate_tokens,
+    load_prompts,
+)
 from footnote.rag.llm.talk import Reply
 from footnote.rag.verification.binding import Bound, Cited
 from footnote.rag.verification.checker import Checked, Checker
@@ -44,6 +51,7 @@ _ENDS = re.compile(r"[.!?:][\"'”’)]*$")
 # A question that is rewritten is not a new one of any length.
 _MAX_REWRITE_TOKENS, _MAX_REWRITE_S = 80, 20.0
 _MAX_HISTORY = 6
+NOTHING_FOUND = "found no answer in the sources"
 # Turns that a strong model is sent along with a question.
 _TOLD = 2
 _STANDS = frozenset({"checked", "quoted"})
@@ -87,6 +95,16 @@ class Writer:
     def is_strong(self) -> bool:
         """True where the model is asked also what the quotes alone do not answer."""
         return self._prompts.profile == "strong"
+
+    def most_tokens(self, papers: Sequence[Paper]) -> int:
+        """Return how many tokens a question over as many of these papers as fit has it read."""
+        asked = ask_about(
+            self._prompts,
+            "",
+            papers[: self._papers],
+            room=self.model.context_window - self._max_tokens,
+        )
+        return sum(estimate_tokens(message.content) for message in asked.messages)
 
     def write(
         self, quotes: Answer, papers: Sequence[Paper], turns: Sequence[Answer] = ()
@@ -138,7 +156,7 @@ class Writer:
                     if written is None:
                         yield Status(f"{self.model.name} is writing")
                     elif written.text.strip(" .!") == NO_ANSWER:
-                        return None if draft.n_standing else "found no answer in the sources"
+                        return None if draft.n_standing else NOTHING_FOUND
                     elif isinstance(written, Label):
                         draft.label(written)
                     elif draft.repeats(written):
@@ -352,7 +370,7 @@ def _written(pieces: Iterable[str], reply: Reply, sizes: Sequence[int]) -> Itera
         _LoopError: The same words come again and again.
     """
     stream = StatementStream(sizes)
-    for piece in _spoken(pieces):
+    for piece in spoken(pieces):
         if not piece:
             yield None
         for written in stream.feed(piece):
@@ -372,7 +390,7 @@ def _without_label(written: Written) -> Written:
     return written._replace(text=_LABEL.sub("", written.text))
 
 
-def _spoken(pieces: Iterable[str]) -> Iterator[str]:
+def spoken(pieces: Iterable[str]) -> Iterator[str]:
     """Yield the text of an answer as it arrives, without what a reasoning model thinks aloud."""
     text, said = "", 0
     for piece in pieces:

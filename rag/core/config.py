@@ -140,6 +140,10 @@ class LanguageModel(Section):
     temperature: float = Field(default=0.0, ge=0, le=2)
     timeout_s: float = Field(default=60.0, gt=0)
     """For the whole answer, further attempts included; then quotes take its place."""
+    price_in: float | None = Field(default=None, ge=0)
+    """What a million tokens that it reads cost, in any currency; null where that is not known."""
+    price_out: float | None = Field(default=None, ge=0)
+    """What a million tokens that it writes cost."""
     profile: Literal["small", "strong"] = "small"
     """How it is asked: for a few sentences that each name a paper, or for a whole answer of
     statements that each name the sentences they rest on."""

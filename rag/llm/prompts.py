@@ -90,6 +90,7 @@ statements that each name the sentences they rest on."""
 _TOKENS_A_MESSAGE = 12
 
 
+_PLAIN = str.maketrans({"<": "‹", ">": "›"})
 _SYSTEMS: dict[Profile, str] = {"small": SMALL, "strong": STRONG}
 
 
@@ -189,10 +190,14 @@ def _earlier(turns: Sequence[tuple[str, str]]) -> str:
     return f"It follows on these, whose numbers in brackets are of other lists:\n{said}"
 
 
+def as_data(text: str) -> str:
+    """Return a text in which nothing can look like the end of a source."""
+    return text.translate(_PLAIN)
+
+
 def _source(prompts: Prompts, marker: int, paper: Paper) -> str:
-    """Show a source, in which nothing can look like the end of it."""
-    plain = str.maketrans({"<": "‹", ">": "›"})
-    title = paper.title.translate(plain).replace('"', "'")
+    """Show a source."""
+    title = as_data(paper.title).replace('"', "'")
     text = paper.abstract
     if prompts.profile == "strong":
         dated = [f"({paper.date})"] if paper.date else []
@@ -200,7 +205,7 @@ def _source(prompts: Prompts, marker: int, paper: Paper) -> str:
             f"{marker}.{n} {paper.quote(span)}" for n, span in enumerate(paper.sentences, start=1)
         )
         text = "\n".join([*dated, *numbered])
-    return prompts.source.format(marker=marker, title=title, text=text.translate(plain))
+    return prompts.source.format(marker=marker, title=title, text=as_data(text))
 
 
 def _fault(name: str, text: str) -> str | None:
