@@ -65,7 +65,7 @@ class Estimate(Record):
     """What is still to be asked of the model, at most."""
 
     model: str | None
-    """None where no model is configured, and nothing is asked."""
+    """None where nothing is asked: none is configured, or no paper comes near the topic."""
     calls: int
     tokens_in: int
     tokens_out: int
@@ -117,6 +117,7 @@ class ReportWriter:
         self._writer = assistant.current_writer()
         self._state = assistant.catalogue.state()
         self._near = assistant.find(topic, _CANDIDATES, self._filters)
+        self._refusal = self._refused()
         self._steps = self._opened_steps(folder)
 
     @property
@@ -131,16 +132,17 @@ class ReportWriter:
 
     def estimate(self) -> Estimate:
         """Return what is still to be asked of the model, at most; it is asked nothing for this."""
-        kept = {kind: self._steps.count(kind) for kind in (_PLAN, _ORDER, _SECTION)}
-        if not self._writer or not self._near:
+        if not self._writer or self._refusal:
             return Estimate(model=None, calls=0, tokens_in=0, tokens_out=0, cost=None, kept=0)
+        kept = {kind: self._steps.count(kind) for kind in (_PLAN, _ORDER, _SECTION)}
         model = self._writer.model
         plan = self._kept_plan(self._writer)
         n_sections = len(plan.sections) if plan else MOST_SECTIONS
         n_orders, n_written = (max(n_sections - kept[kind], 0) for kind in (_ORDER, _SECTION))
         n_plans = 0 if plan else 1
         choosing = _tokens(plan_choice(model, self._topic, self._near).messages)
-        tokens_in = (n_plans + n_orders) * choosing + n_written * self._tokens_of_a_section()
+        writing = self._writer.most_tokens([hit.paper for hit in self._near])
+        tokens_in = (n_plans + n_orders) * choosing + n_written * writing
         tokens_out = n_plans * PLAN_TOKENS + n_orders * RANK_TOKENS + n_written * self._max_tokens
         return Estimate(
             model=model.name,
@@ -173,8 +175,8 @@ class ReportWriter:
         Raises:
             IndexAccessError: What is finished cannot be kept.
         """
-        if refused := self._refused():
-            yield refused
+        if self._refusal:
+            yield self._refusal
             return
         if not self._writer:
             yield self._by_quotes("Quotes only: no language model is configured.")
@@ -333,12 +335,6 @@ class ReportWriter:
         if answer.mode == "llm" or _found_nothing(answer):
             self._steps.put(_SECTION, of, answer)
         return answer
-
-    def _tokens_of_a_section(self) -> int:
-        """Return how many tokens a section has the model read, at most."""
-        if not self._writer:
-            return 0
-        return self._writer.most_tokens([hit.paper for hit in self._near])
 
     def _opened_steps(self, folder: Path) -> Steps:
         writer = self._writer

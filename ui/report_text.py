@@ -15,7 +15,7 @@ def report_markdown(report: Report) -> str:
 def estimate_text(estimate: Estimate) -> str:
     """Say in a line what is still to be asked of the model, and what that costs."""
     if estimate.model is None:
-        return "No language model is configured: the report is made of quotes, and costs nothing."
+        return "No language model is asked: the report is made of quotes, and costs nothing."
     kept = f"{estimate.kept:,} steps are finished. " if estimate.kept else ""
     cost = "at a price not known (set llm.price_in and llm.price_out)"
     if estimate.cost is not None:

@@ -22,6 +22,7 @@ from footnote.rag.core.records import (
     Writing,
 )
 from footnote.rag.core.request import Kind, Request
+from footnote.rag.core.text import identity_key
 
 # Quotes of a section that no model has written.
 _MOST_QUOTES = 12
@@ -108,7 +109,10 @@ class Joining:
         self._blocks.append(Block(form="prose", heading=heading))
         self._blocks += [Block(form="prose", text=remark) for remark in remarks]
         if answer:
-            self._blocks += self._joined(answer)
+            named, *others = self._joined(answer)
+            is_said_again = identity_key(named.heading or "") == identity_key(heading)
+            named = named.model_copy(update={"heading": None}) if is_said_again else named
+            self._blocks += [named, *others]
         places = tuple(range(first, len(self._blocks)))
         self._sections.append(
             ReportSection(heading=heading, questions=questions, n_papers=n_papers, blocks=places)

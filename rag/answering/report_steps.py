@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from footnote.rag.core.base import Record
-from footnote.rag.core.errors import unusable
+from footnote.rag.core.errors import IndexAccessError
 from footnote.rag.core.records import fingerprint
 from footnote.rag.index.durable import make_folder, write_durably
 
@@ -66,7 +66,9 @@ class Steps:
             self._begin()
             write_durably(self._file(kind, of), given.model_dump_json(indent=1).encode())
         except OSError as error:
-            raise unusable("the folder of reports", self.folder, error, "written") from error
+            raise IndexAccessError(
+                f"folder {self.folder} cannot be written: {error}", "name another with --work"
+            ) from error
 
     def _begin(self) -> None:
         if self._is_begun:

@@ -10,7 +10,7 @@ import pytest
 from footnote.rag import build
 from footnote.rag.build import open_assistant, open_report
 from footnote.rag.core.config import Config
-from footnote.rag.core.errors import GenerationError
+from footnote.rag.core.errors import GenerationError, IndexAccessError
 from footnote.rag.core.records import Answer, Report
 from footnote.rag.llm.port import End, Message, Put
 from footnote.rag.report import ReportWriter
@@ -199,3 +199,10 @@ def test_a_damaged_step_is_asked_for_again(begin: Begin):
     model = Strong()
     assert whole(begin(model)).answer.sentences == report.answer.sentences
     assert len(model.asked) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_said(begin: Begin):
+    job = begin(Strong())
+    job.folder.parent.write_text("a file")
+    with pytest.raises(IndexAccessError, match=r"cannot be written: .*; name another with --work$"):
+        whole(job)
