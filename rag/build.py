@@ -126,7 +126,6 @@ def open_report(
         filters=filters,
         folder=folder or config.index / _REPORTS,
         timeout_s=llm.timeout_s,
-        max_tokens=llm.max_tokens,
         price_in=llm.price_in,
         price_out=llm.price_out,
     )

@@ -48,6 +48,8 @@ MOST_PAPERS = 60
 _CANDIDATES = 40
 _PLAN, _ORDER, _SECTION = "plan", "order", "section"
 _MILLION = 1_000_000
+# Tokens that say what a section is to be, at most as a rule.
+_TASK = 500
 
 
 class Step(NamedTuple):
@@ -87,7 +89,6 @@ class ReportWriter:
         filters: Filters | None = None,
         folder: Path,
         timeout_s: float,
-        max_tokens: int,
         price_in: float | None = None,
         price_out: float | None = None,
     ):
@@ -100,7 +101,6 @@ class ReportWriter:
             filters: Which papers may be read; None for all.
             folder: Where what is finished is kept, a folder a report.
             timeout_s: For the plan, and for each order of papers.
-            max_tokens: Of a section at most.
             price_in: Of a million tokens that the model reads; None where it is not known.
             price_out: Of a million that it writes.
 
@@ -112,7 +112,6 @@ class ReportWriter:
         self._n_papers = min(papers, MOST_PAPERS)
         self._filters = filters or Filters()
         self._timeout_s = timeout_s
-        self._max_tokens = max_tokens
         self._prices = price_in, price_out
         self._writer = assistant.current_writer()
         self._state = assistant.catalogue.state()
@@ -141,9 +140,9 @@ class ReportWriter:
         n_orders, n_written = (max(n_sections - kept[kind], 0) for kind in (_ORDER, _SECTION))
         n_plans = 0 if plan else 1
         choosing = _tokens(plan_choice(model, self._topic, self._near).messages)
-        writing = self._writer.most_tokens([hit.paper for hit in self._near])
-        tokens_in = (n_plans + n_orders) * choosing + n_written * writing
-        tokens_out = n_plans * PLAN_TOKENS + n_orders * RANK_TOKENS + n_written * self._max_tokens
+        read, written = self._writer.most_tokens([hit.paper for hit in self._near])
+        tokens_in = (n_plans + n_orders) * choosing + n_written * (read + _TASK)
+        tokens_out = n_plans * PLAN_TOKENS + n_orders * RANK_TOKENS + n_written * written
         return Estimate(
             model=model.name,
             calls=n_plans + n_orders + n_written,

@@ -19,10 +19,10 @@ def estimate_text(estimate: Estimate) -> str:
     kept = f"{estimate.kept:,} steps are finished. " if estimate.kept else ""
     cost = "at a price not known (set llm.price_in and llm.price_out)"
     if estimate.cost is not None:
-        cost = f"for {estimate.cost:,.2f} at most"
+        cost = f"for about {estimate.cost:,.2f}"
     return (
-        f"{kept}{estimate.model} is asked up to {estimate.calls:,} times: "
-        f"up to {estimate.tokens_in:,} tokens in and {estimate.tokens_out:,} out, {cost}."
+        f"{kept}{estimate.model} is asked up to {estimate.calls:,} times: up to about "
+        f"{estimate.tokens_in:,} tokens in and {estimate.tokens_out:,} out, {cost}."
     )
 
 

@@ -96,15 +96,16 @@ class Writer:
         """True where the model is asked also what the quotes alone do not answer."""
         return self._prompts.profile == "strong"
 
-    def most_tokens(self, papers: Sequence[Paper]) -> int:
-        """Return how many tokens a question over as many of these papers as fit has it read."""
-        asked = ask_about(
-            self._prompts,
-            "",
-            papers[: self._papers],
-            room=self.model.context_window - self._max_tokens,
-        )
-        return sum(estimate_tokens(message.content) for message in asked.messages)
+    def most_tokens(self, papers: Sequence[Paper]) -> tuple[int, int]:
+        """Return how many tokens an answer from as many of these papers as fit takes, at most.
+
+        Returns:
+            What is read for it, without the question, and what is written.
+        """
+        room = self.model.context_window - self._max_tokens
+        asked = ask_about(self._prompts, "", papers[: self._papers], room=room)
+        read = sum(estimate_tokens(message.content) for message in asked.messages)
+        return read, self._max_tokens
 
     def write(
         self, quotes: Answer, papers: Sequence[Paper], turns: Sequence[Answer] = ()

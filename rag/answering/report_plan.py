@@ -82,7 +82,7 @@ def read_plan(text: str) -> Plan | None:
     except (ValidationError, json.JSONDecodeError, RecursionError):
         return None
     sections = [_planned(section) for section in written.sections] if written else []
-    kept = [section for section in sections if section.heading and section.questions]
+    kept = [s for s in sections if _says_something(s.heading) and s.questions]
     title = _line(written.title) if written else ""
     return Plan(title=title, sections=tuple(kept[:MOST_SECTIONS])) if title and kept else None
 
@@ -163,9 +163,14 @@ def _gist(hit: Hit) -> str:
 
 
 def _planned(written: _WrittenSection) -> PlannedSection:
-    questions = tuple(filter(None, map(_line, written.questions)))[:_MOST_QUESTIONS]
+    questions = tuple(q for q in map(_line, written.questions) if _says_something(q))
+    questions = questions[:_MOST_QUESTIONS]
     return PlannedSection(heading=_line(written.heading), questions=questions)
 
 
 def _line(text: str) -> str:
     return " ".join(text.split())[:_MOST_CHARS].strip()
+
+
+def _says_something(text: str) -> bool:
+    return any(map(str.isalnum, text))

@@ -18,7 +18,6 @@ from yaml import YAMLError
 from footnote.rag.core.errors import ConfigError
 
 DEFAULT_FILE = Path("config.yaml")
-_NUMBERS: tuple[object, ...] = (int, float, bool)
 
 
 class Section(BaseModel):
@@ -141,9 +140,9 @@ class LanguageModel(Section):
     timeout_s: float = Field(default=60.0, gt=0)
     """For the whole answer, further attempts included; then quotes take its place."""
     price_in: float | None = Field(default=None, ge=0)
-    """What a million tokens that it reads cost, in any currency; null where that is not known."""
+    """Of a million tokens that it reads, in any currency; a report then says what it costs."""
     price_out: float | None = Field(default=None, ge=0)
-    """What a million tokens that it writes cost."""
+    """Of a million tokens that it writes."""
     profile: Literal["small", "strong"] = "small"
     """How it is asked: for a few sentences that each name a paper, or for a whole answer of
     statements that each name the sentences they rest on."""
@@ -294,6 +293,6 @@ def _free_settings(section: BaseModel, usual: BaseModel, prefix: str = "") -> It
         if isinstance(default, BaseModel):
             yield from _free_settings(value, default, f"{prefix}{name}.")
         elif value != default and not (
-            field.annotation in _NUMBERS or get_origin(field.annotation) is Literal
+            isinstance(value, int | float) or get_origin(field.annotation) is Literal
         ):
             yield prefix + name

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from footnote.rag.core.config import Config
+from footnote.rag.llm.prompts import estimate_tokens
 from tests.conftest import Run, footnote_command, started
 from tests.llm.servers import KEY, Faults, fault_server
 from tests.rag.answering.strong import papers
@@ -63,7 +64,7 @@ def test_a_killed_report_goes_on_and_every_statement_is_bound(
     command = ["report", TOPIC, "--config", settings, "--work", tmp_path / "work", "--yes"]
     server.answers = first = Pausing(ANSWERED)
     with started(footnote_command(*command), FOOTNOTE_LLM__API_KEY=KEY) as killed:
-        for _ in range(1200):
+        for _ in range(2000):
             if server.asked["answers"] > ANSWERED:
                 break
             time.sleep(0.1)
@@ -83,6 +84,8 @@ def test_a_killed_report_goes_on_and_every_statement_is_bound(
     done = footnote(*command, "--json", "--out", tmp_path / "report.md")
     assert len(second.asked) == 5
     assert not set(finished) & set(second.asked)
+    sent = sum(map(estimate_tokens, second.asked))
+    assert 0.2 * estimate["tokens_in"] < sent < estimate["tokens_in"]
     check(json.loads(done.stdout), (tmp_path / "report.md").read_text())
 
     server.answers = third = Reporter()
@@ -132,6 +135,6 @@ def test_what_costs_is_asked_for_first(
     done = footnote(*command, expect=2)
     assert "strong-one is asked up to 15 times" in done.stderr
     assert "add --yes" in done.stderr
-    assert "at most" in footnote(*command, "--dry-run").stdout
+    assert "for about " in footnote(*command, "--dry-run").stdout
     assert server.asked.total() == before
     assert not (tmp_path / "work").exists()

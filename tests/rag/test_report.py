@@ -43,6 +43,7 @@ class Strong:
 
     name = "strong-one"
     context_window = 8_000
+    max_tokens = 1_000
 
     def __init__(self, *, interrupted_at: int = 0, failing: str = "", plan: object = PLAN):
         self.asked: list[str] = []

@@ -514,7 +514,8 @@ def test_a_report_without_a_model_is_quotes_a_table_and_its_limits(
 
 
 def test_a_report_on_what_is_not_here_is_refused(footnote: Run, sample_config: Config):
-    done = footnote("report", "sourdough bread", "--index", sample_config.index)
+    topic = "recipes for sourdough bread"
+    done = footnote("report", topic, "--index", sample_config.index)
     assert "Nothing in the 408 papers here mentions “sourdough”." in done.stdout
 
 

@@ -99,7 +99,7 @@ def test_what_it_costs_is_said_in_a_line():
     )
     assert estimate_text(estimate) == (
         "10 steps are finished. big is asked up to 5 times: "
-        "up to 20,000 tokens in and 3,000 out, for 0.12 at most."
+        "up to about 20,000 tokens in and 3,000 out, for about 0.12."
     )
     unpriced = estimate.model_copy(update={"cost": None, "kept": 0})
     assert estimate_text(unpriced).endswith("set llm.price_in and llm.price_out).")

@@ -31,7 +31,7 @@ def names(hits: list[Hit]) -> str:
 
 
 def test_a_plan_is_read_from_whatever_stands_around_it_and_is_cut():
-    many = '{"heading": "A\\n heading", "questions": ["One?", " ", "Two?", "Three?"], "why": 1}'
+    many = '{"heading": "A\\n heading", "questions": ["One?", " ", "\\u200b?", "Two?", "Three?"], "why": 1}'
     empty = '{"heading": " ", "questions": ["One?"]}, {"heading": "B", "questions": [" "]}'
     plan = read_plan(
         f'Sure:\n```json\n{{"title": "T", "sections": [{empty}, {", ".join([many] * 9)}]}}\n```'
