@@ -77,5 +77,5 @@ $(VENV)/.installed-test: $(VENV)/.installed
 # Compiles llama.cpp. Without it the tests that need a model are skipped by name.
 $(VENV)/.installed-models: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		-e '.[local]'
+		-e '.[local,anthropic,gemini,mistral,azure,bedrock]'
 	touch $@

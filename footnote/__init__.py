@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from footnote.library import Library
     from footnote.rag.core.config import Config
     from footnote.rag.core.errors import FootnoteError
-    from footnote.rag.core.records import Answer, Citation, Hit, Paper, Sentence, Source, Verdict
+    from footnote.rag.core.records import (
+        Answer,
+        Citation,
+        Hit,
+        Paper,
+        Report,
+        Sentence,
+        Source,
+        Verdict,
+    )
     from footnote.rag.core.request import Filters
 
     __version__: str
@@ -33,6 +42,7 @@ __all__ = [
     "IngestReport",
     "Library",
     "Paper",
+    "Report",
     "Sentence",
     "Source",
     "Verdict",
@@ -50,6 +60,7 @@ _HOMES = {
     "IngestReport": "footnote.ingest.pipeline",
     "Library": "footnote.library",
     "Paper": _RECORDS,
+    "Report": _RECORDS,
     "Sentence": _RECORDS,
     "Source": _RECORDS,
     "Verdict": _RECORDS,

@@ -10,10 +10,10 @@ from footnote.export.names import Form, FormName
 from footnote.ingest.pipeline import IngestReport, ingest
 from footnote.rag.answering.generative import Event
 from footnote.rag.assistant import Assistant
-from footnote.rag.build import open_assistant, open_index
+from footnote.rag.build import open_assistant, open_index, open_report
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexMissingError
-from footnote.rag.core.records import Answer, Claim, Hit, Paper
+from footnote.rag.core.records import Answer, Claim, Hit, Paper, Report
 from footnote.rag.core.request import Filters, Request
 from footnote.rag.index.writer import unwatched
 from footnote.rag.replay import Difference, replay
@@ -121,6 +121,39 @@ class Library:
             IndexMissingError: No papers were added yet.
         """
         return self._opened().check(text)
+
+    def report(
+        self,
+        topic: str,
+        papers: int = 30,
+        filters: Filters | None = None,
+        folder: str | Path | None = None,
+    ) -> Report:
+        """Write a report on a topic, every statement with its source; quotes without a model.
+
+        Args:
+            topic: As a person would type it.
+            papers: How many it is written from at most; 60 are the most.
+            filters: Which papers may be read; None for all.
+            folder: Where its finished steps are kept, so that an interrupted one goes on; None for
+                the index folder.
+
+        Returns:
+            The report; its answer is a refusal where nothing comes near the topic.
+
+        Raises:
+            QuestionError: The topic is empty or too long.
+            IndexMissingError: No papers were added yet.
+        """
+        job = open_report(
+            self.config,
+            self._opened(),
+            topic,
+            papers=papers,
+            filters=filters,
+            folder=Path(folder) if folder else None,
+        )
+        return job.written(unwatched)
 
     def stream(
         self,

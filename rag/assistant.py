@@ -16,7 +16,7 @@ from footnote.rag.answering.draft import Draft, Drafter
 from footnote.rag.answering.generative import Event, Writer, rewrite_with_model
 from footnote.rag.answering.model_reader import read_with_model
 from footnote.rag.answering.rearranged import REARRANGES, rearrange
-from footnote.rag.answering.sentences import SentenceSignal
+from footnote.rag.answering.sentences import Evidence, SentenceSignal
 from footnote.rag.core.errors import QuestionError
 from footnote.rag.core.records import (
     Answer,
@@ -224,6 +224,26 @@ class Assistant:
         asked = self._checked(question)
         request = self.understand(asked, self._turns(history))
         return self._find(request.question, filters or request.filters, k)[1]
+
+    def find(self, text: str, k: int, filters: Filters) -> list[Hit]:
+        """Find papers for a text as it stands, best first, at most `k`; no model reads it.
+
+        Raises:
+            QuestionError: The text is empty or too long.
+        """
+        return self._find(self._checked(text), filters, k)[1]
+
+    def evidence(self, text: str, hits: Sequence[Hit]) -> list[Evidence]:
+        """Rank all sentences of papers by how well they speak to a text, best first.
+
+        Raises:
+            QuestionError: The text is empty or too long.
+        """
+        return self._drafter.rank(self._query(self._checked(text), Filters()), hits)
+
+    def current_writer(self) -> Writer | None:
+        """Return what writes with a language model from the papers as they are now."""
+        return self.writer
 
     def draft(
         self,

@@ -19,6 +19,7 @@ from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
 from footnote.rag.core.records import Setup, fingerprint
+from footnote.rag.core.request import Filters
 from footnote.rag.index.embedding import Question, load_embedder, read_question
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import FOLDER, Card
@@ -31,6 +32,7 @@ from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import load_prompts
 from footnote.rag.llm.stored import Replies, Stored
 from footnote.rag.llm.turns import InTurn
+from footnote.rag.report import ReportWriter
 from footnote.rag.retrieval.cross_encoder import CrossEncoded, load_cross_encoder
 from footnote.rag.retrieval.hybrid import (
     Fusion,
@@ -50,6 +52,8 @@ from footnote.rag.verification.judges import Judgement, load_judge
 _KEPT = 60
 # The judge that is the language model itself.
 _BY_THE_MODEL = "model"
+# In the index folder.
+_REPORTS = "reports"
 
 
 def open_index(config: Config, *, create: bool = False) -> Index:
@@ -100,6 +104,41 @@ def open_assistant(
     _, model = index.embedder, load_writing_model(config) if writes else None
     followed = _Followed(config, index)
     return LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model, finder))
+
+
+def open_report(
+    config: Config,
+    assistant: Assistant,
+    topic: str,
+    *,
+    papers: int,
+    filters: Filters | None = None,
+    folder: Path | None = None,
+) -> ReportWriter:
+    """Prepare a report on a topic; nothing is asked of the model yet.
+
+    Args:
+        config: The settings.
+        assistant: The papers, and the model if there is one.
+        topic: As a person typed it.
+        papers: How many it is written from at most.
+        filters: Which papers may be read; None for all.
+        folder: Where its finished steps are kept; None for the index folder.
+
+    Raises:
+        QuestionError: The topic is empty or too long.
+    """
+    llm = config.llm
+    return ReportWriter(
+        assistant,
+        topic,
+        papers=papers,
+        filters=filters,
+        folder=folder or config.index / _REPORTS,
+        timeout_s=llm.timeout_s,
+        price_in=llm.price_in,
+        price_out=llm.price_out,
+    )
 
 
 class _Followed:

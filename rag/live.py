@@ -7,7 +7,8 @@ from contextlib import closing
 from typing import TypeVar
 
 from footnote.rag.answering.draft import Draft
-from footnote.rag.answering.generative import Event
+from footnote.rag.answering.generative import Event, Writer
+from footnote.rag.answering.sentences import Evidence
 from footnote.rag.assistant import Assistant, Turn
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.core.records import Answer, Claim, Hit, Paper
@@ -76,6 +77,18 @@ class LiveAssistant(Assistant):
     def understand(self, question: str, turns: Sequence[Answer] = ()) -> Request:
         """Read what a line asks for; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.understand(question, turns))
+
+    def find(self, text: str, k: int, filters: Filters) -> list[Hit]:
+        """Find papers for a text as it stands; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.find(text, k, filters))
+
+    def evidence(self, text: str, hits: Sequence[Hit]) -> list[Evidence]:
+        """Rank all sentences of papers; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.evidence(text, hits))
+
+    def current_writer(self) -> Writer | None:
+        """Return what writes with a language model; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.writer)
 
     def draft(
         self,

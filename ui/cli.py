@@ -380,6 +380,89 @@ def replay(
 
 
 @command
+def report(
+    config: Config,
+    topic: Annotated[list[str], typer.Argument(help="The topic, with quotation marks or without.")],
+    n_papers: Annotated[
+        int, typer.Option("--papers", min=1, max=60, help="Papers it is written from at most.")
+    ] = 30,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the Markdown to this file.")
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Keep finished steps here; else in `reports` of the index."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what it would cost, and ask nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Begin without asking, if it costs.")] = False,
+    since: Since = None,
+    until: Until = None,
+    organisation: Organisation = None,
+    source: SeenIn = None,
+    author: Author = None,
+    withdrawn: Withdrawn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a report on a topic, every statement with its source.
+
+    Interrupted, the same command goes on where it was.
+    """
+    filters = _filters(since, until, organisation, source, author, withdrawn)
+    from footnote.rag.build import open_assistant, open_report
+    from footnote.rag.core.processor import tune_process
+    from footnote.ui.report_text import estimate_text, report_markdown
+
+    assistant = open_assistant(config)
+    tune_process()
+    text = " ".join(topic)
+    job = open_report(config, assistant, text, papers=n_papers, filters=filters, folder=work)
+    estimate = job.estimate()
+    if dry_run:
+        if as_json:
+            _print_json(estimate)
+        else:
+            _out.print(escape(estimate_text(estimate)))
+        return
+    if job.began_anew:
+        _err.print("The papers here have changed since this report was begun: it begins anew.")
+    _err.print(escape(estimate_text(estimate)))
+    _agree(estimate.cost, yes=yes)
+    with _progress(as_json) as on_progress:
+        written = job.written(on_progress)
+    if as_json:
+        _print_json(written)
+    elif not out:
+        _out.print(report_markdown(written), end="", markup=False)
+    if out:
+        _write(out, report_markdown(written))
+
+
+def _agree(cost: float | None, *, yes: bool) -> None:
+    """Ask a person who watches if it may cost so much; nobody watching, it takes `--yes`."""
+    if yes or not cost:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("it costs something; add --yes", param_hint="'report'")
+    if not typer.confirm("Begin?", err=True):
+        _err.print("The model was not asked.")
+        raise typer.Exit(1)
+
+
+def _write(file: Path, text: str) -> None:
+    from footnote.rag.core.errors import QuestionError
+
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise QuestionError(f"{file} cannot be written: {error}", "name another file") from error
+    _err.print(escape(f"written to {file}"))
+
+
+@command
 def check(
     config: Config,
     what: Annotated[list[str], typer.Argument(help="A sentence, a file, or - for standard input.")],

@@ -135,14 +135,14 @@ class Drafter:
                 ranked if is_simple else sorted(ranked, key=lambda e: order.index(e.paper.paper_id))
             )
             parts = [summary(told, of_one=is_simple)]
-        elif _is_survey(request) and len(on_topic := self._on_topic(hits)) > 1:
-            if skip >= len(on_topic):
-                further = self._further(query, on_topic, request, said)
+        elif _is_survey(request) and len(near := on_topic(hits)) > 1:
+            if skip >= len(near):
+                further = self._further(query, near, request, said)
                 if not further.evidence:
-                    return Draft(request, ranked=tuple(ranked), n_shown=len(on_topic))
+                    return Draft(request, ranked=tuple(ranked), n_shown=len(near))
                 parts = [further]
             else:
-                parts = [self._survey(query, on_topic, request, skip)]
+                parts = [self._survey(query, near, request, skip)]
         elif request.kind is Kind.COMPARISON and (
             compared := self._sides(request, query, find, hits)
         ):
@@ -160,6 +160,10 @@ class Drafter:
         if gist:  # it was said before
             sure = 1.0
         return Draft(request, tuple(parts), sure, signals, tuple(ranked))
+
+    def rank(self, query: QueryBundle, hits: Sequence[Hit]) -> list[Evidence]:
+        """Rank all sentences of papers by how well they speak to what is asked of several."""
+        return self._ranker.rank(query, hits, Kind.SURVEY)
 
     def _survey(
         self, query: QueryBundle, on_topic: Sequence[Hit], request: Request, skip: int
@@ -193,16 +197,6 @@ class Drafter:
         evidence = tuple(best[h.paper.paper_id] for h in shown if h.paper.paper_id in best)
         n = len(on_topic)
         return Part("list", evidence, text=f"Those were all {n:,}. What else they say:")
-
-    def _on_topic(self, hits: Sequence[Hit]) -> list[Hit]:
-        """Return the papers that a survey lists: those nearer to the best than to the background.
-
-        The background is what the worse half of the papers found score.
-        """
-        top = hits[0].score
-        background = fmean(hit.score for hit in hits[len(hits) // 2 :])
-        floor = background + _ON_TOPIC * (top - background)
-        return [hit for hit in hits if hit.score >= floor]
 
     def _sides(
         self, request: Request, query: QueryBundle, find: Find, together: Sequence[Hit]
@@ -261,6 +255,21 @@ class Drafter:
             if sum(bool(terms) and terms <= said for terms in names) >= _TWO:
                 found.append(e)
         return found[:_BETWEEN]
+
+
+def on_topic(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the papers that a survey lists: those nearer to the best than to the background.
+
+    The background is what the worse half of the papers found score.
+
+    Args:
+        hits: Best first; none for none.
+    """
+    if not hits:
+        return []
+    background = fmean(hit.score for hit in hits[len(hits) // 2 :])
+    floor = background + _ON_TOPIC * (hits[0].score - background)
+    return [hit for hit in hits if hit.score >= floor]
 
 
 def _listed(n: int, skip: int, order: str) -> str:

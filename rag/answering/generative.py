@@ -26,7 +26,14 @@ from footnote.rag.core.records import (
 from footnote.rag.core.text import identity_key, words
 from footnote.rag.llm.meter import UNKNOWN, Meter, Price
 from footnote.rag.llm.port import Model
-from footnote.rag.llm.prompts import NO_ANSWER, Prompts, ask_about, ask_to_rewrite, load_prompts
+from footnote.rag.llm.prompts import (
+    NO_ANSWER,
+    Prompts,
+    ask_about,
+    ask_to_rewrite,
+    estimate_tokens,
+    load_prompts,
+)
 from footnote.rag.llm.talk import THINKING, Reply, ask_once
 from footnote.rag.verification.binding import Bound, Cited
 from footnote.rag.verification.checker import Checked, Checker
@@ -46,6 +53,7 @@ _ENDS = re.compile(r"[.!?:][\"'”’)]*$")
 # A question that is rewritten is not a new one of any length.
 _MAX_REWRITE_TOKENS, _MAX_REWRITE_S = 80, 20.0
 _MAX_HISTORY = 6
+NOTHING_FOUND = "found no answer in the sources"
 # Turns that a strong model is sent along with a question.
 _TOLD = 2
 _STANDS = frozenset({"checked", "quoted"})
@@ -96,9 +104,9 @@ class Writer:
         self._price = price
         self._judges_itself = judges_itself
 
-    def metered(self) -> tuple["Writer", Meter]:
-        """Return one like it for one question, and what counts the calls of its model."""
-        meter, writer = Meter(self._price), copy(self)
+    def metered(self, meter: Meter | None = None) -> tuple["Writer", Meter]:
+        """Return one like it, and what counts the calls of its model: this meter, or a new one."""
+        meter, writer = meter or Meter(self._price), copy(self)
         writer.model = meter.watch(self.model)
         if self._judges_itself:
             judge = judge_by(writer.model, timeout_s=self._timeout_s)
@@ -114,6 +122,18 @@ class Writer:
     def is_strong(self) -> bool:
         """True where the model is asked also what the quotes alone do not answer."""
         return self._prompts.profile == "strong"
+
+    def most_tokens(self, papers: Sequence[Paper]) -> tuple[int, int]:
+        """Return how many tokens an answer from as many of these papers as fit takes, at most.
+
+        Returns:
+            What is read for it, without the question, and what is written.
+        """
+        written = self._max_tokens or self.model.max_tokens
+        room = self.model.context_window - written
+        asked = ask_about(self._prompts, "", papers[: self._papers], room=room)
+        read = sum(estimate_tokens(message.content) for message in asked.messages)
+        return read, written
 
     def write(
         self, quotes: Answer, papers: Sequence[Paper], turns: Sequence[Answer] = ()
@@ -177,7 +197,7 @@ class Writer:
                     if written is None:
                         yield Status(f"{self.model.name} is writing")
                     elif written.text.strip(" .!") == NO_ANSWER:
-                        return None if draft.n_standing else "found no answer in the sources"
+                        return None if draft.n_standing else NOTHING_FOUND
                     elif isinstance(written, Label):
                         draft.label(written)
                     elif draft.repeats(written):
@@ -412,7 +432,7 @@ def _written(pieces: Iterable[str], reply: Reply, sizes: Sequence[int]) -> Itera
         _LoopError: The same words come again and again.
     """
     stream = StatementStream(sizes)
-    for piece in _spoken(pieces):
+    for piece in spoken(pieces):
         if not piece:
             yield None
         for written in stream.feed(piece):
@@ -432,7 +452,7 @@ def _without_label(written: Written) -> Written:
     return written._replace(text=_LABEL.sub("", written.text))
 
 
-def _spoken(pieces: Iterable[str]) -> Iterator[str]:
+def spoken(pieces: Iterable[str]) -> Iterator[str]:
     """Yield the text of an answer as it arrives, without what a reasoning model thinks aloud."""
     text, said = "", 0
     for piece in pieces:

@@ -132,7 +132,7 @@ def summary(ranked: Sequence[Evidence], *, of_one: bool) -> Part:
     for e in ranked:
         by_paper.setdefault(e.paper.paper_id, []).append(e)
     papers = list(by_paper.values())[: 1 if of_one else None]
-    said = [(_of_role(own, {Role.IDEA}) or (own[0],))[-1] for own in papers]
+    said = [(of_role(own, {Role.IDEA}) or (own[0],))[-1] for own in papers]
     if of_one:
         return Part("prose", tuple(said), text=_PLAINEST)
     if len(papers) == 1:
@@ -143,7 +143,7 @@ def summary(ranked: Sequence[Evidence], *, of_one: bool) -> Part:
 def _gist(ranked: Sequence[Evidence]) -> tuple[Evidence, ...]:
     """Return what a paper proposes, how that works and what it reports, in its own order."""
     roles = (Role.IDEA, Role.MECHANISM, Role.RESULT)
-    said = {e.number: e for role in roles for e in _of_role(ranked, {role})}
+    said = {e.number: e for role in roles for e in of_role(ranked, {role})}
     return tuple(said[number] for number in sorted(said)) or tuple(ranked[:1])
 
 
@@ -185,7 +185,7 @@ def comparison(sides: Sequence[Side], between: Sequence[Evidence]) -> list[Part]
 
 def _not_asked(side: Side, role: Role) -> tuple[Evidence, ...]:
     said = {e.key for e in side.asked}
-    return tuple(e for e in _of_role(side.ranked, {role}) if e.key not in said)
+    return tuple(e for e in of_role(side.ranked, {role}) if e.key not in said)
 
 
 def _filled(rows: Iterable[tuple[Field, ...]]) -> tuple[tuple[Field, ...], ...]:
@@ -197,8 +197,8 @@ def _row(ranked: Sequence[Evidence]) -> tuple[Field, ...]:
     paper = ranked[0].paper
     # Of 295 papers of marked surveys the idea shows for 167 what is asked, with mechanisms beside
     # it for 121, the likeliest sentence for 83.
-    proposes = _of_role(ranked, {Role.IDEA}) or _of_role(ranked, {Role.MECHANISM}) or (ranked[0],)
-    reports = tuple(e for e in _of_role(ranked, {Role.RESULT}) if e not in proposes)
+    proposes = of_role(ranked, {Role.IDEA}) or of_role(ranked, {Role.MECHANISM}) or (ranked[0],)
+    reports = tuple(e for e in of_role(ranked, {Role.RESULT}) if e not in proposes)
     return (
         Field(paper.title, paper=paper),
         Field(paper.date.isoformat() if paper.date else ""),
@@ -207,7 +207,7 @@ def _row(ranked: Sequence[Evidence]) -> tuple[Field, ...]:
     )
 
 
-def _of_role(ranked: Sequence[Evidence], roles: Collection[Role]) -> tuple[Evidence, ...]:
+def of_role(ranked: Sequence[Evidence], roles: Collection[Role]) -> tuple[Evidence, ...]:
     """Return the best sentence that has one of these roles; or none.
 
     One that leans on the sentence before it comes with that, where no other has the role.

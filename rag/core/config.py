@@ -142,14 +142,15 @@ class LanguageModel(Section):
     temperature: float = Field(default=0.0, ge=0, le=2)
     timeout_s: float = Field(default=60.0, gt=0)
     """For the whole answer, further attempts and the wait for a turn included; then quotes take its
-    place."""
+    place. As long again for each look at what it wrote, where the model judges or mends it."""
     parallel: int = Field(default=4, ge=1)
     """Questions that are put to it at once by one process; others wait for their turn."""
     cache: bool | Path = True
     """Where whole replies are kept, to be given again to the same prompt at temperature 0: true for
     the index folder, another folder, or false for nowhere."""
     price_in: float | None = Field(default=None, ge=0)
-    """Of a million tokens that it reads, in any currency; answers then say what they cost."""
+    """Of a million tokens that it reads, in any currency; answers then say what they cost, and a
+    report before it begins."""
     price_out: float | None = Field(default=None, ge=0)
     """Of a million tokens that it writes."""
     profile: Literal["small", "strong"] = "small"

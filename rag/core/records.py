@@ -291,6 +291,28 @@ class Answer(Record):
     """What it rested on when it was given; absent where nobody noted it."""
 
 
+class ReportSection(Record):
+    """A part of a report: a written section, the table of papers, or the limits."""
+
+    heading: Text
+    questions: tuple[str, ...] = ()
+    """What was searched for it."""
+    n_papers: int = Field(default=0, ge=0)
+    """Papers that it was written from."""
+    blocks: tuple[int, ...]
+    """Places in `Answer.blocks`; the first one is its heading."""
+
+
+class Report(Record):
+    """A written report over the papers on a topic."""
+
+    topic: str
+    title: str
+    answer: Answer
+    """All of it, its sources numbered once; a refusal where nothing comes near the topic."""
+    sections: tuple[ReportSection, ...] = ()
+
+
 def paper_id(title: str) -> str:
     """Return the id of a paper that is known by its title alone; equal for equal spellings.
 

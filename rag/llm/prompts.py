@@ -99,7 +99,6 @@ _PLACEHOLDERS = {
     "source": {"marker", "title", "text"},
     "standalone": {"history", "question"},
 }
-_BRACKETS = str.maketrans({"<": "‹", ">": "›"})
 # Of the names that stand first in a source.
 _MOST_AUTHORS = 3
 # Of an answer that is sent along with a question that may lean on it.
@@ -114,6 +113,7 @@ statements that each name the sentences they rest on."""
 _TOKENS_A_MESSAGE = 12
 
 
+_PLAIN = str.maketrans({"<": "‹", ">": "›"})
 _SYSTEMS: dict[Profile, str] = {"small": SMALL, "strong": STRONG}
 
 
@@ -205,7 +205,7 @@ def ask_to_read(question: str, turns: Sequence[tuple[str, str]]) -> list[Message
 
 def ask_to_judge(quotes: str, statement: str) -> list[Message]:
     """Build the message that asks if quotes say a statement; see `JUDGE`."""
-    return [Message("user", JUDGE.format(quotes=_plain(quotes), statement=statement))]
+    return [Message("user", JUDGE.format(quotes=as_data(quotes), statement=statement))]
 
 
 def ask_to_mend(statements: Sequence[tuple[str, str, str]]) -> list[Message]:
@@ -215,7 +215,7 @@ def ask_to_mend(statements: Sequence[tuple[str, str, str]]) -> list[Message]:
         statements: Each with its quotes, and with in what it differs from them.
     """
     listed = "\n\n".join(
-        f"{n}. {text}\n   Differs: {why}\n   Quotes: {_plain(quotes)}"
+        f"{n}. {text}\n   Differs: {why}\n   Quotes: {as_data(quotes)}"
         for n, (text, quotes, why) in enumerate(statements, start=1)
     )
     return [Message("user", MEND.format(statements=listed))]
@@ -235,8 +235,13 @@ def _earlier(turns: Sequence[tuple[str, str]]) -> str:
     return f"It follows on these, whose numbers in brackets are of other lists:\n{said}"
 
 
+def as_data(text: str) -> str:
+    """Return a text in which nothing can look like the end of a source."""
+    return text.translate(_PLAIN)
+
+
 def _source(prompts: Prompts, marker: int, paper: Paper) -> str:
-    title = _plain(paper.title).replace('"', "'")
+    title = as_data(paper.title).replace('"', "'")
     text = paper.abstract
     if prompts.profile == "strong":
         facts = "; ".join(_facts(paper))
@@ -244,12 +249,7 @@ def _source(prompts: Prompts, marker: int, paper: Paper) -> str:
             f"{marker}.{n} {paper.quote(span)}" for n, span in enumerate(paper.sentences, start=1)
         )
         text = "\n".join([*([f"({facts})"] if facts else []), *numbered])
-    return prompts.source.format(marker=marker, title=title, text=_plain(text))
-
-
-def _plain(text: str) -> str:
-    """Return a text in which nothing can look like the end of a source."""
-    return text.translate(_BRACKETS)
+    return prompts.source.format(marker=marker, title=title, text=as_data(text))
 
 
 def _facts(paper: Paper) -> Iterator[str]:

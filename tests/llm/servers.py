@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
+from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -36,6 +37,8 @@ class Faults(ThreadingHTTPServer):
         self.counting = Lock()
         self.text = GOOD
         """What `good` and `slow` say."""
+        self.answers: Callable[[str], str] = lambda _: GOOD
+        """What `answers` says to the last message of a conversation."""
         self.asked: Counter[str] = Counter()
         """Requests by fault."""
         self.authorizations: list[str | None] = []
@@ -204,6 +207,9 @@ class _Handler(BaseHTTPRequestHandler):
                     "data: [DONE]\r\n\r\n".encode()
                 )
                 return self._chunk(b"")
+            case "answers":
+                messages: Any = self.server.bodies[-1]["messages"]
+                self._say(self.server.answers(messages[-1]["content"]))
             case _:
                 for piece in _SAID.get(fault, self.server.text).split(" "):
                     self._say(f"{piece} ")

@@ -491,3 +491,38 @@ def test_a_key_names_the_paper_that_a_statement_is_compared_with(footnote: Run, 
 def test_what_states_nothing_cannot_be_checked(footnote: Run, sample_config: Config):
     done = footnote("check", "12", "--index", sample_config.index, expect=1)
     assert one_line(done) == "the text holds no statement; write a sentence"
+
+
+def test_a_report_without_a_model_is_quotes_a_table_and_its_limits(
+    footnote: Run, sample_config: Config, tmp_path: Path
+):
+    command = ["report", "KV cache compression", "--index", sample_config.index, "--papers", 8]
+    done = footnote(*command, "--json", "--out", tmp_path / "report.md", "--work", tmp_path / "w")
+    report = json.loads(done.stdout)
+    assert set(report) == {"topic", "title", "answer", "sections"}
+    headings = [section["heading"] for section in report["sections"]]
+    assert headings[-2:] == ["The papers", "Limits"]
+    assert "What is reported" in headings
+    assert all(
+        s["text"].endswith(s["citations"][0]["quote"]) for s in report["answer"]["sentences"]
+    )
+    text = (tmp_path / "report.md").read_text()
+    assert "| Paper | Date | What it proposes | What it reports |" in text
+    assert "Written from 8 of the 408 papers here." in text
+    assert text == footnote(*command).stdout
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_report_on_what_is_not_here_is_refused(footnote: Run, sample_config: Config):
+    topic = "recipes for sourdough bread"
+    done = footnote("report", topic, "--index", sample_config.index)
+    assert "Nothing in the 408 papers here mentions “sourdough”." in done.stdout
+
+
+def test_a_report_that_cannot_be_written_is_an_error_of_one_line(
+    footnote: Run, sample_config: Config, tmp_path: Path
+):
+    done = footnote(
+        "report", "KV cache", "--index", sample_config.index, "--out", tmp_path, expect=1
+    )
+    assert done.stderr.splitlines()[-1].endswith("; name another file")
