@@ -545,7 +545,7 @@ def serve(
 
     with _err.status("Loading the index"):
         assistant = open_assistant(config)
-    run(assistant, host=host, port=port)
+    run(assistant, config, host=host, port=port)
 
 
 @command
