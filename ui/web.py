@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from starlette.middleware import Middleware
 from footnote.rag.answering.citations import short_name
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
-from footnote.rag.core.errors import ConfigError, FootnoteError
+from footnote.rag.core.errors import ConfigError, FootnoteError, IndexAccessError
 from footnote.rag.core.processor import tune_process
 from footnote.rag.core.records import Answer, Sentence
 from footnote.ui.address import free_port
 from footnote.ui.calls import CallGuard, Page
+from footnote.ui.feedback import Refusals
 from footnote.ui.jobs import Jobs
 from footnote.ui.papers_tab import papers_tab
+from footnote.ui.quality_tab import quality_tab
 from footnote.ui.render import answer_html, draft_html, paper_html, parse_fragment
 from footnote.ui.shelf import Shelf
 
@@ -37,6 +39,7 @@ _MONO_FONTS = ["ui-monospace", "monospace"]
 def build_page(assistant: Assistant, config: Config) -> gr.Blocks:
     """Make the page, not yet served. The assistant is shared by all its visitors."""
     shelf = Shelf(config, Jobs())
+    refusals = Refusals(config.index, config.web.keep_refused)
 
     def answer(question: str, history: list[dict[str, Any]]) -> Iterator[str]:
         said: list[Sentence] = []
@@ -47,6 +50,8 @@ def build_page(assistant: Assistant, config: Config) -> gr.Blocks:
             with closing(assistant.ask_stream(question, before)) as events:
                 for event in events:
                     if isinstance(event, Answer):
+                        with suppress(IndexAccessError):
+                            refusals.add(event)
                         yield answer_html(event)
                         return
                     if isinstance(event, Sentence):
@@ -112,6 +117,8 @@ def build_page(assistant: Assistant, config: Config) -> gr.Blocks:
                     )
             with gr.Tab("Papers"):
                 papers_tab(shelf)
+            with gr.Tab("Quality"):
+                quality_tab(shelf)
     return page
 
 
