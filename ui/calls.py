@@ -47,21 +47,27 @@ class Page(gr.Blocks):
 class CallGuard:
     """ASGI middleware: refuses a body that is too large, and a call that gradio stumbles over."""
 
-    def __init__(self, app: ASGIApp, upload_bytes: float = MAX_BODY_BYTES):
+    def __init__(self, app: ASGIApp, upload_bytes: float = 0):
         """Guard `app`; files that are uploaded may have so many bytes each."""
         self._app = app
         # Beside a file there is what says where it begins and ends.
-        self._upload_bytes = max(MAX_BODY_BYTES, upload_bytes + MAX_BODY_BYTES)
+        self._upload_bytes = MAX_BODY_BYTES + upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on, and answer it where that fails."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        # Another site's page, open in the same browser, must not remove papers here.
+        if scope["method"] == "POST" and headers.get("sec-fetch-site") == "cross-site":
+            said = _write_down(f"call of {scope['path']} refused: it is from another site")
+            await _answer(send, 403, said)
+            return
         most = self._upload_bytes if scope["path"].endswith(_UPLOAD) else MAX_BODY_BYTES
         too_large = f"it is larger than {most:,.0f} bytes"
         # What is no number is refused before it comes here.
-        if int(Headers(scope=scope).get("content-length", "0")) > most:
+        if int(headers.get("content-length", "0")) > most:
             await _answer(send, 413, _write_down(f"call of {scope['path']} refused: {too_large}"))
             return
         n_read, has_begun = 0, False

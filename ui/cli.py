@@ -457,6 +457,7 @@ def feedback(
     out: Annotated[
         Path | None, typer.Option(help="File to write to; else the standard output.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write what readers said of answers as a question file for `footnote eval`."""
     from footnote.rag.build import open_index
@@ -467,7 +468,9 @@ def feedback(
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if out:
         _write_text(out, text)
-    else:
+    if as_json:
+        _print_json(rows)
+    elif not out:
         sys.stdout.write(text)
     _err.print(f"{len(rows):,} questions of {len(said):,} remarks")
 

@@ -307,7 +307,7 @@ def frame_html(*, writable: bool, upload_mb: float) -> str:
 <form><div class="fn-drop"><label>Files: BibTeX, RIS, CSL-JSON, CSV, JSONL, listing pages
 <input type="file" name="files" multiple></label>
 <span class="fn-muted">or drop them here, up to {upload_mb:g} MB each</span></div>
-<label>From a service <input name="query" placeholder="arxiv:2309.06180" autocomplete="off"
+<label>Ask a service for some <input name="query" placeholder="arxiv:2309.06180" autocomplete="off"
 spellcheck="false" aria-describedby="fn-query-help"></label>
 <p class="fn-muted" id="fn-query-help"><code>arxiv:cat:cs.DC 2025-01-01..2025-01-07</code>
 <code>hf:2025-01-01..2025-01-07</code></p>

@@ -52,7 +52,7 @@ def _report_row(listed: Listed) -> str:
     return (
         f'<tr><th scope="row"><button type="button" class="fn-open" data-report='
         f'"{escape(listed.name)}">{escape(name)}</button></th>'
-        f"<td>{listed.at:%Y-%m-%d %H:%M}</td><td>{escape(report.system)}</td>"
+        f'<td class="fn-when">{listed.at:%Y-%m-%d %H:%M}</td><td>{escape(report.system)}</td>'
         f"<td>{report.n_questions:,}</td>{cells}</tr>"
     )
 
@@ -170,7 +170,8 @@ def judged_html(judged: Judged, titles: Mapping[str, str]) -> str:
         if rows
         else "<p>None: the papers hold no answer, or the report is of an earlier version.</p>"
     )
-    kind = f'<p class="fn-facts">{escape(judged.kind)}</p>' if judged.kind else ""
+    about = [judged.kind, f"after: {' / '.join(judged.history)}" if judged.history else ""]
+    kind = f'<p class="fn-facts">{escape(" · ".join(filter(None, about)))}</p>'
     return (
         '<button type="button" class="fn-back">← All questions</button>'
         f'<h3 tabindex="-1">{escape(judged.question)}</h3>{kind}'
@@ -215,7 +216,7 @@ def readers_html(said: Sequence[Said], refused: Sequence[Refused], *, keeps: boo
         else ""
     )
     rows = "".join(
-        f"<tr><td>{each.at:%Y-%m-%d %H:%M}</td><td>{escape(each.verdict)}</td>"
+        f'<tr><td class="fn-when">{each.at:%Y-%m-%d %H:%M}</td><td>{escape(each.verdict)}</td>'
         f"<td>{escape(each.question)}</td><td>{escape(each.note)}</td></tr>"
         for each in list(said)[-_SAID:][::-1]
     )
@@ -231,7 +232,7 @@ def _refused_html(refused: Sequence[Refused], keeps: bool) -> str:
     if not keeps:
         return "<p>Refused questions are not kept (<code>web.keep_refused</code> is 0).</p>"
     rows = "".join(
-        f"<tr><td>{each.at:%Y-%m-%d %H:%M}</td><td>{escape(each.question)}</td>"
+        f'<tr><td class="fn-when">{each.at:%Y-%m-%d %H:%M}</td><td>{escape(each.question)}</td>'
         f"<td>{escape(each.reason)}{_nearest_html(each.nearest)}</td></tr>"
         for each in refused[:_REFUSED]
     )

@@ -36,6 +36,8 @@ class Judged(Record):
     question_id: str
     question: str
     kind: str = ""
+    history: tuple[str, ...] = ()
+    """What was asked before it in the same conversation, oldest first."""
     relevant: dict[str, int] = Field(default={})
     """Grade by paper id; empty also where the report does not say it."""
     answer: Answer | None = None
@@ -153,6 +155,7 @@ def _judged(row: dict[str, Any]) -> Judged | None:
             question_id=row["id"],
             question=_asked(row),
             kind=(asked or {}).get("kind", ""),
+            history=(asked or {}).get("history", ()),
             relevant=(asked or {}).get("relevant", {}),
             answer=row.get("answer"),
             error=row.get("error"),
