@@ -187,4 +187,6 @@ if (form) {
 
 refresh();
 overview();
-follow();
+// Others may have begun a job since the tab was last open.
+new IntersectionObserver((seen) => { if (seen.some((each) => each.isIntersecting)) follow(); })
+  .observe(element);
