@@ -34,7 +34,13 @@ def write_report(
         for outcome in run.outcomes:
             trec.writelines(f"{row}\n" for row in _trec_rows(outcome))
             said = outcome.answer.model_dump(mode="json") if outcome.answer else None
-            line = {"id": outcome.question.id, "answer": said, "error": outcome.error}
+            asked = outcome.question.model_dump(mode="json", exclude_defaults=True)
+            line = {
+                "id": outcome.question.id,
+                "answer": said,
+                "error": outcome.error,
+                "question": asked,
+            }
             answers.write(json.dumps(line, ensure_ascii=False) + "\n")
             page = "\n".join(_question_page(outcome, report))
             (pages / f"{_file_name(outcome.question.id)}.md").write_text(page + "\n")

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # A long conversation with all its answers, which the browser sends with each question, is below
 # a tenth of this.
 MAX_BODY_BYTES = 10_000_000
+_UPLOAD = "/gradio_api/upload"
 _log = logging.getLogger(__name__)
 
 
@@ -46,17 +47,28 @@ class Page(gr.Blocks):
 class CallGuard:
     """ASGI middleware: refuses a body that is too large, and a call that gradio stumbles over."""
 
-    def __init__(self, app: ASGIApp):
+    def __init__(self, app: ASGIApp, upload_bytes: float = 0):
+        """Guard `app`; files that are uploaded may have so many bytes each."""
         self._app = app
+        # Beside a file there is what says where it begins and ends.
+        self._upload_bytes = MAX_BODY_BYTES + upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on, and answer it where that fails."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        # Another site's page, open in the same browser, must not remove papers here.
+        if scope["method"] == "POST" and headers.get("sec-fetch-site") == "cross-site":
+            said = _write_down(f"call of {scope['path']} refused: it is from another site")
+            await _answer(send, 403, said)
+            return
+        most = self._upload_bytes if scope["path"].endswith(_UPLOAD) else MAX_BODY_BYTES
+        too_large = f"it is larger than {most:,.0f} bytes"
         # What is no number is refused before it comes here.
-        if int(Headers(scope=scope).get("content-length", "0")) > MAX_BODY_BYTES:
-            await _answer(send, 413, _write_down(f"call of {scope['path']} refused: {_TOO_LARGE}"))
+        if int(headers.get("content-length", "0")) > most:
+            await _answer(send, 413, _write_down(f"call of {scope['path']} refused: {too_large}"))
             return
         n_read, has_begun = 0, False
 
@@ -64,8 +76,8 @@ class CallGuard:
             nonlocal n_read
             message = await receive()
             n_read += len(message.get("body", b""))
-            if n_read > MAX_BODY_BYTES:  # it did not say how large it is
-                raise ValueError(_TOO_LARGE)
+            if n_read > most:  # it did not say how large it is
+                raise ValueError(too_large)
             return message
 
         async def write(message: Message) -> None:
@@ -85,9 +97,6 @@ class CallGuard:
             )
             if not has_begun:
                 await _answer(send, 400 if scope["method"] == "POST" else 500, said)
-
-
-_TOO_LARGE = f"it is larger than {MAX_BODY_BYTES:,} bytes"
 
 
 def _malformed(block_fn: BlockFunction, inputs: Sequence[object]) -> str | None:

@@ -591,6 +591,39 @@ def evaluate(
 
 
 @command
+def feedback(
+    config: Config,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write to; else the standard output.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what readers said of answers as a question file for `footnote eval`."""
+    from footnote.rag.build import open_index
+    from footnote.ui.feedback import Feedback, question_rows
+
+    said = Feedback(config.index).said()
+    rows = list(question_rows(said, open_index(config).catalogue.resolve))
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if out:
+        _write_text(out, text)
+    if as_json:
+        _print_json(rows)
+    elif not out:
+        sys.stdout.write(text)
+    _err.print(f"{len(rows):,} questions of {len(said):,} remarks")
+
+
+def _write_text(file: Path, text: str) -> None:
+    from footnote.rag.core.errors import DatasetError
+
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DatasetError(f"{file} cannot be written: {error.strerror}; name another") from error
+
+
+@command
 def calibrate(
     config: Config,
     n_papers: Annotated[
@@ -684,7 +717,7 @@ def serve(
 
     with _err.status("Loading the index"):
         assistant = open_assistant(config)
-    run(assistant, host=host, port=port)
+    run(assistant, config, host=host, port=port)
 
 
 @command

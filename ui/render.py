@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from urllib.parse import quote, unquote
 
-from footnote.ingest.identity.explain import Explanation
+from footnote.ingest.identity.explain import Explanation, Joined
 from footnote.rag.answering.citations import markers_of
 from footnote.rag.core.records import (
     Answer,
@@ -224,19 +224,19 @@ def difference_lines(difference: Difference) -> list[str]:
 
 def source_text(source: Source) -> str:
     """Write a cited paper for a terminal, with its version and its withdrawal, if any."""
-    remarks = [f"v{source.version}" if source.version else None, _withdrawal(source.withdrawn)]
+    remarks = [f"v{source.version}" if source.version else None, withdrawal(source.withdrawn)]
     return f"[{source.marker}] {', '.join([source.title, *filter(None, remarks)])}"
 
 
 def paper_html(paper: Paper, quoted: Span | None) -> str:
     """Render a paper with its abstract, the quoted sentence highlighted. All text is escaped."""
-    seen = ", ".join(_seen_in(sighting.source, sighting.day) for sighting in paper.sightings)
+    seen = ", ".join(seen_in(sighting.source, sighting.day) for sighting in paper.sightings)
     facts = [
         f"{paper.date}{', year inferred' * paper.date_inferred}" if paper.date else None,
         f"{paper.n_authors} author{'s' * (paper.n_authors > 1)}" if paper.n_authors else None,
         paper.organisation,
         f"{paper.upvotes} upvote{'s' * (paper.upvotes > 1)}" if paper.upvotes else None,
-        _arxiv_name(paper),
+        arxiv_name(paper),
         f"doi:{paper.doi}" if paper.doi else None,
     ]
     return (
@@ -260,14 +260,17 @@ def explanation_lines(explanation: Explanation) -> list[str]:
             f"doi:{record.doi}" if record.doi else None,
             f"key {record.cite_key}" if record.cite_key else None,
         ]
-        seen = _seen_in(record.source, record.day)
+        seen = seen_in(record.source, record.day)
         lines.append(f"  {record.number}. {seen}: {record.title} {' '.join(filter(None, ids))}")
-    for join in explanation.joins:
-        kind, _, value = join.key.partition(":")
-        named = f"{_KEY_NAMES[kind]} {value}" if kind in ("arxiv", "doi") else _KEY_NAMES[kind]
-        alike = f" ({join.likeness:.0%} of the words of their abstracts)"
-        lines.append(f"  {join.one} and {join.other} have {named}{alike}")
-    return lines
+    return lines + [f"  {joined_text(join)}" for join in explanation.joins]
+
+
+def joined_text(join: Joined) -> str:
+    """Say what two records of a paper have in common."""
+    kind, _, value = join.key.partition(":")
+    named = f"{_KEY_NAMES[kind]} {value}" if kind in ("arxiv", "doi") else _KEY_NAMES[kind]
+    alike = f"({join.likeness:.0%} of the words of their abstracts)"
+    return f"{join.one} and {join.other} have {named} {alike}"
 
 
 def parse_fragment(fragment: str) -> tuple[str, Span] | None:
@@ -280,7 +283,7 @@ def parse_fragment(fragment: str) -> tuple[str, Span] | None:
     return (unquote(paper_id), span) if span.start < span.end else None
 
 
-def _seen_in(source: str, day: str | None) -> str:
+def seen_in(source: str, day: str | None) -> str:
     """Write where a paper was seen, and when: `page.txt (14 March, year not given)`."""
     if day and day.startswith("--"):
         _, _, month, day_of_month = day.split("-")
@@ -288,7 +291,8 @@ def _seen_in(source: str, day: str | None) -> str:
     return f"{source} ({day})" if day else source
 
 
-def _arxiv_name(paper: Paper) -> str | None:
+def arxiv_name(paper: Paper) -> str | None:
+    """Write the arXiv id of a paper with its version; None for a paper without."""
     version = f"v{paper.version_number}" if paper.version_number else ""
     return f"arXiv:{paper.arxiv_id}{version}" if paper.arxiv_id else None
 
@@ -311,17 +315,17 @@ def _authors_html(paper: Paper) -> str:
 
 
 def _notice_html(paper: Paper) -> str:
-    said = _withdrawal((paper.notice or "") if paper.withdrawn else None)
+    said = withdrawal((paper.notice or "") if paper.withdrawn else None)
     return f'<p class="notice" role="note">{escape(said)}</p>' if said else ""
 
 
 def _remarks_html(source: Source) -> str:
     version = f" v{source.version}" if source.version else ""
-    said = _withdrawal(source.withdrawn)
+    said = withdrawal(source.withdrawn)
     return version + (f' <b class="notice">{escape(said)}</b>' if said else "")
 
 
-def _withdrawal(said: str | None) -> str | None:
+def withdrawal(said: str | None) -> str | None:
     """Say that a paper was withdrawn, with the reason if one is known; None if it was not."""
     if said is None:
         return None

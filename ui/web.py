@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,18 @@ from starlette.middleware import Middleware
 
 from footnote.rag.answering.citations import short_name
 from footnote.rag.assistant import Assistant
-from footnote.rag.core.errors import ConfigError, FootnoteError
+from footnote.rag.core.config import Config
+from footnote.rag.core.errors import ConfigError, FootnoteError, IndexAccessError
 from footnote.rag.core.processor import tune_process
 from footnote.rag.core.records import Answer, Sentence
 from footnote.ui.address import free_port
 from footnote.ui.calls import CallGuard, Page
+from footnote.ui.feedback import Refusals
+from footnote.ui.jobs import Jobs
+from footnote.ui.papers_tab import papers_tab
+from footnote.ui.quality_tab import quality_tab
 from footnote.ui.render import answer_html, draft_html, paper_html, parse_fragment
+from footnote.ui.shelf import Shelf
 
 _HERE = Path(__file__).parent
 # Fonts of the reader's own system; gradio's default theme fetches some from the network.
@@ -30,8 +36,10 @@ _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
 _MONO_FONTS = ["ui-monospace", "monospace"]
 
 
-def build_page(assistant: Assistant) -> gr.Blocks:
+def build_page(assistant: Assistant, config: Config) -> gr.Blocks:
     """Make the page, not yet served. The assistant is shared by all its visitors."""
+    shelf = Shelf(config, Jobs())
+    refusals = Refusals(config.index, config.web.keep_refused)
 
     def answer(question: str, history: list[dict[str, Any]]) -> Iterator[str]:
         said: list[Sentence] = []
@@ -42,6 +50,8 @@ def build_page(assistant: Assistant) -> gr.Blocks:
             with closing(assistant.ask_stream(question, before)) as events:
                 for event in events:
                     if isinstance(event, Answer):
+                        with suppress(IndexAccessError):
+                            refusals.add(event)
                         yield answer_html(event)
                         return
                     if isinstance(event, Sentence):
@@ -69,38 +79,46 @@ def build_page(assistant: Assistant) -> gr.Blocks:
             "sentence of the answer rests on a quote: click its marker to see it in its abstract."
             "</p></header>"
         )
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=3):
-                gr.ChatInterface(
-                    answer,
-                    chatbot=gr.Chatbot(
-                        show_label=False,
-                        height="68vh",
-                        buttons=["copy"],
-                        latex_delimiters=[],  # a price in dollars is not a formula
-                        placeholder="Ask about any of the papers, or start with one of these.",
-                    ),
-                    textbox=gr.Textbox(
-                        placeholder="Ask a question",
-                        show_label=False,
-                        container=False,
-                        elem_id="question",
-                        submit_btn=True,
-                        stop_btn=True,
-                    ),
-                    examples=example_questions(assistant),
-                    cache_examples=False,
-                    api_name="ask",
-                )
-            with gr.Column(scale=2):
-                panel = gr.HTML(
-                    _empty_panel(),
-                    elem_id="paper",
-                    js_on_load=(_HERE / "citations.js").read_text(encoding="utf-8"),
-                )
-                panel.select(
-                    open_citation, outputs=panel, show_progress="hidden", api_visibility="private"
-                )
+        with gr.Tabs():
+            with gr.Tab("Ask"), gr.Row(equal_height=False):
+                with gr.Column(scale=3):
+                    gr.ChatInterface(
+                        answer,
+                        chatbot=gr.Chatbot(
+                            show_label=False,
+                            height="68vh",
+                            buttons=["copy"],
+                            latex_delimiters=[],  # a price in dollars is not a formula
+                            placeholder="Ask about any of the papers, or start with one of these.",
+                        ),
+                        textbox=gr.Textbox(
+                            placeholder="Ask a question",
+                            show_label=False,
+                            container=False,
+                            elem_id="question",
+                            submit_btn=True,
+                            stop_btn=True,
+                        ),
+                        examples=example_questions(assistant),
+                        cache_examples=False,
+                        api_name="ask",
+                    )
+                with gr.Column(scale=2):
+                    panel = gr.HTML(
+                        _empty_panel(),
+                        elem_id="paper",
+                        js_on_load=(_HERE / "citations.js").read_text(encoding="utf-8"),
+                    )
+                    panel.select(
+                        open_citation,
+                        outputs=panel,
+                        show_progress="hidden",
+                        api_visibility="private",
+                    )
+            with gr.Tab("Papers"):
+                papers_tab(shelf)
+            with gr.Tab("Quality"):
+                quality_tab(shelf)
     return page
 
 
@@ -132,7 +150,7 @@ def example_questions(assistant: Assistant) -> list[str]:
     return questions or [f"What is “{paper.title}” about?" for paper in papers[:3]]
 
 
-def launch(page: gr.Blocks, *, host: str, port: int) -> str:
+def launch(page: gr.Blocks, config: Config, *, host: str, port: int) -> str:
     """Begin to serve the page from a thread, and return its address.
 
     Raises:
@@ -146,11 +164,14 @@ def launch(page: gr.Blocks, *, host: str, port: int) -> str:
             server_port=port,
             theme=Default(font=_FONTS, font_mono=_MONO_FONTS),
             css_paths=_HERE / "page.css",
+            max_file_size=f"{config.web.upload_mb * 1_000_000:.0f}b",
             footer_links=[],
             share=False,
             quiet=True,
             prevent_thread_lock=True,
-            app_kwargs={"middleware": [Middleware(CallGuard)]},
+            app_kwargs={
+                "middleware": [Middleware(CallGuard, upload_bytes=config.web.upload_mb * 1_000_000)]
+            },
         )
     except OSError as error:  # taken since, or at another address that gradio tries as well
         raise ConfigError(
@@ -159,15 +180,15 @@ def launch(page: gr.Blocks, *, host: str, port: int) -> str:
     return url
 
 
-def serve(assistant: Assistant, *, host: str, port: int) -> None:
+def serve(assistant: Assistant, config: Config, *, host: str, port: int) -> None:
     """Serve the page until interrupted.
 
     Raises:
         ConfigError: The address or port cannot be listened on.
     """
-    page = build_page(assistant)
+    page = build_page(assistant, config)
     tune_process()
-    url = launch(page, host=host, port=port)
+    url = launch(page, config, host=host, port=port)
     sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {url} until Ctrl+C\n")
     sys.stdout.flush()
     page.block_thread()

@@ -177,6 +177,14 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65_535)
     """0 takes a free one."""
+    writable: bool = True
+    """False shows papers, and neither adds nor removes any."""
+    upload_mb: float = Field(default=100.0, gt=0, le=10_000)
+    """A larger file is refused."""
+    reports: Path = Path("reports")
+    """Folder of evaluation reports, each in a folder of its own."""
+    keep_refused: int = Field(default=200, ge=0, le=10_000)
+    """Refused questions that are kept in the index folder, the newest; 0 keeps none."""
 
 
 class Config(BaseSettings):

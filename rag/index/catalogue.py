@@ -16,7 +16,8 @@ from typing import Any, Literal, NamedTuple
 from footnote.rag.core.errors import IndexDamagedError, IndexMissingError, PaperDamagedError
 from footnote.rag.core.records import Paper, fingerprint
 from footnote.rag.core.request import Filters
-from footnote.rag.index import facts
+from footnote.rag.index import browse, facts
+from footnote.rag.index.browse import Sheet, Tallied
 from footnote.rag.index.durable import make_file
 from footnote.rag.index.facts import Facts
 from footnote.rag.index.readonly import connect, stamp
@@ -263,6 +264,16 @@ class Catalogue:
     def names(self, kind: Literal["author", "source"], paper_ids: Iterable[str]) -> dict[str, int]:
         """Count the served papers among these that have each author or source, most first."""
         return facts.names_of(self._rows, kind, paper_ids)
+
+    def sheet(
+        self, sheet: Sheet, with_words: Iterable[str] = ()
+    ) -> tuple[int, list[Facts], dict[str, list[str]]]:
+        """Read a page of the table of papers served; see `browse.read_sheet`."""
+        return browse.read_sheet(self._rows, sheet, with_words)
+
+    def tally(self, by: Tallied) -> list[tuple[str | None, int]]:
+        """Count the papers served by what their records say; see `browse.tally`."""
+        return browse.tally(self._rows, by)
 
     def count_undescribed(self) -> int:
         """Count the served papers of which the vector store's rows say something else."""
@@ -513,6 +524,15 @@ class Catalogue:
         """Return fingerprints of the records that went into these papers, with each's paper id."""
         sql = f"SELECT fingerprint, paper_id FROM records {_AMONG}"  # noqa: S608
         return dict(self._rows(sql, [_listed(paper_ids)]))
+
+    def fingerprints(self) -> frozenset[str]:
+        """Return the fingerprints of all records that were taken in."""
+        return frozenset(row for (row,) in self._rows("SELECT fingerprint FROM records"))
+
+    def never_indexed(self) -> list[str]:
+        """Return the ids of the papers of which the index holds no version."""
+        rows = self._rows("SELECT paper_id FROM papers WHERE indexed IS NULL ORDER BY paper_id")
+        return [paper_id for (paper_id,) in rows]
 
     def whole_parts(self, paper_id: str) -> list[Part]:
         """Return the parts that a paper can be made of anew, in order of their ids; or none.

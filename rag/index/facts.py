@@ -77,8 +77,9 @@ _TRIGGERS = (
     END""",
 )
 
-_LISTED = "(SELECT value FROM json_each(?))"
-_OF_NAMES = f"paper_id IN (SELECT paper_id FROM names WHERE kind = ? AND name IN {_LISTED})"  # noqa: S608
+LISTED = "(SELECT value FROM json_each(?))"
+"""In a condition: one of the values of a list written as JSON."""
+_OF_NAMES = f"paper_id IN (SELECT paper_id FROM names WHERE kind = ? AND name IN {LISTED})"  # noqa: S608
 
 Rows = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 """Reads with a statement and its values."""
@@ -137,6 +138,16 @@ def _run(db: sqlite3.Connection, *statements: str) -> None:
 
 def matching(rows: Rows, filters: Filters) -> frozenset[str]:
     """Return the ids of the served papers that may answer; all where nothing is filtered."""
+    asked = conditions(rows, filters)
+    # The conditions are those below; what a person typed is a value.
+    where = " AND ".join(["TRUE", *(condition for condition, _ in asked)])
+    values = [value for _, own in asked for value in own]
+    found = rows(f"SELECT paper_id FROM facts WHERE {where}", values)  # noqa: S608
+    return frozenset(paper_id for (paper_id,) in found)
+
+
+def conditions(rows: Rows, filters: Filters) -> list[tuple[str, Sequence[object]]]:
+    """Return what filters ask of a row of `facts`: conditions in SQL, each with its values."""
     asked: list[tuple[str, Sequence[object]]] = []
     if filters.since:
         asked.append(("date >= ?", [filters.since.isoformat()]))
@@ -147,7 +158,7 @@ def matching(rows: Rows, filters: Filters) -> frozenset[str]:
     if filters.organisation:
         meant = _folded(filters.organisation)
         same = [each for each in _organisations(rows) if _folded(each) == meant]
-        asked.append((f"organisation IN {_LISTED}", [json.dumps(same)]))
+        asked.append((f"organisation IN {LISTED}", [json.dumps(same)]))
     if filters.source:
         part = _folded(filters.source)
         within = [name for name in _names(rows, "source") if part in _folded(name)]
@@ -155,11 +166,7 @@ def matching(rows: Rows, filters: Filters) -> frozenset[str]:
     if filters.author:
         found = [name for name in _names(rows, "author") if is_named(name, filters.author)]
         asked.append((_OF_NAMES, ["author", json.dumps(found)]))
-    # The conditions are those above; what a person typed is a value.
-    where = " AND ".join(["TRUE", *(condition for condition, _ in asked)])
-    values = [value for _, own in asked for value in own]
-    found = rows(f"SELECT paper_id FROM facts WHERE {where}", values)  # noqa: S608
-    return frozenset(paper_id for (paper_id,) in found)
+    return asked
 
 
 def facts_of(rows: Rows, paper_ids: Iterable[str]) -> list[Facts]:
@@ -167,7 +174,7 @@ def facts_of(rows: Rows, paper_ids: Iterable[str]) -> list[Facts]:
     found = rows(
         "SELECT paper_id, title, date, organisation, upvotes, n_authors, withdrawn,"  # noqa: S608
         " EXISTS (SELECT 1 FROM names n WHERE n.paper_id = f.paper_id AND kind = 'author')"
-        f" FROM facts f WHERE paper_id IN {_LISTED}",
+        f" FROM facts f WHERE paper_id IN {LISTED}",
         [json.dumps(list(paper_ids))],
     )
     each = [Facts(*row[:-2], *map(bool, row[-2:])) for row in found]
@@ -177,7 +184,7 @@ def facts_of(rows: Rows, paper_ids: Iterable[str]) -> list[Facts]:
 def names_of(rows: Rows, kind: Kind, paper_ids: Iterable[str]) -> dict[str, int]:
     """Count the papers among these that have each name of an author or of a source, most first."""
     found = rows(
-        f"SELECT name, count(*) FROM names WHERE kind = ? AND paper_id IN {_LISTED}"  # noqa: S608
+        f"SELECT name, count(*) FROM names WHERE kind = ? AND paper_id IN {LISTED}"  # noqa: S608
         " GROUP BY name ORDER BY count(*) DESC, name",
         [kind, json.dumps(list(paper_ids))],
     )

@@ -163,6 +163,19 @@ class MultiVectorIndex:
         rows = b"".join(means.get(paper_id, nothing) for paper_id in paper_ids)
         return np.frombuffer(rows, np.float32).reshape(len(paper_ids), len(nothing) // 4)
 
+    def similar(self, paper_id: str, n: int) -> list[tuple[str, float]]:
+        """Find the papers most like one as a whole: ids with cosines, best first, at most `n`.
+
+        None are like a paper without token embeddings.
+        """
+        others = sorted(self.paper_ids() - {paper_id})
+        [own, *vectors] = self.paper_vectors([paper_id, *others])
+        if not own.any() or not others:
+            return []
+        cosines = np.stack(vectors) @ own
+        best = np.argsort(-cosines, kind="stable")[:n]
+        return [(others[at], float(cosines[at])) for at in best]
+
     def _find(self, paper_ids: Iterable[str]) -> _Found | None:
         """Find the tokens of papers, those without any left out; None when all are."""
         ranges, arrays = self._rows.find(paper_ids)

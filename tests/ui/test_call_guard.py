@@ -63,6 +63,34 @@ def test_a_body_that_says_it_is_too_large_is_not_read():
     assert "larger than 10,000,000 bytes" in detail
 
 
+def test_an_upload_may_be_larger_than_other_calls():
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "headers": []}
+    length = (b"content-length", b"%d" % (MAX_BODY_BYTES + 2))
+
+    async def status(path: str, upload_bytes: int) -> int:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b""}
+
+        guard = CallGuard(echo, upload_bytes)
+        await guard({**scope, "path": path, "headers": [length]}, receive, send)
+        return sent[0]["status"]
+
+    assert asyncio.run(status("/gradio_api/upload", 10)) == 200
+    assert asyncio.run(status("/gradio_api/upload", 1)) == 413
+    assert asyncio.run(status("/gradio_api/queue/join", 10)) == 413
+
+
+@pytest.mark.parametrize(("site", "status"), [(b"cross-site", 403), (b"same-origin", 200)])
+def test_a_page_of_another_site_cannot_call(site: bytes, status: int):
+    sent = call(echo, b"x", headers=[(b"sec-fetch-site", site)])
+    assert sent[0]["status"] == status
+
+
 def test_a_body_that_grows_too_large_is_read_no_further():
     status, detail = said(call(echo, *[b"x" * (MAX_BODY_BYTES // 2)] * 3))
     assert status == 400

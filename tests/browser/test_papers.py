@@ -1,0 +1,253 @@
+"""The Papers and Quality tabs in Chromium: find a paper, add some and ask about them, look back."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from footnote.eval.pages import write_report
+from footnote.eval.report import make_report
+from footnote.ingest.pipeline import ingest
+from footnote.rag.build import open_index
+from footnote.rag.core.config import load_config
+from tests.conftest import footnote_command, started
+from tests.eval.made import DATASET, RUN
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+EMBEDDER = "tests.hashing:HashEmbedding"
+BIBTEX = """\
+@article{zebra, title = {Zebra: Striped Storage},
+  abstract = {Zebra stripes attention states over eight disks. It raises throughput by 3.7x.}}
+@article{empty, title = {Nothing <b>Here</b>}}
+"""
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+
+
+def record(number: int, **more: object) -> dict[str, object]:
+    return {
+        "title": f"System {number:04} of many",
+        "abstract": f"System {number} keeps block {number} on disk. It is fast.",
+        "date": f"20{10 + number % 15}-0{1 + number % 9}-01",
+        "organisation": ("ACME", "Zeta Labs", None)[number % 3],
+        **more,
+    }
+
+
+SHORT = {"title": "Twin: <i>One</i> Work", "abstract": "Twin is one work in two places. It is."}
+LONG = {**SHORT, "abstract": f"{SHORT['abstract']} It was seen again.", "authors": ["Ada Lee"]}
+
+
+def write(file: Path, *records: dict[str, object]) -> Path:
+    file.write_text("\n".join(map(json.dumps, records)))
+    return file
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("served")
+    config = load_config(index=folder / "index", embedder={"name": EMBEDDER})
+    file = write(folder / "base.jsonl", *map(record, range(130)), SHORT, LONG)
+    ingest([file], open_index(config, create=True), lambda *_: None)
+    report = make_report(
+        RUN, DATASET, system="footnote", settings="", index=folder / "none", n_papers=2
+    )
+    write_report(folder / "reports" / "by-hand", report, RUN)
+    variables = {
+        "FOOTNOTE_EMBEDDER__NAME": EMBEDDER,
+        "FOOTNOTE_WEB__REPORTS": str(folder / "reports"),
+        "FOOTNOTE_WEB__UPLOAD_MB": "2",
+        "GRADIO_TEMP_DIR": str(folder / "uploads"),
+    }
+    command = footnote_command("serve", "--port", "0", "--index", config.index)
+    with started(command, stderr=subprocess.DEVNULL, **variables) as server:
+        assert server.stdout
+        line = server.stdout.readline()
+        match = re.search(r"papers answer at (http://\S+)", line)
+        assert match, line
+        yield match.group(1)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["sync_api.Browser"]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(url: str, browser: "sync_api.Browser") -> Iterator["sync_api.Page"]:
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    page.set_default_timeout(20_000)
+    sync_api.expect.set_options(timeout=20_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(url)
+    page.get_by_role("tab", name="Papers").click()
+    page.locator(".fn-sheet").wait_for()
+    yield page
+    page.close()
+    assert errors == []
+
+
+def count_is(page: "sync_api.Page", text: str) -> None:
+    sync_api.expect(page.locator(".fn-count")).to_have_text(text)
+
+
+def first_title(page: "sync_api.Page", title: str) -> None:
+    sync_api.expect(page.locator(".fn-sheet .fn-open").first).to_have_text(title)
+
+
+def add(page: "sync_api.Page", file: Path) -> None:
+    page.set_input_files(".fn-add [type=file]", file)
+    page.get_by_role("button", name="Add", exact=True).click()
+
+
+def search(page: "sync_api.Page", text: str) -> None:
+    page.get_by_role("searchbox").fill(text)
+
+
+def test_the_table_is_sorted_searched_filtered_and_turned(page: "sync_api.Page"):
+    n = int((page.locator(".fn-count").text_content() or "").split()[0])
+    page.get_by_role("button", name="Title").click()
+    first_title(page, "System 0000 of many")
+    assert page.locator("[aria-sort=ascending]").inner_text().startswith("Title")
+    page.keyboard.press("Enter")  # the focus stays on the heading
+    sync_api.expect(page.locator("[aria-sort=descending]")).to_contain_text("Title")
+    page.get_by_role("button", name="Title").click()
+    page.get_by_role("button", name="Next").click()
+    sync_api.expect(page.locator(".fn-pages span")).to_have_text(f"51–100 of {n}")
+    first_title(page, "System 0050 of many")
+    search(page, "block 77")
+    count_is(page, "1 paper")
+    search(page, "nothing like it")
+    page.get_by_text("No paper is like that").wait_for()
+    page.get_by_role("button", name="Clear").click()
+    count_is(page, f"{n} papers")
+    page.get_by_label("Organisation").select_option("Zeta Labs")
+    count_is(page, "43 papers")
+    page.get_by_label("From").fill("2023-01-01")
+    count_is(page, "8 papers")
+
+
+def test_a_paper_has_its_own_page_and_esc_leads_back(page: "sync_api.Page"):
+    search(page, "System 0042")
+    row = page.get_by_role("button", name="System 0042 of many")
+    row.click()
+    heading = page.get_by_role("heading", name="System 0042 of many")
+    sync_api.expect(heading).to_be_focused()
+    shown = page.locator(".fn-shown")
+    assert "keeps block 42 on disk" in shown.inner_text()
+    assert "base.jsonl" in shown.inner_text()
+    assert shown.get_by_role("link").first.get_attribute("rel") == "noopener noreferrer"
+    page.keyboard.press("Escape")
+    sync_api.expect(row).to_be_focused()
+
+
+def test_an_uploaded_file_is_asked_and_what_was_refused_is_listed(
+    page: "sync_api.Page", url: str, tmp_path: Path
+):
+    file = tmp_path / "zebra.bib"
+    file.write_text(BIBTEX)
+    add(page, file)
+    ended = page.locator(".fn-done")
+    sync_api.expect(ended).to_contain_text("zebra.bib: 1 added, 0 updated, 0 unchanged, 1 refused")
+    ended.locator("summary").click()
+    sync_api.expect(ended.locator("li")).to_have_text("zebra.bib: Nothing <b>Here</b>: no abstract")
+    search(page, "zebra")
+    count_is(page, "1 paper")
+    page.get_by_role("tab", name="Ask").click()
+    page.fill("#question textarea", "What does Zebra do with attention states?")
+    page.press("#question textarea", "Enter")
+    sync_api.expect(page.locator(".footnote-answer").last).to_contain_text("over eight disks")
+
+
+def test_an_addition_is_cancelled_and_seen_by_who_comes_back(
+    page: "sync_api.Page", url: str, tmp_path: Path
+):
+    n = int((page.locator(".fn-count").text_content() or "").split()[0])
+    more = (record(number, title=f"Later {number}") for number in range(1_000, 6_000))
+    add(page, write(tmp_path / "later.jsonl", *more))
+    page.locator("progress").wait_for()
+    page.reload()
+    page.get_by_role("tab", name="Papers").click()
+    running = page.locator(".fn-running")
+    sync_api.expect(running).to_contain_text("Adding later.jsonl")
+    add(page, write(tmp_path / "other.jsonl", SHORT))
+    sync_api.expect(page.locator(".fn-error")).to_contain_text("papers are being changed already")
+    page.get_by_role("button", name="Cancel").click()
+    page.locator(".fn-cancelled").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Dismiss").click()
+    count = page.locator(".fn-count").text_content() or ""
+    assert n <= int(count.split()[0].replace(",", "")) < n + 5_000
+    # The index is free again.
+    page.set_input_files(".fn-add [type=file]", [])
+    page.get_by_label("Ask a service").fill("nowhere:1")
+    page.get_by_role("button", name="Add", exact=True).click()
+    sync_api.expect(page.locator(".fn-error")).to_contain_text("names no service")
+
+
+def test_a_file_that_is_too_large_is_refused(page: "sync_api.Page", tmp_path: Path):
+    large = tmp_path / "large.jsonl"
+    large.write_bytes(b" " * 2_500_000)
+    add(page, large)
+    sync_api.expect(page.locator(".fn-error")).to_contain_text("not taken")
+
+
+def test_a_paper_is_split_and_removed_after_a_question(page: "sync_api.Page"):
+    search(page, "Twin")
+    count_is(page, "1 paper")
+    page.get_by_role("button", name="Twin").click()
+    sync_api.expect(page.locator(".fn-shown li").first).to_contain_text("1 and 2 have")
+    page.get_by_role("button", name="Split").click()
+    page.get_by_role("button", name="Keep it as it is").click()
+    assert page.locator(".fn-shown h3").inner_text() == "Twin: <i>One</i> Work"
+    page.get_by_role("button", name="Split").click()
+    page.get_by_role("button", name="Go on").click()
+    count_is(page, "2 papers")
+    page.get_by_role("button", name="Twin").first.click()
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("button", name="Go on").click()
+    count_is(page, "1 paper")
+
+
+def test_a_report_and_its_questions_are_opened_and_refusals_listed(page: "sync_api.Page"):
+    page.get_by_role("tab", name="Ask").click()
+    page.fill("#question textarea", "Who won the football cup of Ruritania?")
+    page.press("#question textarea", "Enter")
+    page.locator(".footnote-answer.refused").wait_for()
+    page.get_by_role("tab", name="Quality").click()
+    page.get_by_role("heading", name="by-hand").wait_for()
+    assert page.locator(".fn-plots svg").count() == 1
+    page.get_by_role("button", name="How fast is Alpha?").click()
+    shown = page.locator(".fn-quality .fn-shown")
+    sync_api.expect(shown).to_contain_text("It is 2.5× faster. [1]")
+    sync_api.expect(shown).to_contain_text("not in this index")
+    page.get_by_role("button", name="All questions").click()
+    sync_api.expect(page.locator(".fn-readers")).to_contain_text("football cup of Ruritania")
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(page: "sync_api.Page"):
+    page.set_viewport_size({"width": 390, "height": 844})
+    width = "document.documentElement.scrollWidth"
+    assert page.evaluate(width) <= 390
+    small = page.evaluate(
+        "[...document.querySelectorAll('.fn-papers :is(button, input, select, summary)')]"
+        ".filter(e => e.checkVisibility()).map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])"
+        ".filter(([, r]) => r.height < 23.9 || r.width < 23.9).map(([h]) => h)"
+    )
+    assert small == []
+    page.get_by_role("tab", name="Quality").click()
+    page.locator(".fn-readers h3").first.wait_for()
+    assert page.evaluate(width) <= 390

@@ -1,0 +1,192 @@
+// The Papers tab. `element`, `server` and `upload` are given by gradio; all HTML comes escaped.
+const $ = (selector) => element.querySelector(selector);
+const filters = $(".fn-filters");
+const state = { sort: "date", descending: true, offset: 0 };
+let asked = 0;
+let shownId = null;
+let opener = null;
+let polling = false;
+
+function say(error) {
+  const line = $(".fn-error");
+  line.textContent = error || "";
+  line.hidden = !error;
+}
+
+async function call(name, value) {
+  try {
+    const reply = await server[name](value);
+    if (reply && reply.error) say(reply.error);
+    return reply || {};
+  } catch {
+    say("The server does not answer. Is it still running?");
+    return { error: true };
+  }
+}
+
+function sheet() {
+  const form = new FormData(filters);
+  const given = Object.fromEntries(
+    ["organisation", "source", "since", "until"].map((n) => [n, form.get(n)]).filter(([, v]) => v));
+  return { ...state, text: form.get("text"), undated: form.has("undated"), filters: given };
+}
+
+async function refresh(focus) {
+  const mine = ++asked;
+  const reply = await call("sheet", sheet());
+  if (mine !== asked || reply.error) return; // a later letter was typed meanwhile
+  say("");
+  $(".fn-table").innerHTML = reply.html;
+  const n = reply.total.toLocaleString("en");
+  $(".fn-count").textContent = `${n} paper${reply.total === 1 ? "" : "s"}`;
+  if (focus) $(focus)?.focus();
+}
+
+async function overview() {
+  const reply = await call("overview", null);
+  if (reply.error) return;
+  $(".fn-growth").innerHTML = reply.growth;
+  for (const name of ["organisation", "source"]) {
+    const chosen = filters.elements[name].value;
+    filters.elements[name].innerHTML = reply[name];
+    filters.elements[name].value = chosen;
+  }
+}
+
+let typing;
+function changed(wait) {
+  state.offset = 0;
+  clearTimeout(typing);
+  typing = setTimeout(refresh, wait);
+}
+filters.addEventListener("input", (event) => changed(event.target.name === "text" ? 120 : 0));
+filters.addEventListener("reset", () => changed(0));
+filters.addEventListener("submit", (event) => { event.preventDefault(); changed(0); });
+
+async function open(paperId) {
+  const reply = await call("paper", paperId);
+  if (reply.error) return;
+  say("");
+  shownId = reply.paper_id;
+  $(".fn-shown").innerHTML = reply.html;
+  $(".fn-list").hidden = true;
+  $(".fn-shown").hidden = false;
+  $(".fn-shown h3").focus({ preventScroll: true });
+  element.scrollIntoView({ block: "start" });
+}
+
+function back() {
+  shownId = null;
+  $(".fn-shown").hidden = true;
+  $(".fn-list").hidden = false;
+  const row = opener && $(`.fn-table [data-paper="${CSS.escape(opener)}"]`);
+  (row || filters.elements.text).focus();
+}
+
+function confirmed(question) {
+  const dialog = $(".fn-dialog");
+  dialog.querySelector("p").textContent = question;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((done) =>
+    dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), { once: true }));
+}
+
+async function change(button) {
+  if (!(await confirmed(button.dataset.ask))) return;
+  const reply = await call("change", { do: button.dataset.do, paper_id: shownId });
+  if (!reply.error) { say(""); back(); follow(); }
+}
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  const { sort, offset, paper } = button.dataset;
+  if (sort) {
+    // Names begin with the first letter, dates and counts with the newest or most.
+    const first = sort !== "title" && sort !== "organisation";
+    state.descending = state.sort === sort ? !state.descending : first;
+    Object.assign(state, { sort, offset: 0 });
+    refresh(`[data-sort="${sort}"]`);
+  } else if (offset !== undefined) {
+    state.offset = Number(offset);
+    refresh(".fn-table [data-paper]").then(() => $(".fn-count").scrollIntoView({ block: "nearest" }));
+  } else if (paper) {
+    if (!shownId) opener = paper;
+    open(paper);
+  } else if (button.matches(".fn-back")) back();
+  else if (button.dataset.do) change(button);
+  else if (button.matches(".fn-cancel")) { button.disabled = true; call("cancel", $(".fn-jobs").dataset.job); }
+  else if (button.matches(".fn-dismiss")) {
+    sessionStorage.setItem("fn-dismissed", $(".fn-jobs").dataset.job);
+    $(".fn-jobs").innerHTML = "";
+  }
+});
+element.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && shownId && !$(".fn-dialog").open) back();
+});
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+// Shows the job that runs, or ran last, to whoever comes.
+async function follow() {
+  if (polling) return;
+  polling = true;
+  let ran = false;
+  for (;;) {
+    const job = await call("job", null);
+    if (job.error || !job.id) break;
+    const isNew = sessionStorage.getItem("fn-dismissed") !== job.id;
+    if (isNew && $(".fn-jobs").innerHTML !== job.html) {
+      const held = $(".fn-jobs").contains(document.activeElement);
+      $(".fn-jobs").dataset.job = job.id;
+      $(".fn-jobs").innerHTML = job.html;
+      if (held) $(".fn-jobs button")?.focus();
+    }
+    if (job.over) break;
+    ran = true;
+    await pause(document.hidden ? 3000 : 500);
+  }
+  polling = false;
+  if (ran || shownJob !== $(".fn-jobs").dataset.job) {
+    shownJob = $(".fn-jobs").dataset.job;
+    refresh();
+    overview();
+  }
+}
+let shownJob;
+
+const form = $(".fn-add form");
+if (form) {
+  const chosen = form.elements.files;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    say("");
+    const button = form.querySelector("[type=submit]");
+    button.disabled = true;
+    button.textContent = chosen.files.length ? "Sending …" : "Adding …";
+    try {
+      const sent = [];
+      for (const file of chosen.files) sent.push((await upload(file)).path);
+      const reply = await call("add", { files: sent, query: form.elements.query.value });
+      if (!reply.error) { form.reset(); follow(); }
+    } catch (error) {
+      say(`The file was not taken: ${error.message || error}`);
+    }
+    button.disabled = false;
+    button.textContent = "Add";
+  });
+  const drop = $(".fn-drop");
+  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    chosen.files = event.dataTransfer.files;
+  });
+}
+
+refresh();
+overview();
+// Others may have begun a job since the tab was last open.
+new IntersectionObserver((seen) => { if (seen.some((each) => each.isIntersecting)) follow(); })
+  .observe(element);

@@ -1,0 +1,101 @@
+"""The Papers tab: the catalogue as a table, a paper's own page, adding and removing."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from footnote.rag.core.errors import SourceError
+from footnote.rag.index.browse import Sheet
+from footnote.ui.papers_render import (
+    frame_html,
+    growth_html,
+    job_html,
+    options_html,
+    sheet_html,
+    shown_html,
+)
+from footnote.ui.shelf import Shelf
+from footnote.ui.tabs import STYLE, Reply, script, told
+
+# A question to a service is a line.
+_MAX_QUERY, _MAX_FILES = 2_000, 100
+
+
+def papers_tab(shelf: Shelf) -> None:
+    """Put the tab's content into the block that is open, such as a `gr.Tab`."""
+    gr.HTML(
+        STYLE + frame_html(writable=shelf.is_writable, upload_mb=shelf.config.web.upload_mb),
+        elem_id="papers",
+        apply_default_css=False,
+        js_on_load=script("papers.js"),
+        server_functions=_calls(shelf),
+    )
+
+
+def _calls(shelf: Shelf) -> list[Callable[[Any], Reply]]:
+    """Make what the page's script calls, each with one value of JSON."""
+
+    @told
+    def sheet(asked: Mapping[str, Any]) -> Reply:
+        wanted = Sheet.model_validate(asked)
+        page = shelf.page(wanted)
+        return {"html": sheet_html(page, wanted), "total": page.total}
+
+    @told
+    def overview(_: object) -> Reply:
+        organisations, sources = shelf.tally("organisation"), shelf.tally("source")
+        return {
+            "growth": growth_html(shelf.tally("year"), organisations, sources),
+            "organisation": options_html(organisations, "All"),
+            "source": options_html(sources, "All"),
+        }
+
+    @told
+    def paper(paper_id: str) -> Reply:
+        shown = shelf.shown(str(paper_id))
+        if not shown:
+            return {"error": "That paper is not in the index any more."}
+        return {
+            "html": shown_html(shown, writable=shelf.is_writable),
+            "paper_id": shown.paper.paper_id,
+        }
+
+    @told
+    def add(asked: Mapping[str, Any]) -> Reply:
+        files = [_uploaded(path) for path in list(asked.get("files") or [])[:_MAX_FILES]]
+        return {"job": shelf.add(files, str(asked.get("query") or "")[:_MAX_QUERY])}
+
+    @told
+    def change(asked: Mapping[str, Any]) -> Reply:
+        does = {"remove": shelf.remove, "split": shelf.split}[asked["do"]]
+        return {"job": does(str(asked["paper_id"]))}
+
+    @told
+    def job(_: object) -> Reply:
+        latest = shelf.jobs.latest()
+        if not latest:
+            return {}
+        return {"id": latest.job_id, "over": latest.is_over, "html": job_html(latest)}
+
+    @told
+    def cancel(job_id: str) -> Reply:
+        return {"cancelled": shelf.jobs.cancel(str(job_id))}
+
+    return [sheet, overview, paper, add, change, job, cancel]
+
+
+def _uploaded(path: object) -> Path:
+    """Return the file of an upload; a caller may name no other file of this machine.
+
+    Raises:
+        SourceError: It is no upload, or gone.
+    """
+    folder = Path(get_upload_folder()).resolve()
+    file = Path(str(path)).resolve()
+    # Each upload has a folder of its own, which is deleted with it.
+    if file.parent.parent != folder or not file.is_file():
+        raise SourceError("that file was not uploaded here, or was read already; choose it again")
+    return file
