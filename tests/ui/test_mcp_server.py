@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from mcp.client.streamable_http import streamablehttp_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import TextContent, TextResourceContents
 from pydantic import AnyUrl
 
@@ -23,7 +23,7 @@ ALPHA = "arxiv:2405.00001"
 @asynccontextmanager
 async def over_http(url: str) -> AsyncGenerator[ClientSession]:
     async with (
-        streamablehttp_client(f"{url}/mcp") as (read, write, _),
+        streamable_http_client(f"{url}/mcp") as (read, write, _),
         ClientSession(read, write) as session,
     ):
         await session.initialize()
@@ -86,7 +86,7 @@ async def use_all(session: ClientSession) -> None:
 async def use_wrongly(session: ClientSession) -> None:
     for tool, arguments, said in (
         ("ask_papers", {"question": " "}, "the question is empty"),
-        ("get_paper", {"paper_id": "nobody"}, "no paper nobody"),
+        ("get_paper", {"paper_id": "nobody"}, "no paper 'nobody'"),
         ("search_papers", {"question": "x", "filters": {"since": "May"}}, "no date"),
         ("search_papers", {"question": "x", "k": 0}, "greater than or equal to 1"),
     ):
