@@ -239,7 +239,6 @@ def described(schema: dict[str, Any], components: dict[str, Any]) -> st.SearchSt
             raise AssertionError(other)
 
 
-@pytest.mark.timeout(120)
 def test_no_call_that_the_description_allows_or_not_is_answered_with_500(
     client: httpx.Client, server: Served
 ):
