@@ -55,7 +55,8 @@ def test_the_table_of_commands_names_each_of_them():
     rows = re.findall(r"^\| (`footnote .*?) \|", README, re.MULTILINE)
     named = [name for row in rows for name in re.findall(r"`footnote ([a-z]+)", row)]
     commands = [c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands]
-    assert sorted(named) == sorted(commands)
+    groups = [group.name or "" for group in app.registered_groups]
+    assert sorted(named) == sorted([*commands, *groups])
 
 
 @pytest.mark.parametrize("page", PAGES_OF_TEXT)

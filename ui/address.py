@@ -1,4 +1,4 @@
-"""Find where the page can be served, before anything is loaded."""
+"""Find where the server can listen, before anything is loaded."""
 
 import errno
 import socket
@@ -6,8 +6,8 @@ import socket
 from footnote.rag.core.errors import ConfigError
 
 
-def free_port(host: str, port: int) -> int:
-    """Return the port that can be listened on at this host: the one given, or a free one for 0.
+def bound(host: str, port: int) -> socket.socket:
+    """Listen on a port of this host, 0 for any that is free; who calls waits for the server.
 
     Raises:
         ConfigError: The host is no address of this machine, or the port cannot be had.
@@ -16,17 +16,20 @@ def free_port(host: str, port: int) -> int:
         family, kind, _, _, address = socket.getaddrinfo(
             host.strip("[]") or "?", port, type=socket.SOCK_STREAM
         )[0]
-        with socket.socket(family, kind) as probe:
-            # As the server does it: a port whose connections are only just closed is free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            return probe.getsockname()[1]
+        listener = socket.socket(family, kind)
     except (socket.gaierror, UnicodeError, ValueError) as error:
         raise _not_here(host) from error
+    try:
+        # A port whose connections are only just closed is free.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
     except OSError as error:
+        listener.close()
         if error.errno == errno.EADDRNOTAVAIL:
             raise _not_here(host) from error
         raise ConfigError(f"port {port} of {host} {_why(error)}; {_ANOTHER_PORT}") from error
+    return listener
 
 
 _ANOTHER_PORT = "choose another with --port or `web.port`, or 0 for any that is free"

@@ -129,7 +129,12 @@ def main() -> NoReturn:
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Register a command that is given the settings first.
+    """Register a command that is given the settings first."""
+    return app.command(_NAMES.get(function.__name__))(_with_settings(function))
+
+
+def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the settings first.
 
     Each takes `--config`, `--index` and `--debug` in addition to options of its own; they count
     more than those before its name.
@@ -153,7 +158,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     options = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *shared]]
     run.__signature__ = inspect.Signature(options)  # pyright: ignore[reportAttributeAccessIssue]
     run.__annotations__ = {p.name: p.annotation for p in options}
-    return app.command(_NAMES.get(function.__name__))(run)
+    return run
 
 
 @command
@@ -511,32 +516,20 @@ def _filters(
     withdrawn: bool | None,
 ) -> "Filters":
     """Make what the options say; it is said at once what of them is wrong."""
-    from footnote.rag.core.request import Filters
-    from footnote.rag.understanding.dates import Days
-    from footnote.ui.period import parse_period
+    from footnote.ui.filters import FilterError, Which
 
-    def read(option: str, text: str | None) -> Days | None:
-        try:
-            return None if text is None else parse_period(text)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint=f"'--{option}'") from error
-
-    named = {"organisation": organisation, "source": source, "author": author}
-    for option, name in named.items():
-        if name is not None and not name.strip():
-            raise typer.BadParameter("it is empty; write a name", param_hint=f"'--{option}'")
-    first, last = read("since", since), read("until", until)
-    if first and last and first.first > last.last:
-        hint = "'--since'"
-        raise typer.BadParameter(f"{since} is after --until {until}", param_hint=hint)
-    return Filters(
-        since=first and first.first,
-        until=last and last.last,
+    which = Which.model_construct(
+        since=since,
+        until=until,
         organisation=organisation,
         source=source,
         author=author,
         withdrawn=withdrawn,
     )
+    try:
+        return which.filters()
+    except FilterError as error:
+        raise typer.BadParameter(error.why, param_hint=f"'--{error.field}'") from error
 
 
 @command
@@ -706,18 +699,96 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the chat until interrupted."""
-    from footnote.ui.address import free_port
+    """Serve the page, REST, OpenAI's protocol and MCP until interrupted."""
+    from footnote.ui.address import bound
 
     host = config.web.host if host is None else host
     # Before everything is loaded, which takes seconds.
-    port = free_port(host, config.web.port if port is None else port)
-    from footnote.rag.build import open_assistant
-    from footnote.ui.web import serve as run
+    with bound(host, config.web.port if port is None else port) as listener:
+        from footnote.ui.guard import access_to
 
-    with _err.status("Loading the index"):
-        assistant = open_assistant(config)
-    run(assistant, config, host=host, port=port)
+        access = access_to(config, host)
+        from footnote.rag.build import open_assistant
+        from footnote.ui.app import serve as run
+
+        with _err.status("Loading the index"):
+            assistant = open_assistant(config)
+        run(assistant, config, access, listener, host=host)
+
+
+@command
+def mcp(config: Config) -> None:
+    """Serve the papers to an assistant that starts this command (MCP, over standard input)."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    from footnote.rag.build import open_assistant
+    from footnote.rag.core.processor import tune_process
+    from footnote.ui.desk import desk_for
+    from footnote.ui.mcp_server import mcp_server
+
+    assistant = open_assistant(config)
+    tune_process()
+    mcp_server(desk_for(assistant, config.web)).run()
+
+
+def token_new(
+    config: Config,
+    name: Annotated[str, typer.Argument(help="What it is for, such as the name of a program.")],
+    scope: Annotated[
+        str, typer.Option(help="read: search and list; ask: and ask; write: and change papers.")
+    ] = "ask",
+    as_json: AsJson = False,
+) -> None:
+    """Make a token for `footnote serve`, and print it; it is shown this once."""
+    from footnote.ui.tokens import Scope, Tokens
+
+    if scope not in list(Scope):
+        raise typer.BadParameter(f"{scope!r} is none of read, ask, write", param_hint="'--scope'")
+    secret = Tokens(config.index).new(name, Scope(scope))
+    if as_json:
+        _print_json({"name": name, "scope": scope, "token": secret})
+    else:
+        _out.print(escape(secret))
+
+
+def token_list(config: Config, as_json: AsJson = False) -> None:
+    """List the tokens, without their secrets."""
+    from footnote.ui.tokens import Tokens
+
+    tokens = Tokens(config.index).all()
+    if as_json:
+        _print_json([token.model_dump(mode="json", exclude={"sha256"}) for token in tokens])
+        return
+    for token in tokens:
+        _out.print(escape(f"{token.created}  {token.scope:5}  {token.name}"))
+
+
+def token_revoke(config: Config, name: str, as_json: AsJson = False) -> None:
+    """Take a token back."""
+    from footnote.ui.tokens import Tokens
+
+    Tokens(config.index).revoke(name)
+    if as_json:
+        _print_json({"revoked": name})
+
+
+_tokens = typer.Typer(help="Tokens for programs and people who use `footnote serve`.")
+app.add_typer(_tokens, name="token")
+for _name, _function in (("new", token_new), ("list", token_list), ("revoke", token_revoke)):
+    _tokens.command(_name)(_with_settings(_function))
+
+
+@app.command()
+def password() -> None:
+    """Read a password, and print what `web.users` keeps of it."""
+    from footnote.ui.tokens import hash_password
+
+    if sys.stdin.isatty():
+        asked = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    else:
+        asked = sys.stdin.readline().rstrip("\n")
+    if not asked:
+        raise typer.BadParameter("it is empty; type a password")
+    _out.print(hash_password(asked))
 
 
 @command

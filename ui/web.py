@@ -1,28 +1,19 @@
-"""Serve the chat page: questions on the left, the paper behind a citation on the right."""
+"""Make the chat page: questions on the left, the paper behind a citation on the right."""
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from html import escape
 from pathlib import Path
 from typing import Any
 
-# Read when gradio is imported: it would report each start to its makers.
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-
 import gradio as gr
-from gradio.themes import Default
-from starlette.middleware import Middleware
 
 from footnote.rag.answering.citations import short_name
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
-from footnote.rag.core.errors import ConfigError, FootnoteError, IndexAccessError
-from footnote.rag.core.processor import tune_process
+from footnote.rag.core.errors import FootnoteError, IndexAccessError
 from footnote.rag.core.records import Answer, Sentence
-from footnote.ui.address import free_port
-from footnote.ui.calls import CallGuard, Page
+from footnote.ui.calls import Page
 from footnote.ui.feedback import Refusals
 from footnote.ui.jobs import Jobs
 from footnote.ui.papers_tab import papers_tab
@@ -31,9 +22,6 @@ from footnote.ui.render import answer_html, draft_html, paper_html, parse_fragme
 from footnote.ui.shelf import Shelf
 
 _HERE = Path(__file__).parent
-# Fonts of the reader's own system; gradio's default theme fetches some from the network.
-_FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
-_MONO_FONTS = ["ui-monospace", "monospace"]
 
 
 def build_page(assistant: Assistant, config: Config) -> gr.Blocks:
@@ -148,47 +136,3 @@ def example_questions(assistant: Assistant) -> list[str]:
     if len(named) > len(forms) + 1:
         questions.append(f"Compare {named[3]} and {named[4]}")
     return questions or [f"What is “{paper.title}” about?" for paper in papers[:3]]
-
-
-def launch(page: gr.Blocks, config: Config, *, host: str, port: int) -> str:
-    """Begin to serve the page from a thread, and return its address.
-
-    Raises:
-        ConfigError: The address or port cannot be listened on.
-    """
-    port = free_port(host, port)
-    try:
-        page.queue(default_concurrency_limit=4)
-        _, url, _ = page.launch(
-            server_name=host,
-            server_port=port,
-            theme=Default(font=_FONTS, font_mono=_MONO_FONTS),
-            css_paths=_HERE / "page.css",
-            max_file_size=f"{config.web.upload_mb * 1_000_000:.0f}b",
-            footer_links=[],
-            share=False,
-            quiet=True,
-            prevent_thread_lock=True,
-            app_kwargs={
-                "middleware": [Middleware(CallGuard, upload_bytes=config.web.upload_mb * 1_000_000)]
-            },
-        )
-    except OSError as error:  # taken since, or at another address that gradio tries as well
-        raise ConfigError(
-            f"port {port} of {host} cannot be used; choose another with --port or `web.port`"
-        ) from error
-    return url
-
-
-def serve(assistant: Assistant, config: Config, *, host: str, port: int) -> None:
-    """Serve the page until interrupted.
-
-    Raises:
-        ConfigError: The address or port cannot be listened on.
-    """
-    page = build_page(assistant, config)
-    tune_process()
-    url = launch(page, config, host=host, port=port)
-    sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {url} until Ctrl+C\n")
-    sys.stdout.flush()
-    page.block_thread()

@@ -18,6 +18,8 @@ from yaml import YAMLError
 from footnote.rag.core.errors import ConfigError
 
 DEFAULT_FILE = Path("config.yaml")
+HASHED = r"^scrypt:[0-9a-f]{32}:[0-9a-f]{64}$"
+"""How a hashed password is written: its salt, and what scrypt makes of both."""
 
 
 class Section(BaseModel):
@@ -172,7 +174,7 @@ class LanguageModel(Section):
 
 
 class Web(Section):
-    """Where the chat is served."""
+    """Where the page and the doors for programs are served, and to whom."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65_535)
@@ -185,6 +187,24 @@ class Web(Section):
     """Folder of evaluation reports, each in a folder of its own."""
     keep_refused: int = Field(default=200, ge=0, le=10_000)
     """Refused questions that are kept in the index folder, the newest; 0 keeps none."""
+    hosts: tuple[str, ...] = ()
+    """Further names by which browsers reach it, such as that of a proxy."""
+    root_path: str = Field(default="", pattern=r"^(/[\w.~-]+)*$")
+    """Where a proxy serves it, such as `/papers`."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose word is taken for who calls, and for `https`."""
+    certificate: str = ""
+    """A file with a certificate in PEM; empty without TLS."""
+    key: str = ""
+    """The file of its private key; empty where that is in the same file."""
+    users: dict[str, Annotated[str, Field(pattern=HASHED)]] = Field(default={}, repr=False)
+    """Names and hashed passwords, as `footnote password` writes them."""
+    at_once: int = Field(default=4, ge=1)
+    """Questions that are worked on at the same time."""
+    waiting: int = Field(default=64, ge=0)
+    """Questions that may wait for that; further ones are sent away."""
+    a_client: int = Field(default=8, ge=1)
+    """Questions that one client may have there at once, waiting or worked on."""
 
 
 class Config(BaseSettings):

@@ -425,7 +425,7 @@ def test_a_question_is_asked_of_the_papers_that_the_options_name(footnote: Run, 
     [
         (["--since", "May"], "Invalid value for '--since': 'May' is no date; write YYYY, YYYY-MM or"),
         (["--until", "2024-02-30"], "Invalid value for '--until': '2024-02-30' is no date"),
-        (["--since", "2025", "--until", "2024-12"], "'--since': 2025 is after --until 2024-12"),
+        (["--since", "2025", "--until", "2024-12"], "'--since': 2025 is after 2024-12"),
         (["--author", " "], "Invalid value for '--author': it is empty; write a name"),
     ],
 )  # fmt: skip

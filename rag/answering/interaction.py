@@ -1,0 +1,80 @@
+"""Compare a question with a sentence word by word, by a small network over their words in context.
+
+The linear weights of `rag.answering.sentences` know how near a sentence comes; this knows what is
+asked of it. Each word of the one is set beside what of the other is most like it (decomposable
+attention; Parikh et al., 2016), and what comes of all pairs is added up. `python -m
+footnote.eval.train_interaction` fits it to questions with the sentences that answer them marked.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from footnote.rag.core.request import Kind
+
+FILE = Path(__file__).with_name("interaction.npz")
+KINDS = (Kind.EXPLANATION, Kind.FACT, Kind.CLAIM)
+"""Of questions that it is asked of: of others the linear weights tell as much."""
+# The states that go in have unit norm, which is small for the numbers of such a network.
+SCALE = 4.0
+_FAR = -1e9
+
+
+def interaction_scores(
+    asked: np.ndarray, sentences: Sequence[np.ndarray], kind: Kind
+) -> np.ndarray:
+    """Score how well each sentence answers beside the others of the same question; float, (n,).
+
+    Args:
+        asked: The words of the question in their context, float32, (n_words, width).
+        sentences: Those of each sentence.
+        kind: Of the question, one of `KINDS`.
+    """
+    weights = _weights()
+    if not len(asked) or not sentences:
+        return np.zeros(len(sentences))
+    question = _dense(weights, "project", asked * SCALE)
+    beside = weights["kind"][KINDS.index(kind)]
+    return np.array([_score(weights, question, beside, s * SCALE) for s in sentences])
+
+
+def _score(
+    weights: dict[str, np.ndarray], question: np.ndarray, kind: np.ndarray, sentence: np.ndarray
+) -> float:
+    if not len(sentence):
+        return _FAR
+    said = _dense(weights, "project", sentence)
+    alike = question @ said.T * (4 / np.sqrt(said.shape[1]))
+    of_question = _compared(weights, question, _softmax(alike) @ said, kind)
+    of_sentence = _compared(weights, said, _softmax(alike.T) @ question, kind)
+    told = np.concatenate(
+        [of_question.max(0), of_question.mean(0), of_sentence.max(0), of_sentence.mean(0)]
+    )
+    hidden = np.maximum(_dense(weights, "join", told), 0)
+    return float(_dense(weights, "out", hidden)[0])
+
+
+def _compared(
+    weights: dict[str, np.ndarray], own: np.ndarray, other: np.ndarray, kind: np.ndarray
+) -> np.ndarray:
+    kinds = np.broadcast_to(kind, own.shape)
+    return np.maximum(
+        _dense(weights, "compare", np.concatenate([own, other, np.abs(own - other), kinds], 1)), 0
+    )
+
+
+def _dense(weights: dict[str, np.ndarray], name: str, x: np.ndarray) -> np.ndarray:
+    return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exp / exp.sum(axis=1, keepdims=True)
+
+
+@cache
+def _weights() -> dict[str, np.ndarray]:
+    with np.load(FILE) as written:
+        return {name: written[name].astype(np.float32) for name in written.files}

@@ -1,0 +1,57 @@
+"""A server of a few papers, of its own process, for tests of its doors."""
+
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from footnote.ingest.pipeline import ingest
+from footnote.rag.build import open_index
+from footnote.rag.core.config import Config, load_config
+from tests.conftest import footnote_command, started
+
+EMBEDDER = "tests.hashing:HashEmbedding"
+PAPERS = """\
+{"title": "Alpha: A Cache", "abstract": "Alpha keeps the cache on disk. It is fast.", "date": "2024-05-01", "authors": ["Ada Lovelace"], "url": "https://arxiv.org/abs/2405.00001"}
+{"title": "Beta: A Scheduler", "abstract": "Beta puts short jobs first. Waiting falls by 40%.", "date": "2025-02-03"}
+{"title": "Gamma: A Compiler", "abstract": "Gamma fuses loops of tensor programs. Memory falls by half.", "date": "2025-06-07"}
+"""
+VARIABLES = {"FOOTNOTE_ANSWERING__MIN_CONFIDENCE": "0"}
+
+
+class Served(NamedTuple):
+    url: str
+    process: "subprocess.Popen[str]"
+    log: Path
+
+    def ended(self) -> int:
+        """Ask the server to end, and give its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+def made_index(folder: Path, embedder: str = EMBEDDER) -> Config:
+    (folder / "papers.jsonl").write_text(PAPERS)
+    config = load_config(index=folder / "index", embedder={"name": embedder})
+    ingest([folder / "papers.jsonl"], open_index(config, create=True), lambda *_: None)
+    return config
+
+
+@contextmanager
+def served(
+    config: Config, log: Path, *options: object, host: str = "127.0.0.1", **variables: str
+) -> Iterator[Served]:
+    """Start `footnote serve` with options and variables of the environment."""
+    command = footnote_command(
+        "serve", "--port", "0", "--host", host, "--index", config.index, *options
+    )
+    named = {"FOOTNOTE_EMBEDDER__NAME": config.embedder.name, **VARIABLES, **variables}
+    with log.open("w") as stderr, started(command, stderr=stderr.fileno(), **named) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        match = re.search(r"://\S+:(\d+)/\S* ?until", line)
+        assert match, line + log.read_text()
+        yield Served(f"http://127.0.0.1:{match.group(1)}", process, log)

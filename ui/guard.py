@@ -1,0 +1,318 @@
+"""Let in only whom the server is for: known hosts and origins, tokens, passwords, small bodies."""
+
+import base64
+import binascii
+import hmac
+import ipaddress
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from anyio import Lock
+from anyio.to_thread import run_sync
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as Call
+
+from footnote.rag.core.config import Config
+from footnote.rag.core.errors import ConfigError, FootnoteError
+from footnote.ui.refusals import BusyError, NotHereError, RefusedError, answer_to
+from footnote.ui.tokens import Scope, Tokens, hash_password, is_password
+
+# A draft to check, or a long conversation, is below a tenth of this.
+MAX_BODY_BYTES = 10_000_000
+# Wrong passwords that cost nothing; each further one doubles the wait, from a second to this.
+_FREE_GUESSES, _MAX_WAIT_S = 5, 60.0
+_CLIENTS_KEPT = 10_000
+_OPEN = frozenset({"/health", "/ready"})
+_READ = re.compile(r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models))(?:/|$)")
+_WRITE = re.compile(r"/v1/(?:ingest|jobs)(?:/|$)")
+# What gradio would do for anybody who knows of it: fetch pages for them, and show its figures.
+_CLOSED = re.compile(r"/(?:gradio_api/(?:proxy=|file=https?:)|monitoring(?:/|$))")
+_UPLOAD = re.compile(r"/gradio_api/upload")
+_HEADERS = {
+    # Gradio's page runs scripts that stand in it; nothing is loaded from elsewhere.
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Caller(NamedTuple):
+    """Who calls, and what they may do."""
+
+    name: str
+    scope: Scope
+
+
+class Access:
+    """Says who may call what."""
+
+    def __init__(
+        self, tokens: Tokens, users: Mapping[str, str], *, host: str, hosts: tuple[str, ...] = ()
+    ):
+        """Guard a server.
+
+        Args:
+            tokens: Those of its index.
+            users: Names and hashed passwords.
+            host: The address that it listens on.
+            hosts: Further names by which browsers reach it.
+
+        Raises:
+            ConfigError: It can be reached from elsewhere, and there are neither tokens nor users.
+        """
+        self._tokens = tokens
+        self._users = dict(users)
+        self._is_guarded = bool(users or tokens.all())
+        self._further = frozenset(map(str.lower, hosts))
+        here = is_loopback(host)
+        if not here and not self._is_guarded:
+            raise ConfigError(
+                f"on {host} others can reach this, and nothing asks who they are",
+                "make a token with `footnote token new NAME`, or name `web.users`",
+            )
+        self._known = self._further | {host.strip("[]").lower()}
+        if here:
+            self._known |= {"localhost", "127.0.0.1", "::1"}
+        # Elsewhere it may have any name; a page of another name has no password of this one.
+        self._any_host = not here and not hosts
+        self._failures = Failures()
+        self._comparing = Lock()
+        self._key = secrets.token_bytes(32)
+        self._right: dict[str, bytes] = {}
+        self._nobody = hash_password(secrets.token_hex())
+
+    async def caller(self, request: Request) -> Caller:
+        """Return who calls.
+
+        Raises:
+            RefusedError: They may not.
+        """
+        self._check_place(request.headers)
+        address = request.client.host if request.client else "unknown"
+        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        if path in _OPEN or not self._needs_credentials():
+            return Caller(address, Scope.WRITE)
+        caller = await self._named(request.headers.get("authorization", ""), address)
+        needed = scope_of(path)
+        if not caller.scope.covers(needed):
+            raise RefusedError(
+                403,
+                f"{caller.name} may {caller.scope}, and this takes {needed}",
+                f"use a token of `footnote token new NAME --scope {needed}`",
+            )
+        return caller
+
+    def _check_place(self, headers: Headers) -> None:
+        host = headers.get("host", "")
+        if not self._any_host and _name(host) not in self._known:
+            step = "name it in `web.hosts` if it is yours"
+            raise RefusedError(403, f"the host {host[:100]!r} is not known here", step)
+        origin = headers.get("origin")
+        if origin is None:
+            return
+        place = origin.partition("://")[2].lower()
+        if not place or (place != host.lower() and _name(place) not in self._further):
+            raise RefusedError(403, f"a page of {origin[:100]!r} may not call this")
+
+    def _needs_credentials(self) -> bool:
+        # Once there was a token, to revoke the last one does not open the door.
+        self._is_guarded = self._is_guarded or bool(self._tokens.all())
+        return self._is_guarded
+
+    async def _named(self, authorization: str, address: str) -> Caller:
+        kind, _, value = authorization.partition(" ")
+        if kind.lower() == "bearer" and (token := self._tokens.find(value.strip())):
+            return Caller(token.name, token.scope)
+        if kind.lower() == "basic":
+            return await self._user(value, address)
+        raise _unknown("no token or password was sent" if not kind else "that is no token of here")
+
+    async def _user(self, value: str, address: str) -> Caller:
+        """Return who has this name and password; the password may be a token, with any name."""
+        try:
+            name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise _unknown("the password cannot be read") from error
+        if token := self._tokens.find(password):
+            return Caller(token.name, token.scope)
+        seen = hmac.digest(self._key, password.encode(), "sha256")
+        if not self._was_right(name, seen):
+            async with self._comparing:
+                # A page asks for dozens of files at once.
+                if not self._was_right(name, seen):
+                    await self._compare(name, password, address)
+                    self._right[name] = seen
+        return Caller(name, Scope.WRITE)
+
+    def _was_right(self, name: str, seen: bytes) -> bool:
+        return hmac.compare_digest(self._right.get(name, b""), seen)
+
+    async def _compare(self, name: str, password: str, address: str) -> None:
+        self._failures.count(address)
+        kept = self._users.get(name)
+        # A name that there is not takes as long.
+        is_right = await run_sync(is_password, password, kept or self._nobody)
+        if kept is None or not is_right:
+            raise _unknown("the name or the password is wrong")
+        self._failures.forget(address)
+
+
+def access_to(config: Config, host: str) -> Access:
+    """Guard a server of these settings at this address.
+
+    Raises:
+        ConfigError: Others can reach it, and it has neither tokens nor users.
+    """
+    web = config.web
+    return Access(Tokens(config.index), web.users, host=host, hosts=web.hosts)
+
+
+class Failures:
+    """Slows down who guesses passwords."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def count(self, address: str) -> None:
+        """Note an attempt.
+
+        Raises:
+            BusyError: It has to wait.
+        """
+        n, until = self._seen.pop(address, (0, 0.0))
+        now = time.monotonic()
+        if now < until:
+            self._seen[address] = n, until
+            raise BusyError("too many wrong passwords", until - now)
+        wait_s = min(2.0 ** (n + 1 - _FREE_GUESSES), _MAX_WAIT_S) if n + 1 >= _FREE_GUESSES else 0.0
+        self._seen[address] = n + 1, now + wait_s
+        if len(self._seen) > _CLIENTS_KEPT:
+            self._seen.popitem(last=False)
+
+    def forget(self, address: str) -> None:
+        """Forget what was wrong before a right password."""
+        self._seen.pop(address, None)
+
+
+class Guard:
+    """ASGI middleware: lets in whom `Access` knows, and reads no body that is too large."""
+
+    def __init__(self, app: ASGIApp, access: Access, *, upload_bytes: int = 0):
+        """Stand before an application.
+
+        Args:
+            app: It.
+            access: Says who may call.
+            upload_bytes: How large a file may be that the page takes; of 0 gradio's way to upload
+                is closed.
+        """
+        self._app = app
+        self._access = access
+        self._most_uploaded = MAX_BODY_BYTES + upload_bytes
+        closed = _CLOSED.pattern if upload_bytes else f"{_CLOSED.pattern}|{_UPLOAD.pattern}"
+        self._closed = re.compile(closed)
+
+    async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
+        """Pass a call on, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # nothing here speaks over websockets
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        send = partial(_with_headers, send)
+        request = Request(scope)
+        try:
+            caller = await self._access.caller(request)
+            path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+            most = self._most_uploaded if _UPLOAD.match(path) else MAX_BODY_BYTES
+            self._check_call(request, path, most)
+        except FootnoteError as error:
+            await answer_to(error, request.url.path)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, _Bounded(receive, most), send)
+
+    def _check_call(self, request: Request, path: str, most: int) -> None:
+        if self._closed.match(path):
+            raise NotHereError("there is nothing at this address", "see /docs")
+        # What is no number is refused before it comes here.
+        if int(request.headers.get("content-length", "0")) > most:
+            raise _too_large(most)
+
+
+class _Bounded:
+    """Receives a body that does not say how large it is, up to the limit."""
+
+    def __init__(self, receive: Receive, most: int):
+        self._receive = receive
+        self._most = most
+        self._n_read = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._n_read += len(message.get("body", b""))
+        if self._n_read > self._most:
+            raise _too_large(self._most)
+        return message
+
+
+def scope_of(path: str) -> Scope:
+    """Return what a caller of this path has to be allowed."""
+    if _WRITE.match(path):
+        return Scope.WRITE
+    return Scope.READ if _READ.match(path) else Scope.ASK
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if only programs of this machine reach a server that listens there."""
+    name = host.strip("[]").lower()
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _name(place: str) -> str:
+    """Return the name in `name:port` in lower case, without the brackets of an IPv6 address."""
+    try:
+        return (urlsplit(f"//{place}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _too_large(most: int) -> RefusedError:
+    return RefusedError(413, f"the call is larger than {most:,} bytes", "send less at once")
+
+
+def _unknown(why: str) -> RefusedError:
+    return RefusedError(
+        401,
+        why,
+        "send a token of `footnote token new NAME` as `Authorization: Bearer …`",
+        {"WWW-Authenticate": 'Basic realm="Footnote", charset="UTF-8"'},
+    )
+
+
+async def _with_headers(send: Send, message: Message) -> None:
+    if message["type"] == "http.response.start":
+        headers = MutableHeaders(scope=message)
+        for name, value in _HEADERS.items():
+            headers.setdefault(name, value)
+    await send(message)
