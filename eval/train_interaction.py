@@ -20,8 +20,9 @@ from footnote.eval.train_ranking import Ranked, ranked_examples, tune_examples
 from footnote.rag.answering.interaction import FILE, KINDS, SCALE
 from footnote.rag.understanding.encoder import encode
 
-# As many as are compared when a question is asked; see `rag.answering.sentences`.
-N_COMPARED = 6
+# As many of the likeliest as are compared when a question is asked (`rag.answering.sentences`), and
+# as many as it is fitted to.
+N_COMPARED, N_FITTED = 6, 12
 # Of widths 32, 64 and 128, 4 to 8 epochs, rates around 0.002 none was better by more than chance.
 _WIDTH, _DROPPED, _EPOCHS, _BATCH, _RATE, _DECAY = 64, 0.3, 5, 8, 2e-3, 0.05
 _FOLDS = 5
@@ -76,6 +77,8 @@ class Batch(NamedTuple):
 def fit_interaction(shared: Path, work: Path) -> None:
     """Fit the network, writers held out for the figures and then to all, and write it."""
     torch.set_num_threads(1)
+    # Zeros: the sentences come in the order of the linear weights alone.
+    _write_weights(Interaction(_states("Nothing.").shape[1]), times=0)
     collections = {field: papers for field, papers in labels.collections(shared) if papers}
     examples = [*ranked_examples(work, collections), *tune_examples(work / "systems")]
     examples = [e for e in examples if e.kind in KINDS and (e.grades >= _ANSWERS).any()]
@@ -121,7 +124,7 @@ def best(network: Interaction, example: Ranked) -> int:
     """Return the place of the sentence that the network and the linear weights like best."""
     with torch.inference_mode():
         scores = network(_batch([example])).numpy() + _logits(example)
-    return int(scores.argmax())
+    return int(scores[:N_COMPARED].argmax())
 
 
 def _loss(network: Interaction, examples: Sequence[Ranked]) -> torch.Tensor:
@@ -129,7 +132,7 @@ def _loss(network: Interaction, examples: Sequence[Ranked]) -> torch.Tensor:
     losses: list[torch.Tensor] = []
     begin = 0
     for e in examples:
-        n = min(len(e.quotes), N_COMPARED)
+        n = min(len(e.quotes), N_FITTED)
         own = scores[begin : begin + n] + torch.tensor(_logits(e), dtype=torch.float32)
         begin += n
         right = torch.tensor(e.grades[:n] >= _ANSWERS)
@@ -139,12 +142,12 @@ def _loss(network: Interaction, examples: Sequence[Ranked]) -> torch.Tensor:
 
 
 def _logits(example: Ranked) -> np.ndarray:
-    scores = np.clip(example.scores[:N_COMPARED], 1e-6, 1 - 1e-6)
+    scores = np.clip(example.scores[:N_FITTED], 1e-6, 1 - 1e-6)
     return np.log(scores / (1 - scores))
 
 
 def _batch(examples: Sequence[Ranked]) -> Batch:
-    pairs = [(e, quote) for e in examples for quote in e.quotes[:N_COMPARED]]
+    pairs = [(e, quote) for e in examples for quote in e.quotes[:N_FITTED]]
     asked, has_asked = _padded([_states(e.question) for e, _ in pairs])
     said, has_said = _padded([_states(quote) for _, quote in pairs])
     kinds = torch.tensor([KINDS.index(e.kind) for e, _ in pairs])
@@ -176,11 +179,7 @@ def _write(
     before: dict[str, list[bool]],
     after: dict[str, list[bool]],
 ) -> None:
-    state: dict[str, Any] = {
-        name.removesuffix(".weight") if name.startswith("kind") else name: tensor
-        for name, tensor in network.state_dict().items()
-    }
-    np.savez_compressed(FILE, **{n: t.numpy().astype(np.float16) for n, t in state.items()})
+    _write_weights(network)
     card = {
         "questions": len(examples),
         "writers": len({e.writer for e in examples}),
@@ -193,6 +192,14 @@ def _write(
     }
     FILE.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(f"{card}\n")
+
+
+def _write_weights(network: Interaction, times: int = 1) -> None:
+    state: dict[str, Any] = {
+        name.removesuffix(".weight") if name.startswith("kind") else name: tensor * times
+        for name, tensor in network.state_dict().items()
+    }
+    np.savez_compressed(FILE, **{n: t.numpy().astype(np.float16) for n, t in state.items()})
 
 
 if __name__ == "__main__":

@@ -55,6 +55,11 @@ class Ranked(NamedTuple):
     """float, (n_sentences, n_features)."""
     grades: np.ndarray
     """int, (n_sentences,): 2 answers, 1 belongs, 0 neither."""
+    question: str = ""
+    quotes: tuple[str, ...] = ()
+    """The sentences, best first by the weights of now."""
+    scores: np.ndarray = np.empty(0)
+    """float, (n_sentences,), in [0, 1]: how likely each answers by these weights."""
 
 
 class Judged(NamedTuple):
@@ -138,7 +143,17 @@ def _ranked(writer: str, kind: Kind, draft: Draft, grades: Sequence[int]) -> lis
     if not draft.ranked:
         return []
     table = [[e.features.get(name, 0.0) for name in NAMES] for e in draft.ranked]
-    return [Ranked(writer, kind, np.array(table), np.array(grades))]
+    return [
+        Ranked(
+            writer,
+            kind,
+            np.array(table),
+            np.array(grades),
+            draft.request.question,
+            tuple(e.quote for e in draft.ranked),
+            np.array([e.score for e in draft.ranked]),
+        )
+    ]
 
 
 def _tune(index: Path) -> list[JudgedQuestion]:

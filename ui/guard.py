@@ -32,7 +32,8 @@ _FREE_GUESSES, _MAX_WAIT_S = 5, 60.0
 _CLIENTS_KEPT = 10_000
 _OPEN = frozenset({"/health", "/ready"})
 _READ = re.compile(r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models))(?:/|$)")
-_WRITE = re.compile(r"/v1/(?:ingest|jobs)(?:/|$)")
+# What the page calls may change papers too.
+_WRITE = re.compile(r"/(?:v1/(?:ingest|jobs)|gradio_api)(?:/|$)")
 # What gradio would do for anybody who knows of it: fetch pages for them, and show its figures.
 _CLOSED = re.compile(r"/(?:gradio_api/(?:proxy=|file=https?:)|monitoring(?:/|$))")
 _UPLOAD = re.compile(r"/gradio_api/upload")

@@ -15,8 +15,8 @@ import numpy as np
 from footnote.rag.core.request import Kind
 
 FILE = Path(__file__).with_name("interaction.npz")
-KINDS = (Kind.EXPLANATION, Kind.FACT, Kind.CLAIM)
-"""Of questions that it is asked of: of others the linear weights tell as much."""
+KINDS = (Kind.FACT, Kind.NUMBER, Kind.DEFINITION, Kind.EXPLANATION, Kind.CLAIM)
+"""Of the questions that it was fitted to."""
 # The states that go in have unit norm, which is small for the numbers of such a network.
 SCALE = 4.0
 _FAR = -1e9

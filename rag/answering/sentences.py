@@ -7,11 +7,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from llama_index.core.schema import QueryBundle
 
+from footnote.rag.answering.interaction import interaction_scores
 from footnote.rag.answering.roles import Role, roles_of
 from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span, TermStatistics, words
+from footnote.rag.understanding.encoder import encode, encode_sentences
 
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
@@ -40,6 +42,11 @@ _PLAIN = (
 )
 # What answers these is told by what a sentence does in its abstract; of others it is not.
 _TOLD_BY_ROLE = frozenset({Kind.EXPLANATION, Kind.DEFINITION})
+# Questions whose likeliest sentences are read again, word by word: of numbers and definitions
+# the linear weights tell as much.
+_WORD_BY_WORD = frozenset({Kind.EXPLANATION, Kind.FACT, Kind.CLAIM})
+# More than so many take longer than 50 ms to read.
+_READ_AGAIN = 6
 _CROSSED = ("quantity", "place", "late", "coverage", "behind_late")
 
 
@@ -157,6 +164,8 @@ class SentenceRanker:
             return []
         features = self.features(query, candidates, kind, topic)
         score, belongs = (_probability(head, features) for head in ("answers", "belongs"))
+        if kind in _WORD_BY_WORD:
+            score = _read_again(query.query_str, candidates, score, kind)
         ranked: list[Evidence] = []
         for at in np.argsort(-score, kind="stable"):
             candidate = candidates[at]
@@ -228,6 +237,23 @@ class SentenceRanker:
         total = sum(weights.values()) or 1.0
         said = (set(self._vocabulary.terms(quote)) for quote in quotes)
         return np.array([sum(weights[t] for t in weights.keys() & own) / total for own in said])
+
+
+def _read_again(
+    question: str, candidates: Sequence[_Candidate], score: np.ndarray, kind: Kind
+) -> np.ndarray:
+    """Return the scores, the best few given to those that also answer word by word."""
+    best = np.argsort(-score, kind="stable")[:_READ_AGAIN]
+    states = encode_sentences([candidates[at].quote for at in best])
+    found = interaction_scores(encode(question).states, states, kind) + _logit(score[best])
+    changed = score.copy()
+    changed[best[np.argsort(-found, kind="stable")]] = score[best]
+    return changed
+
+
+def _logit(chance: np.ndarray) -> np.ndarray:
+    chance = np.clip(chance, 1e-6, 1 - 1e-6)
+    return np.log(chance / (1 - chance))
 
 
 def feature_names(kinds: Iterable[Kind]) -> list[str]:

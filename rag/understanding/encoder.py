@@ -4,6 +4,7 @@ What the upper layers give is of what the line is about; what it asks for is cle
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +25,7 @@ _MOST_WORDS = 128
 _MOST_PIECES = 256
 # The lines of a conversation are read again at each turn of it.
 _KEPT = 64
+_KEPT_SENTENCES = 512
 _TOKEN = re.compile(r"[^\W_]+|[^\w\s]|_")
 
 
@@ -57,29 +59,66 @@ def encode(text: str) -> Encoded:
     Raises:
         EmbeddingError: The bundled model is missing or damaged.
     """
-    tokens = tuple(tokens_of(text)[:_MOST_WORDS])
     pieces = _tokenizer().encode(text)
-    states = _states(pieces.ids)
-    offsets = np.array(pieces.offsets)
-    rows = np.zeros((len(tokens), states.shape[1]), np.float32)
-    for at, (_, span) in enumerate(tokens):
-        own = (offsets[:, 0] < span.end) & (offsets[:, 1] > span.start)
-        if own.any():
-            rows[at] = states[own].mean(0)
+    [states] = _states([pieces.ids])
     # The first piece and the last stand for no word.
     mean = states[1:-1].mean(0) if len(states) > 2 else np.zeros(states.shape[1], np.float32)
-    return Encoded(tokens, _unit(rows), _unit(mean[None])[0])
+    return Encoded(*_by_word(text, pieces.offsets, states), _unit(mean[None])[0])
+
+
+def encode_sentences(texts: Sequence[str]) -> list[np.ndarray]:
+    """Encode the words of sentences, all at once; those that were encoded lately are known.
+
+    Returns:
+        The states of each, as `Encoded` has them; float32, (n_tokens, 384).
+
+    Raises:
+        EmbeddingError: The bundled model is missing or damaged.
+    """
+    new = [text for text in dict.fromkeys(texts) if text not in _sentences]
+    pieces = [_tokenizer().encode(text) for text in new]
+    found = {text: _sentences[text] for text in texts if text in _sentences}
+    for text, own, states in zip(new, pieces, _states([p.ids for p in pieces]), strict=True):
+        found[text] = _sentences[text] = _by_word(text, own.offsets, states)[1]
+    for text in list(_sentences)[:-_KEPT_SENTENCES]:
+        _sentences.pop(text, None)
+    return [found[text] for text in texts]
+
+
+# A sentence of forty words takes 60 kB.
+_sentences: dict[str, np.ndarray] = {}
+
+
+def _by_word(
+    text: str, offsets: list[tuple[int, int]], states: np.ndarray
+) -> tuple[tuple[Token, ...], np.ndarray]:
+    """Return the words of a text, and the mean state of the pieces of each."""
+    tokens = tuple(tokens_of(text)[:_MOST_WORDS])
+    places = np.array(offsets)
+    rows = np.zeros((len(tokens), states.shape[1]), np.float32)
+    for at, (_, span) in enumerate(tokens):
+        own = (places[:, 0] < span.end) & (places[:, 1] > span.start)
+        if own.any():
+            rows[at] = states[own].mean(0)
+    return tokens, _unit(rows)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-6)
 
 
-def _states(ids: list[int]) -> np.ndarray:
+def _states(texts: Sequence[list[int]]) -> list[np.ndarray]:
+    """Return the states of the pieces of each text; float32, (n_pieces, 384)."""
     import torch
 
+    if not texts:
+        return []
+    longest = max(map(len, texts))
+    ids = torch.tensor([own + [0] * (longest - len(own)) for own in texts])
+    is_piece = torch.tensor([[1] * len(own) + [0] * (longest - len(own)) for own in texts])
     with torch.inference_mode(), one_thread():
-        return _model()(input_ids=torch.tensor([ids])).last_hidden_state[0].numpy()
+        found = _model()(input_ids=ids, attention_mask=is_piece).last_hidden_state.numpy()
+    return [rows[: len(own)] for own, rows in zip(texts, found, strict=True)]
 
 
 @cache

@@ -194,7 +194,7 @@ def test_what_only_this_machine_reaches(host: str, here: bool):
         ("/v1/papersx", Scope.ASK),
         ("/v1/ingest", Scope.WRITE),
         ("/v1/jobs/3", Scope.WRITE),
-        ("/gradio_api/queue/join", Scope.ASK),
+        ("/gradio_api/queue/join", Scope.WRITE),
         ("/v1/anything", Scope.ASK),
     ],
 )
