@@ -1,12 +1,7 @@
-"""Serve the chat page: questions on the left, the paper behind a citation on the right."""
+"""Make the page, a tab for each thing that people do here, and serve it."""
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import closing
-from html import escape
-from pathlib import Path
-from typing import Any
 
 # Read when gradio is imported: it would report each start to its makers.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -15,121 +10,39 @@ import gradio as gr
 from gradio.themes import Default
 from starlette.middleware import Middleware
 
-from footnote.rag.answering.citations import short_name
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import ConfigError, FootnoteError
 from footnote.rag.core.processor import tune_process
-from footnote.rag.core.records import Answer, Sentence
 from footnote.ui.address import free_port
+from footnote.ui.ask_tab import Helpers, ask_tab, top
 from footnote.ui.calls import CallGuard, Page
-from footnote.ui.render import answer_html, draft_html, paper_html, parse_fragment
 
-_HERE = Path(__file__).parent
 # Fonts of the reader's own system; gradio's default theme fetches some from the network.
 _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
 _MONO_FONTS = ["ui-monospace", "monospace"]
 
 
-def build_page(assistant: Assistant) -> gr.Blocks:
+def build_page(assistant: Assistant, helpers: Helpers = Helpers()) -> gr.Blocks:  # noqa: B008
     """Make the page, not yet served. The assistant is shared by all its visitors."""
-
-    def answer(question: str, history: list[dict[str, Any]]) -> Iterator[str]:
-        said: list[Sentence] = []
-        status = ""
-        before = earlier_questions(history)
-        try:
-            # Closed by the stop button, which closes this generator.
-            with closing(assistant.ask_stream(question, before)) as events:
-                for event in events:
-                    if isinstance(event, Answer):
-                        yield answer_html(event)
-                        return
-                    if isinstance(event, Sentence):
-                        said.append(event)
-                    else:
-                        status = event.text
-                    yield draft_html(said, status)
-        except FootnoteError as error:
-            yield escape(str(error))
-
-    def open_citation(event: gr.EventData) -> str:
-        cited = parse_fragment(str(event.fragment))
-        try:
-            paper = assistant.paper(cited[0]) if cited else None
-        except FootnoteError as error:
-            return _empty_panel(f"{error}. ")
-        if not cited or not paper:
-            return _empty_panel("That paper is not in the index. ")
-        return paper_html(paper, cited[1])
-
-    n_papers = len(assistant.catalogue)
-    with Page(title="Footnote", fill_height=True, analytics_enabled=False) as page:
-        gr.HTML(
-            f'<header class="footnote-header"><h1>Footnote</h1><p>Ask {n_papers:,} papers. Each '
-            "sentence of the answer rests on a quote: click its marker to see it in its abstract."
-            "</p></header>"
-        )
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=3):
-                gr.ChatInterface(
-                    answer,
-                    chatbot=gr.Chatbot(
-                        show_label=False,
-                        height="68vh",
-                        buttons=["copy"],
-                        latex_delimiters=[],  # a price in dollars is not a formula
-                        placeholder="Ask about any of the papers, or start with one of these.",
-                    ),
-                    textbox=gr.Textbox(
-                        placeholder="Ask a question",
-                        show_label=False,
-                        container=False,
-                        elem_id="question",
-                        submit_btn=True,
-                        stop_btn=True,
-                    ),
-                    examples=example_questions(assistant),
-                    cache_examples=False,
-                    api_name="ask",
-                )
-            with gr.Column(scale=2):
-                panel = gr.HTML(
-                    _empty_panel(),
-                    elem_id="paper",
-                    js_on_load=(_HERE / "citations.js").read_text(encoding="utf-8"),
-                )
-                panel.select(
-                    open_citation, outputs=panel, show_progress="hidden", api_visibility="private"
-                )
+    with Page(title="Footnote", fill_width=True, analytics_enabled=False) as page:
+        top()
+        with gr.Tabs(elem_id="fn-tabs"), gr.Tab("Ask"):
+            ask_tab(assistant, helpers)
+        _for_programs(assistant)
     return page
 
 
-def _empty_panel(said: str = "") -> str:
-    return (
-        f'<article class="footnote-paper empty"><p>{escape(said)}Click a marker such as '
-        '<span class="marker">[1]</span> to read the quoted sentence in its abstract.</p></article>'
-    )
+def _for_programs(assistant: Assistant) -> None:
+    """Let a program ask with gradio's client, as before there was this page."""
 
+    def ask(question: str) -> str:
+        try:
+            return assistant.ask(question).answer
+        except FootnoteError as error:
+            return str(error)
 
-def earlier_questions(history: list[dict[str, Any]]) -> list[str]:
-    """List what the visitor asked before, oldest first, from gradio's list of messages."""
-    contents = [turn["content"] for turn in history if turn.get("role") == "user"]
-    texts = ([c] if isinstance(c, str) else [part.get("text", "") for part in c] for c in contents)
-    return [text for parts in texts if (text := " ".join(parts).strip())]
-
-
-def example_questions(assistant: Assistant) -> list[str]:
-    """Suggest up to four questions about the papers here; none for an empty catalogue."""
-    papers = sorted(
-        assistant.catalogue.papers(), key=lambda p: (-(p.upvotes or 0), -len(p.sightings), p.title)
-    )
-    names = ((short_name(p.title), p.abstract) for p in papers)
-    named = [name for name, abstract in names if name and name in abstract]
-    forms = ("What is {}?", "What does {} achieve?", "How does {} work?")
-    questions = [form.format(name) for form, name in zip(forms, named, strict=False)]
-    if len(named) > len(forms) + 1:
-        questions.append(f"Compare {named[3]} and {named[4]}")
-    return questions or [f"What is “{paper.title}” about?" for paper in papers[:3]]
+    question, said = gr.Textbox(visible=False), gr.Textbox(visible=False)
+    question.submit(ask, question, said, api_name="ask")
 
 
 def launch(page: gr.Blocks, *, host: str, port: int) -> str:
@@ -145,7 +58,6 @@ def launch(page: gr.Blocks, *, host: str, port: int) -> str:
             server_name=host,
             server_port=port,
             theme=Default(font=_FONTS, font_mono=_MONO_FONTS),
-            css_paths=_HERE / "page.css",
             footer_links=[],
             share=False,
             quiet=True,
