@@ -41,12 +41,15 @@ def _years_html(years: Counter[int], undated: int, say: Wording) -> str:
         "</select></label>"
         for end in ("since", "until")
     )
-    note = f'<p class="fn-facts">{escape(say("undated", undated))}</p>' if undated else ""
+    also = (
+        '<label class="fn-check"><input type="checkbox" data-filter="undated"> '
+        f"{escape(say('with_undated', undated))}</label>"
+    )
     return (
         f'<div class="fn-bars" role="group" aria-label="{escape(say("years"))}">{bars}</div>'
         f'<div class="fn-span" aria-hidden="true"><span>{span[0]}</span>'
         f"<span>{span[-1]}</span></div>"
-        f'<div class="fn-ends">{ends}</div>{note}'
+        f'<div class="fn-ends">{ends}</div>{also if undated else ""}'
     )
 
 

@@ -12,7 +12,7 @@ from footnote.ui.wording import Wording
 
 # What a reader may take a question for; small talk is never meant by correcting.
 _KINDS = [kind for kind in Kind if kind is not Kind.CHAT]
-_FILTERS = ("since", "until", "organisation", "source", "author", "withdrawn")
+_FILTERS = ("since", "until", "undated", "organisation", "source", "author", "withdrawn")
 _SUGGESTED = 4
 
 
@@ -95,6 +95,8 @@ def _filters(request: Request, say: Wording) -> Iterator[tuple[str, str]]:
         value = getattr(request.filters, name)
         if value is not None:
             yield name, say(f"filter.{name}", value=value)
+    if (chosen := request.filters.papers) is not None:
+        yield "papers", say("filter.papers", len(chosen))
 
 
 def _counts_html(answer: Answer, say: Wording) -> str:
@@ -103,7 +105,7 @@ def _counts_html(answer: Answer, say: Wording) -> str:
     written = answer.writing and answer.mode == "llm"
     said = [
         "" if answer.refused else say("papers_answer", len(answer.sources)),
-        say("come_near", n_near) if n_near else "",
+        say("near" if answer.refused else "come_near", n_near) if n_near else "",
         "" if written or answer.refused or not answer.sentences else say("by_quotes"),
         say("by_model", model=answer.writing.model) if answer.writing and written else "",
     ]

@@ -138,10 +138,13 @@ def _run(db: sqlite3.Connection, *statements: str) -> None:
 def matching(rows: Rows, filters: Filters) -> frozenset[str]:
     """Return the ids of the served papers that may answer; all where nothing is filtered."""
     asked: list[tuple[str, Sequence[object]]] = []
+    undated = " OR date IS NULL" if filters.undated else ""
     if filters.since:
-        asked.append(("date >= ?", [filters.since.isoformat()]))
+        asked.append((f"(date >= ?{undated})", [filters.since.isoformat()]))
     if filters.until:
-        asked.append(("date <= ?", [filters.until.isoformat()]))
+        asked.append((f"(date <= ?{undated})", [filters.until.isoformat()]))
+    if filters.papers is not None:
+        asked.append((f"paper_id IN {_LISTED}", [json.dumps(filters.papers)]))
     if filters.withdrawn is not None:
         asked.append(("withdrawn = ?", [filters.withdrawn]))
     if filters.organisation:

@@ -90,15 +90,15 @@ async function showSimilar(card) {
 }
 
 function openMenu() {
-  at("fn-side").classList.add("fn-open");
+  at("fn-side").classList.add("fn-shown");
   at("fn-scrim").hidden = false;
   document.querySelector("[data-do=menu]").setAttribute("aria-expanded", "true");
   at("fn-side").querySelector("button").focus();
 }
 
 function closeMenu() {
-  if (!at("fn-side").classList.contains("fn-open")) return false;
-  at("fn-side").classList.remove("fn-open");
+  if (!at("fn-side").classList.contains("fn-shown")) return false;
+  at("fn-side").classList.remove("fn-shown");
   at("fn-scrim").hidden = true;
   document.querySelector("[data-do=menu]").setAttribute("aria-expanded", "false");
   document.querySelector("[data-do=menu]").focus();

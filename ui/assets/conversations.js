@@ -6,7 +6,7 @@ async function drawConversations() {
     !wanted || [each.name, ...each.turns.map((turn) => turn.question)].some((text) => text.toLowerCase().includes(wanted)),
   );
   const rows = found.map((each) => {
-    const open = button(each.name, { class: "fn-open", "data-do": "open", "data-id": each.id, title: each.name });
+    const open = button(each.name, { class: "fn-name", "data-do": "open", "data-id": each.id, title: each.name });
     if (each.id === thread.id) open.setAttribute("aria-current", "true");
     const more = make("details", { class: "fn-menu" }, make("summary", { "aria-label": `${each.name}: …` }, "⋯"));
     const list = make("div", { class: "fn-list" });

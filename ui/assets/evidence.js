@@ -54,15 +54,15 @@ function markOpen(turn, label) {
 function openSheet(from) {
   if (!isNarrow()) return;
   evidence.from = from ?? document.activeElement;
-  at("fn-evidence").classList.add("fn-open");
+  at("fn-evidence").classList.add("fn-shown");
   at("fn-scrim").hidden = false;
   at("fn-h-evidence").focus({ preventScroll: true });
 }
 
 function closeSheet() {
   const sheet = at("fn-evidence");
-  if (!sheet.classList.contains("fn-open")) return false;
-  sheet.classList.remove("fn-open");
+  if (!sheet.classList.contains("fn-shown")) return false;
+  sheet.classList.remove("fn-shown");
   at("fn-scrim").hidden = true;
   evidence.from?.focus({ preventScroll: true });
   return true;
@@ -71,7 +71,8 @@ function closeSheet() {
 function showHover(marker) {
   const turn = turnOf(marker);
   const mark = turn?.cards.querySelector(`mark[data-cite="${CSS.escape(marker.dataset.cite)}"]`);
-  if (!mark || isNarrow()) return;
+  // The quote that is open stands beside the answer.
+  if (!mark || isNarrow() || marker.classList.contains("fn-on")) return;
   const card = mark.closest(".fn-card");
   const hover = at("fn-hover");
   const plain = (each) => (each ? `${each.firstChild.textContent} ` : "");

@@ -8,8 +8,8 @@ function startFilters(html) {
   at("fn-side").addEventListener("change", (event) => {
     const name = event.target.dataset.filter;
     if (!name) return;
-    const value = name === "papers" ? (event.target.checked ? pins.map((p) => p.paper_id) : null) : asFilter(name, event.target.value);
-    choose({ [name]: value });
+    const value = event.target.type === "checkbox" ? event.target.checked : event.target.value;
+    choose({ [name]: asFilter(name, value) });
   });
 }
 
@@ -18,6 +18,7 @@ function asFilter(name, value) {
   if (!value) return null;
   if (name === "since") return `${value}-01-01`;
   if (name === "until") return `${value}-12-31`;
+  if (name === "papers") return pins.map((pin) => pin.paper_id);
   return value;
 }
 
