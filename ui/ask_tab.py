@@ -1,7 +1,7 @@
 """The Ask tab: its HTML and script, and what the script calls."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import wraps
 from typing import Any, NamedTuple, Protocol
@@ -47,9 +47,9 @@ class File(Protocol):
 class Helpers(NamedTuple):
     """What others do for the page; a button whose helper is missing is not shown."""
 
-    export: Callable[[Answer, Sequence[Paper], str], File] | None = None
-    """Writes an answer in a form such as `bibtex`."""
-    judge: Callable[[Answer, str, str], None] | None = None
+    export: Callable[[Answer, Callable[[str], Paper | None], Any], File] | None = None
+    """Writes an answer, whose papers it is given by id, in a form such as `bibtex`."""
+    judge: Callable[[Answer, Any, str], None] | None = None
     """Notes what a reader says of an answer: `right` or `wrong`, and why."""
 
 
@@ -201,10 +201,9 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
     @_told
     def export(sent: Mapping[str, Any]) -> Reply:
         [answer] = read_answers([sent.get("answer")], 1)
-        cited = (assistant.paper(source.paper_id) for source in answer.sources)
-        papers = [paper for paper in cited if paper]
-        assert helpers.export  # noqa: S101  # its buttons are hidden without it
-        file = helpers.export(answer, papers, str(sent.get("form")))
+        if not helpers.export:
+            return {}
+        file = helpers.export(answer, assistant.paper, str(sent.get("form")))
         return {"name": file.name, "media_type": file.media_type, "text": file.text}
 
     @_told

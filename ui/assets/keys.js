@@ -3,7 +3,7 @@ function onKey(event) {
   const isTyping = event.target.closest?.("input,textarea,select,[contenteditable]");
   if (event.key === "Escape") return onEscape();
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || at("fn-dialog").open) return;
-  if (!at("fn-app").offsetParent) return; // another tab is open
+  if (!at("fn-app").getClientRects().length) return; // another tab is open
   const does = {
     "/": () => at("fn-question").focus(),
     j: () => walk(1),
