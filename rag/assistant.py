@@ -245,6 +245,25 @@ class Assistant:
         """Return what writes with a language model from the papers as they are now."""
         return self.writer
 
+    @property
+    def model_name(self) -> str | None:
+        """The language model that writes; None where quotes are all that is said."""
+        return self.writer.model.name if self.writer else None
+
+    def glance(self, text: str, k: int) -> list[Paper]:
+        """Find papers by their words alone, best first: for what is still being typed."""
+        ids = [paper_id for paper_id, _ in self._words.search(text, depth=k)]
+        papers = self.catalogue.served(ids)
+        return [papers[each] for each in ids if each in papers]
+
+    def read(self, question: str, history: Sequence[Turn] = ()) -> Request:
+        """Return how a question is understood, without answering it.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
+        return self.understand(self._checked(question), self._turns(history))
+
     def draft(
         self,
         question: str,

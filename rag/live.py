@@ -90,6 +90,19 @@ class LiveAssistant(Assistant):
         """Return what writes with a language model; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.writer)
 
+    @property
+    def model_name(self) -> str | None:
+        """The language model that writes; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.model_name)
+
+    def glance(self, text: str, k: int) -> list[Paper]:
+        """Find papers by their words alone; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.glance(text, k))
+
+    def read(self, question: str, history: Sequence[Turn] = ()) -> Request:
+        """Return how a question is understood; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.read(question, history))
+
     def draft(
         self,
         question: str,

@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
-from pathlib import Path
 
 import gradio as gr
 import uvicorn
@@ -35,7 +34,6 @@ from footnote.ui.openai_api import openai_doors
 from footnote.ui.refusals import unexpected, use_refusals
 from footnote.ui.web import build_page
 
-_HERE = Path(__file__).parent
 # Fonts of the reader's own system; gradio's default theme fetches some from the network.
 _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
 _MONO_FONTS = ["ui-monospace", "monospace"]
@@ -100,7 +98,6 @@ def _with_page(app: FastAPI, page: gr.Blocks, web: Web) -> FastAPI:
         run_history=False,
         footer_links=[],
         theme=Default(font=_FONTS, font_mono=_MONO_FONTS),
-        css_paths=_HERE / "page.css",
     )
 
 

@@ -2,23 +2,22 @@
 
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from footnote.rag.core.errors import FootnoteError
+from footnote.ui.wording import ASSETS
 
-_HERE = Path(__file__).parent
 Reply = dict[str, Any]
 """What a script is answered, as JSON; `error` is a line for a person."""
 # Not with the page's own: gradio rewrites the selectors of those.
-STYLE = f"<style>{(_HERE / 'tabs.css').read_text(encoding='utf-8')}</style>"
+STYLE = f"<style>{(ASSETS / 'tabs.css').read_text(encoding='utf-8')}</style>"
 
 
 def script(name: str) -> str:
-    """Read a script of this folder."""
-    return (_HERE / name).read_text(encoding="utf-8")
+    """Read a script of the page."""
+    return (ASSETS / name).read_text(encoding="utf-8")
 
 
 def told(call: Callable[[Any], Reply]) -> Callable[[Any], Reply]:

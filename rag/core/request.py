@@ -84,6 +84,10 @@ class Filters(Record):
     """A name of one of its authors, or a part of the name that is whole words, in any case."""
     withdrawn: bool | None = None
     """True for withdrawn papers alone, false for the others."""
+    undated: bool | None = Field(default=None, exclude_if=is_none)
+    """True where papers without a date may answer too, whatever the first and the last day."""
+    papers: tuple[Text, ...] | None = Field(default=None, exclude_if=is_none)
+    """Ids of the papers that alone may answer."""
 
     def __bool__(self) -> bool:
         """Return True if any paper could be left out."""

@@ -149,10 +149,13 @@ def matching(rows: Rows, filters: Filters) -> frozenset[str]:
 def conditions(rows: Rows, filters: Filters) -> list[tuple[str, Sequence[object]]]:
     """Return what filters ask of a row of `facts`: conditions in SQL, each with its values."""
     asked: list[tuple[str, Sequence[object]]] = []
+    undated = " OR date IS NULL" if filters.undated else ""
     if filters.since:
-        asked.append(("date >= ?", [filters.since.isoformat()]))
+        asked.append((f"(date >= ?{undated})", [filters.since.isoformat()]))
     if filters.until:
-        asked.append(("date <= ?", [filters.until.isoformat()]))
+        asked.append((f"(date <= ?{undated})", [filters.until.isoformat()]))
+    if filters.papers is not None:
+        asked.append((f"paper_id IN {LISTED}", [json.dumps(filters.papers)]))
     if filters.withdrawn is not None:
         asked.append(("withdrawn = ?", [filters.withdrawn]))
     if filters.organisation:

@@ -1,0 +1,187 @@
+"""How an answer and its evidence are rendered, without a browser."""
+
+import datetime
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from footnote.ingest.identity.merge import to_paper
+from footnote.ingest.record import SourceRecord
+from footnote.rag.answering.citations import cite, refuse
+from footnote.rag.core.records import Answer, Citation, Paper, Sentence, Sighting, Writing
+from footnote.rag.core.request import Filters, Kind, Request
+from footnote.ui.asked import Asked, narrowed, read_answers
+from footnote.ui.evidence import evidence_html
+from footnote.ui.labels import labels_of
+from footnote.ui.turn import draft_html, turn_html
+from footnote.ui.wording import texts_of, wording
+from tests.made import drafted, evidence, request
+
+ATTACK = "<img src=x onerror=alert(1)> & <b>bold</b>"
+PAPER = to_paper(
+    SourceRecord(
+        title=f"Evil: {ATTACK}",
+        abstract=f"It says {ATTACK} and more. The second sentence is plain.",
+        sighting=Sighting(source="<page>.txt", day="2025-01-02"),
+        n_authors=1,
+        upvotes=2,
+    )
+)
+SAY = wording("en")
+KNOWN: Mapping[str, Paper] = {PAPER.paper_id: PAPER}
+
+
+def shown(answer: Answer, paper: Paper = PAPER) -> str:
+    known = {paper.paper_id: paper}
+    return turn_html(answer, known, SAY) + evidence_html(answer, known, SAY)
+
+
+def card(**known: object) -> str:
+    paper = PAPER.model_copy(update=known)
+    answer = cite(request(), drafted(evidence(paper, 0)))
+    return evidence_html(answer, {paper.paper_id: paper}, SAY)
+
+
+def test_nothing_of_a_paper_or_a_question_becomes_markup():
+    asked = Request(
+        question=ATTACK,
+        kind=Kind.COMPARISON,
+        sides=(ATTACK, "x"),
+        filters=Filters(organisation=ATTACK),
+    )
+    told = {"request": asked, "understood_as": ATTACK}
+    html = shown(cite(asked, drafted(evidence(PAPER, 0))).model_copy(update=told))
+    html += shown(refuse(asked, drafted(evidence(PAPER, 0)), ATTACK).model_copy(update=told))
+    assert "<img" not in html
+    assert "<b>bold" not in html
+    assert "&lt;img src=x" in html
+    assert "&lt;page&gt;.txt (2025-01-02)" in html
+
+
+def test_quotes_are_named_by_paper_and_sentence():
+    answer = cite(request(), drafted(evidence(PAPER, 0), evidence(PAPER, 1)))
+    assert list(labels_of(answer).values()) == ["1a", "1b"]
+    html = evidence_html(answer, KNOWN, SAY)
+    assert '<mark data-cite="1b">The second sentence is plain.<sup>1b</sup></mark>' in html
+    assert html.count("<article") == 1
+
+
+@given(st.integers(1, 800))
+def test_every_quote_has_a_name_of_its_own(n: int):
+    quotes = [
+        Citation(marker=1, paper_id="x", title="t", quote="q", start=at, end=at + 1, score=1)
+        for at in range(n)
+    ]
+    said = Sentence(text="q", verdict="quoted", citations=tuple(quotes))
+    answer = refuse(request(), drafted(), "No.").model_copy(update={"sentences": (said,)})
+    assert len(set(labels_of(answer).values())) == n
+
+
+def test_a_sentence_of_an_abstract_that_has_changed_is_not_marked():
+    answer = cite(request(), drafted(evidence(PAPER, 1)))
+    changed = PAPER.model_copy(update={"sentences": PAPER.sentences[:1]})
+    assert "<mark" not in evidence_html(answer, {PAPER.paper_id: changed}, SAY)
+    gone = evidence_html(answer, {}, SAY)
+    assert "no longer here" in gone
+    assert "The second sentence is plain." in gone
+
+
+def test_what_is_known_of_a_paper_is_told_and_linked():
+    html = card(
+        url='https://arxiv.org/abs/2301.00001?"<',
+        arxiv_id="2301.00001",
+        version_number=2,
+        doi="10.1000/<a>",
+        authors=("Ada <b>Lovelace</b>", *(f"N. {n}" for n in range(9))),
+        date=datetime.date(2025, 3, 14),
+        date_inferred=True,
+        withdrawn=True,
+        notice="a <lemma> is wrong",
+    )
+    assert 'href="https://arxiv.org/abs/2301.00001?&quot;&lt;"' in html
+    assert 'href="https://doi.org/10.1000/&lt;a&gt;"' in html
+    assert "arXiv:2301.00001v2 · doi:10.1000/&lt;a&gt;" in html
+    assert "2025-03-14, year inferred · 1 author" in html
+    assert "N. 6 and 2 more" in html
+    assert 'role="note">Withdrawn or retracted: a &lt;lemma&gt; is wrong</p>' in html
+
+
+def test_a_paper_without_an_address_is_searched_by_its_title():
+    html = card(url="javascript:alert(1)")
+    assert "javascript" not in html
+    assert 'href="https://scholar.google.com/scholar?q=Evil' in html
+
+
+def test_who_wrote_an_answer_and_in_what_it_differs_is_shown():
+    quote = Citation(
+        marker=1, paper_id=PAPER.paper_id, title="t", quote="The second sentence is plain.",
+        start=PAPER.sentences[1].start, end=PAPER.sentences[1].end, score=1,
+    )  # fmt: skip
+    said = (
+        Sentence(text="It is 2.", verdict="differs", reason='no <2> "x"', citations=(quote,)),
+        Sentence(text=ATTACK, verdict="unbound", citations=()),
+    )
+    writing = Writing(
+        model="<b>small</b>", left_out=1, sources_left_out=0, fault=None,
+        first_token_s=None, tokens_per_s=None, seconds=1,
+    )  # fmt: skip
+    answer = refuse(request(), drafted(), "No.").model_copy(
+        update={"refused": False, "sentences": said, "mode": "llm", "writing": writing}
+    )
+    html = shown(answer)
+    assert '<span class="fn-differs">It is 2.</span>' in html
+    assert "differs: no &lt;2&gt; &quot;x&quot;" in html
+    assert '<span class="fn-unbound">' in html
+    assert "differs from this quote" in html
+    assert "<b>small" not in html
+    assert "<img" not in html + draft_html(said, "<b>small</b>", SAY)
+    assert "not complete" in draft_html(said, "", SAY)
+
+
+@pytest.mark.parametrize("sent", [None, 3, [], {}, {"question": 3}, {"question": None}])
+def test_what_is_no_question_is_refused(sent: object):
+    with pytest.raises(ValueError, match="a question is text"):
+        Asked.read(sent)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda c: st.lists(c) | st.dictionaries(st.text(), c)
+    )
+)
+def test_whatever_else_a_browser_sends_is_dropped(sent: object):
+    asked = Asked.read(
+        {"question": "q", "history": sent, "filters": sent, "request": sent, "language": sent}
+    )
+    assert (asked.question, asked.history, asked.request) == ("q", (), None)
+    assert read_answers(sent, 3) == ()
+
+
+def test_an_answer_that_the_browser_kept_is_read_back_as_it_was():
+    answer = cite(request(), drafted(evidence(PAPER, 0)))
+    kept = answer.model_dump(mode="json")
+    asked = Asked.read(
+        {"question": "q", "history": [{"bad": 1}, *[kept] * 9], "request": kept["request"] or {}}
+    )
+    assert asked.history == (answer,) * 4
+
+
+def test_filters_of_a_question_count_more_than_those_chosen_beside_it():
+    own = Filters(since=datetime.date(2024, 1, 1))
+    chosen = Filters(since=datetime.date(2020, 1, 1), source="page")
+    assert narrowed(own, chosen) == Filters(since=own.since, source="page")
+
+
+def test_each_language_has_every_text_with_the_same_values():
+    english, german = texts_of("en"), texts_of("de")
+    untranslated = {"form.markdown", "form.html", "form.bibtex", "form.ris", "form.csl", "form.csv"}
+    assert english.keys() - german.keys() == untranslated
+    for key, text in german.items():
+        assert sorted(set(_values(text))) == sorted(set(_values(english[key]))), key
+    assert wording("xx").language == "en"
+
+
+def _values(text: str) -> list[str]:
+    return [part.partition("}")[0] for part in text.split("{")[1:]]

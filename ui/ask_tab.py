@@ -1,0 +1,220 @@
+"""The Ask tab: its HTML and script, and what the script calls."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from functools import wraps
+from typing import Any, NamedTuple, Protocol
+
+import gradio as gr
+
+from footnote.rag.assistant import Assistant
+from footnote.rag.core.errors import FootnoteError, QuestionError
+from footnote.rag.core.records import Answer, Paper, Sentence
+from footnote.rag.core.request import Request
+from footnote.ui.asked import MOST_DRAWN, Asked, narrowed, read_answers
+from footnote.ui.choices import choices_html
+from footnote.ui.evidence import evidence_html
+from footnote.ui.examples import example_questions
+from footnote.ui.labels import quotes_of
+from footnote.ui.turn import draft_html, turn_html
+from footnote.ui.wording import ASSETS, LANGUAGES, Wording, texts_of, wording
+
+_SCRIPTS = (
+    "words", "dom", "store", "wire", "thread", "evidence", "filters", "pins", "conversations",
+    "links", "box", "dialogs", "settings", "actions", "keys", "start",
+)  # fmt: skip
+_STYLES = ("frame", "thread", "evidence", "narrow")
+_FOUND, _SIMILAR = 6, 5
+_MAX_TYPED = 200
+# Tells the script that gradio's queue did not answer.
+_FAILED = "() => { document.dispatchEvent(new Event('footnote-failed')); }"
+
+Reply = dict[str, Any] | list[Any]
+
+
+class File(Protocol):
+    """A file for the reader to keep."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def media_type(self) -> str: ...  # noqa: D102
+    @property
+    def text(self) -> str: ...  # noqa: D102
+
+
+class Helpers(NamedTuple):
+    """What others do for the page; a button whose helper is missing is not shown."""
+
+    export: Callable[[Answer, Callable[[str], Paper | None], Any], File] | None = None
+    """Writes an answer, whose papers it is given by id, in a form such as `bibtex`."""
+    judge: Callable[[Answer, Any, str], None] | None = None
+    """Notes what a reader says of an answer: `right` or `wrong`, and why."""
+    note: Callable[[Answer], None] | None = None
+    """Notes an answer that was given."""
+
+
+def ask_tab(assistant: Assistant, helpers: Helpers) -> None:
+    """Put the tab's content into the block that is open, such as a `gr.Tab`."""
+    gr.HTML(
+        _asset("shell.html"),
+        elem_id="fn-shell",
+        apply_default_css=False,
+        js_on_load=None,
+    )
+    wire = gr.HTML(
+        None,
+        html_template="",
+        elem_id="fn-wire",
+        apply_default_css=False,
+        js_on_load=_script(),
+        server_functions=_calls(assistant, helpers),
+    )
+
+    def answer(event: gr.EventData) -> Iterator[Reply]:
+        yield from _answer(assistant, helpers, event.asked)
+
+    asking = wire.submit(
+        answer,
+        outputs=wire,
+        show_progress="hidden",
+        trigger_mode="multiple",
+        api_visibility="private",
+    )
+    asking.failure(None, js=_FAILED)
+    wire.stop(None, cancels=[asking], queue=False)
+
+
+def top() -> None:
+    """Put the bar above all tabs into the block that is open, with what all tabs look like."""
+    style = "".join(_asset(f"{name}.css") for name in _STYLES)
+    gr.HTML(
+        f"<style>{style}</style>{_asset('top.html')}",
+        elem_id="fn-header",
+        apply_default_css=False,
+        js_on_load=None,
+    )
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    """Join the scripts: they share one scope."""
+    words = json.dumps({language: texts_of(language) for language in LANGUAGES})
+    return "\n".join([f"const WORDS = {words};", *(_asset(f"{name}.js") for name in _SCRIPTS)])
+
+
+def _answer(assistant: Assistant, helpers: Helpers, sent: object) -> Iterator[Reply]:
+    asked = Asked.read(sent)
+    say, said, status = wording(asked.language), list[Sentence](), ""
+    try:
+        # Closed by the stop button, which closes this generator.
+        with closing(_events(assistant, asked)) as events:
+            for each in events:
+                if isinstance(each, Answer):
+                    if helpers.note:
+                        helpers.note(each)
+                    yield {"id": asked.id, "answer": each.model_dump(mode="json")} | _drawn(
+                        assistant, each, say
+                    )
+                    return
+                if isinstance(each, Sentence):
+                    said.append(each)
+                else:
+                    status = each.text
+                yield {"id": asked.id, "draft": draft_html(said, status, say)}
+    except FootnoteError as error:
+        yield {"id": asked.id, "error": str(error)}
+
+
+def _events(assistant: Assistant, asked: Asked) -> Any:  # noqa: ANN401
+    return assistant.ask_stream(
+        asked.question, asked.history, request=asked.request or _filtered(assistant, asked)
+    )
+
+
+def _filtered(assistant: Assistant, asked: Asked) -> Request | None:
+    """Read a question with the filters that the reader chose; None where there are none."""
+    if not asked.filters:
+        return None
+    try:
+        request = assistant.read(asked.question, asked.history)
+    except QuestionError:
+        return None  # it is said when it is asked
+    return request.model_copy(update={"filters": narrowed(request.filters, asked.filters)})
+
+
+def _drawn(assistant: Assistant, answer: Answer, say: Wording) -> dict[str, str]:
+    """Render an answer and its evidence from the papers as they are now."""
+    ids = {s.paper_id for s in answer.sources} | {c.paper_id for c in quotes_of(answer)}
+    papers = {each: paper for each in ids if (paper := assistant.paper(each))}
+    return {
+        "html": turn_html(answer, papers, say),
+        "evidence": evidence_html(answer, papers, say),
+    }
+
+
+def _told(call: Callable[[Mapping[str, Any]], Reply]) -> Callable[[Mapping[str, Any]], Reply]:
+    """Give the script an error that a person can act on as `error`."""
+
+    @wraps(call)
+    def told(sent: Mapping[str, Any]) -> Reply:
+        try:
+            return call(sent)
+        except FootnoteError as error:
+            return {"error": str(error)}
+
+    return told
+
+
+def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply]]:
+    """Make what the page's script calls, each with one value of JSON."""
+
+    @_told
+    def begin(sent: Mapping[str, Any]) -> Reply:
+        say = wording(str(sent.get("language")))
+        return {
+            "n_papers": len(assistant.catalogue),
+            "model": assistant.model_name,
+            "examples": [each._asdict() for each in example_questions(assistant)],
+            "filters": choices_html(assistant.catalogue, say),
+            "can": {"export": bool(helpers.export), "feedback": bool(helpers.judge)},
+        }
+
+    @_told
+    def draw(sent: Mapping[str, Any]) -> Reply:
+        say = wording(str(sent.get("language")))
+        answers = read_answers(sent.get("answers"), MOST_DRAWN)
+        return [_drawn(assistant, answer, say) for answer in answers]
+
+    @_told
+    def find(sent: Mapping[str, Any]) -> Reply:
+        papers = assistant.glance(str(sent.get("text"))[:_MAX_TYPED], _FOUND)
+        return [{"paper_id": paper.paper_id, "title": paper.title} for paper in papers]
+
+    @_told
+    def similar(sent: Mapping[str, Any]) -> Reply:
+        paper = assistant.paper(str(sent.get("paper_id")))
+        hits = assistant.search(paper.title, _SIMILAR + 1) if paper else []
+        others = [hit.paper for hit in hits if paper and hit.paper.paper_id != paper.paper_id]
+        return [{"paper_id": each.paper_id, "title": each.title} for each in others[:_SIMILAR]]
+
+    @_told
+    def export(sent: Mapping[str, Any]) -> Reply:
+        [answer] = read_answers([sent.get("answer")], 1)
+        if not helpers.export:
+            return {}
+        file = helpers.export(answer, assistant.paper, str(sent.get("form")))
+        return {"name": file.name, "media_type": file.media_type, "text": file.text}
+
+    @_told
+    def judge(sent: Mapping[str, Any]) -> Reply:
+        [answer] = read_answers([sent.get("answer")], 1)
+        if helpers.judge:
+            helpers.judge(answer, str(sent.get("verdict")), str(sent.get("note")))
+        return {}
+
+    return [begin, draw, find, similar, export, judge]

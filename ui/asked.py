@@ -1,0 +1,74 @@
+"""Read what the page's script sends with a question: records of ours, checked before use."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from footnote.rag.core.base import Record
+from footnote.rag.core.records import Answer
+from footnote.rag.core.request import Filters, Request
+
+# Turns before a question that can matter to it.
+MOST_TURNS = 4
+# Answers that are drawn in one call.
+MOST_DRAWN = 20
+
+
+class Asked(Record):
+    """A question, the turns before it, and what the reader changed about it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field(max_length=100)
+    """Names the turn in the browser."""
+    question: str
+    history: tuple[Answer, ...] = ()
+    filters: Filters = Filters()
+    """What the reader has the papers filtered by, beside what the question says."""
+    request: Request | None = None
+    """How it is to be understood, where the reader changed that."""
+    language: str = "en"
+
+    @classmethod
+    def read(cls, sent: object) -> "Asked":
+        """Read what the browser sent; a part of it that is not as it was written is dropped.
+
+        Raises:
+            ValueError: It is no question at all.
+        """
+        if not isinstance(sent, dict) or not isinstance(sent.get("question"), str):
+            raise ValueError("a question is text")
+        known: dict[str, Any] = {
+            "id": str(sent.get("id"))[:100],
+            "question": sent["question"],
+            "language": str(sent.get("language")),
+            "history": read_answers(sent.get("history"), MOST_TURNS),
+        }
+        for name, record in (("filters", Filters), ("request", Request)):
+            try:
+                known[name] = record.model_validate(sent[name])
+            except (KeyError, ValidationError):
+                continue
+        if request := known.get("request"):
+            known["request"] = request.model_copy(update={"by": "reader"})
+        return cls.model_validate(known)
+
+
+def read_answers(sent: object, most: int) -> tuple[Answer, ...]:
+    """Return the last of the answers that the browser kept; what is none is left out."""
+    return tuple(_answers(sent[-most:] if isinstance(sent, list) else []))
+
+
+def _answers(sent: Iterable[object]) -> Iterable[Answer]:
+    for each in sent:
+        try:
+            yield Answer.model_validate(each)
+        except ValidationError:
+            continue
+
+
+def narrowed(own: Filters, chosen: Filters) -> Filters:
+    """Return the filters of a question with those that the reader chose; the question's count."""
+    said = {name: value for name, value in own if value is not None}
+    return chosen.model_copy(update=said)

@@ -1,0 +1,71 @@
+// The box for a question: it grows with what is typed, and papers with these words are listed.
+function startBox() {
+  const box = at("fn-question");
+  let timer = null;
+  box.addEventListener("input", () => {
+    grow();
+    clearTimeout(timer);
+    timer = setTimeout(lookUp, 180);
+  });
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      send();
+    } else if (event.key === "ArrowDown" && !at("fn-found").hidden) {
+      event.preventDefault();
+      at("fn-found").querySelector("button")?.focus();
+    }
+  });
+  at("fn-box").addEventListener("submit", (event) => {
+    event.preventDefault();
+    send();
+  });
+}
+
+function grow() {
+  const box = at("fn-question");
+  box.style.height = "auto";
+  box.style.height = `${Math.min(box.scrollHeight, 180)}px`;
+}
+
+let editing = null;
+
+function send() {
+  const box = at("fn-question");
+  const question = box.value;
+  if (!question.trim()) return;
+  const turn = editing;
+  editing = null;
+  box.value = "";
+  grow();
+  hideFound();
+  box.focus();
+  ask(question, { turn });
+}
+
+function edit(turn) {
+  editing = turn;
+  const box = at("fn-question");
+  box.value = turn.question;
+  grow();
+  box.focus();
+  box.select();
+}
+
+async function lookUp() {
+  const text = at("fn-question").value.trim();
+  if (text.length < 3) return hideFound();
+  const found = await call("find", { text }).catch(() => []);
+  if (at("fn-question").value.trim() !== text || !found.length) return hideFound();
+  const rows = found.map(({ title }) =>
+    make("li", {}, button(title, { lang: "en", "data-ask": `What is “${title}” about?` })),
+  );
+  at("fn-found").replaceChildren(make("li", { class: "fn-label" }, say("found")), ...rows);
+  at("fn-found").hidden = false;
+}
+
+function hideFound() {
+  const was = !at("fn-found").hidden;
+  at("fn-found").hidden = true;
+  return was;
+}

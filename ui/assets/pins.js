@@ -1,0 +1,29 @@
+// Papers that the reader pinned in this browser.
+let pins = remembered("pins", []);
+
+function togglePin(paper_id, title) {
+  const has = pins.some((each) => each.paper_id === paper_id);
+  pins = has ? pins.filter((each) => each.paper_id !== paper_id) : [...pins, { paper_id, title }];
+  remember("pins", pins);
+  drawPins();
+  markPins();
+}
+
+function drawPins() {
+  at("fn-pinned").hidden = !pins.length;
+  at("fn-pins").replaceChildren(
+    ...pins.map(({ paper_id, title }) => {
+      const drop = button("×", { "data-do": "pin", "data-id": paper_id, "data-title": title, "aria-label": `${say("unpin")}: ${title}` });
+      return make("li", {}, make("span", { lang: "en", title }, title), drop);
+    }),
+  );
+}
+
+function markPins() {
+  for (const each of at("fn-cards").querySelectorAll("[data-do=pin]")) {
+    const id = each.closest(".fn-card").dataset.paper;
+    const has = pins.some((pin) => pin.paper_id === id);
+    each.textContent = say(has ? "unpin" : "pin");
+    each.setAttribute("aria-pressed", has);
+  }
+}

@@ -1,0 +1,50 @@
+// Begins when the page's HTML is there.
+const page = { can: { export: false, feedback: false } };
+
+function drawStart({ n_papers, examples }) {
+  const papers = say("papers", { n: n_papers });
+  at("fn-question").placeholder = say("placeholder", { papers });
+  const cards = examples.map(({ kind, question }) =>
+    make("li", {}, make("button", { type: "button", "data-ask": question }, make("span", { class: "fn-label" }, say(`kind.${kind}`)), make("span", { lang: "en" }, question))),
+  );
+  at("fn-start").replaceChildren(
+    make("h2", {}, n_papers ? say("start", { papers }) : say("start_empty")),
+    make("p", {}, say("start_note")),
+    make("ul", {}, ...cards),
+  );
+}
+
+async function begin() {
+  if (!at("fn-app") || !at("fn-theme")) return requestAnimationFrame(begin);
+  document.documentElement.lang = language;
+  for (const id of ["fn-app", "fn-hover", "fn-dialog"]) translate(at(id).parentElement);
+  translate(document.querySelector(".fn-top"));
+  startTheme();
+  startBox();
+  startEvidence();
+  showEvidence(null);
+  drawPins();
+  document.addEventListener("click", onClick);
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("change", (event) => {
+    if (event.target.dataset?.do === "kind") changeKind(turnOf(event.target), event.target.value);
+  });
+  at("fn-search").addEventListener("input", drawConversations);
+  addEventListener("popstate", openAddress);
+  const begun = await call("begin");
+  Object.assign(page, begun);
+  at("fn-mode").textContent = begun.model ? say("mode_model", { model: begun.model }) : say("mode_quotes");
+  drawStart(begun);
+  startFilters(begun.filters);
+  drawConversations();
+  at("fn-app").classList.add("fn-ready");
+  if (!isNarrow()) at("fn-question").focus();
+  await openAddress();
+}
+
+function changeKind(turn, kind) {
+  const operation = kind === "catalogue" ? (turn.answer.request.operation ?? "list") : null;
+  changeRequest(turn, { kind, operation });
+}
+
+begin();

@@ -1,0 +1,154 @@
+// A conversation: turns, each a question with its answer. What is kept of a turn is the answer's
+// record; its HTML is drawn by the server.
+const thread = { id: null, name: "", at: 0, turns: [] };
+let running = null;
+
+const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+const turnOf = (node) => thread.turns.find((turn) => turn.el === node?.closest(".fn-turn"));
+const lastTurn = () => thread.turns.at(-1);
+
+function kept() {
+  return {
+    id: thread.id,
+    name: thread.name,
+    at: thread.at,
+    turns: thread.turns
+      .filter((turn) => turn.answer)
+      .map(({ id, question, answer, changed }) => ({ id, question, answer, changed })),
+  };
+}
+
+function makeTurn(question, id = newId()) {
+  const heading = make("h2", { class: "fn-asked", tabindex: "-1" }, question);
+  const body = make("div", { class: "fn-body" });
+  const el = make("article", { class: "fn-turn", "data-turn": id }, heading, body);
+  return { id, question, answer: null, changed: null, el, heading, body, cards: make("div") };
+}
+
+function show(turn, drawn) {
+  turn.body.innerHTML = drawn.html;
+  turn.cards.innerHTML = drawn.evidence;
+  turn.answer = drawn.answer ?? turn.answer;
+  for (const each of turn.body.querySelectorAll("[data-do=export]")) each.hidden = !page.can.export;
+  for (const each of turn.body.querySelectorAll("[data-do=right],[data-do=wrong]")) {
+    each.hidden = !page.can.feedback;
+  }
+  const menu = turn.body.querySelector(".fn-menu");
+  if (menu) menu.hidden = !page.can.export;
+}
+
+// Asks anew, or the question of a turn again, in its place.
+async function ask(question, { turn = null, request = null, alone = false, quiet = false } = {}) {
+  question = question.trim();
+  if (!question) return;
+  if (running) stop();
+  if (!thread.id) Object.assign(thread, { id: newId(), name: question.slice(0, 120) });
+  const isNew = !turn;
+  if (isNew) {
+    turn = makeTurn(question);
+    thread.turns.push(turn);
+    at("fn-thread").append(turn.el);
+  }
+  turn.question = question;
+  turn.heading.textContent = question;
+  turn.changed = request && { request };
+  const before = alone ? [] : thread.turns.slice(0, thread.turns.indexOf(turn));
+  const answers = before.filter((each) => each.answer).slice(-4).map((each) => each.answer);
+  at("fn-start").hidden = true;
+  waitFor(turn, isNew);
+  if (!quiet) pushAddress(turn);
+  await answer(turn, { id: `${turn.id}/${newId()}`, question, history: answers, request, filters: request ? {} : chosen(), language });
+}
+
+function waitFor(turn, isNew) {
+  running = turn;
+  at("fn-app").classList.add("fn-busy");
+  at("fn-send").hidden = true;
+  at("fn-stop").hidden = false;
+  turn.el.setAttribute("aria-busy", "true");
+  if (isNew) {
+    turn.body.replaceChildren(make("p", { class: "fn-writer fn-thinking" }, say("thinking")));
+    scrollTo(turn);
+  }
+}
+
+async function answer(turn, asked) {
+  try {
+    show(turn, await askServer(asked, (draft) => running === turn && (turn.body.innerHTML = draft)));
+    announce(say(turn.answer.refused ? "refused" : "answered"));
+    thread.at = Date.now();
+    if (turn === lastTurn() || !evidence.turn) showEvidence(turn);
+    else if (evidence.turn === turn) showEvidence(turn);
+    showFilters(turn.answer.request?.filters);
+    await store.put(kept());
+    drawConversations();
+  } catch (error) {
+    fail(turn, error.message);
+  } finally {
+    if (running === turn) idle();
+    turn.el.removeAttribute("aria-busy");
+  }
+}
+
+function fail(turn, why) {
+  const said = why === "stopped" ? say("stopped") : say("failed", { why });
+  const note = make("p", { class: "fn-writer", role: "alert" }, `${said} `);
+  note.append(button(say("try_again"), { class: "fn-soft", "data-do": "again" }));
+  if (why !== "stopped") turn.body.replaceChildren(note);
+  else {
+    turn.body.querySelector(".fn-thinking")?.remove();
+    turn.body.append(note);
+  }
+}
+
+function idle() {
+  running = null;
+  at("fn-app").classList.remove("fn-busy");
+  at("fn-send").hidden = false;
+  at("fn-stop").hidden = true;
+}
+
+function stop() {
+  const turn = running;
+  stopServer();
+  if (turn) idle();
+}
+
+// A turn begins at the top of what is seen, however long it is.
+function scrollTo(turn) {
+  at("fn-scroll").scrollTo({ top: turn.el.offsetTop - 8, behavior: "instant" });
+}
+
+function clearThread() {
+  if (running) stop();
+  Object.assign(thread, { id: null, name: "", at: 0, turns: [] });
+  at("fn-thread").replaceChildren();
+  at("fn-start").hidden = false;
+  showEvidence(null);
+}
+
+// Opens a conversation that this browser keeps; the newest turns are drawn first.
+async function openThread(conversation, turnId = null) {
+  clearThread();
+  at("fn-start").hidden = true;
+  const { id, name, turns } = conversation;
+  thread.turns = turns.map((each) => {
+    const turn = makeTurn(each.question, each.id);
+    return Object.assign(turn, { answer: each.answer, changed: each.changed });
+  });
+  Object.assign(thread, { id, name, at: conversation.at });
+  at("fn-thread").append(...thread.turns.map((turn) => turn.el));
+  const open = thread.turns.find((turn) => turn.id === turnId) ?? lastTurn();
+  for (let end = thread.turns.length; end > 0; end -= 10) {
+    const some = thread.turns.slice(Math.max(end - 10, 0), end);
+    const drawn = await call("draw", { answers: some.map((turn) => turn.answer) });
+    if (thread.id !== id) return;
+    some.forEach((turn, n) => drawn[n] && show(turn, drawn[n]));
+    if (open && !evidence.turn) {
+      showEvidence(open);
+      showFilters(open.answer.request?.filters);
+    }
+    if (open) scrollTo(open);
+  }
+  drawConversations();
+}

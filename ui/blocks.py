@@ -1,0 +1,168 @@
+"""Render the parts of an answer: prose, lists, tables and counts, with a marker for each quote."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from footnote.rag.answering.citations import short_name
+from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence
+from footnote.ui.labels import labels_of, place_of
+from footnote.ui.wording import Wording
+
+# A date, a count: what is no longer than this is not broken.
+_BRIEF = 12
+
+
+class Blocks:
+    """Renders parts of one answer. All text is escaped."""
+
+    def __init__(self, answer: Answer, papers: Mapping[str, Paper], say: Wording):
+        self._answer = answer
+        self._papers = papers
+        self._say = say
+        self._labels = labels_of(answer)
+        self._sources = {source.marker: source for source in answer.sources}
+
+    def as_written(self) -> str:
+        """Render the answer as it was laid out for its kind of question."""
+        return "".join(map(self._block, self._answer.blocks)) or self.running(
+            self._answer.sentences
+        )
+
+    def as_prose(self) -> str:
+        """Render all its sentences as running text."""
+        return self.running(self._answer.sentences)
+
+    def as_table(self) -> str:
+        """Render a row for each paper with what is quoted of it."""
+        say, rows = self._say, ""
+        for source in self._answer.sources:
+            quotes = {
+                place_of(c): c
+                for s in self._answer.sentences
+                for c in s.citations
+                if c.marker == source.marker
+            }
+            said = "".join(f"<li>{escape(c.quote)} {self._marker(c)}</li>" for c in quotes.values())
+            paper = self._papers.get(source.paper_id)
+            date = str(paper.date) if paper and paper.date else say("no_date")
+            rows += (
+                f'<tr><th scope="row">{self._paper(source.marker, is_short=True)}'
+                f'<span class="fn-date">{escape(date)}</span></th>'
+                f'<td><ul lang="en">{said}</ul></td></tr>'
+            )
+        heads = "".join(f'<th scope="col">{escape(say(key))}</th>' for key in ("paper", "quotes"))
+        return _table(heads, rows)
+
+    def as_papers(self) -> str:
+        """List the papers it cites, or those that come near."""
+        items = "".join(
+            f"<li>{self._paper(source.marker)}</li>" for source in self._answer.sources
+        ) + "".join(
+            f'<li><b lang="en">{escape(c.title)}</b> <q lang="en">{escape(c.quote)}</q>'
+            f" {self._marker(c)}</li>"
+            for c in self._answer.nearest
+        )
+        return f'<ol class="fn-papers">{items}</ol>'
+
+    def running(self, sentences: Sequence[Sentence]) -> str:
+        """Render sentences one after the other, each with its markers."""
+        said = " ".join(map(self._said, sentences))
+        return f'<p lang="en">{said}</p>' if said else ""
+
+    def _block(self, block: Block) -> str:
+        said = [self._answer.sentences[at] for at in block.sentences]
+        heading = f'<h3 lang="en">{escape(block.heading)}</h3>' if block.heading else ""
+        text = f'<p lang="en">{escape(block.text)}</p>' if block.text else ""
+        if block.form == "list":
+            items = "".join(f"<li>{self._said(sentence)}</li>" for sentence in said)
+            body = f'<ul lang="en">{items}</ul>'
+        else:
+            body = self.running(said)
+        return heading + text + body + self._table(block) + self._more(block)
+
+    def _more(self, block: Block) -> str:
+        if not block.n_more:
+            return ""
+        said = escape(self._say("more", block.n_more))
+        return f'<p><button type="button" class="fn-soft" data-ask="more">{said}</button></p>'
+
+    def _table(self, block: Block) -> str:
+        if not block.rows:
+            return ""
+        # A column that no row has anything in is left out: few pages date their papers.
+        shown = [
+            at for at in range(len(block.columns)) if any(_is_filled(row[at]) for row in block.rows)
+        ]
+        heads = "".join(
+            f'<th scope="col" lang="en">{escape(block.columns[at])}</th>' for at in shown
+        )
+        rows = "".join(
+            f"<tr>{''.join(self._cell(row[at], at == shown[0]) for at in shown)}</tr>"
+            for row in block.rows
+        )
+        return _table(heads, rows)
+
+    def _cell(self, cell: Cell, is_head: bool) -> str:
+        text = self._paper(cell.marker, is_short=True) if cell.marker else escape(cell.text)
+        said = " ".join(self._said(self._answer.sentences[at]) for at in cell.sentences)
+        inside = " ".join(filter(None, (text, said)))
+        if is_head:
+            return f'<th scope="row" lang="en">{inside}</th>'
+        is_brief = not said and not cell.marker and len(cell.text) <= _BRIEF
+        return f'<td lang="en"{" class=fn-brief" if is_brief else ""}>{inside}</td>'
+
+    def _paper(self, marker: int, *, is_short: bool = False) -> str:
+        """Render a paper's title, or its short name, as a button that opens its card."""
+        source = self._sources.get(marker)
+        if source is None:
+            return ""
+        title = escape(source.title)
+        shown = escape((is_short and short_name(source.title)) or source.title)
+        return (
+            f'<button type="button" class="fn-title" lang="en" data-card="{marker}"'
+            f' title="{title}">{shown}</button>'
+        )
+
+    def _said(self, sentence: Sentence) -> str:
+        """Render a sentence and its markers, with in what it differs from its quotes."""
+        text = _named(sentence)
+        if sentence.verdict == "unbound":
+            why = escape(self._say("verdict.unbound"))
+            return f'<span class="fn-unbound">{text} <small>({why})</small></span>'
+        if sentence.verdict == "differs":
+            why = escape(self._say("differs", why=sentence.reason or ""))
+            text = f'<span class="fn-differs">{text}</span> <small>({why})</small>'
+        return f"{text} {self._markers(sentence)}"
+
+    def _markers(self, sentence: Sentence) -> str:
+        each = {place_of(citation): citation for citation in sentence.citations}
+        return " ".join(map(self._marker, each.values()))
+
+    def _marker(self, citation: Citation) -> str:
+        label = self._labels[place_of(citation)]
+        name = escape(self._say("open_quote", label=label, title=citation.title))
+        return (
+            f'<button type="button" class="fn-marker" data-cite="{label}" aria-label="{name}">'
+            f"{label}</button>"
+        )
+
+
+def _named(sentence: Sentence) -> str:
+    """Render a sentence, the name of its paper in front of its quote in bold."""
+    quoted = sentence.citations[0].quote if sentence.citations else ""
+    if not quoted or not sentence.text.endswith(quoted):
+        return escape(sentence.text)
+    said_by = sentence.text.removesuffix(quoted)
+    bold = f"<b>{escape(said_by)}</b>" if said_by else ""
+    return f"{bold}{escape(quoted)}"
+
+
+def _is_filled(cell: Cell) -> bool:
+    return bool(cell.text or cell.sentences or cell.marker)
+
+
+def _table(heads: str, rows: str) -> str:
+    return (
+        f'<div class="fn-wide"><table><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )

@@ -1,0 +1,216 @@
+"""Render an answer as the page shows it: how it was understood, its parts, what to do next."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+
+from footnote.rag.answering.citations import short_name
+from footnote.rag.core.records import Answer, Paper, Sentence
+from footnote.rag.core.request import Kind, Request
+from footnote.ui.blocks import Blocks
+from footnote.ui.render import writing_note
+from footnote.ui.wording import Wording
+
+# What a reader may take a question for; small talk is never meant by correcting.
+_KINDS = [kind for kind in Kind if kind is not Kind.CHAT]
+_FILTERS = ("since", "until", "undated", "organisation", "source", "author", "withdrawn")
+_SUGGESTED = 4
+
+
+def turn_html(answer: Answer, papers: Mapping[str, Paper], say: Wording) -> str:
+    """Render what stands below a question. All text is escaped.
+
+    Args:
+        answer: An answer or a refusal.
+        papers: The cited papers as they are now, by id.
+        say: The page's words.
+    """
+    blocks = Blocks(answer, papers, say)
+    is_chat = bool(answer.request and answer.request.kind is Kind.CHAT)
+    return (
+        _understood_html(answer, say)
+        + ("" if is_chat else _chips_html(answer.request, say) + _counts_html(answer, say))
+        + _views_html(answer, blocks, say)
+        + ("" if is_chat else _actions_html(answer, say))
+        + _next_html(answer, papers, say)
+    )
+
+
+def draft_html(sentences: Sequence[Sentence], status: str, say: Wording) -> str:
+    """Render what there is of an answer that is being written. All text is escaped.
+
+    Args:
+        sentences: Those that were bound, in order.
+        status: What goes on, shown while there is no sentence.
+        say: The page's words.
+    """
+    drafted = Answer(
+        question="", answer="", refused=False, reason=None, sentences=tuple(sentences),
+        sources=(), mode="llm",
+    )  # fmt: skip
+    # It stays on the page when the reader stops the model.
+    note = say("draft") if sentences else f"{status} …"
+    return f'{Blocks(drafted, {}, say).as_prose()}<p class="fn-writer">{escape(note)}</p>'
+
+
+def _understood_html(answer: Answer, say: Wording) -> str:
+    if not answer.understood_as:
+        return ""
+    meant = escape(say("understood", question=answer.understood_as))
+    alone = escape(say("alone"))
+    return (
+        f'<p class="fn-understood">{meant} <button type="button" class="fn-soft" data-do="alone">'
+        f"{alone}</button></p>"
+    )
+
+
+def _chips_html(request: Request | None, say: Wording) -> str:
+    """Render how a question was understood: its kind as a menu, sides and filters with a ×."""
+    if request is None:
+        return ""
+    options = "".join(
+        f'<option value="{kind}"{" selected" if kind is request.kind else ""}>'
+        f"{escape(say(f'kind.{kind}'))}</option>"
+        for kind in _KINDS
+    )
+    chips = [
+        f'<label class="fn-chip fn-kind"><span class="fn-unseen">{escape(say("kind"))}</span>'
+        f'<select data-do="kind">{options}</select></label>'
+    ]
+    chips += [_chip_html("side", str(n), side, say) for n, side in enumerate(request.sides)]
+    chips += [_chip_html("filter", name, text, say) for name, text in _filters(request, say)]
+    label = escape(say("chips"))
+    return f'<div class="fn-chips" role="group" aria-label="{label}">{"".join(chips)}</div>'
+
+
+def _chip_html(what: str, name: str, text: str, say: Wording) -> str:
+    label = escape(say("remove", what=text))
+    return (
+        f'<span class="fn-chip">{escape(text)}<button type="button" data-do="drop_{what}"'
+        f' data-name="{name}" aria-label="{label}">×</button></span>'
+    )
+
+
+def _filters(request: Request, say: Wording) -> Iterator[tuple[str, str]]:
+    for name in _FILTERS:
+        value = getattr(request.filters, name)
+        if value is not None:
+            yield name, say(f"filter.{name}", value=value)
+    if (chosen := request.filters.papers) is not None:
+        yield "papers", say("filter.papers", len(chosen))
+
+
+def _counts_html(answer: Answer, say: Wording) -> str:
+    """Say how many papers answer and come near, and who wrote it."""
+    n_near = len(answer.nearest) + sum(block.n_more for block in answer.blocks)
+    written = answer.writing and answer.mode == "llm"
+    said = [
+        "" if answer.refused else say("papers_answer", len(answer.sources)),
+        say("near" if answer.refused else "come_near", n_near) if n_near else "",
+        "" if written or answer.refused or not answer.sentences else say("by_quotes"),
+        say("by_model", model=answer.writing.model) if answer.writing and written else "",
+    ]
+    return f'<p class="fn-counts">{escape(" · ".join(filter(None, said)))}</p>'
+
+
+def _views_html(answer: Answer, blocks: Blocks, say: Wording) -> str:
+    note = writing_note(answer)
+    writer = f'<p class="fn-writer" lang="en">{escape(note)}</p>' if note else ""
+    if answer.refused:
+        near = f"<h3>{escape(say('nearest'))}</h3>{blocks.as_papers()}" if answer.nearest else ""
+        said = f'<p class="fn-refused" lang="en">{escape(answer.reason or answer.answer)}</p>'
+        return f"{said}{blocks.as_written()}{near}{writer}"
+    views = {"written": blocks.as_written()}
+    if len(answer.sources) > 1:
+        is_table = any(block.form == "table" for block in answer.blocks)
+        other = "prose" if is_table else "table"
+        views[other] = blocks.as_prose() if is_table else blocks.as_table()
+        views["papers"] = blocks.as_papers()
+    views = {name: html for name, html in views.items() if html}
+    if len(views) == 1:
+        return views["written"] + writer
+    tabs = panels = ""
+    for name, html in views.items():
+        is_open, title = name == "written", escape(_view_name(name, answer, say))
+        tabs += (
+            f'<button type="button" data-do="view" data-view="{name}"'
+            f' aria-pressed="{"true" if is_open else "false"}">{title}</button>'
+        )
+        hidden = "" if is_open else " hidden"
+        panels += f'<div class="fn-view" data-view="{name}"{hidden}>{html}</div>'
+    label = escape(say("views"))
+    return f'<div class="fn-views" role="group" aria-label="{label}">{tabs}</div>{panels}{writer}'
+
+
+def _view_name(name: str, answer: Answer, say: Wording) -> str:
+    if name == "papers":
+        return say("view.papers", count=len(answer.sources))
+    if name == "written":
+        form = "table" if any(b.form == "table" for b in answer.blocks) else "prose"
+        return say(f"view.{form}")
+    return say(f"view.{name}")
+
+
+def _actions_html(answer: Answer, say: Wording) -> str:
+    """Render what can be done with an answer."""
+    forms = ["text", "markdown", "html", "bibtex", "ris", "csl", "csv"] if answer.sources else []
+    away = ""
+    if forms:
+        items = "".join(
+            f'<button type="button" data-do="export" data-form="{form}">'
+            f"{escape(say(f'form.{form}'))}</button>"
+            for form in forms
+        )
+        away = (
+            f'<details class="fn-menu"><summary>{escape(say("export"))}</summary>'
+            f'<div class="fn-list">{items}</div></details>'
+        )
+    copy = _button("copy", say) if answer.sources else ""
+    judge = "".join(_button(do, say) for do in ("right", "wrong"))
+    return (
+        f'<div class="fn-acts" role="group" aria-label="{escape(say("actions"))}">{copy}{away}'
+        f"{_button('link', say)}{_button('edit', say)}{_button('again', say)}{judge}</div>"
+    )
+
+
+def _button(do: str, say: Wording) -> str:
+    return f'<button type="button" data-do="{do}">{escape(say(do))}</button>'
+
+
+def _next_html(answer: Answer, papers: Mapping[str, Paper], say: Wording) -> str:
+    asked = list(dict.fromkeys(suggestions(answer)))[:_SUGGESTED]
+    buttons = "".join(
+        f'<button type="button" data-ask="{escape(question)}" lang="en">{escape(question)}</button>'
+        for question in asked
+    )
+    if since := _newer(answer, papers):
+        said = escape(say("only_since", year=since))
+        buttons += f'<button type="button" data-do="since" data-year="{since}">{said}</button>'
+    if not buttons:
+        return ""
+    return f'<div class="fn-next" role="group" aria-label="{escape(say("next"))}">{buttons}</div>'
+
+
+def suggestions(answer: Answer) -> Iterator[str]:
+    """Yield what could be asked next, from the papers of an answer and how it was understood."""
+    titles = [s.title for s in answer.sources] or [c.title for c in answer.nearest]
+    names = [name for title in titles if (name := short_name(title))]
+    kind = answer.request.kind if answer.request else None
+    if len(names) > 1 and kind is not Kind.COMPARISON:
+        yield f"Compare {names[0]} and {names[1]}"
+    for name in names[:2]:
+        yield f"How does {name} work?" if kind is not Kind.EXPLANATION else f"What is {name}?"
+    if names and kind is not Kind.NUMBER:
+        yield f"What does {names[0]} report?"
+    if kind in (Kind.SURVEY, Kind.CATALOGUE) and names:
+        yield "Tell me about the second one"
+
+
+def _newer(answer: Answer, papers: Mapping[str, Paper]) -> int | None:
+    """Return the year that would leave the newer papers of a survey, where there are older ones."""
+    request = answer.request
+    if not request or request.kind is not Kind.SURVEY or request.filters.since:
+        return None
+    years = {
+        paper.date.year for s in answer.sources if (paper := papers.get(s.paper_id)) and paper.date
+    }
+    return max(years) if len(years) > 1 else None
