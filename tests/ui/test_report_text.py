@@ -3,7 +3,6 @@
 from footnote.rag.answering.report_parts import Joining
 from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence, Source
 from footnote.rag.report import Estimate
-from footnote.ui.render import answer_html
 from footnote.ui.report_text import estimate_text, report_markdown
 from tests.made import paper
 
@@ -88,9 +87,6 @@ No more.
 - “The bill falls by 40%.”
 """
     )
-    html = answer_html(report.answer)
-    assert "<h4>Bills</h4>" in html
-    assert html.count("<h4>Places</h4>") == 1
 
 
 def test_what_it_costs_is_said_in_a_line():
