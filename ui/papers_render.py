@@ -32,11 +32,11 @@ _KINDS = {"ingest": "Adding", "remove": "Removing", "split": "Splitting"}
 def sheet_html(page: Page, sheet: Sheet) -> str:
     """Render a page of the table, its columns sortable, and the way to the other pages."""
     if not page.total:
-        return '<p class="fn-empty">No paper is like that. Clear the filters to see all.</p>'
+        return '<p class="fp-empty">No paper is like that. Clear the filters to see all.</p>'
     heads = "".join(_head(column, name, sheet) for column, name in _COLUMNS.items())
     rows = "".join(_row(facts, page.sources.get(facts.paper_id, [])) for facts in page.papers)
     return (
-        '<table class="fn-sheet"><caption class="fn-unseen">Papers, sorted by '
+        '<table class="fp-sheet"><caption class="fp-unseen">Papers, sorted by '
         f"{_COLUMNS[sheet.sort].lower()}, {'largest' if sheet.descending else 'smallest'} first"
         f'</caption><thead><tr>{heads}<th scope="col">Source</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>{_pages(page, sheet)}"
@@ -55,7 +55,7 @@ def _head(column: Column, name: str, sheet: Sheet) -> str:
 
 def _row(facts: Facts, sources: Sequence[str]) -> str:
     more = f" +{len(sources) - 2}" if len(sources) > 2 else ""
-    notice = ' <b class="fn-notice">withdrawn</b>' if facts.withdrawn else ""
+    notice = ' <b class="fp-notice">withdrawn</b>' if facts.withdrawn else ""
     values = {
         "Date": facts.date,
         "Organisation": facts.organisation,
@@ -64,12 +64,12 @@ def _row(facts: Facts, sources: Sequence[str]) -> str:
         "Source": ", ".join(sources[:2]) + more,
     }
     cells = "".join(
-        f'<td data-name="{name}"{"" if value not in (None, "") else " class=fn-none"}>'
+        f'<td data-name="{name}"{"" if value not in (None, "") else " class=fp-none"}>'
         f"{escape(str('' if value is None else value))}</td>"
         for name, value in values.items()
     )
     return (
-        f'<tr><th scope="row"><button type="button" class="fn-open" data-paper='
+        f'<tr><th scope="row"><button type="button" class="fp-open" data-paper='
         f'"{escape(facts.paper_id)}">{escape(facts.title)}</button>{notice}</th>{cells}</tr>'
     )
 
@@ -80,7 +80,7 @@ def _pages(page: Page, sheet: Sheet) -> str:
     if not (before or after):
         return ""
     return (
-        '<nav class="fn-pages" aria-label="Pages of the table">'
+        '<nav class="fp-pages" aria-label="Pages of the table">'
         f'<button type="button" data-offset="{max(sheet.offset - sheet.limit, 0)}"'
         f"{'' if before else ' disabled'}>Previous</button>"
         f"<span>{sheet.offset + 1:,}–{last:,} of {page.total:,}</span>"
@@ -141,15 +141,15 @@ def shown_html(shown: Shown, *, writable: bool) -> str:
         f"doi:{paper.doi}" if paper.doi else None,
     ]
     said = withdrawal((paper.notice or "") if paper.withdrawn else None)
-    notice = f'<p class="fn-notice" role="note">{escape(said)}</p>' if said else ""
-    authors = f'<p class="fn-authors">{escape(", ".join(paper.authors))}</p>'
+    notice = f'<p class="fp-notice" role="note">{escape(said)}</p>' if said else ""
+    authors = f'<p class="fp-authors">{escape(", ".join(paper.authors))}</p>'
     return (
-        '<button type="button" class="fn-back">← All papers</button>'
+        '<button type="button" class="fp-back">← All papers</button>'
         f'<h3 tabindex="-1">{escape(paper.title)}</h3>'
-        f'<p class="fn-facts">{escape(" · ".join(filter(None, facts)))}</p>'
+        f'<p class="fp-facts">{escape(" · ".join(filter(None, facts)))}</p>'
         f"{authors if paper.authors else ''}{notice}"
-        f'<p class="fn-abstract">{escape(paper.abstract)}</p>'
-        f'<p class="fn-links">{_links(paper)}</p>'
+        f'<p class="fp-abstract">{escape(paper.abstract)}</p>'
+        f'<p class="fp-links">{_links(paper)}</p>'
         f"{_records_html(shown.explanation)}{_changes_html(shown, writable)}{_similar_html(shown)}"
     )
 
@@ -169,7 +169,7 @@ def _links(paper: Paper) -> str:
         )
     return " ".join(
         f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{escape(name)} '
-        '<span aria-hidden="true">↗</span><span class="fn-unseen"> (new tab)</span></a>'
+        '<span aria-hidden="true">↗</span><span class="fp-unseen"> (new tab)</span></a>'
         for url, name in links
     )
 
@@ -183,8 +183,8 @@ def _records_html(explanation: Explanation) -> str:
     joins = "".join(f"<li>{escape(joined_text(join))}</li>" for join in explanation.joins)
     why = f"<p>Why they are one paper:</p><ul>{joins}</ul>" if joins else ""
     return (
-        '<h4>Where it was seen</h4><div class="fn-scroll" tabindex="0" role="region" '
-        'aria-label="Where it was seen"><table class="fn-plain"><thead><tr><th scope="col">#</th>'
+        '<h4>Where it was seen</h4><div class="fp-scroll" tabindex="0" role="region" '
+        'aria-label="Where it was seen"><table class="fp-plain"><thead><tr><th scope="col">#</th>'
         '<th scope="col">Seen in</th><th scope="col">Title there</th><th scope="col">Version</th>'
         f"</tr></thead><tbody>{rows}</tbody></table></div>{why}"
     )
@@ -210,16 +210,16 @@ def _changes_html(shown: Shown, writable: bool) -> str:
         '">Split …</button>'
     )
     return (
-        f'<p class="fn-changes">{split if n_records > 1 else ""}'
-        '<button type="button" class="fn-danger" data-do="remove" data-ask="Remove this paper from '
+        f'<p class="fp-changes">{split if n_records > 1 else ""}'
+        '<button type="button" class="fp-danger" data-do="remove" data-ask="Remove this paper from '
         'the index? Adding its source again brings it back.">Remove …</button></p>'
     )
 
 
 def _similar_html(shown: Shown) -> str:
     rows = "".join(
-        f'<li><button type="button" class="fn-open" data-paper="{escape(paper.paper_id)}">'
-        f'{escape(paper.title)}</button> <span class="fn-muted">{cosine:.2f}</span></li>'
+        f'<li><button type="button" class="fp-open" data-paper="{escape(paper.paper_id)}">'
+        f'{escape(paper.title)}</button> <span class="fp-muted">{cosine:.2f}</span></li>'
         for paper, cosine in shown.similar
     )
     return f"<h4>Similar papers</h4><ul>{rows}</ul>" if rows else ""
@@ -230,8 +230,8 @@ def job_html(job: Job) -> str:
     what = f"{_KINDS.get(job.kind, job.kind)} {job.label}"
     if not job.is_over:
         return _running_html(job, what)
-    dismiss = '<button type="button" class="fn-dismiss">Dismiss</button>'
-    return f'<div class="fn-job fn-{job.state}">{_ended_html(job, what)}{dismiss}</div>'
+    dismiss = '<button type="button" class="fp-dismiss">Dismiss</button>'
+    return f'<div class="fp-job fn-{job.state}">{_ended_html(job, what)}{dismiss}</div>'
 
 
 def _running_html(job: Job, what: str) -> str:
@@ -244,12 +244,12 @@ def _running_html(job: Job, what: str) -> str:
     ]
     value = f' value="{job.done}" max="{max(job.total, 1)}"' if job.total is not None else ""
     cancel = (
-        '<button type="button" class="fn-cancel">Cancel</button>' if job.kind == "ingest" else ""
+        '<button type="button" class="fp-cancel">Cancel</button>' if job.kind == "ingest" else ""
     )
     if job.state == "cancelling":
         said, cancel = ["Cancelling: what is being written is finished first …"], ""
     return (
-        f'<div class="fn-job fn-running"><p><b>{escape(what)}</b></p>'
+        f'<div class="fp-job fp-running"><p><b>{escape(what)}</b></p>'
         f'<progress aria-label="{escape(what)}"{value}></progress>'
         f"<p>{escape(' · '.join(filter(None, said)))}</p>{cancel}</div>"
     )
@@ -303,36 +303,36 @@ def _report_html(report: IngestReport, label: str) -> str:
 def frame_html(*, writable: bool, upload_mb: float) -> str:
     """Render what stands still: the filters, the form to add papers, and room for all else."""
     add = (
-        f"""<section class="fn-box fn-add"><h3>Add papers</h3>
-<form><div class="fn-drop"><label>Files: BibTeX, RIS, CSL-JSON, CSV, JSONL, listing pages
+        f"""<section class="fp-box fp-add"><h3>Add papers</h3>
+<form><div class="fp-drop"><label>Files: BibTeX, RIS, CSL-JSON, CSV, JSONL, listing pages
 <input type="file" name="files" multiple></label>
-<span class="fn-muted">or drop them here, up to {upload_mb:g} MB each</span></div>
+<span class="fp-muted">or drop them here, up to {upload_mb:g} MB each</span></div>
 <label>Ask a service for some <input name="query" placeholder="arxiv:2309.06180" autocomplete="off"
-spellcheck="false" aria-describedby="fn-query-help"></label>
-<p class="fn-muted" id="fn-query-help"><code>arxiv:cat:cs.DC 2025-01-01..2025-01-07</code>
+spellcheck="false" aria-describedby="fp-query-help"></label>
+<p class="fp-muted" id="fp-query-help"><code>arxiv:cat:cs.DC 2025-01-01..2025-01-07</code>
 <code>hf:2025-01-01..2025-01-07</code></p>
-<button type="submit" class="fn-primary">Add</button></form></section>"""
+<button type="submit" class="fp-primary">Add</button></form></section>"""
         if writable
         else ""
     )
-    return f"""<div class="fn-tab fn-papers">
-<h2 class="fn-unseen">Papers</h2>
-<div class="fn-jobs" role="status"></div>
-<p class="fn-error" role="alert" hidden></p>
-<div class="fn-columns"><div class="fn-main">
-<div class="fn-list"><form class="fn-filters" role="search" aria-label="Papers">
-<label class="fn-wide">Search <input type="search" name="text" maxlength="500" autocomplete="off"
+    return f"""<div class="fp-tab fp-papers">
+<h2 class="fp-unseen">Papers</h2>
+<div class="fp-jobs" role="status"></div>
+<p class="fp-error" role="alert" hidden></p>
+<div class="fp-columns"><div class="fp-main">
+<div class="fp-list"><form class="fp-filters" role="search" aria-label="Papers">
+<label class="fp-wide">Search <input type="search" name="text" maxlength="500" autocomplete="off"
 placeholder="Title, author or words"></label>
 <label>Organisation <select name="organisation"></select></label>
 <label>Source <select name="source"></select></label>
 <label>From <input type="date" name="since"></label>
 <label>To <input type="date" name="until"></label>
-<label class="fn-check"><input type="checkbox" name="undated"> Without a date</label>
+<label class="fp-check"><input type="checkbox" name="undated"> Without a date</label>
 <button type="reset">Clear</button></form>
-<p class="fn-count" role="status"></p><div class="fn-table"></div></div>
-<article class="fn-shown" hidden></article></div>
-<aside class="fn-side" aria-label="Adding and growth">{add}
-<section class="fn-box"><h3>Growth</h3><div class="fn-growth"></div></section></aside></div>
-<dialog class="fn-dialog" aria-label="Are you sure?"><p></p><form method="dialog">
-<button value="no">Keep it as it is</button><button value="yes" class="fn-danger">Go on</button>
+<p class="fp-count" role="status"></p><div class="fp-table"></div></div>
+<article class="fp-shown" hidden></article></div>
+<aside class="fp-side" aria-label="Adding and growth">{add}
+<section class="fp-box"><h3>Growth</h3><div class="fp-growth"></div></section></aside></div>
+<dialog class="fp-dialog" aria-label="Are you sure?"><p></p><form method="dialog">
+<button value="no">Keep it as it is</button><button value="yes" class="fp-danger">Go on</button>
 </form></dialog></div>"""

@@ -58,14 +58,14 @@ def bars(title: str, rows: Sequence[tuple[str, float, str]], heading: str = "pap
     """
     most = max((value for _, value, _ in rows), default=0) or 1
     body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td class="fn-bar"><i aria-hidden="true" '
+        f'<tr><th scope="row">{escape(name)}</th><td class="fp-bar"><i aria-hidden="true" '
         f'style="width:{value / most:.1%}"></i><span>{escape(written)}</span></td></tr>'
         for name, value, written in rows
     )
     if not rows:
         return ""
     return (
-        f'<table class="fn-bars"><caption>{escape(title)}</caption><thead class="fn-unseen"><tr>'
+        f'<table class="fp-bars"><caption>{escape(title)}</caption><thead class="fp-unseen"><tr>'
         f'<th scope="col">name</th><th scope="col">{escape(heading)}</th></tr></thead>'
         f"<tbody>{body}</tbody></table>"
     )
@@ -93,7 +93,7 @@ def _figure(title: str, drawn: str, heads: Sequence[str], rows: Sequence[Sequenc
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
     return (
-        f'<figure class="fn-figure"><figcaption>{escape(title)}</figcaption>'
+        f'<figure class="fp-figure"><figcaption>{escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">{drawn}'
         f"</svg><details><summary>As a table</summary><table><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></details></figure>"

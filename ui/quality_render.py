@@ -20,10 +20,10 @@ _PAPER_GRADES = {0: "not relevant", 1: "relevant", 2: "answers"}
 def frame_html() -> str:
     """Render what stands still, and room for all else."""
     return (
-        '<div class="fn-tab fn-quality"><h2 class="fn-unseen">Quality</h2>'
-        '<p class="fn-error" role="alert" hidden></p><div class="fn-list">'
-        '<div class="fn-reports"></div><div class="fn-report"></div><div class="fn-readers"></div>'
-        '</div><article class="fn-shown" hidden></article></div>'
+        '<div class="fp-tab fp-quality"><h2 class="fp-unseen">Quality</h2>'
+        '<p class="fp-error" role="alert" hidden></p><div class="fp-list">'
+        '<div class="fp-reports"></div><div class="fp-report"></div><div class="fp-readers"></div>'
+        '</div><article class="fp-shown" hidden></article></div>'
     )
 
 
@@ -37,8 +37,8 @@ def reports_html(listed: Sequence[Listed], folder: str) -> str:
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in _HEADLINE)
     rows = "".join(_report_row(each) for each in listed)
     return (
-        '<h3>Evaluation</h3><div class="fn-scroll" tabindex="0" role="region" aria-label="Reports">'
-        '<table class="fn-plain"><thead><tr><th scope="col">Report</th><th scope="col">When</th>'
+        '<h3>Evaluation</h3><div class="fp-scroll" tabindex="0" role="region" aria-label="Reports">'
+        '<table class="fp-plain"><thead><tr><th scope="col">Report</th><th scope="col">When</th>'
         f'<th scope="col">System</th><th scope="col">Questions</th>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
@@ -50,9 +50,9 @@ def _report_row(listed: Listed) -> str:
     cells = "".join(f"<td>{_number(means.get(name))}</td>" for name in _HEADLINE)
     name = report.dataset if listed.name == "." else listed.name
     return (
-        f'<tr><th scope="row"><button type="button" class="fn-open" data-report='
+        f'<tr><th scope="row"><button type="button" class="fp-open" data-report='
         f'"{escape(listed.name)}">{escape(name)}</button></th>'
-        f'<td class="fn-when">{listed.at:%Y-%m-%d %H:%M}</td><td>{escape(report.system)}</td>'
+        f'<td class="fp-when">{listed.at:%Y-%m-%d %H:%M}</td><td>{escape(report.system)}</td>'
         f"<td>{report.n_questions:,}</td>{cells}</tr>"
     )
 
@@ -70,8 +70,8 @@ def report_html(name: str, report: EvalReport, questions: Mapping[str, str]) -> 
         f"a search takes {report.latency_ms.get('search', {}).get('p50', 0):.0f} ms in the median"
     )
     return (
-        f'<h3 tabindex="-1">{escape(title)}</h3><p class="fn-muted">{escape(about)}.</p>'
-        f'<div class="fn-plots">{_kind_plots(report)}{_risk_plot(report)}</div>'
+        f'<h3 tabindex="-1">{escape(title)}</h3><p class="fp-muted">{escape(about)}.</p>'
+        f'<div class="fp-plots">{_kind_plots(report)}{_risk_plot(report)}</div>'
         f"{_means_html(report)}{_questions_html(name, report, questions)}"
     )
 
@@ -112,8 +112,8 @@ def _means_html(report: EvalReport) -> str:
     )
     return (
         "<details><summary>All means by kind, with 95% intervals</summary>"
-        '<div class="fn-scroll" tabindex="0" role="region" aria-label="Means by kind">'
-        f'<table class="fn-plain"><thead><tr><th scope="col">Kind</th>{heads}</tr></thead>'
+        '<div class="fp-scroll" tabindex="0" role="region" aria-label="Means by kind">'
+        f'<table class="fp-plain"><thead><tr><th scope="col">Kind</th>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></details>"
     )
 
@@ -126,12 +126,12 @@ def _mean_cell(mean: Mean | None) -> str:
 
 def _questions_html(name: str, report: EvalReport, questions: Mapping[str, str]) -> str:
     if not questions:
-        return '<p class="fn-muted">Its answers are not beside it.</p>'
+        return '<p class="fp-muted">Its answers are not beside it.</p>'
     ndcg = report.values.get("nDCG@10", {})
     right = {**report.values.get("answered", {}), **report.values.get("refused", {})}
     ordered = sorted(questions, key=lambda q: (right.get(q, 1.0), ndcg.get(q, 2.0), q))
     rows = "".join(
-        f'<tr><th scope="row"><button type="button" class="fn-open" data-question="{escape(i)}" '
+        f'<tr><th scope="row"><button type="button" class="fp-open" data-question="{escape(i)}" '
         f'data-of="{escape(name)}">{escape(questions[i])}</button></th><td>{escape(i)}</td>'
         f"<td>{'–' if i not in ndcg else f'{ndcg[i]:.2f}'}</td>"
         f"<td>{_outcome(i, report)}</td></tr>"
@@ -139,8 +139,8 @@ def _questions_html(name: str, report: EvalReport, questions: Mapping[str, str])
     )
     return (
         f"<h4>Questions, the worst first</h4>"
-        '<div class="fn-scroll" tabindex="0" role="region" aria-label="Questions">'
-        '<table class="fn-plain"><thead><tr><th scope="col">Question</th><th scope="col">Id</th>'
+        '<div class="fp-scroll" tabindex="0" role="region" aria-label="Questions">'
+        '<table class="fp-plain"><thead><tr><th scope="col">Question</th><th scope="col">Id</th>'
         f'<th scope="col">nDCG@10</th><th scope="col">Outcome</th></tr></thead><tbody>{rows}'
         "</tbody></table></div>"
     )
@@ -152,7 +152,7 @@ def _outcome(question_id: str, report: EvalReport) -> str:
         ("refused", "refused rightly", "answered, has none"),
     ):
         if (value := report.values.get(name, {}).get(question_id)) is not None:
-            return good if value else f'<b class="fn-notice">{bad}</b>'
+            return good if value else f'<b class="fp-notice">{bad}</b>'
     return "–"
 
 
@@ -165,15 +165,15 @@ def judged_html(judged: Judged, titles: Mapping[str, str]) -> str:
         for paper_id, grade in sorted(judged.relevant.items(), key=lambda pair: -pair[1])
     )
     papers = (
-        '<table class="fn-plain"><thead><tr><th scope="col">Paper</th><th scope="col">Judged</th>'
+        '<table class="fp-plain"><thead><tr><th scope="col">Paper</th><th scope="col">Judged</th>'
         f'<th scope="col">Found at rank</th></tr></thead><tbody>{rows}</tbody></table>'
         if rows
         else "<p>None: the papers hold no answer, or the report is of an earlier version.</p>"
     )
     about = [judged.kind, f"after: {' / '.join(judged.history)}" if judged.history else ""]
-    kind = f'<p class="fn-facts">{escape(" · ".join(filter(None, about)))}</p>'
+    kind = f'<p class="fp-facts">{escape(" · ".join(filter(None, about)))}</p>'
     return (
-        '<button type="button" class="fn-back">← All questions</button>'
+        '<button type="button" class="fp-back">← All questions</button>'
         f'<h3 tabindex="-1">{escape(judged.question)}</h3>{kind}'
         f"<h4>What was answered</h4>{_answer_html(judged)}<h4>Judged papers</h4>{papers}"
     )
@@ -182,7 +182,7 @@ def judged_html(judged: Judged, titles: Mapping[str, str]) -> str:
 def _answer_html(judged: Judged) -> str:
     answer = judged.answer
     if answer is None:
-        return f'<p class="fn-notice">{escape(judged.error or "nothing")}</p>'
+        return f'<p class="fp-notice">{escape(judged.error or "nothing")}</p>'
     if answer.refused:
         nearest = "".join(
             f"<li><b>{escape(n.title)}</b>: {escape(n.quote)}</li>" for n in answer.nearest
@@ -210,13 +210,13 @@ def readers_html(said: Sequence[Said], refused: Sequence[Refused], *, keeps: boo
     counts = Counter(each.verdict for each in said)
     tally = ", ".join(f"{counts[v]:,} {v}" for v in ("right", "wrong", "not here") if counts[v])
     export = (
-        "<p class=fn-muted><code>footnote feedback &gt; questions.jsonl</code> makes a question "
+        "<p class=fp-muted><code>footnote feedback &gt; questions.jsonl</code> makes a question "
         "file of it for <code>footnote eval</code>.</p>"
         if said
         else ""
     )
     rows = "".join(
-        f'<tr><td class="fn-when">{each.at:%Y-%m-%d %H:%M}</td><td>{escape(each.verdict)}</td>'
+        f'<tr><td class="fp-when">{each.at:%Y-%m-%d %H:%M}</td><td>{escape(each.verdict)}</td>'
         f"<td>{escape(each.question)}</td><td>{escape(each.note)}</td></tr>"
         for each in list(said)[-_SAID:][::-1]
     )
@@ -232,12 +232,12 @@ def _refused_html(refused: Sequence[Refused], keeps: bool) -> str:
     if not keeps:
         return "<p>Refused questions are not kept (<code>web.keep_refused</code> is 0).</p>"
     rows = "".join(
-        f'<tr><td class="fn-when">{each.at:%Y-%m-%d %H:%M}</td><td>{escape(each.question)}</td>'
+        f'<tr><td class="fp-when">{each.at:%Y-%m-%d %H:%M}</td><td>{escape(each.question)}</td>'
         f"<td>{escape(each.reason)}{_nearest_html(each.nearest)}</td></tr>"
         for each in refused[:_REFUSED]
     )
     where = (
-        '<p class="fn-muted">Kept on this machine alone, in the index folder; '
+        '<p class="fp-muted">Kept on this machine alone, in the index folder; '
         "<code>web.keep_refused: 0</code> keeps none.</p>"
     )
     table = _table("Refused lately", ("When", "Question", "Why, and what comes nearest"), rows)
@@ -246,7 +246,7 @@ def _refused_html(refused: Sequence[Refused], keeps: bool) -> str:
 
 def _nearest_html(nearest: Sequence[Shown]) -> str:
     titles = "; ".join(each.title for each in nearest)
-    return f'<div class="fn-muted">Nearest: {escape(titles)}</div>' if titles else ""
+    return f'<div class="fp-muted">Nearest: {escape(titles)}</div>' if titles else ""
 
 
 def _table(name: str, heads: Sequence[str], rows: str) -> str:
@@ -254,6 +254,6 @@ def _table(name: str, heads: Sequence[str], rows: str) -> str:
         return ""
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
     return (
-        f'<div class="fn-scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
-        f'<table class="fn-plain"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<div class="fp-scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
+        f'<table class="fp-plain"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )

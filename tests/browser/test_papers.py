@@ -95,22 +95,22 @@ def page(url: str, browser: "sync_api.Browser") -> Iterator["sync_api.Page"]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
     page.get_by_role("tab", name="Papers").click()
-    page.locator(".fn-sheet").wait_for()
+    page.locator(".fp-sheet").wait_for()
     yield page
     page.close()
     assert errors == []
 
 
 def count_is(page: "sync_api.Page", text: str) -> None:
-    sync_api.expect(page.locator(".fn-count")).to_have_text(text)
+    sync_api.expect(page.locator(".fp-count")).to_have_text(text)
 
 
 def first_title(page: "sync_api.Page", title: str) -> None:
-    sync_api.expect(page.locator(".fn-sheet .fn-open").first).to_have_text(title)
+    sync_api.expect(page.locator(".fp-sheet .fp-open").first).to_have_text(title)
 
 
 def add(page: "sync_api.Page", file: Path) -> None:
-    page.set_input_files(".fn-add [type=file]", file)
+    page.set_input_files(".fp-add [type=file]", file)
     page.get_by_role("button", name="Add", exact=True).click()
 
 
@@ -119,7 +119,7 @@ def search(page: "sync_api.Page", text: str) -> None:
 
 
 def test_the_table_is_sorted_searched_filtered_and_turned(page: "sync_api.Page"):
-    n = int((page.locator(".fn-count").text_content() or "").split()[0])
+    n = int((page.locator(".fp-count").text_content() or "").split()[0])
     page.get_by_role("button", name="Title").click()
     first_title(page, "System 0000 of many")
     assert page.locator("[aria-sort=ascending]").inner_text().startswith("Title")
@@ -127,7 +127,7 @@ def test_the_table_is_sorted_searched_filtered_and_turned(page: "sync_api.Page")
     sync_api.expect(page.locator("[aria-sort=descending]")).to_contain_text("Title")
     page.get_by_role("button", name="Title").click()
     page.get_by_role("button", name="Next").click()
-    sync_api.expect(page.locator(".fn-pages span")).to_have_text(f"51–100 of {n}")
+    sync_api.expect(page.locator(".fp-pages span")).to_have_text(f"51–100 of {n}")
     first_title(page, "System 0050 of many")
     search(page, "block 77")
     count_is(page, "1 paper")
@@ -147,7 +147,7 @@ def test_a_paper_has_its_own_page_and_esc_leads_back(page: "sync_api.Page"):
     row.click()
     heading = page.get_by_role("heading", name="System 0042 of many")
     sync_api.expect(heading).to_be_focused()
-    shown = page.locator(".fn-shown")
+    shown = page.locator(".fp-shown")
     assert "keeps block 42 on disk" in shown.inner_text()
     assert "base.jsonl" in shown.inner_text()
     assert shown.get_by_role("link").first.get_attribute("rel") == "noopener noreferrer"
@@ -161,7 +161,7 @@ def test_an_uploaded_file_is_asked_and_what_was_refused_is_listed(
     file = tmp_path / "zebra.bib"
     file.write_text(BIBTEX)
     add(page, file)
-    ended = page.locator(".fn-done")
+    ended = page.locator(".fp-done")
     sync_api.expect(ended).to_contain_text("zebra.bib: 1 added, 0 updated, 0 unchanged, 1 refused")
     ended.locator("summary").click()
     sync_api.expect(ended.locator("li")).to_have_text("zebra.bib: Nothing <b>Here</b>: no abstract")
@@ -176,43 +176,43 @@ def test_an_uploaded_file_is_asked_and_what_was_refused_is_listed(
 def test_an_addition_is_cancelled_and_seen_by_who_comes_back(
     page: "sync_api.Page", url: str, tmp_path: Path
 ):
-    n = int((page.locator(".fn-count").text_content() or "").split()[0])
+    n = int((page.locator(".fp-count").text_content() or "").split()[0])
     more = (record(number, title=f"Later {number}") for number in range(1_000, 6_000))
     add(page, write(tmp_path / "later.jsonl", *more))
     page.locator("progress").wait_for()
     page.reload()
     page.get_by_role("tab", name="Papers").click()
-    running = page.locator(".fn-running")
+    running = page.locator(".fp-running")
     sync_api.expect(running).to_contain_text("Adding later.jsonl")
     add(page, write(tmp_path / "other.jsonl", SHORT))
-    sync_api.expect(page.locator(".fn-error")).to_contain_text("papers are being changed already")
+    sync_api.expect(page.locator(".fp-error")).to_contain_text("papers are being changed already")
     page.get_by_role("button", name="Cancel").click()
-    page.locator(".fn-cancelled").wait_for(timeout=60_000)
+    page.locator(".fp-cancelled").wait_for(timeout=60_000)
     page.get_by_role("button", name="Dismiss").click()
-    count = page.locator(".fn-count").text_content() or ""
+    count = page.locator(".fp-count").text_content() or ""
     assert n <= int(count.split()[0].replace(",", "")) < n + 5_000
     # The index is free again.
-    page.set_input_files(".fn-add [type=file]", [])
+    page.set_input_files(".fp-add [type=file]", [])
     page.get_by_label("Ask a service").fill("nowhere:1")
     page.get_by_role("button", name="Add", exact=True).click()
-    sync_api.expect(page.locator(".fn-error")).to_contain_text("names no service")
+    sync_api.expect(page.locator(".fp-error")).to_contain_text("names no service")
 
 
 def test_a_file_that_is_too_large_is_refused(page: "sync_api.Page", tmp_path: Path):
     large = tmp_path / "large.jsonl"
     large.write_bytes(b" " * 2_500_000)
     add(page, large)
-    sync_api.expect(page.locator(".fn-error")).to_contain_text("not taken")
+    sync_api.expect(page.locator(".fp-error")).to_contain_text("not taken")
 
 
 def test_a_paper_is_split_and_removed_after_a_question(page: "sync_api.Page"):
     search(page, "Twin")
     count_is(page, "1 paper")
     page.get_by_role("button", name="Twin").click()
-    sync_api.expect(page.locator(".fn-shown li").first).to_contain_text("1 and 2 have")
+    sync_api.expect(page.locator(".fp-shown li").first).to_contain_text("1 and 2 have")
     page.get_by_role("button", name="Split").click()
     page.get_by_role("button", name="Keep it as it is").click()
-    assert page.locator(".fn-shown h3").inner_text() == "Twin: <i>One</i> Work"
+    assert page.locator(".fp-shown h3").inner_text() == "Twin: <i>One</i> Work"
     page.get_by_role("button", name="Split").click()
     page.get_by_role("button", name="Go on").click()
     count_is(page, "2 papers")
@@ -229,13 +229,13 @@ def test_a_report_and_its_questions_are_opened_and_refusals_listed(page: "sync_a
     page.locator(".footnote-answer.refused").wait_for()
     page.get_by_role("tab", name="Quality").click()
     page.get_by_role("heading", name="by-hand").wait_for()
-    assert page.locator(".fn-plots svg").count() == 1
+    assert page.locator(".fp-plots svg").count() == 1
     page.get_by_role("button", name="How fast is Alpha?").click()
-    shown = page.locator(".fn-quality .fn-shown")
+    shown = page.locator(".fp-quality .fp-shown")
     sync_api.expect(shown).to_contain_text("It is 2.5× faster. [1]")
     sync_api.expect(shown).to_contain_text("not in this index")
     page.get_by_role("button", name="All questions").click()
-    sync_api.expect(page.locator(".fn-readers")).to_contain_text("football cup of Ruritania")
+    sync_api.expect(page.locator(".fp-readers")).to_contain_text("football cup of Ruritania")
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(page: "sync_api.Page"):
@@ -243,11 +243,11 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: "sync_api.Page"):
     width = "document.documentElement.scrollWidth"
     assert page.evaluate(width) <= 390
     small = page.evaluate(
-        "[...document.querySelectorAll('.fn-papers :is(button, input, select, summary)')]"
+        "[...document.querySelectorAll('.fp-papers :is(button, input, select, summary)')]"
         ".filter(e => e.checkVisibility()).map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])"
         ".filter(([, r]) => r.height < 23.9 || r.width < 23.9).map(([h]) => h)"
     )
     assert small == []
     page.get_by_role("tab", name="Quality").click()
-    page.locator(".fn-readers h3").first.wait_for()
+    page.locator(".fp-readers h3").first.wait_for()
     assert page.evaluate(width) <= 390

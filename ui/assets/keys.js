@@ -2,6 +2,9 @@
 function onKey(event) {
   const isTyping = event.target.closest?.("input,textarea,select,[contenteditable]");
   if (event.key === "Escape") return onEscape();
+  // Who presses `/` to get to the box is there already.
+  if (event.key === "/" && event.target === at("fn-question") && !event.target.value)
+    return event.preventDefault();
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || at("fn-dialog").open) return;
   if (!at("fn-app").getClientRects().length) return; // another tab is open
   const does = {

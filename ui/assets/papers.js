@@ -1,6 +1,6 @@
 // The Papers tab. `element`, `server` and `upload` are given by gradio; all HTML comes escaped.
 const $ = (selector) => element.querySelector(selector);
-const filters = $(".fn-filters");
+const filters = $(".fp-filters");
 const state = { sort: "date", descending: true, offset: 0 };
 let asked = 0;
 let shownId = null;
@@ -8,7 +8,7 @@ let opener = null;
 let polling = false;
 
 function say(error) {
-  const line = $(".fn-error");
+  const line = $(".fp-error");
   line.textContent = error || "";
   line.hidden = !error;
 }
@@ -36,16 +36,16 @@ async function refresh(focus) {
   const reply = await call("sheet", sheet());
   if (mine !== asked || reply.error) return; // a later letter was typed meanwhile
   say("");
-  $(".fn-table").innerHTML = reply.html;
+  $(".fp-table").innerHTML = reply.html;
   const n = reply.total.toLocaleString("en");
-  $(".fn-count").textContent = `${n} paper${reply.total === 1 ? "" : "s"}`;
+  $(".fp-count").textContent = `${n} paper${reply.total === 1 ? "" : "s"}`;
   if (focus) $(focus)?.focus();
 }
 
 async function overview() {
   const reply = await call("overview", null);
   if (reply.error) return;
-  $(".fn-growth").innerHTML = reply.growth;
+  $(".fp-growth").innerHTML = reply.growth;
   for (const name of ["organisation", "source"]) {
     const chosen = filters.elements[name].value;
     filters.elements[name].innerHTML = reply[name];
@@ -68,23 +68,23 @@ async function open(paperId) {
   if (reply.error) return;
   say("");
   shownId = reply.paper_id;
-  $(".fn-shown").innerHTML = reply.html;
-  $(".fn-list").hidden = true;
-  $(".fn-shown").hidden = false;
-  $(".fn-shown h3").focus({ preventScroll: true });
+  $(".fp-shown").innerHTML = reply.html;
+  $(".fp-list").hidden = true;
+  $(".fp-shown").hidden = false;
+  $(".fp-shown h3").focus({ preventScroll: true });
   element.scrollIntoView({ block: "start" });
 }
 
 function back() {
   shownId = null;
-  $(".fn-shown").hidden = true;
-  $(".fn-list").hidden = false;
-  const row = opener && $(`.fn-table [data-paper="${CSS.escape(opener)}"]`);
+  $(".fp-shown").hidden = true;
+  $(".fp-list").hidden = false;
+  const row = opener && $(`.fp-table [data-paper="${CSS.escape(opener)}"]`);
   (row || filters.elements.text).focus();
 }
 
 function confirmed(question) {
-  const dialog = $(".fn-dialog");
+  const dialog = $(".fp-dialog");
   dialog.querySelector("p").textContent = question;
   dialog.returnValue = "no";
   dialog.showModal();
@@ -110,20 +110,20 @@ element.addEventListener("click", (event) => {
     refresh(`[data-sort="${sort}"]`);
   } else if (offset !== undefined) {
     state.offset = Number(offset);
-    refresh(".fn-table [data-paper]").then(() => $(".fn-count").scrollIntoView({ block: "nearest" }));
+    refresh(".fp-table [data-paper]").then(() => $(".fp-count").scrollIntoView({ block: "nearest" }));
   } else if (paper) {
     if (!shownId) opener = paper;
     open(paper);
-  } else if (button.matches(".fn-back")) back();
+  } else if (button.matches(".fp-back")) back();
   else if (button.dataset.do) change(button);
-  else if (button.matches(".fn-cancel")) { button.disabled = true; call("cancel", $(".fn-jobs").dataset.job); }
-  else if (button.matches(".fn-dismiss")) {
-    sessionStorage.setItem("fn-dismissed", $(".fn-jobs").dataset.job);
-    $(".fn-jobs").innerHTML = "";
+  else if (button.matches(".fp-cancel")) { button.disabled = true; call("cancel", $(".fp-jobs").dataset.job); }
+  else if (button.matches(".fp-dismiss")) {
+    sessionStorage.setItem("fp-dismissed", $(".fp-jobs").dataset.job);
+    $(".fp-jobs").innerHTML = "";
   }
 });
 element.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && shownId && !$(".fn-dialog").open) back();
+  if (event.key === "Escape" && shownId && !$(".fp-dialog").open) back();
 });
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -135,27 +135,27 @@ async function follow() {
   for (;;) {
     const job = await call("job", null);
     if (job.error || !job.id) break;
-    const isNew = sessionStorage.getItem("fn-dismissed") !== job.id;
-    if (isNew && $(".fn-jobs").innerHTML !== job.html) {
-      const held = $(".fn-jobs").contains(document.activeElement);
-      $(".fn-jobs").dataset.job = job.id;
-      $(".fn-jobs").innerHTML = job.html;
-      if (held) $(".fn-jobs button")?.focus();
+    const isNew = sessionStorage.getItem("fp-dismissed") !== job.id;
+    if (isNew && $(".fp-jobs").innerHTML !== job.html) {
+      const held = $(".fp-jobs").contains(document.activeElement);
+      $(".fp-jobs").dataset.job = job.id;
+      $(".fp-jobs").innerHTML = job.html;
+      if (held) $(".fp-jobs button")?.focus();
     }
     if (job.over) break;
     ran = true;
     await pause(document.hidden ? 3000 : 500);
   }
   polling = false;
-  if (ran || shownJob !== $(".fn-jobs").dataset.job) {
-    shownJob = $(".fn-jobs").dataset.job;
+  if (ran || shownJob !== $(".fp-jobs").dataset.job) {
+    shownJob = $(".fp-jobs").dataset.job;
     refresh();
     overview();
   }
 }
 let shownJob;
 
-const form = $(".fn-add form");
+const form = $(".fp-add form");
 if (form) {
   const chosen = form.elements.files;
   form.addEventListener("submit", async (event) => {
@@ -175,7 +175,7 @@ if (form) {
     button.disabled = false;
     button.textContent = "Add";
   });
-  const drop = $(".fn-drop");
+  const drop = $(".fp-drop");
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => {

@@ -6,16 +6,16 @@ let shown;
 async function call(name, value) {
   let reply = { error: "The server does not answer. Is it still running?" };
   try { reply = await server[name](value); } catch { /* said below */ }
-  $(".fn-error").textContent = reply.error || "";
-  $(".fn-error").hidden = !reply.error;
+  $(".fp-error").textContent = reply.error || "";
+  $(".fp-error").hidden = !reply.error;
   return reply;
 }
 
 async function overview() {
   const reply = await call("overview", null);
   if (reply.error) return;
-  $(".fn-reports").innerHTML = reply.reports;
-  $(".fn-readers").innerHTML = reply.readers;
+  $(".fp-reports").innerHTML = reply.reports;
+  $(".fp-readers").innerHTML = reply.readers;
   if (shown === undefined && reply.newest !== null) report(reply.newest);
 }
 
@@ -23,26 +23,26 @@ async function report(name, focus) {
   shown = name;
   const reply = await call("report", name);
   if (reply.error) return;
-  $(".fn-report").innerHTML = reply.html;
+  $(".fp-report").innerHTML = reply.html;
   for (const each of element.querySelectorAll("[data-report]"))
     each.setAttribute("aria-current", each.dataset.report === name);
-  if (focus) $(".fn-report h3").focus();
+  if (focus) $(".fp-report h3").focus();
 }
 
 async function question(button) {
   const reply = await call("question", { report: button.dataset.of, id: button.dataset.question });
   if (reply.error) return;
   opener = button;
-  $(".fn-shown").innerHTML = reply.html;
-  $(".fn-list").hidden = true;
-  $(".fn-shown").hidden = false;
-  $(".fn-shown h3").focus({ preventScroll: true });
+  $(".fp-shown").innerHTML = reply.html;
+  $(".fp-list").hidden = true;
+  $(".fp-shown").hidden = false;
+  $(".fp-shown h3").focus({ preventScroll: true });
   element.scrollIntoView({ block: "start" });
 }
 
 function back() {
-  $(".fn-shown").hidden = true;
-  $(".fn-list").hidden = false;
+  $(".fp-shown").hidden = true;
+  $(".fp-list").hidden = false;
   opener.focus();
 }
 
@@ -51,10 +51,10 @@ element.addEventListener("click", (event) => {
   if (!button) return;
   if (button.dataset.report !== undefined) report(button.dataset.report, true);
   else if (button.dataset.question !== undefined) question(button);
-  else if (button.matches(".fn-back")) back();
+  else if (button.matches(".fp-back")) back();
 });
 element.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !$(".fn-shown").hidden) back();
+  if (event.key === "Escape" && !$(".fp-shown").hidden) back();
 });
 // What was asked and measured meanwhile is there when the tab is opened again.
 new IntersectionObserver((seen) => { if (seen.some((each) => each.isIntersecting)) overview(); })
