@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from footnote.rag.core.config import Config
-from tests.browser.test_chat import CHROMIUM, FLAGS, sync_api
+from tests.browser.conftest import CHROMIUM, FLAGS, ask, sync_api
 from tests.conftest import footnote_command, started
 from tests.llm.servers import KEY, Faults, fault_server
 
@@ -95,36 +95,28 @@ def page(footnote: Start, request: pytest.FixtureRequest) -> Iterator["sync_api.
         page = browser.new_page(viewport={"width": 1280, "height": 860})
         page.set_default_timeout(20_000)
         page.goto(address.group())
-        page.wait_for_selector("#question textarea")
+        page.wait_for_selector(".fn-app.fn-ready")
         yield page
-
-
-def ask(page: "sync_api.Page", wait_for: str = ".footnote-answer") -> None:
-    page.fill("#question textarea", QUESTION)
-    page.press("#question textarea", "Enter")
-    page.locator(wait_for).wait_for()
 
 
 @in_chromium
 @pytest.mark.browser
 @pytest.mark.parametrize("page", ["good"], indirect=True)
 def test_the_page_says_who_wrote_it_and_what_was_left_out(page: "sync_api.Page"):
-    ask(page)
-    said = page.locator(".footnote-answer").inner_text()
+    turn = ask(page, QUESTION)
+    said = turn.inner_text()
     assert "Written by small. Of its statements: " in said
     assert "1 statement of the draft was left out: no sentence here says so." in said
     assert "pirates" not in said
-    page.locator(".footnote-answer .marker").first.click()
-    page.locator("#paper mark").wait_for()
-    assert "1.91" in page.locator("#paper mark").inner_text()
+    turn.locator(".fn-marker").first.click()
+    assert "1.91" in page.locator(".fn-card.fn-on mark.fn-on").inner_text()
 
 
 @in_chromium
 @pytest.mark.browser
 @pytest.mark.parametrize("page", ["500"], indirect=True)
 def test_the_page_says_why_there_are_quotes(page: "sync_api.Page"):
-    ask(page)
-    said = page.locator(".footnote-answer").inner_text()
+    said = ask(page, QUESTION).inner_text()
     assert "1.91" in said
     assert "Quotes only: the model small failed (500)." in said
 
@@ -136,9 +128,12 @@ def test_sentences_appear_as_they_pass_and_stop_stops_the_model(
     page: "sync_api.Page", server: Faults
 ):
     before = server.hung_up["slow"]
-    ask(page, wait_for=".footnote-draft p")
-    assert "1.91" in page.locator(".footnote-draft").inner_text()
-    assert page.locator(".footnote-answer").count() == 0
-    page.locator("button.stop-button").click()
+    page.fill("#fn-question", QUESTION)
+    page.press("#fn-question", "Enter")
+    turn = page.locator(".fn-turn").first
+    sync_api.expect(turn).to_contain_text("1.91")
+    sync_api.expect(turn).to_have_attribute("aria-busy", "true")
+    page.locator("#fn-stop").click()
     assert left_soon(server, before)
-    assert page.locator(".footnote-answer").count() == 0
+    sync_api.expect(turn).not_to_have_attribute("aria-busy", "true")
+    assert "1.91" in turn.inner_text()  # what was shown stays

@@ -18,7 +18,9 @@ from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.prompts import Profile, Prompts, estimate_tokens, load_prompts
 from footnote.rag.verification.checker import Checker
-from footnote.ui.render import answer_html, draft_html, writing_note
+from footnote.ui.render import writing_note
+from footnote.ui.turn import draft_html, turn_html
+from footnote.ui.wording import wording
 from tests.llm.servers import GOOD, KEY, Faults, fault_server, free_port
 from tests.made import drafted, evidence, request
 
@@ -248,7 +250,7 @@ def test_what_no_sentence_says_is_left_out_and_counted(server: Faults, checker: 
     assert [s.text for s in done.answer.sentences] == ["Alpha keeps blocks on disk."]
     assert done.sentences == list(done.answer.sentences)
     assert "1 statement of the draft was left out: no sentence here says so." in done.note
-    assert "Paris" not in answer_html(done.answer)
+    assert "Paris" not in turn_html(done.answer, {}, wording("en"))
 
 
 def test_of_a_strong_model_it_is_shown_as_uncited(server: Faults, checker: Checker):
@@ -256,8 +258,10 @@ def test_of_a_strong_model_it_is_shown_as_uncited(server: Faults, checker: Check
     kept, uncited = done.answer.sentences
     assert (kept.verdict, uncited.verdict) == ("quoted", "unbound")
     assert uncited.citations == ()
-    assert '<span class="unbound"' in answer_html(done.answer)
-    assert '<span class="unbound"' in draft_html(done.answer.sentences, "small is writing")
+    assert '<span class="fn-unbound"' in turn_html(done.answer, {}, wording("en"))
+    assert '<span class="fn-unbound"' in draft_html(
+        done.answer.sentences, "small is writing", wording("en")
+    )
 
 
 def test_stopping_stops_the_model(server: Faults, checker: Checker):
@@ -303,7 +307,7 @@ def test_the_key_appears_nowhere(
     problem = problem_of(written.model, timeout_s=9)
     shown = [repr(events), str(problem), repr(written.model), caplog.text]
     shown += [*capfd.readouterr(), repr(vars(written)), repr(vars(written.model))]
-    shown += [answer_html(e) for e in events if isinstance(e, Answer)]
+    shown += [turn_html(e, {}, wording("en")) for e in events if isinstance(e, Answer)]
     assert [s for s in shown if KEY in s] == []
 
 
