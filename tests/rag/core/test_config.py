@@ -243,12 +243,17 @@ def _altered(values: dict[str, object]) -> dict[str, object]:
     """The settings with another text, address or mapping wherever there is one."""
     changed: dict[str, object] = {}
     for name, value in values.items():
-        if isinstance(value, dict):
+        if name in ("root_path", "users"):
+            hashed = f"scrypt:{'0' * 32}:{'0' * 64}"
+            changed[name] = {"root_path": "/papers", "users": {"a": hashed}}[name]
+        elif isinstance(value, dict):
             changed[name] = _altered(value) if value else {"a": "b"}  # pyright: ignore[reportUnknownArgumentType]
         elif name in ("dtype", "system", "profile"):
             changed[name] = {"dtype": "float32", "system": "bm25", "profile": "strong"}[name]
         elif name in ("context_window", "max_tokens", "price_in", "price_out"):
             changed[name] = 300
+        elif isinstance(value, list):
+            changed[name] = ["stranger.example"]
         elif value is None or isinstance(value, str):
             changed[name] = "https://stranger.example"
         else:
