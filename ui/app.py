@@ -12,7 +12,6 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from gradio.components import File, MultimodalTextbox, UploadButton
 from gradio.routes import App as GradioApp
 from gradio.themes import Default
 from starlette.middleware import Middleware
@@ -37,7 +36,6 @@ from footnote.ui.web import build_page
 # Fonts of the reader's own system; gradio's default theme fetches some from the network.
 _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
 _MONO_FONTS = ["ui-monospace", "monospace"]
-_TAKES_FILES = (File, UploadButton, MultimodalTextbox)
 # A connection on which nothing is asked is closed after so long.
 _IDLE_S = 30
 _log = logging.getLogger(__name__)
@@ -76,11 +74,8 @@ def build_app(assistant: Assistant, config: Config, access: Access) -> FastAPI:
         app.include_router(router)
     app.router.routes.extend(routes)
     page = build_page(assistant, config)
-    uploads = web.writable and any(
-        isinstance(block, _TAKES_FILES) for block in page.blocks.values()
-    )
     # The last one added stands first.
-    app.add_middleware(Guard, access=access, upload_bytes=uploads * _upload_bytes(web))
+    app.add_middleware(Guard, access=access, upload_bytes=_upload_bytes(web) if web.writable else 0)
     app.add_middleware(Measured, metrics=metrics)
     return _with_page(app, page, web)
 

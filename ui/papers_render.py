@@ -231,7 +231,7 @@ def job_html(job: Job) -> str:
     if not job.is_over:
         return _running_html(job, what)
     dismiss = '<button type="button" class="fp-dismiss">Dismiss</button>'
-    return f'<div class="fp-job fn-{job.state}">{_ended_html(job, what)}{dismiss}</div>'
+    return f'<div class="fp-job fp-{job.state}">{_ended_html(job, what)}{dismiss}</div>'
 
 
 def _running_html(job: Job, what: str) -> str:
