@@ -71,7 +71,9 @@ def lines(server: Server, log: Path) -> Iterator[list[str]]:
     said: list[str] = []
     yield said
     said += log.read_text()[before:].splitlines()
-    assert not [line for line in said if not line.startswith(("footnote: call of ", "ERROR:  "))]
+    # What broke off is seen to: the server breaks the connection, and says so.
+    known = ("footnote: call of ", "ASGI callable returned without completing response.")
+    assert not [line for line in said if not line.startswith(known)]
     assert "on disk" in server.ask("What does Alpha keep?")
 
 
@@ -138,9 +140,9 @@ def test_no_function_of_the_page_fails_with_a_traceback(
 
 
 def test_a_stream_that_nobody_asked_for_ends(server: Server, lines: list[str]):
-    with suppress(http.client.IncompleteRead):
+    with suppress(http.client.IncompleteRead, ConnectionResetError):
         server.call("GET", f"{ASK}/nobody")
-    with suppress(http.client.IncompleteRead):
+    with suppress(http.client.IncompleteRead, ConnectionResetError):
         server.call("GET", "/gradio_api/queue/data?session_hash=nobody")
 
 
