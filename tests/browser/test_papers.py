@@ -1,8 +1,6 @@
 """The Papers and Quality tabs in Chromium: find a paper, add some and ask about them, look back."""
 
 import json
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +11,7 @@ from footnote.eval.report import make_report
 from footnote.ingest.pipeline import ingest
 from footnote.rag.build import open_index
 from footnote.rag.core.config import load_config
-from tests.browser.conftest import CHROMIUM, FLAGS, ask, sync_api
-from tests.conftest import footnote_command, started
+from tests.browser.conftest import CHROMIUM, ask, served, sync_api
 from tests.eval.made import DATASET, RUN
 
 EMBEDDER = "tests.hashing:HashEmbedding"
@@ -66,21 +63,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "FOOTNOTE_WEB__UPLOAD_MB": "2",
         "GRADIO_TEMP_DIR": str(folder / "uploads"),
     }
-    command = footnote_command("serve", "--port", "0", "--index", config.index)
-    with started(command, stderr=subprocess.DEVNULL, **variables) as server:
-        assert server.stdout
-        line = server.stdout.readline()
-        match = re.search(r"papers answer at (http://\S+)", line)
-        assert match, line
-        yield match.group(1)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with served(config.index, **variables) as url:
+        yield url
 
 
 @pytest.fixture
