@@ -112,7 +112,6 @@ def test_papers_come_in_pages_and_by_filters(client: httpx.Client):
         ("GET", "/v1/papers?order=x", None, 422, "order: Extra inputs"),
         ("GET", "/v1/papers/nobody", None, 404, "there is no paper 'nobody'"),
         ("GET", "/v1/ask", None, 404, "GET /v1/ask is nothing here"),
-        ("POST", "/gradio_api/upload", None, 404, "nothing at this address"),
         ("GET", "/gradio_api/file=http://127.0.0.1/x", None, 404, "nothing at this address"),
     ],
 )

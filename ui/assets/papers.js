@@ -36,10 +36,18 @@ async function refresh(focus) {
   const reply = await call("sheet", sheet());
   if (mine !== asked || reply.error) return; // a later letter was typed meanwhile
   say("");
-  $(".fp-table").innerHTML = reply.html;
+  const table = $(".fp-table");
+  // A row or a heading that has the focus keeps it when the table is drawn again.
+  const held = table.contains(document.activeElement) && nameOf(document.activeElement.dataset);
+  table.innerHTML = reply.html;
   const n = reply.total.toLocaleString("en");
   $(".fp-count").textContent = `${n} paper${reply.total === 1 ? "" : "s"}`;
-  if (focus) $(focus)?.focus();
+  if (focus || held) $(focus || held)?.focus();
+}
+
+function nameOf({ paper, sort }) {
+  if (paper) return `.fp-table [data-paper="${CSS.escape(paper)}"]`;
+  return sort ? `[data-sort="${sort}"]` : null;
 }
 
 async function overview() {
@@ -79,7 +87,7 @@ function back() {
   shownId = null;
   $(".fp-shown").hidden = true;
   $(".fp-list").hidden = false;
-  const row = opener && $(`.fp-table [data-paper="${CSS.escape(opener)}"]`);
+  const row = opener && $(nameOf({ paper: opener }));
   (row || filters.elements.text).focus();
 }
 
