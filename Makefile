@@ -15,8 +15,7 @@ help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t12
 
 demo: $(VENV)/.installed  ## Take in CORPUS (the bundled sample by default) and serve the chat
-	$(BIN)/footnote ingest '$(CORPUS)' --index $(DEMO_INDEX)
-	$(BIN)/footnote serve --index $(DEMO_INDEX)
+	$(BIN)/footnote demo '$(CORPUS)' --index $(DEMO_INDEX)
 
 test: $(VENV)/.installed-test lint types imports tests  ## Lint, types, import contracts, all tests
 

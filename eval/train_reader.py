@@ -21,9 +21,10 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from footnote.eval import labels
+from footnote.rag.core.minilm import N_LAYERS
 from footnote.rag.core.request import Act, Kind, Operation
 from footnote.rag.core.text import Span
-from footnote.rag.understanding.encoder import N_LAYERS, encode
+from footnote.rag.understanding.encoder import encode
 from footnote.rag.understanding.reader import FOLDER, NO_LABEL, shared_words
 from footnote.rag.understanding.request import Spans
 

@@ -380,7 +380,7 @@ class Assistant:
         """Answer without a language model."""
         last = turns[-1] if turns else None
         if request.kind is Kind.CHAT:
-            return hello(request, len(self.catalogue))
+            return hello(request, self.catalogue.count_served())
         if last and request.act in REARRANGES:
             return rearrange(turns, request)
         if request.kind is Kind.CATALOGUE:
@@ -398,9 +398,14 @@ class Assistant:
         receipt = {"receipt": self._receipt(hits)}
         if self._is_answer(draft):
             return cite(request, draft).model_copy(update=receipt)
-        filtered = bool(request.filters)
-        n_papers = len(self.catalogue.matching(request.filters) if filtered else self.catalogue)
-        reason = reason_for_refusal(draft, n_papers, filtered=filtered)
+        reason = reason_for_refusal(
+            draft,
+            len(self.catalogue.matching(request.filters))
+            if request.filters
+            else self.catalogue.count_served(),
+            filtered=bool(request.filters),
+            n_coming=self.catalogue.count_pending(),
+        )
         return refuse(request, draft, reason).model_copy(update=receipt)
 
     def _receipt(self, hits: Sequence[Hit]) -> Receipt:

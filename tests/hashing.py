@@ -1,6 +1,7 @@
 """An embedding that costs nothing: each text's own vector, the same in every process."""
 
 import re
+import time
 from functools import cache
 from hashlib import blake2b
 from typing import Any
@@ -41,3 +42,11 @@ class WideHashEmbedding(HashEmbedding):
     """Another one, whose vectors cannot be compared with those."""
 
     dimension: int = 96
+
+
+class SlowEmbedding(HashEmbedding):
+    """Takes its time for each batch."""
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        time.sleep(0.3)
+        return super()._get_text_embeddings(texts)

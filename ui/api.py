@@ -120,6 +120,9 @@ class State(Record):
 
     status: str
     papers: int | None = None
+    """That can be asked."""
+    coming: int | None = None
+    """That are being taken in."""
 
 
 class Visit:
@@ -212,12 +215,14 @@ async def ready(request: Request) -> State:
     """Say that there are papers to answer from."""
     desk: Desk = request.app.state.desk
     try:
-        n_papers = len(desk.assistant.catalogue) if desk.assistant.catalogue.is_in_place() else 0
+        catalogue = desk.assistant.catalogue
+        n_papers = catalogue.count_served() if catalogue.is_in_place() else 0
+        n_coming = catalogue.count_pending() if n_papers else 0
     except FootnoteError as error:
         raise IndexMissingError("the index cannot be read", "run `footnote doctor`") from error
     if not n_papers:
         raise RefusedError(503, "there are no papers here", "run `footnote ingest`")
-    return State(status="ready", papers=n_papers)
+    return State(status="ready", papers=n_papers, coming=n_coming)
 
 
 @open_doors.get("/metrics", tags=["server"], response_class=Response)

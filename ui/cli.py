@@ -60,6 +60,13 @@ Question = Annotated[
     list[str], typer.Argument(help="The question, with quotation marks or without.")
 ]
 
+Port = Annotated[
+    int | None,
+    typer.Option(
+        min=0, max=65_535, help="Port to listen on, 0 for a free one; else `web.port`, 7860."
+    ),
+]
+
 Since = Annotated[
     str | None,
     typer.Option(metavar="DATE", help="Papers of this day, month or year or later: 2024-05."),
@@ -174,6 +181,10 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Take in papers, from files or services; again changes nothing."""
+    _take_in(config, paths, as_json=as_json)
+
+
+def _take_in(config: Config, paths: Sequence[str], *, as_json: bool = False) -> None:
     from footnote.rag.index.lock import check_free
 
     check_free(config.index)  # before the libraries are loaded, which takes seconds
@@ -692,12 +703,7 @@ def serve(
         str | None,
         typer.Option(help="Address to listen on; else `web.host` of the settings, 127.0.0.1."),
     ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=65_535, help="Port to listen on, 0 for a free one; else `web.port`, 7860."
-        ),
-    ] = None,
+    port: Port = None,
 ) -> None:
     """Serve the page, REST, OpenAI's protocol and MCP until interrupted."""
     from footnote.ui.address import bound
@@ -714,6 +720,34 @@ def serve(
         with _err.status("Loading the index"):
             assistant = open_assistant(config)
         run(assistant, config, access, listener, host=host)
+
+
+@command
+def demo(
+    config: Config,
+    corpus: Annotated[
+        list[str] | None,
+        typer.Argument(help="Papers as for `footnote ingest`; the bundled sample by default."),
+    ] = None,
+    port: Port = None,
+) -> None:
+    """Take in papers and serve the page, which answers from those that are in meanwhile."""
+    import footnote.ingest
+    from footnote.ui.address import bound
+    from footnote.ui.demo import taken_in_beside
+
+    what = corpus or [str(Path(footnote.ingest.__path__[0]) / "sample")]
+    host = config.web.host
+    with (
+        bound(host, config.web.port if port is None else port) as listener,
+        taken_in_beside(_take_in, config, what) as process,
+    ):
+        from footnote.ui.app import serve as run
+        from footnote.ui.demo import open_when_there
+        from footnote.ui.guard import access_to
+
+        assistant = open_when_there(config, process)
+        run(assistant, config, access_to(config, host), listener, host=host)
 
 
 @command

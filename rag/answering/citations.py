@@ -58,14 +58,22 @@ def refuse(request: Request, draft: Draft, reason: str) -> Answer:
     )
 
 
-def reason_for_refusal(draft: Draft, n_papers: int, *, filtered: bool = False) -> str:
-    """Say what the papers lack, in one sentence.
+def reason_for_refusal(
+    draft: Draft, n_papers: int, *, filtered: bool = False, n_coming: int = 0
+) -> str:
+    """Say what the papers lack, in one sentence, and how many are not there yet.
 
     Args:
         draft: What could have been said.
         n_papers: That may answer.
         filtered: True where these are not all that are here.
+        n_coming: That are being taken in.
     """
+    reason = _lack(draft, n_papers, filtered=filtered)
+    return f"{reason} {n_coming:,} more are being taken in." if n_coming else reason
+
+
+def _lack(draft: Draft, n_papers: int, *, filtered: bool) -> str:
     which = "that the filters let through" if filtered else "here"
     papers = f"the one paper {which}" if n_papers == 1 else f"the {n_papers:,} papers {which}"
     if draft.n_shown:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from llama_index.core.schema import QueryBundle
-from scipy.optimize import linear_sum_assignment
 
 from footnote.rag.answering.answerability import SignalReader, Signals, about_something, confidence
 from footnote.rag.answering.plans import Part, Side, comparison, prose, summary, survey
@@ -322,6 +321,8 @@ def _assigned(ordered: Mapping[str, Sequence[tuple[Hit, float]]]) -> dict[str, l
 
     A side that another paper also names, as those that it is measured against, would take that.
     """
+    from scipy.optimize import linear_sum_assignment  # 0.1 s, and only comparisons need it
+
     papers = list(dict.fromkeys(h.paper.paper_id for about in ordered.values() for h, _ in about))
     fit = np.zeros((len(ordered), max(len(papers), len(ordered))))
     for side, about in enumerate(ordered.values()):

@@ -13,7 +13,7 @@ from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span, TermStatistics, words
-from footnote.rag.understanding.encoder import encode, encode_sentences
+from footnote.rag.understanding.encoder import encode, encode_sentence
 
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
@@ -42,9 +42,9 @@ _PLAIN = (
 )
 # What answers these is told by what a sentence does in its abstract; of others it is not.
 _TOLD_BY_ROLE = frozenset({Kind.EXPLANATION, Kind.DEFINITION})
-# Questions whose likeliest sentences are read again, word by word: of numbers and definitions
-# the linear weights tell as much.
-_WORD_BY_WORD = frozenset({Kind.EXPLANATION, Kind.FACT, Kind.CLAIM})
+# Questions whose likeliest sentences are read again, word by word: of definitions the linear weights
+# tell as much.
+_WORD_BY_WORD = frozenset({Kind.EXPLANATION, Kind.FACT, Kind.NUMBER, Kind.CLAIM})
 # More than so many take longer than 50 ms to read.
 _READ_AGAIN = 6
 _CROSSED = ("quantity", "place", "late", "coverage", "behind_late")
@@ -244,7 +244,7 @@ def _read_again(
 ) -> np.ndarray:
     """Return the scores, the best few given to those that also answer word by word."""
     best = np.argsort(-score, kind="stable")[:_READ_AGAIN]
-    states = encode_sentences([candidates[at].quote for at in best])
+    states = [encode_sentence(candidates[at].quote) for at in best]
     found = interaction_scores(encode(question).states, states, kind) + _logit(score[best])
     changed = score.copy()
     changed[best[np.argsort(-found, kind="stable")]] = score[best]

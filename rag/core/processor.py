@@ -1,21 +1,19 @@
 """What this machine's processor does well, and how much of it a question may take."""
 
 import gc
-from collections.abc import Generator
-from contextlib import contextmanager
+import os
 from functools import cache
 
 from threadpoolctl import threadpool_limits
 
 
+@cache
 def computes_in_bfloat16() -> bool:
     """Return True if the processor has instructions for bfloat16; without, it is slower."""
-    return _has("avx512_bf16", "amx_bf16", "bf16")
+    import numkong
 
-
-def multiplies_bytes() -> bool:
-    """Return True if this processor has instructions that sum products of bytes."""
-    return _has("avx512_vnni", "avx_vnni", "amx_int8")
+    found = numkong.get_capabilities()
+    return any(found.get(name) for name in ("genoa", "sapphireamx", "neonbfdot", "svebfdot"))
 
 
 @cache
@@ -31,34 +29,8 @@ def tune_process() -> None:
     gc.freeze()
 
 
-@contextmanager
-def one_thread() -> Generator[None]:
-    """Compute on the thread that asks, for sums that are too short to be shared out.
-
-    Threads of one sum wait for each other at every step: with anything else on the machine, such
-    as a second question, a sum of four milliseconds then takes up to half a second.
-    """
-    import torch
-
-    threads = n_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@cache
 def n_threads() -> int:
-    """Return how many threads torch computes on, read before any question has changed it."""
-    import torch
-
-    return torch.get_num_threads()
-
-
-@cache
-def _has(*instructions: str) -> bool:
-    import torch
-
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name) for name in instructions)
+    """Return how many threads can compute side by side here."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -14,15 +14,15 @@ from llama_index.core.schema import (
 from footnote.rag.core.records import Paper
 
 # Named on the index card: another way of cutting needs another name, and a rebuild.
-CHUNKER = "sentences-under-title"
+CHUNKER = "sentences-in-context"
 
 
 def chunk_paper(paper: Paper) -> list[TextNode]:
     """Cut a paper into its sentences, in order, as nodes; the n-th has the id `chunk_id`.
 
-    Each is embedded with the title above it, since a system is often named there alone. One
-    sentence a chunk finds papers as well as windows of three (`docs/experiments.md`), and the
-    same vectors then tell which sentence answers.
+    Each is embedded as it stands in its paper (`rag.index.passages`), or with the title above it,
+    since a system is often named there alone. One sentence a chunk finds papers as well as windows
+    of three (`docs/experiments.md`), and the same vectors then tell which sentence answers.
     """
     facts = facts_of(paper)
     return [

@@ -174,13 +174,13 @@ class _Layout(NamedTuple):
         end = self.end
         vectors, scales = self.found.arrays
         by_bytes, scale = dot_products(asked, vectors[:end])
-        cosines = np.multiply(by_bytes, scales[:end, 0], dtype=np.float32)
+        cosines = np.multiply(by_bytes.T, scales[:end, 0], dtype=np.float32, order="C")
         cosines[:, self.left_out] = -np.inf
         depth = min(depth, end - len(self.left_out))
         rows = [_best(of_one, depth) for of_one in cosines]
         return [
             (best, _as_cosines(of_one[best] * by))
-            for best, of_one, by in zip(rows, cosines, scale[:, 0], strict=True)
+            for best, of_one, by in zip(rows, cosines, scale, strict=True)
         ]
 
 

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 from uuid import uuid4
 
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import TextNode
 
 from footnote.rag.core.errors import (
@@ -20,13 +19,10 @@ from footnote.rag.core.errors import (
     PaperDamagedError,
     VectorServerError,
 )
-from footnote.rag.core.records import Paper
 from footnote.rag.index import lock
 from footnote.rag.index.check import miscount, probe
-from footnote.rag.index.chunking import chunk_paper
-from footnote.rag.index.embedding import embed_chunks, embed_tokens
 from footnote.rag.index.index import MAKE_WRITABLE, OLD_PARTS, OLD_SNAPSHOTS, Index
-from footnote.rag.index.multivector import paper_text
+from footnote.rag.index.passages import embed_papers
 from footnote.rag.index.readonly import is_writable
 from footnote.rag.index.snapshot import Card, Snapshot
 from footnote.rag.index.token_embeddings import TokenEmbeddings
@@ -151,7 +147,7 @@ class IndexWriter:
         total, done, last = len(self._catalogue), 0, ""
         made: Snapshot | None = None
         while papers := self._catalogue.after(last, _BATCH):
-            chunks, tokens = _embedded(self.index.embedder, papers)
+            chunks, tokens = embed_papers(self.index.embedder, papers)
             made = made or self._make(self._card(chunks, tokens))
             made.add(papers, chunks, tokens)
             last = papers[-1].paper_id
@@ -255,7 +251,7 @@ class IndexWriter:
         elif not to_do:
             return
         while papers := self._catalogue.pending(_BATCH):
-            chunks, tokens = _embedded(self.index.embedder, papers)
+            chunks, tokens = embed_papers(self.index.embedder, papers)
             if self._catalogue.state().snapshot is None:
                 self._catalogue.begin(self._make(self._card(chunks, tokens)).name)
             if chunks:
@@ -334,14 +330,6 @@ class IndexWriter:
             (folder / "card.json").unlink(missing_ok=True)
             with suppress(OSError):  # none there, or not empty
                 (folder / OLD_SNAPSHOTS).rmdir()
-
-
-def _embedded(
-    embedder: BaseEmbedding, papers: list[Paper]
-) -> tuple[list[TextNode], list[TokenEmbeddings] | None]:
-    chunks = [chunk for paper in papers for chunk in chunk_paper(paper)]
-    embed_chunks(embedder, chunks)
-    return chunks, embed_tokens(embedder, [paper_text(paper) for paper in papers])
 
 
 def unwatched(phase: str, done: int, total: int | None) -> None:

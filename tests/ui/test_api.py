@@ -129,7 +129,7 @@ def test_what_is_wrong_is_said_as_a_problem(
 
 def test_the_server_says_that_it_runs_and_counts_its_calls(client: httpx.Client):
     assert client.get("/health").json()["status"] == "ok"
-    assert client.get("/ready").json() == {"status": "ready", "papers": 3}
+    assert client.get("/ready").json() == {"status": "ready", "papers": 3, "coming": 0}
     client.get("/v1/papers/nobody")
     figures = client.get("/metrics").text
     assert "footnote_papers 3.0" in figures

@@ -128,3 +128,5 @@ def test_the_reason_names_what_the_papers_lack(
     signals = Signals(0.5, 0.1, 0.5, 0.1, 0.1, unknown, False, unheard_of, unstated)
     draft = drafted()._replace(signals=signals)
     assert reason_for_refusal(draft, n_papers) == reason
+    more = reason_for_refusal(draft, n_papers, n_coming=1_200)
+    assert more == f"{reason} 1,200 more are being taken in."

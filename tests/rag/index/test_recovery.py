@@ -280,7 +280,7 @@ def test_what_was_removed_is_left_behind_without_embedding_anything(
     take_out(config, ALPHA["title"])  # 2 chunks gone, 2 left
     take_in(config, ALPHA)
     assert [first] == list((config.index / "snapshots").iterdir())
-    monkeypatch.setattr("footnote.rag.index.writer._embedded", None)
+    monkeypatch.setattr("footnote.rag.index.writer.embed_papers", None)
     take_out(config, BRAVO["title"])  # 4 gone, 2 left
     [second] = (config.index / "snapshots").iterdir()
     assert second != first

@@ -60,7 +60,7 @@ def test_a_compaction_keeps_all_that_is_left_and_gives_back_the_room(
     kept = sorted(chunk_id(LATER, n) for n in range(3))
     before = {chunk.node_id: chunk.embedding for chunk in old.vectors.chunks(kept)}
     monkeypatch.setattr("footnote.rag.index.snapshot._MIN_REMOVED", 4)
-    monkeypatch.setattr("footnote.rag.index.writer._embedded", None)  # nothing is embedded
+    monkeypatch.setattr("footnote.rag.index.writer.embed_papers", None)  # nothing is embedded
     IndexWriter(index, say=said.append).remove([BRAVO.paper_id])
     new = index.snapshot()
     assert said == ["more was removed from the index than is left; copying what is left"]

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
-from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from footnote.rag.build import open_index
 from footnote.rag.core.config import Config
-from footnote.rag.index.chunking import chunk_paper
-from footnote.rag.index.embedding import Question, embed_chunks, embed_tokens, read_question
+from footnote.rag.index.embedding import Question, read_question
 from footnote.rag.index.index import Index
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours, token_weights
@@ -103,26 +102,6 @@ def test_a_question_is_embedded_as_the_embedder_does(index: Index):
     ours = np.array(read_question(index.embedder, text).embedding)
     theirs = np.array(index.embedder.get_query_embedding(text))
     assert ours @ theirs / np.linalg.norm(theirs) == pytest.approx(1.0, abs=1e-3)
-
-
-def test_chunks_embedded_side_by_side_have_each_its_own_vector(index: Index):
-    chunks = [chunk for paper in index.catalogue.papers()[:4] for chunk in chunk_paper(paper)]
-    embed_chunks(index.embedder, chunks)
-    assert len(chunks) > 16  # several batches
-    for chunk in chunks[::3]:
-        text = chunk.get_content(metadata_mode=MetadataMode.EMBED)
-        alone = np.array(index.embedder.get_text_embedding(text))
-        assert np.dot(alone, chunk.get_embedding()) / np.linalg.norm(alone) > 0.999
-
-
-def test_tokens_lie_where_they_say(index: Index):
-    texts = ["Title\nA first sentence. And M³ViT.", "x", "Title two\n" + "word " * 900]
-    found = embed_tokens(index.embedder, texts)
-    assert found
-    for text, tokens in zip(texts, found, strict=True):
-        assert np.linalg.norm(tokens.vectors, axis=1) == pytest.approx(1.0, abs=1e-3)
-        assert all(text[s:e].strip() for s, e in zip(tokens.starts, tokens.ends, strict=True))
-    assert len(found[2].starts) == 510  # 512 less the model's two marks
 
 
 def test_a_question_without_tokens_leaves_the_order(index: Index):

@@ -1,0 +1,141 @@
+"""Embed papers: their sentences and their tokens, from one pass over title and abstract.
+
+The vector of a sentence is the mean of its own tokens', which have read all that stands around it.
+So a paper is read once, where its sentences each under the title and then the whole abstract take
+two and a half times as many tokens (`docs/adr/0018-one-pass.md`). What a model does not average is
+read twice still.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import MetadataMode, TextNode
+
+from footnote.rag.core.records import Paper
+from footnote.rag.index.chunking import chunk_paper, embedded_length
+from footnote.rag.index.embedding import LocalEmbedding
+from footnote.rag.index.encoders import Encoder, encode_all
+from footnote.rag.index.token_embeddings import (
+    TokenEmbeddings,
+    sentence_numbers,
+    unit_rows,
+)
+
+# A longer title stands above the beginning of a long abstract alone.
+_MOST_TITLE = 400
+
+
+def embed_papers(
+    embedder: BaseEmbedding, papers: Sequence[Paper]
+) -> tuple[list[TextNode], list[TokenEmbeddings] | None]:
+    """Return the chunks of papers with their vectors, and the token embeddings of each paper.
+
+    Returns:
+        The tokens of each paper by their places in `paper_text`; None where the embedder gives
+        none.
+    """
+    by_paper = [chunk_paper(paper) for paper in papers]
+    chunks = [chunk for own in by_paper for chunk in own]
+    if not isinstance(embedder, LocalEmbedding):
+        # A batch is as wide as its longest text, so those of like length go together.
+        embedder(sorted(chunks, key=embedded_length))
+        return chunks, None
+    encoder = embedder.documents
+    tokens = _tokens(encoder, papers)
+    if not encoder.averages:
+        _embed_alone(encoder, chunks)
+        return chunks, tokens
+    unread: list[TextNode] = []
+    for paper, own, found in zip(papers, by_paper, tokens, strict=True):
+        for chunk, vector in zip(own, _sentence_means(paper, found), strict=True):
+            chunk.embedding = vector.tolist()
+            if not vector.any():
+                unread.append(chunk)
+    _embed_alone(encoder, unread)
+    return chunks, tokens
+
+
+def _embed_alone(encoder: Encoder, chunks: Sequence[TextNode]) -> None:
+    """Give chunks the vectors of their own texts, under the title."""
+    texts = [chunk.get_content(metadata_mode=MetadataMode.EMBED) for chunk in chunks]
+    for number, found in encode_all(encoder, texts, abstracts=False):
+        chunks[number].embedding = found.vector.tolist()
+
+
+def _sentence_means(paper: Paper, tokens: TokenEmbeddings) -> np.ndarray:
+    """Return the mean of the tokens of each sentence; (n_sentences, width), unit norm or zeros."""
+    numbers = sentence_numbers(paper, tokens)
+    sums = np.zeros((len(paper.sentences), tokens.vectors.shape[1]), np.float32)
+    np.add.at(sums, numbers[numbers >= 0], tokens.vectors[numbers >= 0])
+    return unit_rows(sums)
+
+
+@dataclass
+class _Reading:
+    """How far a paper is read, window by window, and what was found."""
+
+    paper: Paper
+    begin: int = 0
+    """Where in the abstract the next window begins."""
+    read_to: int = 0
+    """Up to where the abstract's tokens are found."""
+    titled: bool = True
+    """True where the title stands above the next window."""
+    found: list[TokenEmbeddings] = field(default_factory=list[TokenEmbeddings])
+
+    @property
+    def window(self) -> str:
+        """What is read next; of a paper that fits, its `paper_text`."""
+        return self._head + self.paper.abstract[self.begin :]
+
+    @property
+    def _head(self) -> str:
+        return f"{self.paper.title}\n" if self.titled else ""
+
+    def take(self, tokens: TokenEmbeddings) -> bool:
+        """Take the tokens of the window as far as it was read; returns True if there is more."""
+        abstract, sentences = self.paper.abstract, self.paper.sentences
+        in_title = tokens.starts < len(self._head)
+        shift = self.begin - len(self._head)
+        starts, ends = tokens.starts + shift, tokens.ends + shift
+        reached = self.read_to if in_title.all() else int(ends[-1])
+        is_over = reached >= len(abstract.rstrip())
+        # One that may be cut off is read again, whole.
+        whole = [s.end for s in sentences if self.read_to < s.end <= reached]
+        until = whole[-1] if whole and not is_over else reached
+        is_new = ~in_title & (starts >= self.read_to) & (ends <= until)
+        if not self.found:
+            is_new |= in_title
+        # The first window's places are those of `paper_text`.
+        moved = np.where(in_title, 0, shift + len(self.paper.title) + 1)
+        self.found.append(
+            TokenEmbeddings(
+                tokens.vectors[is_new],
+                (tokens.starts + moved)[is_new],
+                (tokens.ends + moved)[is_new],
+            )
+        )
+        is_stuck, was_bare = until <= self.read_to, not self.titled and self.begin == self.read_to
+        # What was read last stands above what comes next, and the title, where they leave room.
+        last = [s.start for s in sentences if self.begin < s.start < until]
+        self.begin = self.read_to if is_stuck else last[-1] if last else until
+        self.read_to = max(until, self.read_to)
+        self.titled = not is_stuck and len(self.paper.title) <= _MOST_TITLE
+        return not is_over and not (is_stuck and was_bare)
+
+    def tokens(self) -> TokenEmbeddings:
+        """Return all that was found, in order."""
+        return TokenEmbeddings(*(np.concatenate(parts) for parts in zip(*self.found, strict=True)))
+
+
+def _tokens(encoder: Encoder, papers: Sequence[Paper]) -> list[TokenEmbeddings]:
+    """Read papers, long ones in windows."""
+    readings = [_Reading(paper) for paper in papers]
+    left = readings
+    while left:
+        texts = [reading.window for reading in left]
+        found = dict(encode_all(encoder, texts, abstracts=True))
+        left = [own for number, own in enumerate(left) if own.take(found[number].tokens)]
+    return [reading.tokens() for reading in readings]

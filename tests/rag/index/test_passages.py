@@ -1,0 +1,140 @@
+"""A paper is read once: its sentences' vectors are the means of their own tokens."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from footnote.ingest.identity.merge import to_paper
+from footnote.ingest.record import SourceRecord
+from footnote.rag.core.records import Paper, Sighting
+from footnote.rag.index.embedding import LocalEmbedding
+from footnote.rag.index.encoders import Encoded, Side
+from footnote.rag.index.passages import embed_papers
+from footnote.rag.index.token_embeddings import TokenEmbeddings, paper_text
+from tests.hashing import HashEmbedding
+
+WORDS = [
+    "alpha",
+    "keeps",
+    "blocks",
+    "of",
+    "many",
+    "bytes",
+    "on",
+    "disk",
+    "and",
+    "reads",
+    "them",
+    "back",
+    "when",
+    "they",
+    "are",
+    "asked",
+    "for",
+]
+
+
+class WordEncoder:
+    """A word is a token, along the axis of its number in the text; a window holds so many."""
+
+    dimension = 64
+
+    def __init__(self, most: int, *, averages: bool = True):
+        self.most = most
+        self.averages = averages
+        self.texts: list[str] = []
+
+    def batch(self, *, abstracts: bool) -> int:
+        return 4 if abstracts else 8
+
+    def encode(self, texts: Sequence[str], side: Side) -> list[Encoded]:
+        assert side == "document"
+        self.texts.extend(texts)
+        return [self._encoded(text) for text in texts]
+
+    def _encoded(self, text: str) -> Encoded:
+        starts = [
+            n for n in range(len(text)) if text[n : n + 1].strip() and not text[n - 1 : n].strip()
+        ]
+        starts = [0, *starts] if text[:1].strip() and 0 not in starts else starts
+        ends = [start + len(text[start:].split()[0]) for start in starts]
+        rows = np.eye(self.dimension, dtype=np.float32)[np.arange(len(starts)) % self.dimension]
+        tokens = TokenEmbeddings(*(np.array(a)[: self.most] for a in (rows, starts, ends)))
+        return Encoded(np.full(self.dimension, 1 / 8, np.float32), tokens)
+
+
+def paper(n_sentences: int, *, title: str = "A title of five words") -> Paper:
+    sentences = [" ".join([f"Number{n}", *WORDS[: 4 + n % 11]]) + "." for n in range(n_sentences)]
+    record = SourceRecord(title=title, abstract=" ".join(sentences), sighting=Sighting(source="t"))
+    return to_paper(record)
+
+
+def local(encoder: WordEncoder) -> LocalEmbedding:
+    return LocalEmbedding(encoder, lambda: encoder)
+
+
+def test_a_sentence_s_vector_is_the_mean_of_its_own_tokens():
+    encoder = WordEncoder(1_000)
+    own = paper(3)
+    chunks, tokens = embed_papers(local(encoder), [own])
+    assert encoder.texts == [paper_text(own)]
+    assert tokens is not None
+    # Five words of title, then five, six and seven words.
+    expected = np.zeros((3, 64))
+    for row, (first, end) in zip(expected, [(5, 10), (10, 16), (16, 23)], strict=True):
+        row[first:end] = 1 / np.sqrt(end - first)
+    assert np.array([chunk.get_embedding() for chunk in chunks]) == pytest.approx(expected)
+    assert [chunk.text for chunk in chunks] == [own.quote(span) for span in own.sentences]
+
+
+@pytest.mark.parametrize("most", [12, 20, 31, 64])
+@pytest.mark.parametrize("title", ["A title of five words", "Short", "word " * 120 + "end"])
+def test_of_a_long_paper_every_word_is_read_once_and_lies_in_its_place(most: int, title: str):
+    papers = [paper(n, title=title) for n in (1, 7, 40)]
+    encoder = WordEncoder(most)
+    chunks, found = embed_papers(local(encoder), papers)
+    assert found is not None
+    for own, tokens in zip(papers, found, strict=True):
+        text = paper_text(own)
+        words = [text[a:b] for a, b in zip(tokens.starts, tokens.ends, strict=True)]
+        in_abstract = words[len(words) - len(own.abstract.split()) :]
+        assert in_abstract == own.abstract.split()
+        assert (np.diff(tokens.starts) > 0).all()
+    assert all(np.linalg.norm(chunk.get_embedding()) == pytest.approx(1) for chunk in chunks)
+
+
+def test_the_words_read_grow_as_the_paper_does():
+    counts: list[int] = []
+    for n in (50, 100, 200, 400):
+        encoder = WordEncoder(40)
+        embed_papers(local(encoder), [paper(n)])
+        counts.append(len(encoder.texts))
+    assert counts[3] < 10 * counts[0]
+
+
+def test_a_sentence_longer_than_a_window_is_read_on():
+    abstract = "Begin " + " ".join(f"w{n}" for n in range(300)) + "."
+    record = SourceRecord(title="T", abstract=abstract, sighting=Sighting(source="t"))
+    own = to_paper(record)
+    _, found = embed_papers(local(WordEncoder(32)), [own])
+    assert found is not None
+    assert len(found[0].starts) == 302
+
+
+def test_what_a_model_does_not_average_is_read_sentence_by_sentence_too():
+    encoder = WordEncoder(1_000, averages=False)
+    own = paper(2)
+    chunks, tokens = embed_papers(local(encoder), [own])
+    assert tokens is not None
+    assert len(tokens[0].starts) == 16
+    assert [c.get_embedding() for c in chunks] == [[1 / 8] * 64] * 2
+    under_title = [f"{own.title}\n{own.quote(span)}" for span in own.sentences]
+    assert sorted(encoder.texts) == sorted([paper_text(own), *under_title])
+
+
+def test_an_embedder_without_tokens_is_given_the_sentences():
+    own = paper(2)
+    chunks, tokens = embed_papers(HashEmbedding(), [own])
+    assert tokens is None
+    assert all(chunk.embedding for chunk in chunks)

@@ -1,0 +1,60 @@
+"""Papers are asked while the rest of them is still being taken in."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import footnote_command, started
+from tests.ui.serving import EMBEDDER, VARIABLES
+
+N = 200
+
+
+def papers(folder: Path) -> Path:
+    file = folder / "many.jsonl"
+    rows = [
+        {"title": f"System {n}", "abstract": f"System{n} keeps block {n} on disk. It is fast."}
+        for n in range(N)
+    ]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    return file
+
+
+@pytest.mark.slow
+def test_the_page_is_there_before_all_papers_are(tmp_path: Path):
+    variables = {
+        **VARIABLES,
+        "FOOTNOTE_EMBEDDER__NAME": "tests.hashing:SlowEmbedding",
+    }
+    index = tmp_path / "index"
+    command = footnote_command("demo", papers(tmp_path), "--port", "0", "--index", index)
+    with started(command, **variables) as process:
+        assert process.stdout
+        url = process.stdout.readline().split("://")[1].split()[0].rstrip("/")
+        state = httpx.get(f"http://{url}/ready").json()
+        assert 0 < state["papers"] < N
+        assert state["papers"] + state["coming"] == N
+        body = {"question": "What does System199999 keep?"}
+        reason = httpx.post(f"http://{url}/v1/ask", json=body, timeout=60).json()["reason"]
+        assert "more are being taken in" in reason
+        for _ in range(300):
+            if not (state := httpx.get(f"http://{url}/ready").json())["coming"]:
+                break
+            time.sleep(0.2)
+        assert state["papers"] == N
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.slow
+def test_what_cannot_be_taken_in_ends_it(tmp_path: Path):
+    command = footnote_command("demo", tmp_path / "none", "--port", "0", "--index", tmp_path / "i")
+    with started(command, FOOTNOTE_EMBEDDER__NAME=EMBEDDER) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said == "footnote: no paper could be read: none: No such file or directory\n"
+    assert "Traceback" not in said
