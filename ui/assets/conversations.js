@@ -27,7 +27,8 @@ async function renameConversation(id) {
   if (!name) return;
   await store.put({ ...each, name });
   if (thread.id === id) thread.name = name;
-  drawConversations();
+  await drawConversations();
+  at("fn-conversations").querySelector(`.fn-name[data-id="${CSS.escape(id)}"]`)?.focus();
 }
 
 async function deleteConversation(id) {
@@ -36,6 +37,7 @@ async function deleteConversation(id) {
   await store.remove(id);
   if (thread.id === id) newConversation();
   drawConversations();
+  at("fn-question").focus();
 }
 
 async function deleteAll() {

@@ -62,6 +62,7 @@ async function ask(question, { turn = null, request = null, alone = false, quiet
 
 function waitFor(turn, isNew) {
   running = turn;
+  turn.from = turn.body.contains(document.activeElement) ? document.activeElement.dataset.do : null;
   at("fn-app").classList.add("fn-busy");
   at("fn-send").hidden = true;
   at("fn-stop").hidden = false;
@@ -87,7 +88,15 @@ async function answer(turn, asked) {
   } finally {
     if (running === turn) idle();
     turn.el.removeAttribute("aria-busy");
+    giveBackFocus(turn);
   }
+}
+
+// Who changed something about an answer stands there again when it is drawn anew.
+function giveBackFocus(turn) {
+  if (!turn.from || document.activeElement !== document.body) return;
+  const same = turn.body.querySelector(`[data-do="${turn.from}"]`);
+  (same ?? turn.heading).focus({ preventScroll: true });
 }
 
 function fail(turn, why) {
@@ -110,6 +119,7 @@ function idle() {
 
 function stop() {
   const turn = running;
+  if (document.activeElement === at("fn-stop")) at("fn-question").focus();
   stopServer();
   if (turn) idle();
 }
@@ -121,6 +131,7 @@ function scrollTo(turn) {
 
 function clearThread() {
   if (running) stop();
+  stopEditing();
   Object.assign(thread, { id: null, name: "", at: 0, turns: [] });
   at("fn-thread").replaceChildren();
   at("fn-start").hidden = false;
