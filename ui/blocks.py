@@ -97,7 +97,9 @@ class Blocks:
             f'<th scope="col" lang="en">{escape(block.columns[at])}</th>' for at in shown
         )
         rows = "".join(
-            f"<tr>{''.join(self._cell(row[at], block.columns[at], at == shown[0]) for at in shown)}</tr>"
+            "<tr>"
+            + "".join(self._cell(row[at], block.columns[at], at == shown[0]) for at in shown)
+            + "</tr>"
             for row in block.rows
         )
         return _table(heads, rows)

@@ -22,12 +22,23 @@ function makeTurn(question, id = newId()) {
   const heading = make("h2", { class: "fn-asked", tabindex: "-1" }, question);
   const body = make("div", { class: "fn-body" });
   const el = make("article", { class: "fn-turn", "data-turn": id }, heading, body);
-  return { id, question, answer: null, changed: null, el, heading, body, cards: make("div") };
+  const cards = make("div");
+  let evidence = null;
+  return {
+    id, question, answer: null, changed: null, el, heading, body,
+    set evidence(html) { evidence = html; },
+    // Made of its HTML when it is looked at: of most turns of a long conversation, never.
+    get cards() {
+      if (evidence !== null) cards.innerHTML = evidence;
+      evidence = null;
+      return cards;
+    },
+  };
 }
 
 function show(turn, drawn) {
   turn.body.innerHTML = drawn.html;
-  turn.cards.innerHTML = drawn.evidence;
+  turn.evidence = drawn.evidence;
   turn.answer = drawn.answer ?? turn.answer;
   for (const each of turn.body.querySelectorAll("[data-do=export]")) each.hidden = !page.can.export;
   for (const each of turn.body.querySelectorAll("[data-do=right],[data-do=wrong]")) {
