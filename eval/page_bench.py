@@ -66,21 +66,38 @@ class Sheet:
 
     def __init__(self, page: "Page"):
         self._page = page
+        self._session = page.context.new_cdp_session(page)
+        # Of the processor, so that it does not depend on what else the machine does.
+        self._session.send("Performance.enable", {"timeDomain": "threadTicks"})
 
-    def add(self, name: str, took: float, longest: float) -> None:
-        """Print a line: its name, milliseconds, and the longest task (0: below 50)."""
-        task = f"{longest:6.0f} ms" if longest else "  < 50 ms"
-        print(f"{name:48} {took:7.0f} ms   longest task {task}", flush=True)  # noqa: T201
+    def add(self, name: str, took: float, work: float, longest: float) -> None:
+        """Print a line; a `longest` task of 0 is one below 50 ms."""
+        task = f"{longest:5.0f} ms" if longest else " < 50 ms"
+        print(f"{name:48} {took:7.0f} ms {work:6.0f} ms {task}", flush=True)  # noqa: T201
+
+    def work(self) -> float:
+        """Return the milliseconds that the page's main thread has worked so far."""
+        metrics = self._session.send("Performance.getMetrics")["metrics"]
+        return next(each["value"] for each in metrics if each["name"] == "TaskDuration") * 1000
+
+    def longest(self) -> float:
+        """Return the longest task since `begin`, in milliseconds."""
+        return self._page.evaluate("window.longest")
+
+    def begin(self) -> float:
+        """Forget the longest task, and return the work so far."""
+        self._page.evaluate("window.longest = 0")
+        return self.work()
 
     @contextmanager
     def line(self, name: str, *, times: int = 1) -> Generator[None]:
         """Measure what is done in the block, so many `times`, and the longest task meanwhile."""
-        self._page.evaluate("window.longest = 0")
+        before = self.begin()
         began = time.perf_counter()
         yield
         took = (time.perf_counter() - began) * 1000 / times
         self._page.wait_for_timeout(_REST_MS)
-        self.add(name, took, self._page.evaluate("window.longest"))
+        self.add(name, took, (self.work() - before) / times, self.longest())
 
 
 def main() -> None:
@@ -97,6 +114,7 @@ def main() -> None:
         load = os.getloadavg()[0]
         n_papers = len(open_index(config).catalogue)
         print(f"{n_papers:,} papers, {wanted.turns} turns, load {load:.1f} at the start")  # noqa: T201
+        print(f"{'':48} {'it takes':>10} {'work':>9}  longest task")  # noqa: T201
         measure(config, wanted.turns)
         print(f"load {os.getloadavg()[0]:.1f} at the end, {os.cpu_count()} processors")  # noqa: T201
 
@@ -150,21 +168,15 @@ def measure(config: Config, n_turns: int) -> None:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(_WAIT_MS)
         page.add_init_script(_WATCH)
-        began = time.perf_counter()
-        page.goto(url)
-        _ready(page)
-        ready_ms = (time.perf_counter() - began) * 1000
         sheet = Sheet(page)
-        sheet.add("server: start to the line that says where", start_ms, 0)
-        sheet.add("page: address to ready", ready_ms, page.evaluate("window.longest"))
+        sheet.add("server: start to the line that says where", start_ms, 0, 0)
+        with sheet.line("page: address to ready"):
+            page.goto(url)
+            page.wait_for_selector(".fn-app.fn-ready")
         _converse(page, sheet, n_turns)
         _read(page, sheet)
         _browse(page, sheet)
         browser.close()
-
-
-def _ready(page: "Page") -> None:
-    page.wait_for_selector(".fn-app.fn-ready")
 
 
 def _converse(page: "Page", sheet: Sheet, n_turns: int) -> None:
@@ -190,7 +202,7 @@ def _all_there(page: "Page") -> None:
 
 def _ask(page: "Page", sheet: Sheet, name: str, questions: Sequence[str]) -> None:
     waits: list[float] = []
-    page.evaluate("window.longest = 0")
+    before = sheet.begin()
     for question in questions:
         n = page.locator(".fn-turn").count() + 1
         page.fill("#fn-question", question)
@@ -200,7 +212,8 @@ def _ask(page: "Page", sheet: Sheet, name: str, questions: Sequence[str]) -> Non
         waits.append((time.perf_counter() - began) * 1000)
         page.wait_for_selector(f".fn-turn:nth-child({n}):not([aria-busy])")
         page.wait_for_timeout(_REST_MS)
-    sheet.add(name, median(waits), page.evaluate("window.longest"))
+    work = (sheet.work() - before) / len(questions)
+    sheet.add(name, median(waits), work, sheet.longest())
 
 
 def _read(page: "Page", sheet: Sheet) -> None:
