@@ -24,7 +24,7 @@ _SCRIPTS = (
     "words", "dom", "store", "wire", "thread", "evidence", "filters", "pins", "conversations",
     "links", "box", "dialogs", "settings", "actions", "keys", "start",
 )  # fmt: skip
-_STYLES = ("frame", "thread", "evidence", "narrow")
+_STYLES = ("frame", "thread", "evidence", "narrow", "print")
 _FOUND, _SIMILAR = 6, 5
 _MAX_TYPED = 200
 # Tells the script that gradio's queue did not answer.

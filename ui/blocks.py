@@ -97,19 +97,23 @@ class Blocks:
             f'<th scope="col" lang="en">{escape(block.columns[at])}</th>' for at in shown
         )
         rows = "".join(
-            f"<tr>{''.join(self._cell(row[at], at == shown[0]) for at in shown)}</tr>"
+            "<tr>"
+            + "".join(self._cell(row[at], block.columns[at], at == shown[0]) for at in shown)
+            + "</tr>"
             for row in block.rows
         )
         return _table(heads, rows)
 
-    def _cell(self, cell: Cell, is_head: bool) -> str:
+    def _cell(self, cell: Cell, column: str, is_head: bool) -> str:
         text = self._paper(cell.marker, is_short=True) if cell.marker else escape(cell.text)
         said = " ".join(self._said(self._answer.sentences[at]) for at in cell.sentences)
         inside = " ".join(filter(None, (text, said)))
         if is_head:
             return f'<th scope="row" lang="en">{inside}</th>'
         is_brief = not said and not cell.marker and len(cell.text) <= _BRIEF
-        return f'<td lang="en"{" class=fn-brief" if is_brief else ""}>{inside}</td>'
+        # Where the columns stand one below the other, each says its name.
+        named = f' data-name="{escape(column)}"' if said and column else ""
+        return f'<td lang="en"{" class=fn-brief" if is_brief else ""}{named}>{inside}</td>'
 
     def _paper(self, marker: int, *, is_short: bool = False) -> str:
         """Render a paper's title, or its short name, as a button that opens its card."""

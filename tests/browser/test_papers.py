@@ -229,3 +229,43 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: "sync_api.Page"):
     page.get_by_role("tab", name="Quality").click()
     page.locator(".fp-readers h3").first.wait_for()
     assert page.evaluate(width) <= 390
+
+
+LOOKS = {
+    "light": ((1440, 900), "light"),
+    "dark": ((1440, 900), "dark"),
+    "phone": ((390, 844), "light"),
+    "zoom": ((720, 450), "light"),  # 1440 by 900 at 200%
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_no_serious_fault_in_papers_and_quality(page: "sync_api.Page", look: str):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    (width, height), scheme = LOOKS[look]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme)  # pyright: ignore[reportArgumentType]
+    states = {"table": axe.run(page)}
+    page.locator(".fp-open").first.click()
+    page.locator(".fp-papers .fp-back").wait_for()
+    states["paper"] = axe.run(page)
+    # The bar above the tabs does not hide the way back.
+    assert page.locator(".fp-papers .fp-back").evaluate(
+        "e => document.elementFromPoint(e.getBoundingClientRect().left + 9, e.getBoundingClientRect().top + 9) === e"
+    )
+    page.get_by_role("tab", name="Quality").click()
+    page.get_by_role("heading", name="by-hand").wait_for()
+    for summary in page.locator(".fp-quality summary").all():
+        summary.click()
+    states["report"] = axe.run(page)
+    page.get_by_role("button", name="How fast is Alpha?").click()
+    page.locator(".fp-quality .fp-back").wait_for()
+    states["question"] = axe.run(page)
+    assert all(len(found.response["passes"]) > 20 for found in states.values())
+    faults = [
+        (state, fault["id"], fault["nodes"][0]["target"])
+        for state, found in states.items()
+        for fault in found.response["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert faults == []

@@ -109,7 +109,12 @@ def test_the_page_says_who_wrote_it_and_what_was_left_out(page: "sync_api.Page")
     assert "1 statement of the draft was left out: no sentence here says so." in said
     assert "pirates" not in said
     turn.locator(".fn-marker").first.click()
-    assert "1.91" in page.locator(".fn-card.fn-on mark.fn-on").inner_text()
+    card = page.locator(".fn-card.fn-on")
+    assert "1.91" in card.locator("mark.fn-on").inner_text()
+    # What was found of each statement stands with the quote that it rests on.
+    verdicts = card.locator(".fn-verdicts li").all_inner_texts()
+    assert verdicts[0] == "1a bound to this quote, not judged"
+    assert len(verdicts) == card.locator("mark").count()
 
 
 @in_chromium
@@ -137,3 +142,10 @@ def test_sentences_appear_as_they_pass_and_stop_stops_the_model(
     assert left_soon(server, before)
     sync_api.expect(turn).not_to_have_attribute("aria-busy", "true")
     assert "1.91" in turn.inner_text()  # what was shown stays
+    sync_api.expect(page.locator("#fn-question")).to_be_focused()
+    asked = server.asked["slow"]
+    again = turn.get_by_role("button", name="Try again")
+    again.click()
+    sync_api.expect(again).to_have_count(0)
+    sync_api.expect(turn.locator(".fn-marker").first).to_be_visible()
+    assert server.asked["slow"] == asked + 1

@@ -55,6 +55,7 @@ const actions = {
     if (note) await judge(turn, "wrong", note);
   },
   ask_paper: ({ card }) => {
+    stopEditing();
     at("fn-question").value = `${cardTitle(card)}: `;
     closeSheet();
     grow();
@@ -89,11 +90,19 @@ async function showSimilar(card) {
   card.append(make("ul", { class: "fn-similar", "aria-label": say("similar") }, ...rows));
 }
 
-function openMenu() {
+async function openMenu() {
+  await openAsk();
   at("fn-side").classList.add("fn-shown");
   at("fn-scrim").hidden = false;
   document.querySelector("[data-do=menu]").setAttribute("aria-expanded", "true");
   at("fn-side").querySelector("button").focus();
+}
+
+// The lists belong to the first tab.
+async function openAsk() {
+  if (at("fn-app").getClientRects().length) return;
+  document.querySelector("#fn-tabs [role=tab]").click();
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 }
 
 function closeMenu() {
@@ -120,6 +129,7 @@ function onClick(event) {
   if (hit.dataset.ask) {
     hideFound();
     closeSheet();
+    stopEditing();
     at("fn-question").value = "";
     at("fn-question").focus({ preventScroll: true });
     return ask(hit.dataset.ask);

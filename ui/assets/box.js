@@ -35,7 +35,7 @@ function send() {
   const question = box.value;
   if (!question.trim()) return;
   const turn = editing;
-  editing = null;
+  stopEditing();
   box.value = "";
   grow();
   hideFound();
@@ -43,8 +43,10 @@ function send() {
   ask(question, { turn });
 }
 
+// The next question takes the place of this turn's.
 function edit(turn) {
   editing = turn;
+  at("fn-editing").hidden = false;
   const box = at("fn-question");
   box.value = turn.question;
   grow();
@@ -52,11 +54,24 @@ function edit(turn) {
   box.select();
 }
 
+function stopEditing() {
+  if (!editing) return false;
+  editing = null;
+  at("fn-editing").hidden = true;
+  at("fn-question").value = "";
+  grow();
+  return true;
+}
+
+let looked = 0;
+
 async function lookUp() {
   const text = at("fn-question").value.trim();
   if (text.length < 3) return hideFound();
+  const mine = ++looked;
   const found = await call("find", { text }).catch(() => []);
-  if (at("fn-question").value.trim() !== text || !found.length) return hideFound();
+  if (mine !== looked) return; // more was typed meanwhile, or it was sent
+  if (!found.length) return hideFound();
   const rows = found.map(({ title }) =>
     make("li", {}, button(title, { lang: "en", "data-ask": `What is “${title}” about?` })),
   );
@@ -65,6 +80,7 @@ async function lookUp() {
 }
 
 function hideFound() {
+  looked += 1;
   const was = !at("fn-found").hidden;
   at("fn-found").hidden = true;
   return was;

@@ -1,10 +1,8 @@
 // The conversations that this browser keeps: found, opened, renamed, deleted, exported.
 async function drawConversations() {
   const wanted = at("fn-search").value.trim().toLowerCase();
-  const all = await store.all();
-  const found = all.filter((each) =>
-    !wanted || [each.name, ...each.turns.map((turn) => turn.question)].some((text) => text.toLowerCase().includes(wanted)),
-  );
+  const all = await store.brief();
+  const found = all.filter((each) => each.text.includes(wanted));
   const rows = found.map((each) => {
     const open = button(each.name, { class: "fn-name", "data-do": "open", "data-id": each.id, title: each.name });
     if (each.id === thread.id) open.setAttribute("aria-current", "true");
@@ -27,7 +25,8 @@ async function renameConversation(id) {
   if (!name) return;
   await store.put({ ...each, name });
   if (thread.id === id) thread.name = name;
-  drawConversations();
+  await drawConversations();
+  at("fn-conversations").querySelector(`.fn-name[data-id="${CSS.escape(id)}"]`)?.focus();
 }
 
 async function deleteConversation(id) {
@@ -36,6 +35,7 @@ async function deleteConversation(id) {
   await store.remove(id);
   if (thread.id === id) newConversation();
   drawConversations();
+  at("fn-question").focus();
 }
 
 async function deleteAll() {

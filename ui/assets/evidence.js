@@ -10,9 +10,10 @@ function showEvidence(turn) {
     cards.replaceChildren(make("p", { class: "fn-facts" }, say("evidence_empty")));
     return;
   }
-  const quotes = say("quotes", { n: turn.cards.querySelectorAll("mark").length });
+  const n = turn.cards.querySelectorAll("mark").length;
   const papers = say("papers", { n: turn.cards.children.length });
-  at("fn-h-evidence").textContent = `${say("evidence")} · ${say("evidence_counts", { quotes, papers })}`;
+  const counts = n ? say("evidence_counts", { quotes: say("quotes", { n }), papers }) : papers;
+  at("fn-h-evidence").textContent = `${say("evidence")} · ${counts}`;
   cards.replaceChildren(turn.cards);
   cards.scrollTop = 0;
   markPins();
@@ -126,4 +127,20 @@ function startEvidence() {
     else hideHover();
   });
   at("fn-scroll").addEventListener("scroll", hideHover, { passive: true });
+}
+
+// On paper each answer is followed by its papers, not only the one that is open.
+function layOut(isOnPaper) {
+  for (const turn of thread.turns) {
+    if (isOnPaper) turn.el.append(turn.cards);
+    else if (turn.el.contains(turn.cards)) turn.cards.remove();
+  }
+  if (!isOnPaper && evidence.turn) at("fn-cards").replaceChildren(evidence.turn.cards);
+}
+
+function startPrinting() {
+  // A browser that prints counts the sheets before it tells of the medium.
+  addEventListener("beforeprint", () => layOut(true));
+  addEventListener("afterprint", () => layOut(false));
+  matchMedia("print").addEventListener("change", ({ matches }) => layOut(matches));
 }

@@ -26,6 +26,6 @@ function onEscape() {
   const closed = !at("fn-hover").hidden;
   hideHover();
   closeLists();
-  if (hideFound() || closeSheet() || closeMenu() || closed) return;
+  if (hideFound() || closeSheet() || closeMenu() || closed || stopEditing()) return;
   at("fn-question").focus();
 }

@@ -17,11 +17,12 @@ function drawStart({ n_papers, examples }) {
 async function begin() {
   if (!at("fn-app") || !at("fn-theme")) return requestAnimationFrame(begin);
   document.documentElement.lang = language;
-  for (const id of ["fn-app", "fn-hover", "fn-dialog"]) translate(at(id).parentElement);
+  translate(at("fn-app").parentElement);
   translate(document.querySelector(".fn-top"));
   startTheme();
   startBox();
   startEvidence();
+  startPrinting();
   showEvidence(null);
   drawPins();
   document.addEventListener("click", onClick);

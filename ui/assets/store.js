@@ -24,14 +24,36 @@ async function inStore(mode, job, otherwise) {
   });
 }
 
+// What the list shows and finds of each conversation, so that none is read whole for it.
+let briefs = null;
+
+const briefOf = ({ id, name, at, turns }) => ({
+  id, name, at, text: [name, ...turns.map((turn) => turn.question)].join("\n").toLowerCase(),
+});
+
 const store = {
-  all: async () =>
-    (await inStore("readonly", (s) => s.getAll(), () => [...memory.values()])).sort((a, b) => b.at - a.at),
+  brief: async () => {
+    briefs ??= new Map((await store.all()).map((each) => [each.id, briefOf(each)]));
+    return [...briefs.values()].sort((a, b) => b.at - a.at);
+  },
+  all: () => inStore("readonly", (s) => s.getAll(), () => [...memory.values()]),
   get: (id) => inStore("readonly", (s) => s.get(id), () => memory.get(id)),
-  put: (each) => inStore("readwrite", (s) => s.put(each), () => memory.set(each.id, each)),
-  remove: (id) => inStore("readwrite", (s) => s.delete(id), () => memory.delete(id)),
-  clear: () => inStore("readwrite", (s) => s.clear(), () => memory.clear()),
+  put: async (each) => {
+    await inStore("readwrite", (s) => s.put(each), () => memory.set(each.id, each));
+    briefs?.set(each.id, briefOf(each));
+  },
+  remove: async (id) => {
+    await inStore("readwrite", (s) => s.delete(id), () => memory.delete(id));
+    briefs?.delete(id);
+  },
+  clear: async () => {
+    await inStore("readwrite", (s) => s.clear(), () => memory.clear());
+    briefs?.clear();
+  },
 };
+
+// Another window of this browser may keep more.
+document.addEventListener("visibilitychange", () => (briefs = null));
 
 function remembered(name, otherwise) {
   try {

@@ -22,12 +22,23 @@ function makeTurn(question, id = newId()) {
   const heading = make("h2", { class: "fn-asked", tabindex: "-1" }, question);
   const body = make("div", { class: "fn-body" });
   const el = make("article", { class: "fn-turn", "data-turn": id }, heading, body);
-  return { id, question, answer: null, changed: null, el, heading, body, cards: make("div") };
+  const cards = make("div");
+  let evidence = null;
+  return {
+    id, question, answer: null, changed: null, el, heading, body,
+    set evidence(html) { evidence = html; },
+    // Made of its HTML when it is looked at: of most turns of a long conversation, never.
+    get cards() {
+      if (evidence !== null) cards.innerHTML = evidence;
+      evidence = null;
+      return cards;
+    },
+  };
 }
 
 function show(turn, drawn) {
   turn.body.innerHTML = drawn.html;
-  turn.cards.innerHTML = drawn.evidence;
+  turn.evidence = drawn.evidence;
   turn.answer = drawn.answer ?? turn.answer;
   for (const each of turn.body.querySelectorAll("[data-do=export]")) each.hidden = !page.can.export;
   for (const each of turn.body.querySelectorAll("[data-do=right],[data-do=wrong]")) {
@@ -62,6 +73,7 @@ async function ask(question, { turn = null, request = null, alone = false, quiet
 
 function waitFor(turn, isNew) {
   running = turn;
+  turn.from = turn.body.contains(document.activeElement) ? document.activeElement.dataset.do : null;
   at("fn-app").classList.add("fn-busy");
   at("fn-send").hidden = true;
   at("fn-stop").hidden = false;
@@ -87,7 +99,15 @@ async function answer(turn, asked) {
   } finally {
     if (running === turn) idle();
     turn.el.removeAttribute("aria-busy");
+    giveBackFocus(turn);
   }
+}
+
+// Who changed something about an answer stands there again when it is drawn anew.
+function giveBackFocus(turn) {
+  if (!turn.from || document.activeElement !== document.body) return;
+  const same = turn.body.querySelector(`[data-do="${turn.from}"]`);
+  (same ?? turn.heading).focus({ preventScroll: true });
 }
 
 function fail(turn, why) {
@@ -110,6 +130,7 @@ function idle() {
 
 function stop() {
   const turn = running;
+  if (document.activeElement === at("fn-stop")) at("fn-question").focus();
   stopServer();
   if (turn) idle();
 }
@@ -121,6 +142,7 @@ function scrollTo(turn) {
 
 function clearThread() {
   if (running) stop();
+  stopEditing();
   Object.assign(thread, { id: null, name: "", at: 0, turns: [] });
   at("fn-thread").replaceChildren();
   at("fn-start").hidden = false;
