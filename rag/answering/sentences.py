@@ -42,8 +42,8 @@ _PLAIN = (
 )
 # What answers these is told by what a sentence does in its abstract; of others it is not.
 _TOLD_BY_ROLE = frozenset({Kind.EXPLANATION, Kind.DEFINITION})
-# Questions whose likeliest sentences are read again, word by word: of definitions the linear weights
-# tell as much.
+# Questions whose likeliest sentences are read again, word by word: of definitions the linear
+# weights tell as much.
 _WORD_BY_WORD = frozenset({Kind.EXPLANATION, Kind.FACT, Kind.NUMBER, Kind.CLAIM})
 # More than so many take longer than 50 ms to read.
 _READ_AGAIN = 6
