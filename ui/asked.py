@@ -28,6 +28,8 @@ class Asked(Record):
     """What the reader has the papers filtered by, beside what the question says."""
     request: Request | None = None
     """How it is to be understood, where the reader changed that."""
+    before: Answer | None = None
+    """What was answered, where that is to be asked again and compared."""
     language: str = "en"
 
     @classmethod
@@ -45,7 +47,7 @@ class Asked(Record):
             "language": str(sent.get("language")),
             "history": read_answers(sent.get("history"), MOST_TURNS),
         }
-        for name, record in (("filters", Filters), ("request", Request)):
+        for name, record in (("filters", Filters), ("request", Request), ("before", Answer)):
             try:
                 known[name] = record.model_validate(sent[name])
             except (KeyError, ValidationError):

@@ -166,9 +166,10 @@ def _actions_html(answer: Answer, say: Wording) -> str:
         )
     copy = _button("copy", say) if answer.sources else ""
     judge = "".join(_button(do, say) for do in ("right", "wrong"))
+    asked = "".join(_button(do, say) for do in ("link", "edit", "again", "compare"))
     return (
         f'<div class="fn-acts" role="group" aria-label="{escape(say("actions"))}">{copy}{away}'
-        f"{_button('link', say)}{_button('edit', say)}{_button('again', say)}{judge}</div>"
+        f"{asked}{judge}</div>"
     )
 
 

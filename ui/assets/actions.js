@@ -28,6 +28,8 @@ const actions = {
     changeRequest(turn, { filters: { ...turn.answer.request.filters, since: `${data.year}-01-01` } }),
   alone: ({ turn }) => ask(turn.question, { turn, alone: true }),
   again: ({ turn }) => ask(turn.question, { turn, request: turn.changed?.request ?? null }),
+  compare: ({ turn }) => ask(turn.question, { turn, before: turn.answer, request: turn.changed?.request ?? null }),
+  take_back: ({ turn }) => takeBack(turn),
   edit: ({ turn }) => edit(turn),
   drop_side: ({ turn, data }) => {
     const sides = turn.answer.request.sides.filter((_, n) => n !== Number(data.name));

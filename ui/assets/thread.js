@@ -29,6 +29,7 @@ function show(turn, drawn) {
   turn.body.innerHTML = drawn.html;
   turn.cards.innerHTML = drawn.evidence;
   turn.answer = drawn.answer ?? turn.answer;
+  if (drawn.difference) turn.body.insertAdjacentHTML("afterbegin", drawn.difference);
   for (const each of turn.body.querySelectorAll("[data-do=export]")) each.hidden = !page.can.export;
   for (const each of turn.body.querySelectorAll("[data-do=right],[data-do=wrong]")) {
     each.hidden = !page.can.feedback;
@@ -38,7 +39,7 @@ function show(turn, drawn) {
 }
 
 // Asks anew, or the question of a turn again, in its place.
-async function ask(question, { turn = null, request = null, alone = false, quiet = false } = {}) {
+async function ask(question, { turn = null, request = null, alone = false, quiet = false, before = null } = {}) {
   question = question.trim();
   if (!question) return;
   if (running) stop();
@@ -52,12 +53,13 @@ async function ask(question, { turn = null, request = null, alone = false, quiet
   turn.question = question;
   turn.heading.textContent = question;
   turn.changed = request && { request };
-  const before = alone ? [] : thread.turns.slice(0, thread.turns.indexOf(turn));
-  const answers = before.filter((each) => each.answer).slice(-4).map((each) => each.answer);
+  turn.before = before;
+  const earlier = alone ? [] : thread.turns.slice(0, thread.turns.indexOf(turn));
+  const history = earlier.filter((each) => each.answer).slice(-4).map((each) => each.answer);
   at("fn-start").hidden = true;
   waitFor(turn, isNew);
   if (!quiet) pushAddress(turn);
-  await answer(turn, { id: `${turn.id}/${newId()}`, question, history: answers, request, filters: request ? {} : chosen(), language });
+  await answer(turn, { id: `${turn.id}/${newId()}`, question, history, request, before, filters: request ? {} : chosen(), language });
 }
 
 function waitFor(turn, isNew) {
@@ -88,6 +90,16 @@ async function answer(turn, asked) {
     if (running === turn) idle();
     turn.el.removeAttribute("aria-busy");
   }
+}
+
+// Puts what was answered before it was asked again in its place.
+async function takeBack(turn) {
+  const [drawn] = await call("draw", { answers: [turn.before] });
+  show(turn, { ...drawn, answer: turn.before });
+  turn.before = null;
+  showEvidence(turn);
+  turn.heading.focus({ preventScroll: true });
+  await store.put(kept());
 }
 
 function fail(turn, why) {
