@@ -12,7 +12,16 @@ from footnote.ui.wording import Wording
 
 # What a reader may take a question for; small talk is never meant by correcting.
 _KINDS = [kind for kind in Kind if kind is not Kind.CHAT]
-_FILTERS = ("since", "until", "undated", "organisation", "source", "author", "withdrawn")
+_FILTERS = (
+    "since",
+    "until",
+    "undated",
+    "organisation",
+    "source",
+    "author",
+    "withdrawn",
+    "reports_number",
+)
 _SUGGESTED = 4
 
 
@@ -93,7 +102,9 @@ def _chip_html(what: str, name: str, text: str, say: Wording) -> str:
 def _filters(request: Request, say: Wording) -> Iterator[tuple[str, str]]:
     for name in _FILTERS:
         value = getattr(request.filters, name)
-        if value is not None:
+        if value is False:
+            yield name, say(f"filter.not_{name}")
+        elif value is not None:
             yield name, say(f"filter.{name}", value=value)
     if (chosen := request.filters.papers) is not None:
         yield "papers", say("filter.papers", len(chosen))

@@ -86,6 +86,8 @@ class Filters(Record):
     """True for withdrawn papers alone, false for the others."""
     undated: bool | None = Field(default=None, exclude_if=is_none)
     """True where papers without a date may answer too, whatever the first and the last day."""
+    reports_number: bool | None = Field(default=None, exclude_if=is_none)
+    """True for papers whose abstracts state a measured value, false for the others."""
     papers: tuple[Text, ...] | None = Field(default=None, exclude_if=is_none)
     """Ids of the papers that alone may answer."""
 

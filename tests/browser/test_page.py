@@ -84,6 +84,23 @@ def test_a_filter_beside_the_thread_asks_the_open_question_again(page: "sync_api
     expect(turn.locator(".fn-chip", has_text="since")).to_have_count(0)
 
 
+def test_only_papers_that_report_a_figure_answer_where_that_is_asked(page: "sync_api.Page"):
+    turn = ask(page, SURVEY)
+    only = page.get_by_label("that report a figure")
+    n_of_all = turn.locator("tbody tr:visible").count()
+    only.check()
+    chip = turn.locator(".fn-chip", has_text="reports a figure")
+    chip.wait_for()
+    answered(page, 0)
+    rows = turn.locator("tbody tr:visible")
+    assert 0 < rows.count() <= n_of_all
+    for abstract in page.locator(".fn-abstract").all_inner_texts():
+        assert re.search(r"\d", abstract)
+    chip.get_by_role("button").click()
+    expect(turn.locator(".fn-chip", has_text="reports a figure")).to_have_count(0)
+    expect(only).not_to_be_checked()
+
+
 def test_only_pinned_papers_answer_where_that_is_asked(page: "sync_api.Page"):
     ask(page, SURVEY)
     page.locator(".fn-card").nth(1).get_by_role("button", name="Pin").click()
