@@ -23,8 +23,8 @@ from footnote.ui.turn import draft_html, turn_html
 from footnote.ui.wording import ASSETS, LANGUAGES, Wording, texts_of, wording
 
 _SCRIPTS = (
-    "words", "dom", "store", "wire", "thread", "evidence", "filters", "pins", "conversations",
-    "links", "box", "dialogs", "settings", "actions", "keys", "start",
+    "remember", "words", "dom", "store", "wire", "thread", "evidence", "filters", "pins",
+    "conversations", "links", "box", "dialogs", "settings", "actions", "keys", "start",
 )  # fmt: skip
 _STYLES = ("frame", "thread", "evidence", "narrow")
 _FOUND, _SIMILAR = 6, 5
@@ -132,6 +132,7 @@ def _answer(assistant: Assistant, helpers: Helpers, sent: object) -> Iterator[Re
 
 
 def _events(assistant: Assistant, asked: Asked) -> Any:  # noqa: ANN401
+    assistant = assistant.in_manner(asked.manner)
     if asked.before and asked.before.request:  # as it was understood then
         return assistant.ask_stream(asked.question, asked.history, request=asked.before.request)
     return assistant.ask_stream(

@@ -211,6 +211,32 @@ def test_the_keyboard_does_everything(page: "sync_api.Page"):
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def test_settings_of_this_browser_are_kept_and_answers_follow_them(page: "sync_api.Page"):
+    turn = ask(page, SURVEY)
+    n_usual = turn.locator("tbody tr:visible").count()
+    page.get_by_role("button", name="Settings").click()
+    dialog = page.get_by_role("dialog")
+    assert "No language model is configured" in dialog.inner_text()
+    dialog.get_by_label("How much").select_option("short")
+    dialog.get_by_label("Shown as").select_option("prose")
+    expect(turn.locator(".fn-views button[aria-pressed=true]")).to_have_text("Prose")
+    dialog.get_by_label("Colours").select_option("dark")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    dialog.get_by_role("button", name="Close").click()
+    turn.get_by_role("button", name="Ask again and compare").click()
+    answered(page, 0)
+    expect(turn.locator(".fn-rests_on")).to_contain_text("depth")
+    turn.get_by_role("button", name="Table").click()
+    assert turn.locator("tbody tr:visible").count() == 6 < n_usual
+    page.get_by_role("button", name="Settings").click()
+    dialog.get_by_label("Language").select_option("de")
+    page.wait_for_selector("html[lang=de] .fn-app.fn-ready")
+    page.locator(".fn-turn .fn-marker:visible").first.wait_for()
+    pressed = page.locator(".fn-turn .fn-views button[aria-pressed=true]")
+    expect(pressed).to_have_text("Text")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
 def test_on_a_phone_the_evidence_is_a_sheet_and_closing_it_returns_to_the_place(visit: Open):
     page = visit(**PHONE)
     turn = ask(page, SURVEY)

@@ -7,6 +7,7 @@ const actions = {
   stop,
   theme: nextTheme,
   help: showHelp,
+  settings: showSettings,
   menu: openMenu,
   close: () => closeSheet() || closeMenu(),
   open: async ({ data }) => {

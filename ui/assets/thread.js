@@ -36,6 +36,7 @@ function show(turn, drawn) {
   }
   const menu = turn.body.querySelector(".fn-menu");
   if (menu) menu.hidden = !page.can.export;
+  showDefaultView(turn);
 }
 
 // Asks anew, or the question of a turn again, in its place.
@@ -59,7 +60,7 @@ async function ask(question, { turn = null, request = null, alone = false, quiet
   at("fn-start").hidden = true;
   waitFor(turn, isNew);
   if (!quiet) pushAddress(turn);
-  await answer(turn, { id: `${turn.id}/${newId()}`, question, history, request, before, filters: request ? {} : chosen(), language });
+  await answer(turn, { id: `${turn.id}/${newId()}`, question, history, request, before, manner: manner(), filters: request ? {} : chosen(), language });
 }
 
 function waitFor(turn, isNew) {
