@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property, partial
 from typing import Any
 
@@ -28,7 +29,7 @@ from footnote.rag.core.records import (
     Receipt,
     Setup,
 )
-from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
+from footnote.rag.core.request import Act, Depth, Filters, Kind, Manner, Operation, Request
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.embedding import Question
@@ -108,6 +109,15 @@ class Assistant:
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
         self.writer = writer
+
+    def in_manner(self, manner: Manner) -> "Assistant":
+        """Return one that answers in the manner that a reader wants, from the same papers."""
+        _ = self._corpus  # counted once
+        other = copy(self)
+        other._drafter = self._drafter.at_depth(manner.depth)
+        other.writer = self.writer.at_depth(manner.depth) if self.writer and manner.writes else None
+        other._setup = _in_manner(self._setup, manner)
+        return other
 
     def ask(
         self,
@@ -577,6 +587,17 @@ class Assistant:
         named = unknown and draft.request.kind is not Kind.COMPARISON
         least = max(self._min_confidence, _WITHOUT_THE_NAME if named else 0.0)
         return bool(draft.evidence) and draft.confidence >= least
+
+
+def _in_manner(setup: Setup, manner: Manner) -> Setup:
+    """Note in what manner is answered, where it is not the usual one."""
+    depth = {} if manner.depth is Depth.USUAL else {"depth": str(manner.depth)}
+    return setup.model_copy(
+        update={
+            "settings": setup.settings | depth,
+            "model": setup.model if manner.writes else None,
+        }
+    )
 
 
 def _always(_alone: Request, _leaning: Request) -> bool:

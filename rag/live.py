@@ -12,7 +12,7 @@ from footnote.rag.answering.sentences import Evidence
 from footnote.rag.assistant import Assistant, Turn
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.core.records import Answer, Claim, Hit, Paper
-from footnote.rag.core.request import Filters, Request
+from footnote.rag.core.request import Filters, Manner, Request
 from footnote.rag.index.catalogue import Catalogue, State
 from footnote.rag.understanding.leaning import Leaning
 
@@ -37,6 +37,10 @@ class LiveAssistant(Assistant):
         self._lock = threading.Lock()
         self._made: tuple[State, Assistant] | None = None
         self._attempt(lambda _: None)
+
+    def in_manner(self, manner: Manner) -> Assistant:
+        """Return one that answers in the manner that a reader wants; see `Assistant`."""
+        return _InManner(self, manner)
 
     def ask(
         self,
@@ -160,6 +164,18 @@ class LiveAssistant(Assistant):
         with self._lock:
             if self._made and self._made[1] is assistant:
                 self._made = None
+
+
+class _InManner(LiveAssistant):
+    """Asks the live one, each time in one manner."""
+
+    def __init__(self, live: LiveAssistant, manner: Manner):
+        self.catalogue = live.catalogue
+        self._live = live
+        self._manner = manner
+
+    def _attempt(self, job: Callable[[Assistant], Result]) -> Result:
+        return self._live._attempt(lambda assistant: job(assistant.in_manner(self._manner)))
 
 
 def _begun(events: Generator[Event]) -> tuple[Event, Generator[Event]]:

@@ -12,8 +12,10 @@ from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import FootnoteError, QuestionError
 from footnote.rag.core.records import Answer, Paper, Sentence
 from footnote.rag.core.request import Request
+from footnote.rag.replay import replayed
 from footnote.ui.asked import MOST_DRAWN, Asked, narrowed, read_answers
 from footnote.ui.choices import choices_html
+from footnote.ui.difference import difference_html
 from footnote.ui.evidence import evidence_html
 from footnote.ui.examples import example_questions
 from footnote.ui.labels import quotes_of
@@ -21,8 +23,8 @@ from footnote.ui.turn import draft_html, turn_html
 from footnote.ui.wording import ASSETS, LANGUAGES, Wording, texts_of, wording
 
 _SCRIPTS = (
-    "words", "dom", "store", "wire", "thread", "evidence", "filters", "pins", "conversations",
-    "links", "box", "dialogs", "settings", "actions", "keys", "start",
+    "remember", "words", "dom", "store", "wire", "thread", "evidence", "filters", "pins",
+    "conversations", "links", "box", "dialogs", "settings", "actions", "keys", "start",
 )  # fmt: skip
 _STYLES = ("frame", "thread", "evidence", "narrow", "print")
 _FOUND, _SIMILAR = 6, 5
@@ -117,9 +119,8 @@ def _answer(assistant: Assistant, helpers: Helpers, sent: object) -> Iterator[Re
                 if isinstance(each, Answer):
                     if helpers.note:
                         helpers.note(each)
-                    yield {"id": asked.id, "answer": each.model_dump(mode="json")} | _drawn(
-                        assistant, each, say
-                    )
+                    drawn = _drawn(assistant, each, say) | _compared(assistant, asked, each, say)
+                    yield {"id": asked.id, "answer": each.model_dump(mode="json")} | drawn
                     return
                 if isinstance(each, Sentence):
                     said.append(each)
@@ -131,9 +132,19 @@ def _answer(assistant: Assistant, helpers: Helpers, sent: object) -> Iterator[Re
 
 
 def _events(assistant: Assistant, asked: Asked) -> Any:  # noqa: ANN401
+    assistant = assistant.in_manner(asked.manner)
+    if asked.before and asked.before.request:  # as it was understood then
+        return assistant.ask_stream(asked.question, asked.history, request=asked.before.request)
     return assistant.ask_stream(
         asked.question, asked.history, request=asked.request or _filtered(assistant, asked)
     )
+
+
+def _compared(assistant: Assistant, asked: Asked, answer: Answer, say: Wording) -> dict[str, str]:
+    if not asked.before:
+        return {}
+    difference = replayed(asked.before, answer, assistant.paper)
+    return {"difference": difference_html(difference, say)}
 
 
 def _filtered(assistant: Assistant, asked: Asked) -> Request | None:

@@ -7,12 +7,20 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from footnote.rag.core.base import Record
 from footnote.rag.core.records import Answer
-from footnote.rag.core.request import Filters, Request
+from footnote.rag.core.request import Filters, Manner, Request
 
 # Turns before a question that can matter to it.
 MOST_TURNS = 4
 # Answers that are drawn in one call.
 MOST_DRAWN = 20
+
+
+_RECORDS: dict[str, type[Record]] = {
+    "filters": Filters,
+    "request": Request,
+    "before": Answer,
+    "manner": Manner,
+}
 
 
 class Asked(Record):
@@ -28,6 +36,10 @@ class Asked(Record):
     """What the reader has the papers filtered by, beside what the question says."""
     request: Request | None = None
     """How it is to be understood, where the reader changed that."""
+    before: Answer | None = None
+    """What was answered, where that is to be asked again and compared."""
+    manner: Manner = Manner()
+    """How the reader wants answers in this browser."""
     language: str = "en"
 
     @classmethod
@@ -45,7 +57,7 @@ class Asked(Record):
             "language": str(sent.get("language")),
             "history": read_answers(sent.get("history"), MOST_TURNS),
         }
-        for name, record in (("filters", Filters), ("request", Request)):
+        for name, record in _RECORDS.items():
             try:
                 known[name] = record.model_validate(sent[name])
             except (KeyError, ValidationError):

@@ -18,10 +18,12 @@ def choices_html(catalogue: Catalogue, say: Wording) -> str:
     years = Counter(int(each.year) for each in facts if each.year)
     undated = len(facts) - years.total()
     organisations = Counter(each.organisation for each in facts if each.organisation)
+    stating = len(catalogue.matching(Filters(reports_number=True)))
     return (
         _years_html(years, undated, say)
         + _menu_html("organisation", dict(organisations.most_common(_NAMES_SHOWN)), say)
         + _menu_html("source", catalogue.names("source", ids), say)
+        + _figures_html(stating, say)
     )
 
 
@@ -50,6 +52,15 @@ def _years_html(years: Counter[int], undated: int, say: Wording) -> str:
         f'<div class="fn-span" aria-hidden="true"><span>{span[0]}</span>'
         f"<span>{span[-1]}</span></div>"
         f'<div class="fn-ends">{ends}</div>{also if undated else ""}'
+    )
+
+
+def _figures_html(stating: int, say: Wording) -> str:
+    return (
+        '<label class="fn-check"><input type="checkbox" data-filter="reports_number"> '
+        f"{escape(say('with_figures', stating))}</label>"
+        if stating
+        else ""
     )
 
 

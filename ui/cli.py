@@ -85,6 +85,13 @@ Withdrawn = Annotated[
     bool | None,
     typer.Option("--withdrawn/--not-withdrawn", help="Withdrawn papers alone, or the others."),
 ]
+ReportsNumber = Annotated[
+    bool | None,
+    typer.Option(
+        "--reports-number/--reports-no-number",
+        help="Papers whose abstracts state a measured value alone, or the others.",
+    ),
+]
 
 
 @app.callback()
@@ -294,10 +301,11 @@ def search(
     source: SeenIn = None,
     author: Author = None,
     withdrawn: Withdrawn = None,
+    reports_number: ReportsNumber = None,
     as_json: AsJson = False,
 ) -> None:
     """Find papers, without answering."""
-    filters = _filters(since, until, organisation, source, author, withdrawn)
+    filters = _filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
     from footnote.ui.render import hit_rows
@@ -323,6 +331,7 @@ def ask(
     source: SeenIn = None,
     author: Author = None,
     withdrawn: Withdrawn = None,
+    reports_number: ReportsNumber = None,
     form: Annotated[
         Form | None,
         typer.Option("--format", help="Print the answer as a file of this kind, to be saved."),
@@ -331,7 +340,7 @@ def ask(
 ) -> None:
     """Answer a question, every sentence with its source."""
     _one_form(form, as_json)
-    filters = _filters(since, until, organisation, source, author, withdrawn)
+    filters = _filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
     from footnote.ui.render import source_text, writing_note
@@ -421,13 +430,14 @@ def report(
     source: SeenIn = None,
     author: Author = None,
     withdrawn: Withdrawn = None,
+    reports_number: ReportsNumber = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a report on a topic, every statement with its source.
 
     Interrupted, the same command goes on where it was.
     """
-    filters = _filters(since, until, organisation, source, author, withdrawn)
+    filters = _filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant, open_report
     from footnote.rag.core.processor import tune_process
     from footnote.ui.report_text import estimate_text, report_markdown
@@ -525,6 +535,7 @@ def _filters(
     source: str | None,
     author: str | None,
     withdrawn: bool | None,
+    reports_number: bool | None,
 ) -> "Filters":
     """Make what the options say; it is said at once what of them is wrong."""
     from footnote.ui.filters import FilterError, Which
@@ -536,6 +547,7 @@ def _filters(
         source=source,
         author=author,
         withdrawn=withdrawn,
+        reports_number=reports_number,
     )
     try:
         return which.filters()

@@ -36,6 +36,8 @@ class Which(Record):
     """With an author of this name, or with this part of one."""
     withdrawn: bool | None = None
     """Withdrawn papers alone, or the others."""
+    reports_number: bool | None = None
+    """Papers whose abstracts state a measured value alone, or the others."""
 
     def filters(self) -> Filters:
         """Read them.
@@ -57,6 +59,7 @@ class Which(Record):
             source=self.source,
             author=self.author,
             withdrawn=self.withdrawn,
+            reports_number=self.reports_number,
         )
 
 

@@ -12,7 +12,16 @@ from footnote.ui.wording import Wording
 
 # What a reader may take a question for; small talk is never meant by correcting.
 _KINDS = [kind for kind in Kind if kind is not Kind.CHAT]
-_FILTERS = ("since", "until", "undated", "organisation", "source", "author", "withdrawn")
+_FILTERS = (
+    "since",
+    "until",
+    "undated",
+    "organisation",
+    "source",
+    "author",
+    "withdrawn",
+    "reports_number",
+)
 _SUGGESTED = 4
 
 
@@ -93,7 +102,9 @@ def _chip_html(what: str, name: str, text: str, say: Wording) -> str:
 def _filters(request: Request, say: Wording) -> Iterator[tuple[str, str]]:
     for name in _FILTERS:
         value = getattr(request.filters, name)
-        if value is not None:
+        if value is False:
+            yield name, say(f"filter.not_{name}")
+        elif value is not None:
             yield name, say(f"filter.{name}", value=value)
     if (chosen := request.filters.papers) is not None:
         yield "papers", say("filter.papers", len(chosen))
@@ -166,9 +177,10 @@ def _actions_html(answer: Answer, say: Wording) -> str:
         )
     copy = _button("copy", say) if answer.sources else ""
     judge = "".join(_button(do, say) for do in ("right", "wrong"))
+    asked = "".join(_button(do, say) for do in ("link", "edit", "again", "compare"))
     return (
         f'<div class="fn-acts" role="group" aria-label="{escape(say("actions"))}">{copy}{away}'
-        f"{_button('link', say)}{_button('edit', say)}{_button('again', say)}{judge}</div>"
+        f"{asked}{judge}</div>"
     )
 
 

@@ -185,6 +185,9 @@ def _filtered(filters: Filters) -> list[_Condition]:
     if filters.withdrawn is not None:
         said = f"{'' if filters.withdrawn else 'not '}withdrawn or retracted"
         found.append(_Condition(f"is {said}", f"are {said}"))
+    if filters.reports_number is not None:
+        states, state = ("states", "state") if filters.reports_number else ("has no", "have no")
+        found.append(_Condition(f"{states} a measured value", f"{state} measured values"))
     return found
 
 

@@ -1,6 +1,7 @@
 """Draft an answer from the papers found: which sentences are said, laid out by kind."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from statistics import fmean
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from footnote.rag.answering.answerability import SignalReader, Signals, about_so
 from footnote.rag.answering.plans import Part, Side, comparison, prose, summary, survey
 from footnote.rag.answering.sentences import Evidence, SentenceRanker, Vocabulary
 from footnote.rag.core.records import Hit
-from footnote.rag.core.request import Act, Kind, Operation, Request
+from footnote.rag.core.request import Act, Depth, Kind, Operation, Request
 
 Find = Callable[[str], tuple[QueryBundle, list[Hit]]]
 """Finds papers for a text, best first, under the filters of the question."""
@@ -89,6 +90,14 @@ class Drafter:
         self._papers = papers
         self._max_sentences = max_sentences
         self._survey_papers = survey_papers
+
+    def at_depth(self, depth: Depth) -> "Drafter":
+        """Return one that reads and says as much as a reader wants."""
+        other = copy(self)
+        other._papers = depth.of(self._papers)
+        other._max_sentences = depth.of(self._max_sentences)
+        other._survey_papers = depth.of(self._survey_papers)
+        return other
 
     def draft(
         self,

@@ -23,6 +23,7 @@ from footnote.rag.core.records import (
     Source,
     Writing,
 )
+from footnote.rag.core.request import Depth
 from footnote.rag.core.text import identity_key, words
 from footnote.rag.llm.meter import UNKNOWN, Meter, Price
 from footnote.rag.llm.port import Model
@@ -112,6 +113,12 @@ class Writer:
             judge = judge_by(writer.model, timeout_s=self._timeout_s)
             writer._checker = self._checker.judging_by(judge)
         return writer, meter
+
+    def at_depth(self, depth: Depth) -> "Writer":
+        """Return one that is sent as many papers as a reader wants to be read."""
+        other = copy(self)
+        other._papers = depth.of(self._papers)
+        return other
 
     @property
     def papers(self) -> int:

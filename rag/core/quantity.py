@@ -146,6 +146,8 @@ _NUMBERED_NAME = re.compile(r"\b[A-Z]{2,}\w* $")
 _PER = re.compile(
     r"\s?(?:/|per\s|an?\s(?=day|week|month|year|hour|night|second|minute))([a-zA-Z]+)"
 )
+# And after the noun that is counted: `900 requests/s`.
+_RATE = re.compile(r"\s[\w-]+(?:/[a-zA-Z]|\sper\s)")
 # Digits that belong to a name: `LLaMA-7B`, `GPT-4`.
 _OF_A_NAME = re.compile(r"[^\W\d_][-–]$")
 # How near a rounded or `about` value must be.
@@ -201,6 +203,16 @@ def quantities(text: str) -> list[Quantity]:
         if not chosen or quantity.start >= chosen[-1].end:
             chosen.append(quantity)
     return _sharing_units(text, chosen)
+
+
+def states_figure(text: str) -> bool:
+    """Return True if a text states a measured value: one with a unit, a factor, a rate or decimals.
+
+    A bare count (`three parts`, `on 8 benchmarks`) and a year are none.
+    """
+    return any(
+        q.measures or q.per or q.places or _RATE.match(text, q.end) for q in quantities(text)
+    )
 
 
 def measure_of(unit: str) -> str:

@@ -86,12 +86,41 @@ class Filters(Record):
     """True for withdrawn papers alone, false for the others."""
     undated: bool | None = Field(default=None, exclude_if=is_none)
     """True where papers without a date may answer too, whatever the first and the last day."""
+    reports_number: bool | None = Field(default=None, exclude_if=is_none)
+    """True for papers whose abstracts state a measured value, false for the others."""
     papers: tuple[Text, ...] | None = Field(default=None, exclude_if=is_none)
     """Ids of the papers that alone may answer."""
 
     def __bool__(self) -> bool:
         """Return True if any paper could be left out."""
         return self != Filters()
+
+
+class Depth(StrEnum):
+    """How much is read and said for an answer."""
+
+    SHORT = "short"
+    """Half as many papers, rows and sentences as the settings say."""
+    USUAL = "usual"
+    THOROUGH = "thorough"
+    """Twice as many."""
+
+    @property
+    def factor(self) -> float:
+        """How many times as much as the settings say."""
+        return {Depth.SHORT: 0.5, Depth.USUAL: 1.0, Depth.THOROUGH: 2.0}[self]
+
+    def of(self, n: int) -> int:
+        """Return how many it makes of a number of the settings; at least one."""
+        return max(round(n * self.factor), 1)
+
+
+class Manner(Record):
+    """How a reader wants answers to be made, whatever is asked."""
+
+    writes: bool = True
+    """False for quotes alone, where a language model could write."""
+    depth: Depth = Depth.USUAL
 
 
 class Request(Record):

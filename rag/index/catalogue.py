@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 from footnote.rag.core.errors import IndexDamagedError, IndexMissingError, PaperDamagedError
 from footnote.rag.core.records import Paper, fingerprint
 from footnote.rag.core.request import Filters
-from footnote.rag.index import browse, facts
+from footnote.rag.index import browse, facts, figures
 from footnote.rag.index.browse import Sheet, Tallied
 from footnote.rag.index.durable import make_file
 from footnote.rag.index.facts import Facts
@@ -696,6 +696,7 @@ class Catalogue:
                 " n_chunks = json_array_length(record, '$.sentences')"
             )
             self._db.execute("UPDATE facts SET described = fields")
+            figures.note_lacking(self._db, self._rows)
             self._switch(snapshot)
 
     def _switch(self, snapshot: str | None) -> None:
@@ -719,6 +720,7 @@ class Catalogue:
             [(version, paper_id) for version, _, paper_id in rows],
         )
         self._mark_described(papers)
+        figures.note(self._db, papers)
         self._db.execute("UPDATE state SET epoch = epoch + 1")
 
     def _make_tables(self) -> None:
@@ -738,6 +740,7 @@ class Catalogue:
                     self._add_checksums()
         self._db.executescript(_INDEXES)
         facts.prepare(self._db)
+        figures.prepare(self._db)
         # Asked first: a reader must not wait for a writer in order to write what is there already.
         if not self._db.execute("SELECT 1 FROM state").fetchone():
             with self._db:

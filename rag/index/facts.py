@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from footnote.rag.core.request import Filters
+from footnote.rag.index import figures
 from footnote.rag.index.readonly import UNWRITABLE
 
 _TABLES = (
@@ -158,6 +159,10 @@ def conditions(rows: Rows, filters: Filters) -> list[tuple[str, Sequence[object]
         asked.append((f"paper_id IN {LISTED}", [json.dumps(filters.papers)]))
     if filters.withdrawn is not None:
         asked.append(("withdrawn = ?", [filters.withdrawn]))
+    if filters.reports_number is not None:
+        among = "" if filters.reports_number else "NOT "
+        stating = json.dumps(figures.stating(rows))
+        asked.append((f"paper_id {among}IN {LISTED}", [stating]))
     if filters.organisation:
         meant = _folded(filters.organisation)
         same = [each for each in _organisations(rows) if _folded(each) == meant]

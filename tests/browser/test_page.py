@@ -84,6 +84,23 @@ def test_a_filter_beside_the_thread_asks_the_open_question_again(page: "sync_api
     expect(turn.locator(".fn-chip", has_text="since")).to_have_count(0)
 
 
+def test_only_papers_that_report_a_figure_answer_where_that_is_asked(page: "sync_api.Page"):
+    turn = ask(page, SURVEY)
+    only = page.get_by_label("that report a figure")
+    n_of_all = turn.locator("tbody tr:visible").count()
+    only.check()
+    chip = turn.locator(".fn-chip", has_text="reports a figure")
+    chip.wait_for()
+    answered(page, 0)
+    rows = turn.locator("tbody tr:visible")
+    assert 0 < rows.count() <= n_of_all
+    for abstract in page.locator(".fn-abstract").all_inner_texts():
+        assert re.search(r"\d", abstract)
+    chip.get_by_role("button").click()
+    expect(turn.locator(".fn-chip", has_text="reports a figure")).to_have_count(0)
+    expect(only).not_to_be_checked()
+
+
 def test_only_pinned_papers_answer_where_that_is_asked(page: "sync_api.Page"):
     ask(page, SURVEY)
     page.locator(".fn-card").nth(1).get_by_role("button", name="Pin").click()
@@ -192,6 +209,32 @@ def test_the_keyboard_does_everything(page: "sync_api.Page"):
     assert page.get_by_role("dialog").locator("dt").count() == 6
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_settings_of_this_browser_are_kept_and_answers_follow_them(page: "sync_api.Page"):
+    turn = ask(page, SURVEY)
+    n_usual = turn.locator("tbody tr:visible").count()
+    page.get_by_role("button", name="Settings").click()
+    dialog = page.get_by_role("dialog")
+    assert "No language model is configured" in dialog.inner_text()
+    dialog.get_by_label("How much").select_option("short")
+    dialog.get_by_label("Shown as").select_option("prose")
+    expect(turn.locator(".fn-views button[aria-pressed=true]")).to_have_text("Prose")
+    dialog.get_by_label("Colours").select_option("dark")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    dialog.get_by_role("button", name="Close").click()
+    turn.get_by_role("button", name="Ask again and compare").click()
+    answered(page, 0)
+    expect(turn.locator(".fn-rests_on")).to_contain_text("depth")
+    turn.get_by_role("button", name="Table").click()
+    assert turn.locator("tbody tr:visible").count() == 6 < n_usual
+    page.get_by_role("button", name="Settings").click()
+    dialog.get_by_label("Language").select_option("de")
+    page.wait_for_selector("html[lang=de] .fn-app.fn-ready")
+    page.locator(".fn-turn .fn-marker:visible").first.wait_for()
+    pressed = page.locator(".fn-turn .fn-views button[aria-pressed=true]")
+    expect(pressed).to_have_text("Text")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
 
 
 def test_on_a_phone_the_evidence_is_a_sheet_and_closing_it_returns_to_the_place(visit: Open):

@@ -38,6 +38,7 @@ def record(number: int, **more: object) -> dict[str, object]:
     }
 
 
+QUAGGA = {"title": "Quagga Blankets", "abstract": "Grey wool keeps quaggas warm. It is dry."}
 SHORT = {"title": "Twin: <i>One</i> Work", "abstract": "Twin is one work in two places. It is."}
 LONG = {**SHORT, "abstract": f"{SHORT['abstract']} It was seen again.", "authors": ["Ada Lee"]}
 
@@ -151,6 +152,31 @@ def test_an_uploaded_file_is_asked_and_what_was_refused_is_listed(
     page.get_by_role("tab", name="Ask").click()
     turn = ask(page, "What does Zebra do with attention states?")
     sync_api.expect(turn).to_contain_text("over eight disks")
+
+
+def test_an_answer_is_asked_again_and_what_changed_is_told(
+    page: "sync_api.Page", url: str, tmp_path: Path
+):
+    page.get_by_role("tab", name="Ask").click()
+    ask(page, "What keeps quaggas warm?")
+    page.reload()
+    page.wait_for_selector(".fn-app.fn-ready")
+    turn = page.locator(".fn-turn")
+    turn.get_by_role("button", name="Ask again and compare").click()
+    sync_api.expect(turn.locator(".fn-difference")).to_contain_text("Nothing changed")
+    page.get_by_role("tab", name="Papers").click()
+    add(page, write(tmp_path / "quagga.jsonl", record(7_000, **QUAGGA)))
+    page.locator(".fp-done").wait_for()
+    page.get_by_role("tab", name="Ask").click()
+    turn.get_by_role("button", name="Ask again and compare").click()
+    difference = turn.locator(".fn-difference")
+    sync_api.expect(difference.locator(".fn-papers_now")).to_contain_text("Quagga Blankets")
+    sync_api.expect(difference.locator(".fn-said_now")).to_contain_text("wool keeps quaggas warm")
+    sync_api.expect(difference.locator(".fn-rests_on")).to_contain_text("There were")
+    assert "Quagga" in turn.locator(".fn-marker").first.get_attribute("aria-label")
+    difference.get_by_role("button", name="Show the earlier answer").click()
+    sync_api.expect(turn).not_to_contain_text("wool keeps quaggas warm")
+    assert turn.locator(".fn-difference").count() == 0
 
 
 def test_an_addition_is_cancelled_and_seen_by_who_comes_back(

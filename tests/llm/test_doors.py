@@ -119,6 +119,20 @@ def test_the_page_says_who_wrote_it_and_what_was_left_out(page: "sync_api.Page")
 
 @in_chromium
 @pytest.mark.browser
+@pytest.mark.parametrize("page", ["good"], indirect=True)
+def test_who_wants_quotes_alone_in_this_browser_gets_them(page: "sync_api.Page"):
+    assert page.locator("#fn-mode").inner_text() == "Written by small"
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Answers").select_option("quotes only")
+    page.get_by_role("button", name="Close").click()
+    assert page.locator("#fn-mode").inner_text() == "Quotes only · model off"
+    turn = ask(page, QUESTION)
+    assert "every sentence is a quote" in turn.inner_text()
+    assert "Written by" not in turn.inner_text()
+
+
+@in_chromium
+@pytest.mark.browser
 @pytest.mark.parametrize("page", ["500"], indirect=True)
 def test_the_page_says_why_there_are_quotes(page: "sync_api.Page"):
     said = ask(page, QUESTION).inner_text()

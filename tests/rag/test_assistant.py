@@ -9,7 +9,7 @@ from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import QuestionError
-from footnote.rag.core.request import Filters, Kind, Request
+from footnote.rag.core.request import Depth, Filters, Kind, Manner, Request
 from tests.made import Says
 
 pytestmark = pytest.mark.slow
@@ -34,6 +34,18 @@ def test_a_survey_names_several_papers_once_each(assistant: Assistant):
     assert rest.answer.startswith(f"Those were all {len(titles)}. What else they say:\n- ")
     said = {c.quote for s in answer.sentences for c in s.citations}
     assert said.isdisjoint(c.quote for s in rest.sentences for c in s.citations)
+
+
+def test_a_reader_has_as_much_said_as_they_want(assistant: Assistant):
+    question = "Which papers deal with KV cache compression?"
+    short, usual, thorough = (
+        assistant.in_manner(Manner(depth=each)).ask(question) for each in Depth
+    )
+    n_rows = [len(answer.blocks[0].rows) for answer in (short, usual, thorough)]
+    assert n_rows[0] == 6 < n_rows[1] <= n_rows[2]
+    assert usual == assistant.ask(question)
+    assert short.receipt.setup.settings["depth"] == "short"
+    assert "depth" not in usual.receipt.setup.settings
 
 
 def test_a_summary_of_a_conversation_has_all_its_papers_in_order(assistant: Assistant):

@@ -22,6 +22,7 @@ from footnote.rag.core.errors import (
     IndexMissingError,
     PaperDamagedError,
 )
+from footnote.rag.core.request import Depth, Manner
 from footnote.rag.index.writer import IndexWriter
 from footnote.rag.live import LiveAssistant
 
@@ -50,6 +51,13 @@ def config(tmp_path: Path) -> Config:
     config = config_for(tmp_path / "index")
     take_in(config, ALPHA)
     return config
+
+
+def test_who_asks_in_a_manner_of_their_own_hears_of_new_papers_too(config: Config):
+    assistant = open_assistant(config).in_manner(Manner(depth=Depth.SHORT))
+    assert titles(assistant) == {ALPHA["title"]}
+    take_in(config, BRAVO)
+    assert titles(assistant) == {ALPHA["title"], BRAVO["title"]}
 
 
 @pytest.fixture

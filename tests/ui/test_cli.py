@@ -393,7 +393,7 @@ def test_what_names_no_papers_of_a_service_is_an_error_that_shows_how(
 DATED = [
     {"title": "Old Cache", "abstract": "Old Cache keeps blocks on disk. It is slow.", "date": "2023-04-05"},
     {"title": "New Cache", "abstract": "New Cache keeps blocks in memory. It is fast.", "date": "2024-05-06"},
-    {"title": "Some Cache", "abstract": "Some Cache keeps blocks somewhere. It is new."},
+    {"title": "Some Cache", "abstract": "Some Cache keeps blocks somewhere, in 40% less."},
 ]  # fmt: skip
 
 
@@ -408,6 +408,8 @@ def test_a_question_is_asked_of_the_papers_that_the_options_name(footnote: Run, 
 
     assert found() == {"Old Cache", "New Cache", "Some Cache"}
     assert found("--since", "2024") == {"New Cache"}
+    assert found("--reports-number") == {"Some Cache"}
+    assert found("--reports-no-number") == {"Old Cache", "New Cache"}
     assert found("--until", "2023-04") == {"Old Cache"}
     assert found("--since", "2023-04-05", "--until", "2024-05-06") == {"Old Cache", "New Cache"}
     assert found("--source", "DATED", "--not-withdrawn") == found()

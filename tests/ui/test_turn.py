@@ -12,7 +12,9 @@ from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite, refuse
 from footnote.rag.core.records import Answer, Citation, Paper, Sentence, Sighting, Writing
 from footnote.rag.core.request import Filters, Kind, Request
+from footnote.rag.replay import replayed
 from footnote.ui.asked import Asked, narrowed, read_answers
+from footnote.ui.difference import difference_html
 from footnote.ui.evidence import evidence_html
 from footnote.ui.labels import labels_of
 from footnote.ui.turn import draft_html, turn_html
@@ -58,6 +60,18 @@ def test_nothing_of_a_paper_or_a_question_becomes_markup():
     assert "<b>bold" not in html
     assert "&lt;img src=x" in html
     assert "&lt;page&gt;.txt (2025-01-02)" in html
+
+
+def test_what_changed_is_told_as_text():
+    before = cite(request(), drafted(evidence(PAPER, 0)))
+    after = cite(request(), drafted(evidence(PAPER, 1)))
+    html = difference_html(replayed(before, after, KNOWN.get), SAY)
+    assert "It says now" in html
+    assert "&lt;img src=x" in html
+    assert "<img" not in html
+    gone = difference_html(replayed(before, after, {}.get), SAY)
+    assert SAY("gone") in gone
+    assert SAY("same") in difference_html(replayed(before, before, KNOWN.get), SAY)
 
 
 def test_quotes_are_named_by_paper_and_sentence():

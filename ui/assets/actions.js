@@ -7,6 +7,7 @@ const actions = {
   stop,
   theme: nextTheme,
   help: showHelp,
+  settings: showSettings,
   menu: openMenu,
   close: () => closeSheet() || closeMenu(),
   open: async ({ data }) => {
@@ -28,6 +29,8 @@ const actions = {
     changeRequest(turn, { filters: { ...turn.answer.request.filters, since: `${data.year}-01-01` } }),
   alone: ({ turn }) => ask(turn.question, { turn, alone: true }),
   again: ({ turn }) => ask(turn.question, { turn, request: turn.changed?.request ?? null }),
+  compare: ({ turn }) => ask(turn.question, { turn, before: turn.answer, request: turn.changed?.request ?? null }),
+  take_back: ({ turn }) => takeBack(turn),
   edit: ({ turn }) => edit(turn),
   drop_side: ({ turn, data }) => {
     const sides = turn.answer.request.sides.filter((_, n) => n !== Number(data.name));

@@ -1,5 +1,5 @@
 // Begins when the page's HTML is there.
-const page = { can: { export: false, feedback: false } };
+const page = { model: null, can: { export: false, feedback: false } };
 
 function drawStart({ n_papers, examples }) {
   const papers = say("papers", { n: n_papers });
@@ -34,7 +34,7 @@ async function begin() {
   addEventListener("popstate", openAddress);
   const begun = await call("begin");
   Object.assign(page, begun);
-  at("fn-mode").textContent = begun.model ? say("mode_model", { model: begun.model }) : say("mode_quotes");
+  showMode();
   drawStart(begun);
   startFilters(begun.filters);
   drawConversations();

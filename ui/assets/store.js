@@ -1,5 +1,5 @@
-// What this browser keeps: conversations in IndexedDB, settings and pins in localStorage. Where
-// neither can be used, all of it lasts as long as the page.
+// The conversations that this browser keeps, in IndexedDB. Where it cannot be used they last as long
+// as the page.
 const memory = new Map();
 
 const database = new Promise((resolve) => {
@@ -54,19 +54,3 @@ const store = {
 
 // Another window of this browser may keep more.
 document.addEventListener("visibilitychange", () => (briefs = null));
-
-function remembered(name, otherwise) {
-  try {
-    return JSON.parse(localStorage.getItem(`footnote.${name}`)) ?? otherwise;
-  } catch {
-    return otherwise;
-  }
-}
-
-function remember(name, value) {
-  try {
-    localStorage.setItem(`footnote.${name}`, JSON.stringify(value));
-  } catch {
-    // It lasts as long as the page.
-  }
-}

@@ -40,16 +40,18 @@ function show(turn, drawn) {
   turn.body.innerHTML = drawn.html;
   turn.evidence = drawn.evidence;
   turn.answer = drawn.answer ?? turn.answer;
+  if (drawn.difference) turn.body.insertAdjacentHTML("afterbegin", drawn.difference);
   for (const each of turn.body.querySelectorAll("[data-do=export]")) each.hidden = !page.can.export;
   for (const each of turn.body.querySelectorAll("[data-do=right],[data-do=wrong]")) {
     each.hidden = !page.can.feedback;
   }
   const menu = turn.body.querySelector(".fn-menu");
   if (menu) menu.hidden = !page.can.export;
+  showDefaultView(turn);
 }
 
 // Asks anew, or the question of a turn again, in its place.
-async function ask(question, { turn = null, request = null, alone = false, quiet = false } = {}) {
+async function ask(question, { turn = null, request = null, alone = false, quiet = false, before = null } = {}) {
   question = question.trim();
   if (!question) return;
   if (running) stop();
@@ -63,12 +65,13 @@ async function ask(question, { turn = null, request = null, alone = false, quiet
   turn.question = question;
   turn.heading.textContent = question;
   turn.changed = request && { request };
-  const before = alone ? [] : thread.turns.slice(0, thread.turns.indexOf(turn));
-  const answers = before.filter((each) => each.answer).slice(-4).map((each) => each.answer);
+  turn.before = before;
+  const earlier = alone ? [] : thread.turns.slice(0, thread.turns.indexOf(turn));
+  const history = earlier.filter((each) => each.answer).slice(-4).map((each) => each.answer);
   at("fn-start").hidden = true;
   waitFor(turn, isNew);
   if (!quiet) pushAddress(turn);
-  await answer(turn, { id: `${turn.id}/${newId()}`, question, history: answers, request, filters: request ? {} : chosen(), language });
+  await answer(turn, { id: `${turn.id}/${newId()}`, question, history, request, before, manner: manner(), filters: request ? {} : chosen(), language });
 }
 
 function waitFor(turn, isNew) {
@@ -108,6 +111,16 @@ function giveBackFocus(turn) {
   if (!turn.from || document.activeElement !== document.body) return;
   const same = turn.body.querySelector(`[data-do="${turn.from}"]`);
   (same ?? turn.heading).focus({ preventScroll: true });
+}
+
+// Puts what was answered before it was asked again in its place.
+async function takeBack(turn) {
+  const [drawn] = await call("draw", { answers: [turn.before] });
+  show(turn, { ...drawn, answer: turn.before });
+  turn.before = null;
+  showEvidence(turn);
+  turn.heading.focus({ preventScroll: true });
+  await store.put(kept());
 }
 
 function fail(turn, why) {

@@ -1,6 +1,7 @@
-// The page's own words, in the reader's language where there is a translation.
-const language = (navigator.languages || [navigator.language])
-  .map((each) => each.slice(0, 2).toLowerCase())
+// The page's own words, in the language that the reader chose, or the browser's where there is a
+// translation.
+const language = [remembered("language", ""), ...(navigator.languages || [navigator.language])]
+  .map((each) => String(each).slice(0, 2).toLowerCase())
   .find((each) => each in WORDS) || "en";
 
 function say(key, values = {}) {

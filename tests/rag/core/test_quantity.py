@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.rag.core.quantity import Agreement, agreement, derivable, quantities
+from footnote.rag.core.quantity import Agreement, agreement, derivable, quantities, states_figure
 
 NONE, CLASH, DOUBTFUL, SAME = Agreement
 
@@ -76,6 +76,23 @@ def test_quantities_are_read(text: str, values: list[tuple[float, str]]):
 def test_what_follows_from_what(claimed: str, stated: str, expected: Agreement):
     [one], [other] = quantities(claimed), quantities(stated)
     assert agreement(one, other) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("It is 2.5x faster.", True),
+        ("It cuts waiting by 40%.", True),
+        ("It halves memory, to 300 MB.", True),
+        ("It serves 900 requests/s.", True),
+        ("Its F1 is 0.93.", True),
+        ("It has three parts and 8 benchmarks.", False),
+        ("GPT-4 came in 2023.", False),
+        ("", False),
+    ],
+)
+def test_a_text_states_a_figure_by_its_measured_values(text: str, states: bool):
+    assert states_figure(text) is states
 
 
 def test_a_ratio_may_be_reckoned_from_two_figures():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.core.request import Filters
-from footnote.rag.index import facts
+from footnote.rag.index import facts, figures
 from footnote.rag.index.catalogue import Catalogue, Regrouping
 from footnote.rag.index.facts import Facts
 from tests.rag.index.small import paper
@@ -27,7 +27,9 @@ DATES = [None, *(datetime.date(2024, month, 1) for month in (1, 5, 12)), datetim
 
 @st.composite
 def papers(draw: st.DrawFn) -> Paper:
-    own = paper(draw(st.sampled_from("ABCDE")), draw(st.sampled_from(["One.", "Two. Three."])))
+    own = paper(
+        draw(st.sampled_from("ABCDE")), draw(st.sampled_from(["One.", "Two. Three.", "Twice 4%."]))
+    )
     authors = tuple(draw(st.lists(st.sampled_from(AUTHORS), unique=True, max_size=3)))
     found = {
         "date": draw(st.sampled_from(DATES)),
@@ -114,7 +116,7 @@ def forget_facts(catalogue: Catalogue) -> None:
             "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         ).fetchall():
             db.execute(f"DROP TRIGGER {name}")
-        db.executescript("DROP TABLE facts; DROP TABLE names")
+        db.executescript("DROP TABLE facts; DROP TABLE names; DROP TABLE figures")
 
 
 def may_answer(p: Paper, filters: Filters) -> bool:
@@ -139,6 +141,7 @@ def may_answer(p: Paper, filters: Filters) -> bool:
         or any(cased(filters.source) in cased(s.source) for s in p.sightings),
         filters.author is None or any(has_words(a, filters.author) for a in p.authors),
         filters.withdrawn is None or p.withdrawn == filters.withdrawn,
+        filters.reports_number is None or ("4%" in p.abstract) == filters.reports_number,
     ]
     return all(checks)
 
@@ -151,6 +154,7 @@ all_filters = st.builds(
     source=st.sampled_from([None, None, "PAGE", "b.t", "%", "2025"]),
     author=st.sampled_from([None, None, "li", "MÜLLER", "Mull", "Yi-Chen", "Ada", "wei li"]),
     withdrawn=st.sampled_from([None, None, True, False]),
+    reports_number=st.sampled_from([None, None, True, False]),
 )
 
 
@@ -215,6 +219,7 @@ def test_an_earlier_catalogue_that_may_only_be_read_has_facts_too(catalogue: Cat
     forget_facts(catalogue)
     with closing(sqlite3.connect(f"{catalogue.file.as_uri()}?mode=ro", uri=True)) as db:
         facts.prepare(db)
+        figures.prepare(db)
 
         def read(sql: str, values: Sequence[object]) -> list[tuple]:
             return db.execute(sql, values).fetchall()
@@ -222,5 +227,25 @@ def test_an_earlier_catalogue_that_may_only_be_read_has_facts_too(catalogue: Cat
         found = facts.facts_of(read, [first.paper_id])
         assert [f.upvotes for f in found] == [5]
         assert facts.matching(read, Filters(author="li")) == {first.paper_id}
+        assert facts.matching(read, Filters(reports_number=False)) == {first.paper_id}
     with closing(sqlite3.connect(catalogue.file)) as db:
         assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchall()
+
+
+def test_an_earlier_catalogue_is_read_for_figures_until_it_is_indexed_again(catalogue: Catalogue):
+    first, second = paper("A", "It halves waiting, by 50%."), paper("B", "It has 3 parts.")
+    catalogue.save([(first, []), (second, [])], {})
+    catalogue.mark_indexed([first, second])
+    forget_facts(catalogue)
+    earlier = Catalogue(catalogue.file)
+    assert noted(earlier) == set()
+    assert earlier.matching(Filters(reports_number=True)) == {first.paper_id}
+    assert earlier.matching(Filters(reports_number=False)) == {second.paper_id}
+    earlier.switch("snapshot")
+    assert noted(earlier) == {(first.version, 1), (second.version, 0)}
+    assert earlier.matching(Filters(reports_number=True)) == {first.paper_id}
+
+
+def noted(catalogue: Catalogue) -> set[tuple[str, int]]:
+    with closing(sqlite3.connect(catalogue.file)) as db:
+        return set(db.execute("SELECT version, stated FROM figures"))
