@@ -25,12 +25,16 @@ from footnote.rag.core.errors import ConfigError
 from footnote.rag.core.processor import tune_process
 from footnote.ui.api import GRACE_S, doors, open_doors
 from footnote.ui.calls import CallGuard
+from footnote.ui.changes import Uploads, job_doors
+from footnote.ui.described import add_examples
 from footnote.ui.desk import desk_for
 from footnote.ui.guard import Access, Guard
+from footnote.ui.jobs import Jobs
 from footnote.ui.mcp_server import mcp_server
 from footnote.ui.metrics import Measured, Metrics
 from footnote.ui.openai_api import openai_doors
 from footnote.ui.refusals import unexpected, use_refusals
+from footnote.ui.shelf import Shelf
 from footnote.ui.web import build_page
 
 # Fonts of the reader's own system; gradio's default theme fetches some from the network.
@@ -47,11 +51,13 @@ def build_app(assistant: Assistant, config: Config, access: Access) -> FastAPI:
     desk = desk_for(assistant, web)
     assistants = mcp_server(desk)
     routes = assistants.streamable_http_app().routes
+    uploads = Uploads()
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncGenerator[None]:
         async with assistants.session_manager.run():
             yield
+        uploads.close()
 
     # Its /docs asks nothing of another server.
     app = FastAPIOffline(
@@ -65,15 +71,18 @@ def build_app(assistant: Assistant, config: Config, access: Access) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.desk = desk
+    app.state.shelf = shelf = Shelf(config, Jobs())
+    app.state.uploads = uploads
     app.state.metrics = metrics = Metrics(
         n_papers=lambda: len(assistant.catalogue), n_asked=lambda: desk.n_there
     )
     use_refusals(app)
     app.add_exception_handler(Exception, _unexpected)
-    for router in (open_doors, openai_doors, doors):
+    for router in (open_doors, openai_doors, job_doors, doors):
         app.include_router(router)
+    add_examples(app)
     app.router.routes.extend(routes)
-    page = build_page(assistant, config)
+    page = build_page(assistant, config, shelf)
     # The last one added stands first.
     app.add_middleware(Guard, access=access, upload_bytes=_upload_bytes(web) if web.writable else 0)
     app.add_middleware(Measured, metrics=metrics)

@@ -31,12 +31,13 @@ MAX_BODY_BYTES = 10_000_000
 _FREE_GUESSES, _MAX_WAIT_S = 5, 60.0
 _CLIENTS_KEPT = 10_000
 _OPEN = frozenset({"/health", "/ready"})
-_READ = re.compile(r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models))(?:/|$)")
+_READ = re.compile(r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models|reports))(?:/|$)")
 # What the page calls may change papers too.
-_WRITE = re.compile(r"/(?:v1/(?:ingest|jobs)|gradio_api)(?:/|$)")
+_WRITE = re.compile(r"/(?:v1/(?:ingest|evaluate|jobs)|gradio_api)(?:/|$)")
 # What gradio would do for anybody who knows of it: fetch pages for them, and show its figures.
 _CLOSED = re.compile(r"/(?:gradio_api/(?:proxy=|file=https?:)|monitoring(?:/|$))")
-_UPLOAD = re.compile(r"/gradio_api/upload")
+_PAGE_UPLOAD = re.compile(r"/gradio_api/upload")
+_UPLOAD = re.compile(rf"{_PAGE_UPLOAD.pattern}|/v1/(?:ingest|evaluate)$")
 _HEADERS = {
     # Gradio's page runs scripts that stand in it; nothing is loaded from elsewhere.
     "Content-Security-Policy": (
@@ -220,13 +221,13 @@ class Guard:
         Args:
             app: It.
             access: Says who may call.
-            upload_bytes: How large a file may be that the page takes; of 0 gradio's way to upload
-                is closed.
+            upload_bytes: How large a file may be that is sent; of 0 gradio's way to upload is
+                closed.
         """
         self._app = app
         self._access = access
         self._most_uploaded = MAX_BODY_BYTES + upload_bytes
-        closed = _CLOSED.pattern if upload_bytes else f"{_CLOSED.pattern}|{_UPLOAD.pattern}"
+        closed = _CLOSED.pattern if upload_bytes else f"{_CLOSED.pattern}|{_PAGE_UPLOAD.pattern}"
         self._closed = re.compile(closed)
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:

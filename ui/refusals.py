@@ -10,7 +10,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from footnote.rag.core.errors import FootnoteError, IndexFolderError, PaperError, QuestionError
+from footnote.rag.core.errors import (
+    DatasetError,
+    FootnoteError,
+    IndexBusyError,
+    IndexFolderError,
+    PaperError,
+    QuestionError,
+    SourceError,
+)
 
 # Clients of OpenAI's read errors in its own shape.
 _OPENAI = re.compile(r"/v1/(?:chat/completions|models)(?:/|$)")
@@ -22,6 +30,9 @@ _OPENAI_TYPES = {
 }
 _STATUS: tuple[tuple[type[FootnoteError], int], ...] = (
     (QuestionError, 422),
+    (SourceError, 422),
+    (DatasetError, 422),
+    (IndexBusyError, 409),
     (PaperError, 404),
     (IndexFolderError, 503),
 )

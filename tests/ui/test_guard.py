@@ -83,7 +83,7 @@ def test_only_known_hosts_and_origins_are_answered(
         ("ask", "GET", "/", 200),
         ("ask", "POST", "/v1/ingest", 403),
         ("write", "POST", "/v1/ask", 200),
-        ("write", "POST", "/v1/ingest", 404),
+        ("write", "POST", "/v1/ingest", 422),
     ],
 )
 def test_a_token_allows_what_its_scope_says(
@@ -194,6 +194,8 @@ def test_what_only_this_machine_reaches(host: str, here: bool):
         ("/v1/papersx", Scope.ASK),
         ("/v1/ingest", Scope.WRITE),
         ("/v1/jobs/3", Scope.WRITE),
+        ("/v1/evaluate", Scope.WRITE),
+        ("/v1/reports/first", Scope.READ),
         ("/gradio_api/queue/join", Scope.WRITE),
         ("/v1/anything", Scope.ASK),
     ],
