@@ -11,6 +11,7 @@ from importlib.metadata import version
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from gradio.routes import App as GradioApp
 from gradio.themes import Default
@@ -18,6 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config, Web
@@ -33,7 +35,7 @@ from footnote.ui.jobs import Jobs
 from footnote.ui.mcp_server import mcp_server
 from footnote.ui.metrics import Measured, Metrics
 from footnote.ui.openai_api import openai_doors
-from footnote.ui.refusals import unexpected, use_refusals
+from footnote.ui.refusals import of_values, unexpected, use_refusals
 from footnote.ui.shelf import Shelf
 from footnote.ui.web import build_page
 
@@ -65,7 +67,6 @@ def build_app(assistant: Assistant, config: Config, access: Access) -> FastAPI:
         version=version("footnote-papers"),
         description="Questions to a pile of papers; each sentence of an answer carries its source.",
         lifespan=running,
-        root_path=web.root_path,
         redoc_url=None,
         static_url="/docs/files",
         redirect_slashes=False,
@@ -83,9 +84,11 @@ def build_app(assistant: Assistant, config: Config, access: Access) -> FastAPI:
     add_examples(app)
     app.router.routes.extend(routes)
     page = build_page(assistant, config, shelf)
+    upload_bytes = _upload_bytes(web) if shelf.is_writable else 0
     # The last one added stands first.
-    app.add_middleware(Guard, access=access, upload_bytes=_upload_bytes(web) if web.writable else 0)
+    app.add_middleware(Guard, access=access, upload_bytes=upload_bytes)
     app.add_middleware(Measured, metrics=metrics)
+    app.add_middleware(_Rooted, root_path=web.root_path)
     return _with_page(app, page, web)
 
 
@@ -95,7 +98,10 @@ def _with_page(app: FastAPI, page: gr.Blocks, web: Web) -> FastAPI:
         app,
         page,
         path="/",
-        app_kwargs={"middleware": [Middleware(CallGuard, upload_bytes=_upload_bytes(web))]},
+        app_kwargs={
+            "middleware": [Middleware(CallGuard, upload_bytes=_upload_bytes(web))],
+            "exception_handlers": {RequestValidationError: of_values},
+        },
         root_path=web.root_path or None,
         max_file_size=f"{_upload_bytes(web)}b",
         show_error=True,
@@ -103,6 +109,22 @@ def _with_page(app: FastAPI, page: gr.Blocks, web: Web) -> FastAPI:
         footer_links=[],
         theme=Default(font=_FONTS, font_mono=_MONO_FONTS),
     )
+
+
+class _Rooted:
+    """ASGI middleware: each path begins with the folder of the proxy, which may have cut it off."""
+
+    def __init__(self, app: ASGIApp, root_path: str):
+        self._app = app
+        self._root = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._root:
+            path: str = scope["path"]
+            is_below = path == self._root or path.startswith(f"{self._root}/")
+            scope["path"] = path if is_below else self._root + path
+            scope["root_path"] = self._root
+        await self._app(scope, receive, send)
 
 
 def _upload_bytes(web: Web) -> int:

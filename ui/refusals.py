@@ -86,7 +86,7 @@ def answer_to(error: FootnoteError, path: str) -> JSONResponse:
 def use_refusals(app: FastAPI) -> None:
     """Have an application answer its errors so."""
     app.add_exception_handler(FootnoteError, _of_ours)
-    app.add_exception_handler(RequestValidationError, _of_values)
+    app.add_exception_handler(RequestValidationError, of_values)
     app.add_exception_handler(HTTPException, _of_routes)
 
 
@@ -102,7 +102,8 @@ async def _of_ours(request: Request, error: Exception) -> JSONResponse:
     return answer_to(error, request.url.path)
 
 
-async def _of_values(request: Request, error: Exception) -> JSONResponse:
+async def of_values(request: Request, error: Exception) -> JSONResponse:
+    """Answer where values are wrong, without repeating them."""
     if not isinstance(error, RequestValidationError):
         raise error
     # Of each: where, and why; not what was sent, which may be large or secret.

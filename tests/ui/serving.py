@@ -59,9 +59,9 @@ def served(
     with log.open("w") as stderr, started(command, stderr=stderr.fileno(), **named) as process:
         assert process.stdout
         line = process.stdout.readline()
-        match = re.search(r"://\S+:(\d+)/\S* ?until", line)
+        match = re.search(r"(https?)://\S+:(\d+)/\S* ?until", line)
         assert match, line + log.read_text()
-        yield Served(f"http://127.0.0.1:{match.group(1)}", process, log)
+        yield Served(f"{match[1]}://127.0.0.1:{match[2]}", process, log)
 
 
 def client_of(config: Config, **web: object) -> TestClient:

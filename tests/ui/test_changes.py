@@ -163,7 +163,22 @@ def test_a_server_that_only_shows_begins_nothing(config: Config):
             answer = client.post(f"/v1/{path}", json={"records": [DELTA]})
             assert answer.status_code == 403
             assert "web.writable" in answer.json()["detail"]
-        assert client.post("/gradio_api/upload", files={"files": b"x"}).status_code == 404
+        assert upload(client) == 404
+
+
+def upload(client: TestClient) -> int:
+    return client.post("/gradio_api/upload", files={"files": b"x"}).status_code
+
+
+def test_the_page_s_way_to_upload_is_there_where_it_takes_files_alone(
+    client: TestClient, config: Config, monkeypatch: pytest.MonkeyPatch
+):
+    assert upload(client) == 200
+    # An administrator may write everywhere, whatever the folder says.
+    monkeypatch.setattr("footnote.ui.shelf.is_writable", lambda _: False)
+    with client_of(config) as shut:
+        assert upload(shut) == 404
+        assert shut.post("/v1/ingest", json={"records": [DELTA]}).status_code == 403
 
 
 @pytest.mark.parametrize(
