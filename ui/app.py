@@ -28,6 +28,7 @@ from footnote.rag.core.processor import tune_process
 from footnote.ui.api import GRACE_S, doors, open_doors
 from footnote.ui.calls import CallGuard
 from footnote.ui.changes import Uploads, job_doors
+from footnote.ui.connections import Hurried
 from footnote.ui.described import add_examples
 from footnote.ui.desk import desk_for
 from footnote.ui.guard import Access, Guard
@@ -195,6 +196,8 @@ def serve(
         forwarded_allow_ips=list(web.trusted_proxies),
         ssl_certfile=web.certificate or None,
         ssl_keyfile=web.key or None,
+        http=Hurried,
+        limit_concurrency=web.connections,
         timeout_keep_alive=_IDLE_S,
         timeout_graceful_shutdown=GRACE_S,
     )

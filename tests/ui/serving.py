@@ -49,12 +49,19 @@ def made_index(folder: Path, embedder: str = EMBEDDER) -> Config:
 
 @contextmanager
 def served(
-    config: Config, log: Path, *options: object, host: str = "127.0.0.1", **variables: str
+    config: Config,
+    log: Path,
+    *options: object,
+    host: str = "127.0.0.1",
+    program: Path | None = None,
+    **variables: str,
 ) -> Iterator[Served]:
-    """Start `footnote serve` with options and variables of the environment."""
+    """Start `footnote serve` with options and variables of the environment, or another program."""
     command = footnote_command(
         "serve", "--port", "0", "--host", host, "--index", config.index, *options
     )
+    if program:
+        command[1:3] = [program]
     named = {"FOOTNOTE_EMBEDDER__NAME": config.embedder.name, **VARIABLES, **variables}
     with log.open("w") as stderr, started(command, stderr=stderr.fileno(), **named) as process:
         assert process.stdout
