@@ -44,7 +44,7 @@ _PROBLEM = {
         }
     },
 }
-_STATUSES = (401, 403, 404, 409, 413, 415, 422, 429, 503)
+_STATUSES = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, _PROBLEM)
 
 
