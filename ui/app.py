@@ -48,8 +48,13 @@ _IDLE_S = 30
 _log = logging.getLogger(__name__)
 
 
-def build_app(assistant: Assistant, config: Config, access: Access) -> FastAPI:
-    """Make the application, not yet served; all doors ask the same assistant."""
+def build_app(
+    assistant: Assistant, config: Config, access: Access, *, page: bool = True
+) -> FastAPI:
+    """Make the application, not yet served; all doors ask the same assistant.
+
+    Without the page it has no jobs either, and nothing that another process would not answer alike.
+    """
     web = config.web
     desk = desk_for(assistant, web)
     assistants = mcp_server(desk)
@@ -80,17 +85,16 @@ def build_app(assistant: Assistant, config: Config, access: Access) -> FastAPI:
     )
     use_refusals(app)
     app.add_exception_handler(Exception, _unexpected)
-    for router in (open_doors, openai_doors, job_doors, doors):
+    for router in (open_doors, openai_doors, *([job_doors] if page else []), doors):
         app.include_router(router)
     add_examples(app)
     app.router.routes.extend(routes)
-    page = build_page(assistant, config, shelf)
     upload_bytes = _upload_bytes(web) if shelf.is_writable else 0
     # The last one added stands first.
     app.add_middleware(Guard, access=access, upload_bytes=upload_bytes)
     app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(_Rooted, root_path=web.root_path)
-    return _with_page(app, page, web)
+    return _with_page(app, build_page(assistant, config, shelf), web) if page else app
 
 
 def _with_page(app: FastAPI, page: gr.Blocks, web: Web) -> FastAPI:
@@ -145,10 +149,17 @@ def _ignored(_number: int, _frame: object) -> None:
 class _Server(uvicorn.Server):
     """Says when it listens; when it is to end, it ends what would never end by itself."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, on_started: Callable[[], None]):
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        on_started: Callable[[], None],
+        on_end: Callable[[], None],
+    ):
         super().__init__(config)
         self._application = app
         self._on_started = on_started
+        self._on_end = on_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -160,6 +171,7 @@ class _Server(uvicorn.Server):
             self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_end()
         for route in self._application.routes:
             if isinstance(route, Mount) and isinstance(route.app, GradioApp):
                 route.app.stop_event.set()
@@ -167,9 +179,27 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    assistant: Assistant, config: Config, access: Access, listener: socket.socket, *, host: str
+    assistant: Assistant,
+    config: Config,
+    access: Access,
+    listener: socket.socket,
+    *,
+    host: str,
+    page: bool = True,
+    workers_port: int | None = None,
+    on_end: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve all doors until interrupted or told to end; answers that were begun are ended.
+
+    Args:
+        assistant: Answers.
+        config: The settings.
+        access: Says who may call.
+        listener: Where calls are accepted.
+        host: The address that it is bound to.
+        page: False serves neither the page nor jobs, and says nothing.
+        workers_port: Where others answer programs, to be said.
+        on_end: Called once this is to end, before it waits for answers.
 
     Raises:
         ConfigError: The certificate cannot be used.
@@ -178,13 +208,20 @@ def serve(
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     tune_process()
     web = config.web
-    app = build_app(assistant, config, access)
+    app = build_app(assistant, config, access, page=page)
     place = f"[{host}]" if ":" in host.strip("[]") else host
     scheme = "https" if web.certificate else "http"
-    url = f"{scheme}://{place}:{listener.getsockname()[1]}{web.root_path}/"
+
+    def url(port: int) -> str:
+        return f"{scheme}://{place}:{port}{web.root_path}/"
 
     def say_where() -> None:
-        sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {url} until Ctrl+C\n")
+        if not page:
+            return
+        here = url(listener.getsockname()[1])
+        sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {here} until Ctrl+C\n")
+        if workers_port:
+            sys.stdout.write(f"programs can ask at {url(workers_port)} too\n")
         sys.stdout.flush()
 
     settings = uvicorn.Config(
@@ -208,4 +245,4 @@ def serve(
     # The server raises once more what ended it.
     signal.signal(signal.SIGTERM, _ignored)
     with suppress(KeyboardInterrupt):
-        _Server(settings, app, say_where).run([listener])
+        _Server(settings, app, say_where, on_end).run([listener])
