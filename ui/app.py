@@ -11,6 +11,7 @@ from importlib.metadata import version
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from gradio.routes import App as GradioApp
 from gradio.themes import Default
@@ -18,6 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config, Web
@@ -25,12 +27,17 @@ from footnote.rag.core.errors import ConfigError
 from footnote.rag.core.processor import tune_process
 from footnote.ui.api import GRACE_S, doors, open_doors
 from footnote.ui.calls import CallGuard
+from footnote.ui.changes import Uploads, job_doors
+from footnote.ui.connections import Hurried
+from footnote.ui.described import add_examples
 from footnote.ui.desk import desk_for
 from footnote.ui.guard import Access, Guard
+from footnote.ui.jobs import Jobs
 from footnote.ui.mcp_server import mcp_server
 from footnote.ui.metrics import Measured, Metrics
 from footnote.ui.openai_api import openai_doors
-from footnote.ui.refusals import unexpected, use_refusals
+from footnote.ui.refusals import of_values, unexpected, use_refusals
+from footnote.ui.shelf import Shelf
 from footnote.ui.web import build_page
 
 # Fonts of the reader's own system; gradio's default theme fetches some from the network.
@@ -41,17 +48,24 @@ _IDLE_S = 30
 _log = logging.getLogger(__name__)
 
 
-def build_app(assistant: Assistant, config: Config, access: Access) -> FastAPI:
-    """Make the application, not yet served; all doors ask the same assistant."""
+def build_app(
+    assistant: Assistant, config: Config, access: Access, *, page: bool = True
+) -> FastAPI:
+    """Make the application, not yet served; all doors ask the same assistant.
+
+    Without the page it has no jobs either, and nothing that another process would not answer alike.
+    """
     web = config.web
     desk = desk_for(assistant, web)
     assistants = mcp_server(desk)
     routes = assistants.streamable_http_app().routes
+    uploads = Uploads()
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncGenerator[None]:
         async with assistants.session_manager.run():
             yield
+        uploads.close()
 
     # Its /docs asks nothing of another server.
     app = FastAPIOffline(
@@ -59,25 +73,28 @@ def build_app(assistant: Assistant, config: Config, access: Access) -> FastAPI:
         version=version("footnote-papers"),
         description="Questions to a pile of papers; each sentence of an answer carries its source.",
         lifespan=running,
-        root_path=web.root_path,
         redoc_url=None,
         static_url="/docs/files",
         redirect_slashes=False,
     )
     app.state.desk = desk
+    app.state.shelf = shelf = Shelf(config, Jobs())
+    app.state.uploads = uploads
     app.state.metrics = metrics = Metrics(
         n_papers=lambda: len(assistant.catalogue), n_asked=lambda: desk.n_there
     )
     use_refusals(app)
     app.add_exception_handler(Exception, _unexpected)
-    for router in (open_doors, openai_doors, doors):
+    for router in (open_doors, openai_doors, *([job_doors] if page else []), doors):
         app.include_router(router)
+    add_examples(app)
     app.router.routes.extend(routes)
-    page = build_page(assistant, config)
+    upload_bytes = _upload_bytes(web) if shelf.is_writable else 0
     # The last one added stands first.
-    app.add_middleware(Guard, access=access, upload_bytes=_upload_bytes(web) if web.writable else 0)
+    app.add_middleware(Guard, access=access, upload_bytes=upload_bytes)
     app.add_middleware(Measured, metrics=metrics)
-    return _with_page(app, page, web)
+    app.add_middleware(_Rooted, root_path=web.root_path)
+    return _with_page(app, build_page(assistant, config, shelf), web) if page else app
 
 
 def _with_page(app: FastAPI, page: gr.Blocks, web: Web) -> FastAPI:
@@ -86,7 +103,10 @@ def _with_page(app: FastAPI, page: gr.Blocks, web: Web) -> FastAPI:
         app,
         page,
         path="/",
-        app_kwargs={"middleware": [Middleware(CallGuard, upload_bytes=_upload_bytes(web))]},
+        app_kwargs={
+            "middleware": [Middleware(CallGuard, upload_bytes=_upload_bytes(web))],
+            "exception_handlers": {RequestValidationError: of_values},
+        },
         root_path=web.root_path or None,
         max_file_size=f"{_upload_bytes(web)}b",
         show_error=True,
@@ -94,6 +114,22 @@ def _with_page(app: FastAPI, page: gr.Blocks, web: Web) -> FastAPI:
         footer_links=[],
         theme=Default(font=_FONTS, font_mono=_MONO_FONTS),
     )
+
+
+class _Rooted:
+    """ASGI middleware: each path begins with the folder of the proxy, which may have cut it off."""
+
+    def __init__(self, app: ASGIApp, root_path: str):
+        self._app = app
+        self._root = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._root:
+            path: str = scope["path"]
+            is_below = path == self._root or path.startswith(f"{self._root}/")
+            scope["path"] = path if is_below else self._root + path
+            scope["root_path"] = self._root
+        await self._app(scope, receive, send)
 
 
 def _upload_bytes(web: Web) -> int:
@@ -113,10 +149,17 @@ def _ignored(_number: int, _frame: object) -> None:
 class _Server(uvicorn.Server):
     """Says when it listens; when it is to end, it ends what would never end by itself."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, on_started: Callable[[], None]):
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        on_started: Callable[[], None],
+        on_end: Callable[[], None],
+    ):
         super().__init__(config)
         self._application = app
         self._on_started = on_started
+        self._on_end = on_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -128,6 +171,7 @@ class _Server(uvicorn.Server):
             self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_end()
         for route in self._application.routes:
             if isinstance(route, Mount) and isinstance(route.app, GradioApp):
                 route.app.stop_event.set()
@@ -135,9 +179,27 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    assistant: Assistant, config: Config, access: Access, listener: socket.socket, *, host: str
+    assistant: Assistant,
+    config: Config,
+    access: Access,
+    listener: socket.socket,
+    *,
+    host: str,
+    page: bool = True,
+    workers_port: int | None = None,
+    on_end: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve all doors until interrupted or told to end; answers that were begun are ended.
+
+    Args:
+        assistant: Answers.
+        config: The settings.
+        access: Says who may call.
+        listener: Where calls are accepted.
+        host: The address that it is bound to.
+        page: False serves neither the page nor jobs, and says nothing.
+        workers_port: Where others answer programs, to be said.
+        on_end: Called once this is to end, before it waits for answers.
 
     Raises:
         ConfigError: The certificate cannot be used.
@@ -146,13 +208,20 @@ def serve(
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     tune_process()
     web = config.web
-    app = build_app(assistant, config, access)
+    app = build_app(assistant, config, access, page=page)
     place = f"[{host}]" if ":" in host.strip("[]") else host
     scheme = "https" if web.certificate else "http"
-    url = f"{scheme}://{place}:{listener.getsockname()[1]}{web.root_path}/"
+
+    def url(port: int) -> str:
+        return f"{scheme}://{place}:{port}{web.root_path}/"
 
     def say_where() -> None:
-        sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {url} until Ctrl+C\n")
+        if not page:
+            return
+        here = url(listener.getsockname()[1])
+        sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {here} until Ctrl+C\n")
+        if workers_port:
+            sys.stdout.write(f"programs can ask at {url(workers_port)} too\n")
         sys.stdout.flush()
 
     settings = uvicorn.Config(
@@ -164,6 +233,8 @@ def serve(
         forwarded_allow_ips=list(web.trusted_proxies),
         ssl_certfile=web.certificate or None,
         ssl_keyfile=web.key or None,
+        http=Hurried,
+        limit_concurrency=web.connections,
         timeout_keep_alive=_IDLE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
@@ -174,4 +245,4 @@ def serve(
     # The server raises once more what ended it.
     signal.signal(signal.SIGTERM, _ignored)
     with suppress(KeyboardInterrupt):
-        _Server(settings, app, say_where).run([listener])
+        _Server(settings, app, say_where, on_end).run([listener])

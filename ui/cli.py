@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -716,13 +716,24 @@ def serve(
         typer.Option(help="Address to listen on; else `web.host` of the settings, 127.0.0.1."),
     ] = None,
     port: Port = None,
+    n_workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=0,
+            max=64,
+            help="Further processes that answer programs, on the next port; else `web.workers`, 0.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the page, REST, OpenAI's protocol and MCP until interrupted."""
     from footnote.ui.address import bound
 
     host = config.web.host if host is None else host
+    n_workers = config.web.workers if n_workers is None else n_workers
     # Before everything is loaded, which takes seconds.
-    with bound(host, config.web.port if port is None else port) as listener:
+    with ExitStack() as held:
+        listener = held.enter_context(bound(host, config.web.port if port is None else port))
         from footnote.ui.guard import access_to
 
         access = access_to(config, host)
@@ -731,7 +742,23 @@ def serve(
 
         with _err.status("Loading the index"):
             assistant = open_assistant(config)
-        run(assistant, config, access, listener, host=host)
+        if not n_workers:
+            run(assistant, config, access, listener, host=host)
+            return
+        from footnote.ui.workers import workers
+
+        next_port = 0 if port == 0 else listener.getsockname()[1] + 1
+        further = held.enter_context(bound(host, next_port))
+        them = held.enter_context(workers(n_workers, config, further, host))
+        run(
+            assistant,
+            config,
+            access,
+            listener,
+            host=host,
+            workers_port=them.port,
+            on_end=them.end,
+        )
 
 
 @command

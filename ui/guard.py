@@ -1,5 +1,6 @@
 """Let in only whom the server is for: known hosts and origins, tokens, passwords, small bodies."""
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from anyio import Lock
 from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Call
@@ -30,13 +32,16 @@ MAX_BODY_BYTES = 10_000_000
 # Wrong passwords that cost nothing; each further one doubles the wait, from a second to this.
 _FREE_GUESSES, _MAX_WAIT_S = 5, 60.0
 _CLIENTS_KEPT = 10_000
+# For a body; and a second more for each so many bytes of it.
+_BODY_S, _SLOWEST = 20.0, 10_000
 _OPEN = frozenset({"/health", "/ready"})
-_READ = re.compile(r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models))(?:/|$)")
+_READ = re.compile(r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models|reports))(?:/|$)")
 # What the page calls may change papers too.
-_WRITE = re.compile(r"/(?:v1/(?:ingest|jobs)|gradio_api)(?:/|$)")
+_WRITE = re.compile(r"/(?:v1/(?:ingest|evaluate|jobs)|gradio_api)(?:/|$)")
 # What gradio would do for anybody who knows of it: fetch pages for them, and show its figures.
 _CLOSED = re.compile(r"/(?:gradio_api/(?:proxy=|file=https?:)|monitoring(?:/|$))")
-_UPLOAD = re.compile(r"/gradio_api/upload")
+_PAGE_UPLOAD = re.compile(r"/gradio_api/upload")
+_UPLOAD = re.compile(rf"{_PAGE_UPLOAD.pattern}|/v1/(?:ingest|evaluate)$")
 _HEADERS = {
     # Gradio's page runs scripts that stand in it; nothing is loaded from elsewhere.
     "Content-Security-Policy": (
@@ -220,13 +225,13 @@ class Guard:
         Args:
             app: It.
             access: Says who may call.
-            upload_bytes: How large a file may be that the page takes; of 0 gradio's way to upload
-                is closed.
+            upload_bytes: How large a file may be that is sent; of 0 gradio's way to upload is
+                closed.
         """
         self._app = app
         self._access = access
         self._most_uploaded = MAX_BODY_BYTES + upload_bytes
-        closed = _CLOSED.pattern if upload_bytes else f"{_CLOSED.pattern}|{_UPLOAD.pattern}"
+        closed = _CLOSED.pattern if upload_bytes else f"{_CLOSED.pattern}|{_PAGE_UPLOAD.pattern}"
         self._closed = re.compile(closed)
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
@@ -259,18 +264,28 @@ class Guard:
 
 
 class _Bounded:
-    """Receives a body that does not say how large it is, up to the limit."""
+    """Receives a body up to the limit, at no less than the slowest pace."""
 
     def __init__(self, receive: Receive, most: int):
         self._receive = receive
         self._most = most
         self._n_read = 0
+        self._begun = time.monotonic()
+        self._is_whole = False
 
     async def __call__(self) -> Message:
-        message = await self._receive()
+        if self._is_whole:  # what comes now is that the caller is gone, some time
+            return await self._receive()
+        left = self._begun + _BODY_S + self._n_read / _SLOWEST - time.monotonic()
+        try:
+            message = await asyncio.wait_for(self._receive(), max(left, 0.01))
+        except TimeoutError as error:
+            # Of Starlette: FastAPI lets others go as 400.
+            raise HTTPException(408, "the body comes too slowly") from error
         self._n_read += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
         if self._n_read > self._most:
-            raise _too_large(self._most)
+            raise HTTPException(413, str(_too_large(self._most)))
         return message
 
 

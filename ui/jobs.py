@@ -80,12 +80,7 @@ class Jobs:
             IndexBusyError: Another job is not over yet.
         """
         with self._lock:
-            last = self._last()
-            if last and not last.seen().is_over:
-                raise IndexBusyError(
-                    f"papers are being changed already: {last.seen().label or last.seen().kind}",
-                    "wait for it to end, or cancel it",
-                )
+            self._check_free()
             job = _Running(kind, label, work)
             self._jobs[job.job_id] = job
             for old in list(self._jobs)[:-_KEPT]:
@@ -97,6 +92,21 @@ class Jobs:
         """Return how far a job is; None for one that is not known, or long over."""
         job = self._jobs.get(job_id)
         return job and job.seen()
+
+    def check_free(self) -> None:
+        """Check that a job could begin now.
+
+        Raises:
+            IndexBusyError: Another one is not over yet.
+        """
+        with self._lock:
+            self._check_free()
+
+    def all(self) -> list[Job]:
+        """Return how far each job is that is remembered, the newest first."""
+        with self._lock:
+            jobs = list(self._jobs.values())
+        return [job.seen() for job in reversed(jobs)]
 
     def latest(self) -> Job | None:
         """Return how far the job is that was started last; None where there was none."""
@@ -116,6 +126,15 @@ class Jobs:
             return None
         job.over.wait(timeout_s)
         return job.seen()
+
+    def _check_free(self) -> None:
+        last = self._last()
+        seen = last and last.seen()
+        if seen and not seen.is_over:
+            raise IndexBusyError(
+                f"another job is under way: {seen.kind} {seen.label}".rstrip(),
+                "wait for it to end, or cancel it",
+            )
 
     def _last(self) -> "_Running | None":
         return next(reversed(self._jobs.values()), None)

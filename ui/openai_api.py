@@ -17,7 +17,7 @@ from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import FootnoteError, QuestionError
 from footnote.rag.core.records import Answer, Source
 from footnote.rag.core.text import words
-from footnote.ui.api import Visitor, event_stream
+from footnote.ui.api import PROBLEMS, Visitor, event_stream
 from footnote.ui.refusals import NotHereError, answer_to
 from footnote.ui.render import source_text
 
@@ -89,7 +89,32 @@ class Chat(Loose):
         return lines[-1], tuple(line for line in lines[:-1] if line.strip())
 
 
-openai_doors = APIRouter(prefix="/v1", tags=["OpenAI's protocol"])
+_FAULT = {
+    "type": "object",
+    "required": ["message", "type", "param", "code"],
+    "properties": {
+        "message": {"type": "string"},
+        "type": {"type": "string", "examples": ["invalid_request_error"]},
+        "param": {"type": "null"},
+        "code": {"type": "string", "examples": ["question_error"]},
+    },
+}
+_FAULTS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": "What went wrong, as OpenAI's clients read it.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["error"],
+                    "properties": {"error": _FAULT},
+                }
+            }
+        },
+    }
+    for status in PROBLEMS
+}
+openai_doors = APIRouter(prefix="/v1", tags=["OpenAI's protocol"], responses=_FAULTS)
 
 
 @openai_doors.get("/models")

@@ -10,7 +10,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from footnote.rag.core.errors import FootnoteError, IndexFolderError, PaperError, QuestionError
+from footnote.rag.core.errors import (
+    DatasetError,
+    FootnoteError,
+    IndexBusyError,
+    IndexFolderError,
+    PaperError,
+    QuestionError,
+    SourceError,
+)
 
 # Clients of OpenAI's read errors in its own shape.
 _OPENAI = re.compile(r"/v1/(?:chat/completions|models)(?:/|$)")
@@ -22,6 +30,9 @@ _OPENAI_TYPES = {
 }
 _STATUS: tuple[tuple[type[FootnoteError], int], ...] = (
     (QuestionError, 422),
+    (SourceError, 422),
+    (DatasetError, 422),
+    (IndexBusyError, 409),
     (PaperError, 404),
     (IndexFolderError, 503),
 )
@@ -75,7 +86,7 @@ def answer_to(error: FootnoteError, path: str) -> JSONResponse:
 def use_refusals(app: FastAPI) -> None:
     """Have an application answer its errors so."""
     app.add_exception_handler(FootnoteError, _of_ours)
-    app.add_exception_handler(RequestValidationError, _of_values)
+    app.add_exception_handler(RequestValidationError, of_values)
     app.add_exception_handler(HTTPException, _of_routes)
 
 
@@ -91,7 +102,8 @@ async def _of_ours(request: Request, error: Exception) -> JSONResponse:
     return answer_to(error, request.url.path)
 
 
-async def _of_values(request: Request, error: Exception) -> JSONResponse:
+async def of_values(request: Request, error: Exception) -> JSONResponse:
+    """Answer where values are wrong, without repeating them."""
     if not isinstance(error, RequestValidationError):
         raise error
     # Of each: where, and why; not what was sent, which may be large or secret.

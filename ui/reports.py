@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import shutil
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
@@ -10,15 +11,21 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
+from footnote.eval.evaluate import evaluate_systems
 from footnote.eval.report import EvalReport, load_report
 from footnote.rag.core.base import Record
+from footnote.rag.core.config import Config
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Answer
+from footnote.rag.index.writer import Progress
+from footnote.ui.jobs import Jobs
 
 _LISTED = 30
 # Folders looked into for reports; a folder that is named by mistake may hold any number.
 _LOOKED_AT = 1_000
 _MAX_LINE = 20_000_000
+# A name that a report may be given: of one folder, not hidden.
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
 
 class Listed(NamedTuple):
@@ -46,6 +53,13 @@ class Judged(Record):
     """Rank at which each relevant paper was found, from 1."""
 
 
+class Evaluated(Record):
+    """What came of measuring."""
+
+    report: str
+    """Its name."""
+
+
 class Reports:
     """The reports that `footnote eval --out FOLDER/NAME` wrote, newest first."""
 
@@ -70,6 +84,57 @@ class Reports:
             at = datetime.datetime.fromtimestamp(changed / 1e9).astimezone()
             found.append(Listed(str(file.parent.relative_to(self.folder)), at, report))
         return found
+
+    def read(self, name: str) -> tuple[EvalReport, dict[str, str]]:
+        """Return the figures of a report, and its questions by their ids.
+
+        Raises:
+            DatasetError: There is no such report, or it cannot be read.
+        """
+        return load_report(self._of(name) / "report.json"), self.questions(name)
+
+    def make(self, config: Config, jobs: Jobs, questions: Path, name: str | None = None) -> str:
+        """Measure the answers of an index on a question file, which is deleted then.
+
+        Args:
+            config: The settings.
+            jobs: Runs it.
+            questions: The file, in a folder of its own.
+            name: Of the report; else the day and the time.
+
+        Returns:
+            The id of the job; its result is `Evaluated`.
+
+        Raises:
+            DatasetError: There is a report of this name.
+            IndexBusyError: Another job is under way.
+        """
+        name = name or datetime.datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
+        out = self.folder / name
+        if out.exists():
+            raise DatasetError(f"there is a report {name!r} already", "name another")
+
+        def work(progress: Progress) -> Evaluated:
+            def asked(phase: str, done: int, total: int | None) -> None:
+                del phase  # the name of the system
+                progress("asking", done, total)
+
+            try:
+                evaluate_systems(
+                    config,
+                    questions,
+                    out,
+                    [config.retrieval.system],
+                    split="",
+                    on_progress=asked,
+                )
+            except OSError as error:
+                raise DatasetError(f"{out} cannot be written: {error.strerror}") from error
+            finally:
+                shutil.rmtree(questions.parent, ignore_errors=True)
+            return Evaluated(report=name)
+
+        return jobs.start("evaluate", work, label=name)
 
     def questions(self, name: str) -> dict[str, str]:
         """Return the questions of a report by their ids, in their order; empty where none is told.

@@ -107,31 +107,26 @@ class Shelf:
         similar = [(found[i], cosine) for i, cosine in alike.items() if i in found]
         return Shown(paper, explain(catalogue, paper.paper_id), similar)
 
-    def add(self, files: Sequence[Path], query: str) -> str:
-        """Take in uploaded files, which are deleted then, and what a service is asked for.
+    def add(self, files: Sequence[Path], *queries: str) -> str:
+        """Take in uploaded files, which are deleted then, and what services are asked for.
 
         Returns:
             The id of the job; its result is an `IngestReport`, or `Undone` where it was cancelled.
 
         Raises:
-            SourceError: There is neither file nor query, or the query names no service.
+            SourceError: There is neither file nor query, or a query names no service.
             IndexBusyError: Papers are being changed already.
             IndexAccessError: Nothing may be changed here.
         """
-        query = query.strip()
-        self._check_writable()
-        if query and not is_locator(query):
-            raise SourceError(
-                f"{query[:80]!r} names no service; write `arxiv:2309.06180`, "
-                "`arxiv:cat:cs.DC 2025-01-01..2025-01-07` or `hf:2025-01-01..2025-01-07`"
-            )
-        parse_locator(query)
-        what = [*files, *([query] if query else [])]
+        asked = [query.strip() for query in queries if query.strip()]
+        self.check_writable()
+        for query in asked:
+            _check_query(query)
+        what = [*files, *asked]
         if not what:
             raise SourceError("nothing to add; choose a file or write what to fetch")
-        label = ", ".join([file.name for file in files[:3]] + ([query] if query else []))
-        if len(files) > 3:
-            label += f" and {len(files) - 3} more"
+        named = [*asked, *(file.name for file in files)]
+        label = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
         return self.jobs.start("ingest", lambda progress: self._ingest(what, progress), label=label)
 
     def remove(self, paper_id: str) -> str:
@@ -140,7 +135,7 @@ class Shelf:
         Raises:
             PaperError: No paper has this id.
         """
-        self._check_writable()
+        self.check_writable()
         [(own_id, title)] = self._index().named([paper_id]).items()
 
         def work(_: Progress) -> None:
@@ -155,7 +150,7 @@ class Shelf:
 
         See `add` for what is raised; the job fails with a `PaperError` where it cannot be split.
         """
-        self._check_writable()
+        self.check_writable()
         [(own_id, title)] = self._index().named([paper_id]).items()
 
         def work(_: Progress) -> int:
@@ -179,7 +174,12 @@ class Shelf:
                     # Each upload has a folder of its own.
                     shutil.rmtree(each.parent, ignore_errors=True)
 
-    def _check_writable(self) -> None:
+    def check_writable(self) -> None:
+        """Check that papers may be added and removed.
+
+        Raises:
+            IndexAccessError: They may not.
+        """
         if not self.config.web.writable:
             raise IndexAccessError("this page only shows papers", "set `web.writable` to true")
         if not self.is_writable:
@@ -197,6 +197,15 @@ class Shelf:
             if (now := index.catalogue.state()) != state:
                 self._opened = now, index.opened_anew()
             return self._opened[1]
+
+
+def _check_query(query: str) -> None:
+    if not is_locator(query):
+        raise SourceError(
+            f"{query[:80]!r} names no service; write `arxiv:2309.06180`, "
+            "`arxiv:cat:cs.DC 2025-01-01..2025-01-07` or `hf:2025-01-01..2025-01-07`"
+        )
+    parse_locator(query)
 
 
 def _holding(index: Index, text: str) -> list[str]:

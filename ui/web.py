@@ -12,16 +12,19 @@ from footnote.rag.core.records import Answer
 from footnote.ui.ask_tab import Helpers, ask_tab, top
 from footnote.ui.calls import Page
 from footnote.ui.feedback import Feedback, Refusals
-from footnote.ui.jobs import Jobs
 from footnote.ui.papers_tab import papers_tab
 from footnote.ui.quality_tab import quality_tab
 from footnote.ui.shelf import Shelf
 
+# How often uploads that were never taken in are looked for, and how old these are, in seconds.
+_UPLOADS_S = (3600, 24 * 3600)
 
-def build_page(assistant: Assistant, config: Config) -> gr.Blocks:
-    """Make the page, not yet served. The assistant is shared by all its visitors."""
-    shelf = Shelf(config, Jobs())
-    with Page(title="Footnote", fill_width=True, analytics_enabled=False) as page:
+
+def build_page(assistant: Assistant, config: Config, shelf: Shelf) -> gr.Blocks:
+    """Make the page, not yet served. The assistant and the shelf are shared by all its visitors."""
+    with Page(
+        title="Footnote", fill_width=True, analytics_enabled=False, delete_cache=_UPLOADS_S
+    ) as page:
         top()
         with gr.Tabs(elem_id="fn-tabs"):
             with gr.Tab("Ask"):

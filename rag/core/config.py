@@ -205,6 +205,10 @@ class Web(Section):
     """Questions that may wait for that; further ones are sent away."""
     a_client: int = Field(default=8, ge=1)
     """Questions that one client may have there at once, waiting or worked on."""
+    workers: int = Field(default=0, ge=0, le=64)
+    """Further processes that answer programs, on the next port."""
+    connections: int = Field(default=500, ge=10, le=100_000)
+    """Connections that are served at once, whatever is asked on them; further calls get 503."""
 
 
 class Config(BaseSettings):

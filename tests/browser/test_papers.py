@@ -191,7 +191,7 @@ def test_an_addition_is_cancelled_and_seen_by_who_comes_back(
     running = page.locator(".fp-running")
     sync_api.expect(running).to_contain_text("Adding later.jsonl")
     add(page, write(tmp_path / "other.jsonl", SHORT))
-    sync_api.expect(page.locator(".fp-error")).to_contain_text("papers are being changed already")
+    sync_api.expect(page.locator(".fp-error")).to_contain_text("another job is under way")
     page.get_by_role("button", name="Cancel").click()
     page.locator(".fp-cancelled").wait_for(timeout=60_000)
     page.get_by_role("button", name="Dismiss").click()

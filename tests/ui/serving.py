@@ -1,5 +1,6 @@
 """A server of a few papers, of its own process, for tests of its doors."""
 
+import asyncio
 import re
 import signal
 import subprocess
@@ -8,9 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
 from footnote.ingest.pipeline import ingest
-from footnote.rag.build import open_index
+from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
+from footnote.ui.app import build_app
+from footnote.ui.guard import Access
+from footnote.ui.tokens import Tokens
 from tests.conftest import footnote_command, started
 
 EMBEDDER = "tests.hashing:HashEmbedding"
@@ -42,16 +49,35 @@ def made_index(folder: Path, embedder: str = EMBEDDER) -> Config:
 
 @contextmanager
 def served(
-    config: Config, log: Path, *options: object, host: str = "127.0.0.1", **variables: str
+    config: Config,
+    log: Path,
+    *options: object,
+    host: str = "127.0.0.1",
+    program: Path | None = None,
+    **variables: str,
 ) -> Iterator[Served]:
-    """Start `footnote serve` with options and variables of the environment."""
+    """Start `footnote serve` with options and variables of the environment, or another program."""
     command = footnote_command(
         "serve", "--port", "0", "--host", host, "--index", config.index, *options
     )
+    if program:
+        command[1:3] = [program]
     named = {"FOOTNOTE_EMBEDDER__NAME": config.embedder.name, **VARIABLES, **variables}
     with log.open("w") as stderr, started(command, stderr=stderr.fileno(), **named) as process:
         assert process.stdout
         line = process.stdout.readline()
-        match = re.search(r"://\S+:(\d+)/\S* ?until", line)
+        match = re.search(r"(https?)://\S+:(\d+)/\S* ?until", line)
         assert match, line + log.read_text()
-        yield Served(f"http://127.0.0.1:{match.group(1)}", process, log)
+        yield Served(f"{match[1]}://127.0.0.1:{match[2]}", process, log)
+
+
+def client_of(config: Config, **web: object) -> TestClient:
+    """A client of an application in this process, whose settings of `web` are changed so."""
+    asked = config.model_copy(update={"web": config.web.model_copy(update=web)})
+
+    async def made() -> FastAPI:  # gradio makes a loop where none runs, and closes it never
+        access = Access(Tokens(asked.index), asked.web.users, host="127.0.0.1")
+        return build_app(open_assistant(asked), asked, access)
+
+    app = asyncio.run(made())
+    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from footnote.rag.core.config import Config
 from tests.conftest import Run
@@ -194,103 +191,3 @@ def test_a_server_that_is_to_end_gives_the_answers_it_began_whole(tmp_path: Path
         assert events(streamed.text)[-1][1]["answer"] == whole.json()["answer"]
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{server.url}/health")
-
-
-def operations(client: httpx.Client) -> list[tuple[str, str, dict[str, Any]]]:
-    described = client.get("/openapi.json").json()
-    shared = described["components"]
-    return [
-        (method, path, {**operation, "components": shared})
-        for path, methods in described["paths"].items()
-        for method, operation in methods.items()
-    ]
-
-
-ANYTHING: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=50),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-def described(schema: dict[str, Any], components: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Values that a schema of the description allows."""
-    if "$ref" in schema:
-        return described(components[schema["$ref"].rpartition("/")[2]], components)
-    if "anyOf" in schema:
-        return st.one_of([described(each, components) for each in schema["anyOf"]])
-    if known := schema.get("enum") or ("const" in schema and [schema["const"]]):
-        return st.sampled_from(known)
-    match schema.get("type"):
-        case "string":
-            return st.text(max_size=min(schema.get("maxLength", 40), 40))
-        case "integer":
-            return st.integers(schema.get("minimum"), schema.get("maximum"))
-        case "boolean":
-            return st.booleans()
-        case "null":
-            return st.none()
-        case "array":
-            return st.lists(described(schema["items"], components), max_size=3)
-        case "object":
-            needed = schema.get("required", ())
-            fields = {k: described(v, components) for k, v in schema["properties"].items()}
-            return st.fixed_dictionaries(
-                {k: v for k, v in fields.items() if k in needed},
-                optional={k: v for k, v in fields.items() if k not in needed},
-            )
-        case other:
-            raise AssertionError(other)
-
-
-def test_no_call_that_the_description_allows_or_not_is_answered_with_500(
-    client: httpx.Client, server: Served
-):
-    for method, path, operation in operations(client):
-        body = operation.get("requestBody")
-        bodies: st.SearchStrategy[Any] = st.none()
-        if body:
-            schema = body["content"]["application/json"]["schema"]
-            allowed = described(schema, operation["components"]["schemas"])
-            bodies = allowed | allowed.flatmap(_changed) | ANYTHING
-        named = [p["name"] for p in operation.get("parameters", ())]
-        values = st.dictionaries(st.sampled_from([*named, "x"]), st.text(), max_size=3)
-        _check_calls(client, method, path, bodies, values)
-    assert "Traceback" not in server.log.read_text()
-
-
-def _check_calls(
-    client: httpx.Client,
-    method: str,
-    path: str,
-    bodies: st.SearchStrategy[Any],
-    values: st.SearchStrategy[dict[str, str]],
-) -> None:
-    @settings(
-        max_examples=25,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
-    @given(bodies, values)
-    def call(sent: Any, values: dict[str, str]):
-        asked = path
-        for name, value in values.items():
-            asked = asked.replace(f"{{{name}}}", quote(value, safe=""))
-        body = None if sent is None else json.dumps(sent).encode()
-        kind = {"Content-Type": "application/json"}
-        answer = client.request(method, asked, params=values, content=body, headers=kind)
-        assert answer.status_code < 500, (asked, sent, answer.text)
-
-    call()
-
-
-def _changed(body: Any) -> st.SearchStrategy[Any]:
-    """A body with one value of another kind."""
-    if not isinstance(body, dict) or not body:
-        return st.just(body)
-    return st.builds(
-        lambda key, value: {**body, key: value},
-        st.sampled_from(sorted(body)),
-        st.none() | st.integers() | st.text(max_size=20) | st.lists(st.text(), max_size=2),
-    )

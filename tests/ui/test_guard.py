@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -83,7 +84,7 @@ def test_only_known_hosts_and_origins_are_answered(
         ("ask", "GET", "/", 200),
         ("ask", "POST", "/v1/ingest", 403),
         ("write", "POST", "/v1/ask", 200),
-        ("write", "POST", "/v1/ingest", 404),
+        ("write", "POST", "/v1/ingest", 422),
     ],
 )
 def test_a_token_allows_what_its_scope_says(
@@ -133,6 +134,52 @@ def test_a_password_that_is_guessed_is_slowed_and_nothing_secret_is_told(
     for text in (asked.text, kept, guarded.log.read_text(), *(answer.text for answer in answers)):
         for secret in (SECRET, "guess", "scrypt", *secrets.values()):
             assert secret not in text
+
+
+@pytest.mark.slow
+def test_who_says_that_another_one_calls_is_not_believed(guarded: Served):
+    statuses = [
+        httpx.get(
+            f"{guarded.url}/", auth=("ada", "wrong"), headers={"X-Forwarded-For": f"192.0.2.{n}"}
+        ).status_code
+        for n in range(20)
+    ]
+    assert 429 in statuses
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//gradio_api/queue/join",
+        "/./gradio_api/queue/join",
+        "/x/../gradio_api/queue/join",
+        "/gradio_api%2Fqueue/join",
+        "/GRADIO_API/queue/join",
+        "/%09gradio_api/queue/join",
+        "//v1/ingest",
+        "/v1//ingest",
+        "/v1/./ingest",
+        "/v1/x/../ingest",
+        "/v1/ingest/",
+        "/V1/ingest",
+        "/v1/ingest%00",
+        "/v1/ingest%0a",
+        "/v1/ingest;x",
+    ],
+)
+def test_no_other_spelling_of_a_path_leads_to_what_a_token_does_not_allow(
+    guarded: Served, secrets: dict[str, str], path: str
+):
+    connection = HTTPConnection("127.0.0.1", int(guarded.url.rpartition(":")[2]), timeout=60)
+    headers = {
+        "Authorization": f"Bearer {secrets['ask']}",
+        "Content-Type": "application/json",
+    }
+    body = json.dumps({"records": [{"title": "x"}], "data": [], "fn_index": 0, "session_hash": "s"})
+    connection.request("POST", path, body, headers)
+    assert connection.getresponse().status in (403, 404, 405)
+    connection.close()
 
 
 @pytest.mark.slow
@@ -194,6 +241,8 @@ def test_what_only_this_machine_reaches(host: str, here: bool):
         ("/v1/papersx", Scope.ASK),
         ("/v1/ingest", Scope.WRITE),
         ("/v1/jobs/3", Scope.WRITE),
+        ("/v1/evaluate", Scope.WRITE),
+        ("/v1/reports/first", Scope.READ),
         ("/gradio_api/queue/join", Scope.WRITE),
         ("/v1/anything", Scope.ASK),
     ],

@@ -1,0 +1,31 @@
+"""The measuring of a server under load: it counts what is answered, and asks this machine alone."""
+
+import asyncio
+
+import pytest
+
+from footnote.eval.load import measure
+from footnote.rag.core.errors import ConfigError
+from tests.ui.serving import Served
+
+
+@pytest.mark.slow
+def test_a_small_load_is_counted(server: Served):
+    asked = measure(
+        server.url, n_users=2, seconds=3, n_at_once=20, n_slow=5, pid=server.process.pid
+    )
+    load = asyncio.run(asked)
+    for kind in (load.users, load.others_before, load.others_beside_slow):
+        assert kind.statuses == {"200": kind.calls}
+        assert kind.p50_ms
+    # All calls are of one client here, which has eight places.
+    assert load.the_one.statuses["429"] + load.the_one.statuses["200"] == 20
+    assert load.memory_mb
+    assert min(load.memory_mb) > 50
+
+
+def test_other_machines_are_not_put_under_load():
+    with pytest.raises(ConfigError, match="not of this machine"):
+        asyncio.run(
+            measure("http://192.0.2.1:80", n_users=1, seconds=1, n_at_once=1, n_slow=1, pid=None)
+        )

@@ -1,0 +1,31 @@
+"""Examples of the calls that programs make, for `/docs` and for who reads `/openapi.json`."""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI
+
+
+def add_examples(app: FastAPI) -> None:
+    """Give each call that an application describes its example of `assets/calls.json`.
+
+    The description is written with this, and kept: FastAPI would leave out what is null in examples
+    that it is given.
+    """
+    known = json.loads(files("footnote.ui").joinpath("assets/calls.json").read_text("utf-8"))
+    for path, calls in app.openapi()["paths"].items():
+        for method, call in calls.items():
+            _add(call, known[f"{method.upper()} {path}"])
+
+
+def _add(call: dict[str, Any], example: dict[str, Any]) -> None:
+    answer = example["response"]
+    kind = "text/plain" if isinstance(answer, str) else "application/json"
+    given = next(each for status, each in call["responses"].items() if status.startswith("2"))
+    given.setdefault("content", {}).setdefault(kind, {})["example"] = answer
+    if "request" in example:
+        call["requestBody"]["content"]["application/json"]["example"] = example["request"]
+    if values := example.get("parameters"):
+        said = "; ".join(f"`{name}`: `{value}`" for name, value in values.items())
+        call["description"] = f"{call['description']}\n\nFor example {said}."
