@@ -45,7 +45,7 @@ _PROBLEM = {
     },
 }
 _STATUSES = (401, 403, 404, 413, 422, 429, 503)
-_PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, _PROBLEM)
+PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, _PROBLEM)
 
 
 class Question(Record):
@@ -136,7 +136,7 @@ class Visit:
 
 
 Visitor = Annotated[Visit, Depends(Visit)]
-doors = APIRouter(prefix="/v1", responses=_PROBLEMS)
+doors = APIRouter(prefix="/v1", responses=PROBLEMS)
 open_doors = APIRouter()
 
 

@@ -23,6 +23,7 @@ from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config, Web
 from footnote.rag.core.errors import ConfigError
 from footnote.rag.core.processor import tune_process
+from footnote.rag.watches import Watches
 from footnote.ui.api import GRACE_S, doors, open_doors
 from footnote.ui.calls import CallGuard
 from footnote.ui.desk import desk_for
@@ -31,6 +32,7 @@ from footnote.ui.mcp_server import mcp_server
 from footnote.ui.metrics import Measured, Metrics
 from footnote.ui.openai_api import openai_doors
 from footnote.ui.refusals import unexpected, use_refusals
+from footnote.ui.watch_api import watch_doors
 from footnote.ui.web import build_page
 
 # Fonts of the reader's own system; gradio's default theme fetches some from the network.
@@ -70,7 +72,8 @@ def build_app(assistant: Assistant, config: Config, access: Access) -> FastAPI:
     )
     use_refusals(app)
     app.add_exception_handler(Exception, _unexpected)
-    for router in (open_doors, openai_doors, doors):
+    app.state.watches = Watches(config.index)
+    for router in (open_doors, openai_doors, watch_doors, doors):
         app.include_router(router)
     app.router.routes.extend(routes)
     page = build_page(assistant, config)

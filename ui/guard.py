@@ -31,7 +31,9 @@ MAX_BODY_BYTES = 10_000_000
 _FREE_GUESSES, _MAX_WAIT_S = 5, 60.0
 _CLIENTS_KEPT = 10_000
 _OPEN = frozenset({"/health", "/ready"})
-_READ = re.compile(r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models))(?:/|$)")
+_READ = re.compile(
+    r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models|feed\.atom|news))(?:/|$)"
+)
 # What the page calls may change papers too.
 _WRITE = re.compile(r"/(?:v1/(?:ingest|jobs)|gradio_api)(?:/|$)")
 # What gradio would do for anybody who knows of it: fetch pages for them, and show its figures.
