@@ -45,6 +45,7 @@ from footnote.ui.options import (
 )
 
 if TYPE_CHECKING:
+    from footnote.ingest.pipeline import IngestReport
     from footnote.rag.answering.generative import Event
     from footnote.rag.core.records import Answer
     from footnote.rag.index.index import Index
@@ -160,6 +161,21 @@ def ingest(
             "arxiv:2309.06180, 'arxiv:cat:cs.DC 2025-01-01..2025-01-07', hf:2025-01-01..2025-01-07."
         ),
     ],
+    watched: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Go on taking in what changes there, and ask the standing questions."
+        ),
+    ] = False,
+    every_h: Annotated[
+        float | None,
+        typer.Option(
+            "--every",
+            metavar="HOURS",
+            min=0.01,
+            help="With --watch, how often services are asked; else `sources.fresh_h`, 12.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take in papers, from files or services; again changes nothing."""
@@ -169,12 +185,20 @@ def ingest(
     from footnote.ingest.pipeline import ingest as run_ingest
     from footnote.rag.build import open_index
 
+    if watched:
+        every_s = 3_600 * (every_h or max(config.sources.fresh_h, 0.01))
+        cli_watch.keep_taking_in(config, paths, every_s, _say_ingested, as_json=as_json)
+        return
     index = open_index(config, create=True)
     with _progress(as_json) as on_progress:
         report = run_ingest(paths, index, on_progress, config.sources)
     if as_json:
         print_json(report)
-        return
+    else:
+        _say_ingested(report)
+
+
+def _say_ingested(report: "IngestReport") -> None:
     _out.print(
         f"{report.records:,} records, {report.papers:,} papers: {report.added:,} added, "
         f"{report.updated:,} updated, {report.unchanged:,} unchanged, "
