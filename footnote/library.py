@@ -17,6 +17,8 @@ from footnote.rag.core.records import Answer, Claim, Hit, Paper, Report
 from footnote.rag.core.request import Filters, Request
 from footnote.rag.index.writer import unwatched
 from footnote.rag.replay import Difference, replay
+from footnote.rag.watches import News, Watch, Watches
+from footnote.rag.watching import add_watch, look
 
 
 class Library:
@@ -196,6 +198,46 @@ class Library:
         """
         [found] = replay([answer], self._opened())
         return found
+
+    def watch(
+        self, question: str, filters: Filters | None = None, *, is_claim: bool | None = None
+    ) -> Watch:
+        """Watch a question from now on: `news` tells what further papers say to it.
+
+        Args:
+            question: As a person would type it, or a claim.
+            filters: Which papers may answer; None for what the question itself says.
+            is_claim: True to watch evidence for and against it; None where its words tell.
+
+        Raises:
+            QuestionError: It is empty, too long, or no sentence of a paper could answer it.
+            IndexMissingError: No papers were added yet.
+        """
+        return add_watch(self._opened(), self._watches, question, filters, is_claim=is_claim).watch
+
+    def watches(self) -> list[Watch]:
+        """List the questions that are watched."""
+        return self._watches.all()
+
+    def unwatch(self, watch_id: str) -> Watch:
+        """Watch a question no longer, and return it.
+
+        Raises:
+            QuestionError: There is none of this id.
+        """
+        return self._watches.remove(watch_id)
+
+    def news(self) -> list[News]:
+        """Return what papers that came since the last call, or since a question, say to it.
+
+        Raises:
+            IndexMissingError: No papers were added yet.
+        """
+        return look(self._opened(), self._watches)
+
+    @property
+    def _watches(self) -> Watches:
+        return Watches(self.config.index)
 
     def papers(self) -> list[Paper]:
         """List every paper, by title; empty before the first `add`."""

@@ -11,7 +11,14 @@ from footnote.ingest.identity.merge import CLEANING, regroup, to_part
 from footnote.ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRecord
 from footnote.ingest.restore import restore, take_back
 from footnote.ingest.services import fetch_pages, is_locator, parse_locator
-from footnote.ingest.sources import Meter, count_bytes, find_files, printable, read_source
+from footnote.ingest.sources import (
+    Meter,
+    NamedFile,
+    count_bytes,
+    find_files,
+    printable,
+    read_source,
+)
 from footnote.rag.core.base import Record
 from footnote.rag.core.config import Sources
 from footnote.rag.core.errors import FetchError, SourceError
@@ -53,7 +60,7 @@ class IngestReport(Record):
 
 
 def ingest(
-    paths: Sequence[str | Path],
+    paths: Sequence[str | Path | NamedFile],
     index: Index,
     on_progress: Progress,
     sources: Sources | None = None,
@@ -64,7 +71,7 @@ def ingest(
 
     Args:
         paths: Files of any known format, folders of them, `-` for the standard input, or what
-            to fetch, such as `arxiv:2309.06180`.
+            to fetch, such as `arxiv:2309.06180`; single files of a folder by their name there.
         index: Where the papers go.
         on_progress: Told how many pages are fetched and how many records are read, then how many
             papers of all are indexed.
@@ -165,11 +172,13 @@ class _PathReader:
         self._meter = Meter()
         self._n_bytes: int | None = 0
 
-    def read(self, paths: Sequence[str | Path]) -> Iterator[SourceRecord]:
-        files = [Path(path) for path in paths if self._is_file(path)]
+    def read(self, paths: Sequence[str | Path | NamedFile]) -> Iterator[SourceRecord]:
+        files = [p.file if isinstance(p, NamedFile) else Path(p) for p in paths if is_file(p)]
         self._n_bytes = count_bytes(files)
         for path in paths:
-            if self._is_file(path):
+            if isinstance(path, NamedFile):
+                yield from self._read_file(*path)
+            elif is_file(path):
                 for file, source in find_files([Path(path)]):
                     yield from self._read_file(file, source)
             else:
@@ -181,15 +190,6 @@ class _PathReader:
             return None
         share = min(1.0, self._meter.n_bytes / self._n_bytes)
         return max(self._tally.records, round(self._tally.records / share))
-
-    @staticmethod
-    def _is_file(path: str | Path) -> bool:
-        if not is_locator(str(path)):
-            return True
-        try:
-            return Path(path).exists()
-        except (OSError, ValueError):  # a search may be longer than any name
-            return False
 
     def _fetch(self, path: str) -> Iterator[SourceRecord]:
         n_read, n_before = 0, self._tally.refused_records + self._tally.refused_sources
@@ -219,6 +219,16 @@ class _PathReader:
 
     def _refuse(self, path: str, reason: str) -> None:
         self._tally.refuse(Refusal(source=printable(path), record=None, reason=reason))
+
+
+def is_file(path: str | Path | NamedFile) -> bool:
+    """Return True if this names a file or a folder, and not what is fetched from a service."""
+    if isinstance(path, NamedFile) or not is_locator(str(path)):
+        return True
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # a search may be longer than any name
+        return False
 
 
 def _given_by(service: Literal["arxiv", "hf"], record: SourceRecord) -> SourceRecord:

@@ -177,6 +177,12 @@ class Assistant:
             else:
                 yield event
 
+    def by_quotes(self, request: Request) -> Answer:
+        """Answer as `ask` does where no language model writes, whether or not there is one."""
+        said = {"request": request}
+        answer = self._by_quotes(request, ())
+        return answer.model_copy(update=said | {"receipt": answer.receipt or self._receipt(())})
+
     def understand(self, question: str, turns: Sequence[Answer] = ()) -> Request:
         """Read what a line asks for, with the turns before it.
 
@@ -309,7 +315,7 @@ class Assistant:
         refer(read_request(self._checked(line), before), turns, leans=partial(note, before))
         return found[0] if found else None
 
-    def check(self, text: str) -> list[Claim]:
+    def check(self, text: str, filters: Filters | None = None) -> list[Claim]:
         """Compare each statement of a text with what the papers say.
 
         A statement that names BibTeX entries is compared with their papers alone, another with the
@@ -317,6 +323,7 @@ class Assistant:
 
         Args:
             text: A sentence, or a draft in plain text, Markdown or LaTeX.
+            filters: Which papers a statement that names no entry is compared with; None for all.
 
         Raises:
             QuestionError: It holds no statement.
@@ -327,15 +334,17 @@ class Assistant:
         by_key: dict[str, Paper] = {}
         if any(each.keys for each in stated):
             by_key = {key: paper for paper in self.catalogue.papers() for key in paper.cite_keys}
-        found = [self._compared(each, by_key) for each in stated]
+        within = filters or Filters()
+        found = [self._compared(each, by_key, within) for each in stated]
         judged = self._checker.judged([(s.text, c) for s, c in zip(stated, found, strict=True)])
         return [_claim(s, checked) for s, checked in zip(stated, judged, strict=True)]
 
-    def _compared(self, stated: Stated, by_key: Mapping[str, Paper]) -> Checked:
+    def _compared(self, stated: Stated, by_key: Mapping[str, Paper], filters: Filters) -> Checked:
         text = stated.text
         if len(text) > self._max_question_chars:
             return Checked("unbound", reason=TOO_LONG)
-        request = Request(question=text, kind=Kind.CLAIM, topic=read_request(text).topic)
+        topic = read_request(text).topic
+        request = Request(question=text, kind=Kind.CLAIM, topic=topic, filters=filters)
         if not stated.keys:
             hits, draft = self._draft(request)
             if draft.confidence < self._min_confidence:
@@ -615,6 +624,7 @@ def _claim(stated: Stated, checked: Checked) -> Claim:
             for b in checked.bound
         ),
         keys=stated.keys,
+        contradicted=checked.contradicted,
     )
 
 

@@ -118,9 +118,13 @@ class LiveAssistant(Assistant):
         """Return what could be said, however unsure; see `Assistant`."""
         return self._attempt(lambda a: a.draft(question, history, request, without=without))
 
-    def check(self, text: str) -> list[Claim]:
+    def check(self, text: str, filters: Filters | None = None) -> list[Claim]:
         """Compare each statement of a text with what the papers say; see `Assistant`."""
-        return self._attempt(lambda assistant: assistant.check(text))
+        return self._attempt(lambda assistant: assistant.check(text, filters))
+
+    def by_quotes(self, request: Request) -> Answer:
+        """Answer by quotes alone; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.by_quotes(request))
 
     def leaning(self, line: str, turns: Sequence[Answer]) -> Leaning | None:
         """Return what tells if a line leans on the turns before it; see `Assistant`."""

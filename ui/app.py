@@ -25,6 +25,7 @@ from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config, Web
 from footnote.rag.core.errors import ConfigError
 from footnote.rag.core.processor import tune_process
+from footnote.rag.watches import Watches
 from footnote.ui.api import GRACE_S, doors, open_doors
 from footnote.ui.calls import CallGuard
 from footnote.ui.changes import Uploads, job_doors
@@ -38,6 +39,7 @@ from footnote.ui.metrics import Measured, Metrics
 from footnote.ui.openai_api import openai_doors
 from footnote.ui.refusals import of_values, unexpected, use_refusals
 from footnote.ui.shelf import Shelf
+from footnote.ui.watch_api import watch_doors
 from footnote.ui.web import build_page
 
 # Fonts of the reader's own system; gradio's default theme fetches some from the network.
@@ -85,7 +87,8 @@ def build_app(
     )
     use_refusals(app)
     app.add_exception_handler(Exception, _unexpected)
-    for router in (open_doors, openai_doors, *([job_doors] if page else []), doors):
+    app.state.watches = Watches(config.index)
+    for router in (open_doors, openai_doors, watch_doors, *([job_doors] if page else []), doors):
         app.include_router(router)
     add_examples(app)
     app.router.routes.extend(routes)

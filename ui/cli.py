@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -31,11 +30,26 @@ from typer.exceptions import TyperException
 from footnote.export.names import Form, PapersForm
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import FootnoteError
+from footnote.ui import cli_watch
+from footnote.ui.options import (
+    AsJson,
+    Author,
+    Organisation,
+    Port,
+    Question,
+    ReportsNumber,
+    SeenIn,
+    Since,
+    Until,
+    Withdrawn,
+    print_json,
+    read_filters,
+)
 
 if TYPE_CHECKING:
+    from footnote.ingest.pipeline import IngestReport
     from footnote.rag.answering.generative import Event
     from footnote.rag.core.records import Answer
-    from footnote.rag.core.request import Filters
     from footnote.rag.index.index import Index
     from footnote.rag.index.writer import Progress as OnProgress
 
@@ -54,44 +68,6 @@ app = typer.Typer(
 # Quotes are shown as they are: no emoji for `:fire:`.
 _out = Console(highlight=False, emoji=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Question = Annotated[
-    list[str], typer.Argument(help="The question, with quotation marks or without.")
-]
-
-Port = Annotated[
-    int | None,
-    typer.Option(
-        min=0, max=65_535, help="Port to listen on, 0 for a free one; else `web.port`, 7860."
-    ),
-]
-
-Since = Annotated[
-    str | None,
-    typer.Option(metavar="DATE", help="Papers of this day, month or year or later: 2024-05."),
-]
-Until = Annotated[
-    str | None,
-    typer.Option(metavar="DATE", help="Papers of this day, month or year or earlier."),
-]
-Organisation = Annotated[str | None, typer.Option(help="Papers of this organisation.")]
-SeenIn = Annotated[
-    str | None,
-    typer.Option("--source", help="Papers seen in a file or feed with this in its name."),
-]
-Author = Annotated[str | None, typer.Option(help="Papers with an author of this name.")]
-Withdrawn = Annotated[
-    bool | None,
-    typer.Option("--withdrawn/--not-withdrawn", help="Withdrawn papers alone, or the others."),
-]
-ReportsNumber = Annotated[
-    bool | None,
-    typer.Option(
-        "--reports-number/--reports-no-number",
-        help="Papers whose abstracts state a measured value alone, or the others.",
-    ),
-]
 
 
 @app.callback()
@@ -166,7 +142,9 @@ def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         del debug
         earlier_config, earlier_index = context.obj
-        function(load_config(config or earlier_config, index=index or earlier_index), **options)
+        context.obj = config, index = config or earlier_config, index or earlier_index
+        if not context.invoked_subcommand:  # that runs next, with these
+            function(load_config(config, index=index), **options)
 
     shared = inspect.signature(_shared_options).parameters.values()
     options = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *shared]]
@@ -185,16 +163,35 @@ def ingest(
             "arxiv:2309.06180, 'arxiv:cat:cs.DC 2025-01-01..2025-01-07', hf:2025-01-01..2025-01-07."
         ),
     ],
+    watched: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Go on taking in what changes there, and ask the standing questions."
+        ),
+    ] = False,
+    every_h: Annotated[
+        float | None,
+        typer.Option(
+            "--every",
+            metavar="HOURS",
+            min=0.01,
+            help="With --watch, how often services are asked; else `sources.fresh_h`, 12.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take in papers, from files or services; again changes nothing."""
+    from footnote.rag.index.lock import check_free
+
+    check_free(config.index)  # before the libraries are loaded, which takes seconds
+    if watched:
+        every_s = 3_600 * (every_h or max(config.sources.fresh_h, 0.01))
+        cli_watch.keep_taking_in(config, paths, every_s, _say_ingested, as_json=as_json)
+        return
     _take_in(config, paths, as_json=as_json)
 
 
 def _take_in(config: Config, paths: Sequence[str], *, as_json: bool = False) -> None:
-    from footnote.rag.index.lock import check_free
-
-    check_free(config.index)  # before the libraries are loaded, which takes seconds
     from footnote.ingest.pipeline import ingest as run_ingest
     from footnote.rag.build import open_index
 
@@ -202,8 +199,12 @@ def _take_in(config: Config, paths: Sequence[str], *, as_json: bool = False) -> 
     with _progress(as_json) as on_progress:
         report = run_ingest(paths, index, on_progress, config.sources)
     if as_json:
-        _print_json(report)
-        return
+        print_json(report)
+    else:
+        _say_ingested(report)
+
+
+def _say_ingested(report: "IngestReport") -> None:
     _out.print(
         f"{report.records:,} records, {report.papers:,} papers: {report.added:,} added, "
         f"{report.updated:,} updated, {report.unchanged:,} unchanged, "
@@ -257,7 +258,7 @@ def papers(
         return
     listed = index.catalogue.papers()
     if as_json:
-        _print_json([p.model_dump(mode="json") if full else paper_row(p) for p in listed])
+        print_json([p.model_dump(mode="json") if full else paper_row(p) for p in listed])
         return
     for paper in listed:
         _out.print(escape(f"{paper.date or '          '}  {paper.title}"))
@@ -273,7 +274,7 @@ def _split(index: "Index", paper_id: str, as_json: bool) -> None:
     with _progress(as_json) as on_progress:
         apart = split_paper(index, paper_id, on_progress)
     if as_json:
-        _print_json([paper_row(paper) for paper in apart])
+        print_json([paper_row(paper) for paper in apart])
         return
     for paper in apart:
         _out.print(escape(f"{paper.paper_id}  {paper.title}"))
@@ -285,7 +286,7 @@ def _explain(index: "Index", paper_id: str, as_json: bool) -> None:
 
     explanation = explain(index.catalogue, paper_id)
     if as_json:
-        _print_json(explanation)
+        print_json(explanation)
         return
     _out.print(escape("\n".join(explanation_lines(explanation))))
 
@@ -305,7 +306,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find papers, without answering."""
-    filters = _filters(since, until, organisation, source, author, withdrawn, reports_number)
+    filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
     from footnote.ui.render import hit_rows
@@ -314,7 +315,7 @@ def search(
     tune_process()
     rows = hit_rows(assistant.search(" ".join(question), k, filters=filters))
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         _out.print(f"[bold]{row['rank']}. {escape(str(row['title']))}[/] ({row['score']:.2f})")
@@ -340,7 +341,7 @@ def ask(
 ) -> None:
     """Answer a question, every sentence with its source."""
     _one_form(form, as_json)
-    filters = _filters(since, until, organisation, source, author, withdrawn, reports_number)
+    filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
     from footnote.ui.render import source_text, writing_note
@@ -348,7 +349,7 @@ def ask(
     assistant = open_assistant(config)
     tune_process()
     if as_json:
-        _print_json(assistant.ask(" ".join(question), filters=filters))
+        print_json(assistant.ask(" ".join(question), filters=filters))
         return
     if form:
         from footnote.export.forms import export
@@ -397,7 +398,7 @@ def replay(
     tune_process()
     found = list(run_replay(answers, assistant))
     if as_json:
-        _print_json(found)
+        print_json(found)
     for difference in () if as_json else found:
         _out.print(escape("\n".join(difference_lines(difference))))
     if not all(difference.same for difference in found):
@@ -437,7 +438,7 @@ def report(
 
     Interrupted, the same command goes on where it was.
     """
-    filters = _filters(since, until, organisation, source, author, withdrawn, reports_number)
+    filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant, open_report
     from footnote.rag.core.processor import tune_process
     from footnote.ui.report_text import estimate_text, report_markdown
@@ -449,7 +450,7 @@ def report(
     estimate = job.estimate()
     if dry_run:
         if as_json:
-            _print_json(estimate)
+            print_json(estimate)
         else:
             _out.print(escape(estimate_text(estimate)))
         return
@@ -460,7 +461,7 @@ def report(
     with _progress(as_json) as on_progress:
         written = job.written(on_progress)
     if as_json:
-        _print_json(written)
+        print_json(written)
     elif not out:
         _out.print(report_markdown(written), end="", markup=False)
     if out:
@@ -507,7 +508,7 @@ def check(
     tune_process()
     claims = assistant.check(text)
     if as_json:
-        _print_json(claims)
+        print_json(claims)
     for claim in () if as_json else claims:
         _out.print(escape("\n".join(claim_lines(claim))))
     if any(claim.verdict in ("differs", "unbound") for claim in claims):
@@ -526,33 +527,6 @@ def _text_of(what: Sequence[str]) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"{what[0]} cannot be read: {error}; give a text file") from error
     return " ".join(what)
-
-
-def _filters(
-    since: str | None,
-    until: str | None,
-    organisation: str | None,
-    source: str | None,
-    author: str | None,
-    withdrawn: bool | None,
-    reports_number: bool | None,
-) -> "Filters":
-    """Make what the options say; it is said at once what of them is wrong."""
-    from footnote.ui.filters import FilterError, Which
-
-    which = Which.model_construct(
-        since=since,
-        until=until,
-        organisation=organisation,
-        source=source,
-        author=author,
-        withdrawn=withdrawn,
-        reports_number=reports_number,
-    )
-    try:
-        return which.filters()
-    except FilterError as error:
-        raise typer.BadParameter(error.why, param_hint=f"'--{error.field}'") from error
 
 
 @command
@@ -596,7 +570,7 @@ def evaluate(
             on_left_out=lambda line: _err.print(escape(f"left out {line}")),
         )
     if as_json:
-        _print_json({r.system: r.means for r in reports})
+        print_json({r.system: r.means for r in reports})
     else:
         _out.print(escape("\n".join(table(reports))))
         _err.print(escape(f"written to {out}"))
@@ -624,7 +598,7 @@ def feedback(
     if out:
         _write_text(out, text)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     elif not out:
         sys.stdout.write(text)
     _err.print(f"{len(rows):,} questions of {len(said):,} remarks")
@@ -655,7 +629,7 @@ def calibrate(
     with _progress(as_json) as on_progress:
         found = run_calibrate(assistant, words, n_papers=n_papers, on_progress=on_progress)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     now = config.answering.min_confidence
     _out.print(f"{found.n_questions:,} questions made from {found.n_papers:,} papers")
@@ -700,7 +674,7 @@ def bench(
             on_progress=on_progress,
         )
     if as_json:
-        _print_json(result)
+        print_json(result)
         return
     _out.print(f"{result.n_papers:,} papers, {result.n_questions:,} questions")
     ours, theirs = result.footnote.model_dump(), result.stock.model_dump()
@@ -818,7 +792,7 @@ def token_new(
         raise typer.BadParameter(f"{scope!r} is none of read, ask, write", param_hint="'--scope'")
     secret = Tokens(config.index).new(name, Scope(scope))
     if as_json:
-        _print_json({"name": name, "scope": scope, "token": secret})
+        print_json({"name": name, "scope": scope, "token": secret})
     else:
         _out.print(escape(secret))
 
@@ -829,7 +803,7 @@ def token_list(config: Config, as_json: AsJson = False) -> None:
 
     tokens = Tokens(config.index).all()
     if as_json:
-        _print_json([token.model_dump(mode="json", exclude={"sha256"}) for token in tokens])
+        print_json([token.model_dump(mode="json", exclude={"sha256"}) for token in tokens])
         return
     for token in tokens:
         _out.print(escape(f"{token.created}  {token.scope:5}  {token.name}"))
@@ -841,13 +815,22 @@ def token_revoke(config: Config, name: str, as_json: AsJson = False) -> None:
 
     Tokens(config.index).revoke(name)
     if as_json:
-        _print_json({"revoked": name})
+        print_json({"revoked": name})
 
 
 _tokens = typer.Typer(help="Tokens for programs and people who use `footnote serve`.")
 app.add_typer(_tokens, name="token")
 for _name, _function in (("new", token_new), ("list", token_list), ("revoke", token_revoke)):
     _tokens.command(_name)(_with_settings(_function))
+
+
+_watch = typer.Typer(
+    help="Standing questions: what further papers say to them.", invoke_without_command=True
+)
+_watch.callback()(_with_settings(cli_watch.news))
+app.add_typer(_watch, name="watch")
+for _name, _function in cli_watch.COMMANDS.items():
+    _watch.command(_name)(_with_settings(_function))
 
 
 @app.command()
@@ -875,7 +858,7 @@ def doctor(config: Config, as_json: AsJson = False) -> None:
     if model and (problem := problem_of(model, timeout_s=config.llm.timeout_s)):
         problems.append(problem)
     if as_json:
-        _print_json({"ok": not problems, "problems": problems})
+        print_json({"ok": not problems, "problems": problems})
     else:
         _out.print(escape("\n".join(problems)) if problems else "all is well")
     if problems:
@@ -896,7 +879,7 @@ def rebuild(config: Config, as_json: AsJson = False) -> None:
         writer.rebuild(on_progress)
     problems = index.problems()
     if as_json:
-        _print_json({"ok": not problems, "problems": problems, "restored": restored})
+        print_json({"ok": not problems, "problems": problems, "restored": restored})
     else:
         _say_restored(restored)
         if problems:
@@ -930,7 +913,7 @@ def remove(
         named = index.named(papers)
         writer.remove(list(named))
     if as_json:
-        _print_json({"removed": [{"paper_id": i, "title": title} for i, title in named.items()]})
+        print_json({"removed": [{"paper_id": i, "title": title} for i, title in named.items()]})
         return
     for title in named.values():
         _out.print(escape(f"removed {title}"))
@@ -986,13 +969,6 @@ def _progress(as_json: bool) -> "Generator[OnProgress]":
 
     with bar:
         yield on_progress
-
-
-def _print_json(value: object) -> None:
-    def plain(item: object) -> object:
-        return item.model_dump(mode="json") if isinstance(item, BaseModel) else str(item)
-
-    sys.stdout.write(json.dumps(value, default=plain, ensure_ascii=False, indent=2) + "\n")
 
 
 def _fail(message: str, *, code: int) -> NoReturn:

@@ -35,7 +35,9 @@ _CLIENTS_KEPT = 10_000
 # For a body; and a second more for each so many bytes of it.
 _BODY_S, _SLOWEST = 20.0, 10_000
 _OPEN = frozenset({"/health", "/ready"})
-_READ = re.compile(r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models|reports))(?:/|$)")
+_READ = re.compile(
+    r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models|reports|feed\.atom|news))(?:/|$)"
+)
 # What the page calls may change papers too.
 _WRITE = re.compile(r"/(?:v1/(?:ingest|evaluate|jobs)|gradio_api)(?:/|$)")
 # What gradio would do for anybody who knows of it: fetch pages for them, and show its figures.

@@ -28,3 +28,12 @@ class Form(StrEnum):
     CSL = "csl"
     CSV = "csv"
     """Its tables; of an answer without any, a row a cited sentence."""
+
+
+class NewsForm(StrEnum):
+    """How news of standing questions are written."""
+
+    TEXT = "text"
+    MARKDOWN = "md"
+    ATOM = "atom"
+    """A feed, for a reader of feeds."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from footnote.ingest.lines import STDIN, Line, load_lines
 from footnote.ingest.record import Refusal, SourceRecord, fault
@@ -18,7 +19,14 @@ _HEAD_LINES = 1_000
 _HEAD_BYTES = 200_000
 
 
-def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+class NamedFile(NamedTuple):
+    """A file, and the name that its sightings carry."""
+
+    file: Path
+    source: str
+
+
+def find_files(paths: Sequence[Path]) -> Iterator[NamedFile]:
     """Yield each file below the paths with the name that its sightings carry.
 
     A file is named by itself, a file of a folder by its path inside that folder; hidden files
@@ -28,12 +36,12 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """
     for path in paths:
         if path == STDIN:
-            yield path, "standard input"
+            yield NamedFile(path, "standard input")
         elif _is_folder(path):
             for file in _walk(path):
-                yield file, printable(file.relative_to(path).as_posix())
+                yield NamedFile(file, printable(file.relative_to(path).as_posix()))
         else:
-            yield path, printable(path.name or str(path))
+            yield NamedFile(path, printable(path.name or str(path)))
 
 
 def _is_folder(path: Path) -> bool:

@@ -17,6 +17,7 @@ from footnote.rag.answering.sentences import LateInteractionSignal, Vocabulary
 from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.text import words
+from footnote.rag.index.embedding import Question
 from footnote.rag.understanding.expected_answer import expected_answers, states
 from footnote.rag.understanding.question import (
     asks_twice,
@@ -63,7 +64,7 @@ class Signals(NamedTuple):
     """How badly the worst matched word is, in [0, 1.6]; 0 is well. Also 0 where the question names
     none of the top papers: said in other words, much is matched badly though it is there."""
     unknown_names: tuple[str, ...]
-    """Names that the question has and no paper mentions."""
+    """Names that the question has and no paper that may answer mentions."""
     absent_name: bool
     """True where it has a name that none of the top papers mentions."""
     unheard_of: tuple[str, ...]
@@ -106,7 +107,7 @@ class SignalReader:
             likeness=likeness,
             unmatched=unmatched,
             missed=missed if names and not absent else 0.0,
-            unknown_names=self._unknown_names(query.query_str),
+            unknown_names=self._unknown_names(query),
             absent_name=absent,
             unheard_of=self._unheard_of(query, best[0]),
             unstated=None if asks_twice(asked) else self._unstated(query, asked, meant),
@@ -138,8 +139,10 @@ class SignalReader:
         absent = (name for name in names if not any(own.issuperset(terms(name)) for own in said))
         return any(not self._vocabulary.is_misspelt(name) for name in absent)
 
-    def _unknown_names(self, question: str) -> tuple[str, ...]:
-        return tuple(name for name in names_in(question) if not self._vocabulary.knows(name))
+    def _unknown_names(self, query: QueryBundle) -> tuple[str, ...]:
+        only = query.only if isinstance(query, Question) else None
+        names = names_in(query.query_str)
+        return tuple(name for name in names if not self._vocabulary.knows(name, only))
 
     def _unheard_of(self, query: QueryBundle, paper: Paper) -> tuple[str, ...]:
         """Return the unusual words that no paper has, nor the best one anything like them."""

@@ -53,8 +53,8 @@ _CROSSED = ("quantity", "place", "late", "coverage", "behind_late")
 class Vocabulary(TermStatistics, Protocol):
     """The words of the corpus: how rare each is, and which it lacks."""
 
-    def knows(self, name: str) -> bool:
-        """Return True if the corpus mentions a name, or one spelled nearly so."""
+    def knows(self, name: str, only: frozenset[str] | None = None) -> bool:
+        """Return True if a paper, or one of these, mentions a name, or one spelled nearly so."""
         ...
 
     def is_misspelt(self, word: str) -> bool:

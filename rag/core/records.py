@@ -190,6 +190,9 @@ class Claim(Record):
     """The sentences that speak to it, best first."""
     keys: tuple[Text, ...] = ()
     """Of BibTeX entries that it names; it is compared with their papers alone."""
+    contradicted: bool = Field(default=False, exclude_if=not_)
+    """True where another figure in the same unit, a denial or a judge speaks against it; not where
+    its sentences merely lack something."""
 
 
 class Cell(Record):

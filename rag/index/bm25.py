@@ -119,11 +119,20 @@ class BM25Index:
         """The inverse document frequency of a term that one paper alone has."""
         return math.log(1 + (len(self) - 0.5) / 1.5) if len(self) else 0.0
 
-    def knows(self, name: str) -> bool:
-        """Return True if each word of a name, or a likely misspelling of it, is in some paper."""
+    def knows(self, name: str, only: frozenset[str] | None = None) -> bool:
+        """Return True if each word of a name, or a likely misspelling of it, is in some paper.
+
+        Args:
+            name: Any text.
+            only: Ids of the papers that are looked in; None for all.
+        """
         with self._explained():
             searcher = self._index.searcher()
-            return all(searcher.search(self._query(t), 1).hits for t in self.terms(name))
+            queries = [self._query(term) for term in self.terms(name)]
+            if only is not None and queries:
+                among = (Occur.Must, self._one_of(only))
+                queries = [Query.boolean_query([(Occur.Must, each), among]) for each in queries]
+            return all(searcher.search(each, 1).hits for each in queries)
 
     def is_misspelt(self, word: str) -> bool:
         """Return True if no paper has a word, but one has a word that is spelled nearly so."""

@@ -638,6 +638,11 @@ class Catalogue:
         sql = "SELECT indexed FROM papers WHERE indexed IS NOT NULL ORDER BY indexed"
         return fingerprint(*(version for (version,) in self._rows(sql)))
 
+    def served_versions(self) -> dict[str, str]:
+        """Return the version that the index holds of each paper, by paper id."""
+        sql = "SELECT paper_id, indexed FROM papers WHERE indexed IS NOT NULL"
+        return dict(self._rows(sql))
+
     def count_chunks(self) -> int:
         """Count the chunks that the index holds, of all papers."""
         return self._rows(

@@ -14,13 +14,13 @@ from footnote.rag.core.text import TermStatistics
 from footnote.rag.verification.binding import Binder, Bound, Cited
 from footnote.rag.verification.instructions import is_planted, orders
 from footnote.rag.verification.judges import Judge
-from footnote.rag.verification.vetoes import difference
+from footnote.rag.verification.vetoes import difference, is_contradicted
 
 _MAX_CHARS = 4_000
 TOO_LONG = "too long to be compared; write it in sentences"
-# Below this share of its words, what is cited speaks of something else: of SciFact's claims and the
-# abstracts of others, see `docs/evaluation.md`.
-_SHARES = 0.27
+SHARES = 0.27
+"""Below this share of its words, what a statement is bound to speaks of something else: of
+SciFact's claims and the abstracts of others, see `docs/evaluation.md`."""
 
 
 class Checked(NamedTuple):
@@ -31,6 +31,8 @@ class Checked(NamedTuple):
     """The sentences that it rests on, in the order in which it names them."""
     reason: str | None = None
     """In what it differs, for a person."""
+    contradicted: bool = False
+    """True where those sentences, or a judge who read them, speak against it."""
 
 
 class Checker:
@@ -76,7 +78,7 @@ class Checker:
         bound = self._binder.bind(text, named) or self._binder.search(text, papers)
         # `Start with patches`, where the paper speaks of patches, is advice.
         said = self._binder.share(text, [b.quote for b in bound])
-        if said < _SHARES and orders(text):
+        if said < SHARES and orders(text):
             return instruction
         if not bound:
             return Checked("unbound")
@@ -87,14 +89,15 @@ class Checker:
         used = {b.paper.paper_id for b in bound}
         others = [paper for paper in papers if paper.paper_id not in used]
         reason = difference(text, bound, others)
-        return Checked("differs" if reason else "quoted", tuple(bound), reason)
+        against = reason is not None and is_contradicted(text, bound)
+        return Checked("differs" if reason else "quoted", tuple(bound), reason, against)
 
     def stands(self, text: str, cited: Iterable[Cited]) -> bool:
         """Return True if the sentences cited say a statement, by the judge where there is one."""
         checked = self.check(text, cited, [])
         if not self._judge:
             said = self._binder.share(text, [b.quote for b in checked.bound])
-            return checked.verdict == "quoted" and said >= _SHARES
+            return checked.verdict == "quoted" and said >= SHARES
         return self.judged([(text, checked)])[0].verdict == "checked"
 
     def judged(self, statements: Sequence[tuple[str, Checked]]) -> list[Checked]:
@@ -109,7 +112,9 @@ class Checker:
         pairs = [(" ".join(b.quote for b in found[n].bound), statements[n][0]) for n in asked]
         for n, judgement in zip(asked, self._judge(pairs), strict=True):
             if judgement.differs:
-                found[n] = found[n]._replace(verdict="differs", reason=judgement.differs)
+                found[n] = found[n]._replace(
+                    verdict="differs", reason=judgement.differs, contradicted=True
+                )
             elif judgement.likely >= self._least:
                 found[n] = found[n]._replace(verdict="checked")
         return found

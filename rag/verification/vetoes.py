@@ -42,6 +42,26 @@ def difference(text: str, bound: Sequence[Bound], others: Sequence[Paper] = ()) 
     )
 
 
+def is_contradicted(text: str, bound: Sequence[Bound]) -> bool:
+    """Return True if the sentences that a statement is bound to speak against it.
+
+    They give another figure in the unit of one of its figures, or one of both denies what the other
+    says. What they merely do not have speaks against nothing, nor do they where they are not about
+    a thing that it names.
+    """
+    if _name(text, bound, ()):
+        return False
+    stated = [q for b in bound for q in quantities(b.quote)]
+    for claimed in quantities(text):
+        if claimed.in_words or claimed.turn or not claimed.measures:
+            continue
+        same = [q for q in stated if (q.measures, q.per) == (claimed.measures, claimed.per)]
+        agreed = max((agreement(claimed, q) for q in stated), default=Agreement.NONE)
+        if same and agreed <= Agreement.CLASH and not derivable(claimed, stated):
+            return True
+    return bool(_denial(text, bound))
+
+
 def _number(text: str, bound: Sequence[Bound]) -> str | None:
     texts = _texts(bound)
     stated = [q for quote in texts for q in quantities(quote)]

@@ -57,6 +57,16 @@ def test_a_summary_of_a_conversation_has_all_its_papers_in_order(assistant: Assi
     assert any(title.startswith("S-LoRA") for title in titles[1:])
 
 
+def test_a_name_that_only_other_papers_mention_is_said_to_be_missing(assistant: Assistant):
+    papers = assistant.catalogue.matching(Filters())
+    [nanoflow] = [p for p in assistant.catalogue.papers() if p.title.startswith("NanoFlow")]
+    others = tuple(sorted(papers - {nanoflow.paper_id}))
+    answer = assistant.ask("What is NanoFlow?", filters=Filters(papers=others))
+    assert answer.reason == (
+        f"Nothing in the {len(others)} papers that the filters let through mentions NanoFlow."
+    )
+
+
 def test_a_name_that_no_record_has_is_no_filter_of_a_survey(assistant: Assistant):
     question = "papers on concept bottleneck models from the group of nobody"
     read = Request(question=question, kind=Kind.SURVEY, filters=Filters(organisation="nobody"))

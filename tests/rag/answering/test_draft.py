@@ -42,7 +42,7 @@ class Words:
     def idf(self, term: str) -> float:
         return 1.0
 
-    def knows(self, name: str) -> bool:
+    def knows(self, name: str, only: frozenset[str] | None = None) -> bool:
         return True
 
     def is_misspelt(self, word: str) -> bool:

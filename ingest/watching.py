@@ -1,0 +1,89 @@
+"""Take papers in as they come: what changed in folders, and what services have from time to time.
+
+Files are told by their time and size, which are looked at whenever the system says that something
+changed there, and now and then: so nothing is lost that changed while papers were taken in.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from watchfiles import watch
+
+from footnote.ingest.lines import STDIN
+from footnote.ingest.pipeline import is_file
+from footnote.ingest.sources import NamedFile, find_files
+from footnote.rag.core.errors import SourceError
+
+What = str | Path | NamedFile
+
+# Changes that come within so many milliseconds are taken in together: a file that is being written.
+_TOGETHER_MS = 2_000
+# And so long must nothing have changed.
+_QUIET_MS = 300
+# However quiet the system is, files are looked at again: some folders of a network tell nothing.
+_LOOK_MS = 30_000
+_Stamps = dict[NamedFile, tuple[int, int]]
+
+
+def changes(paths: Sequence[str], *, every_s: float) -> Iterator[list[What]]:
+    """Yield what is to be taken in: first all of it, then what has changed, without end.
+
+    Args:
+        paths: Files, folders of them, or what to fetch from services.
+        every_s: From one fetch of the services to the next.
+
+    Raises:
+        SourceError: One of them is the standard input, which ends.
+    """
+    if str(STDIN) in paths:
+        raise SourceError("the standard input cannot be watched; name a file or a folder")
+    files = [Path(path).absolute() for path in paths if is_file(path)]
+    services = [path for path in paths if not is_file(path)]
+    stamps, due = _stamps(files), time.monotonic() + every_s
+    yield [*files, *services]
+    while True:
+        _wait(files, due - time.monotonic() if services else None)
+        found = _stamps(files)
+        changed: list[What] = [each for each, stamp in found.items() if stamps.get(each) != stamp]
+        stamps = found
+        if services and time.monotonic() >= due:
+            due = time.monotonic() + every_s
+            changed += services
+        if changed:
+            yield changed
+
+
+def _stamps(paths: Sequence[Path]) -> _Stamps:
+    found: _Stamps = {}
+    for each in find_files(paths):
+        try:
+            stat = each.file.stat()
+        except OSError:  # it is gone again, or was never there
+            continue
+        found[each] = stat.st_mtime_ns, stat.st_size
+    return found
+
+
+def _wait(files: Sequence[Path], longest_s: float | None) -> None:
+    """Wait until something changes near the files, or for so long."""
+    longest_ms = _LOOK_MS if longest_s is None else max(1, min(_LOOK_MS, int(longest_s * 1_000)))
+    # A file that is replaced by another is seen in its folder.
+    folders = {path if path.is_dir() else path.parent for path in files}
+    there = [folder for folder in folders if folder.is_dir()]
+    if not there:
+        time.sleep(longest_ms / 1_000)
+        return
+    woken = watch(
+        *there,
+        watch_filter=None,
+        debounce=_TOGETHER_MS,
+        step=_QUIET_MS,
+        recursive=any(path.is_dir() for path in files),
+        rust_timeout=longest_ms,
+        yield_on_timeout=True,
+        raise_interrupt=True,
+    )
+    with closing(woken):
+        next(woken)
