@@ -173,7 +173,7 @@ def keep_taking_in(
             report = _taken_in(what, index, config)
             news = looker.look() if report else []
             if report and as_json:
-                line = {"ingested": report.model_dump(mode="json")}
+                line: dict[str, object] = {"ingested": report.model_dump(mode="json")}
                 line["news"] = [each.model_dump(mode="json") for each in news]
                 sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
             elif report:

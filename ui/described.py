@@ -21,9 +21,10 @@ def add_examples(app: FastAPI) -> None:
 
 def _add(call: dict[str, Any], example: dict[str, Any]) -> None:
     answer = example["response"]
-    kind = "text/plain" if isinstance(answer, str) else "application/json"
     given = next(each for status, each in call["responses"].items() if status.startswith("2"))
-    given.setdefault("content", {}).setdefault(kind, {})["example"] = answer
+    content = given.setdefault("content", {})
+    kind = next(iter(content), "text/plain") if isinstance(answer, str) else "application/json"
+    content.setdefault(kind, {})["example"] = answer
     if "request" in example:
         call["requestBody"]["content"]["application/json"]["example"] = example["request"]
     if values := example.get("parameters"):
