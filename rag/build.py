@@ -20,6 +20,7 @@ from footnote.rag.core.config import Config
 from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
 from footnote.rag.core.records import Setup, fingerprint
 from footnote.rag.core.request import Filters
+from footnote.rag.index.chunking import CHUNKER, IN_CONTEXT
 from footnote.rag.index.embedding import Question, load_embedder, read_question
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import FOLDER, Card
@@ -64,7 +65,8 @@ def open_index(config: Config, *, create: bool = False) -> Index:
         IndexDamagedError: It cannot be used.
     """
     embedder = config.embedder
-    asked = Card(embedder=embedder.name, store=config.store.url or FOLDER)
+    chunker = IN_CONTEXT if embedder.passes == 1 else CHUNKER
+    asked = Card(embedder=embedder.name, chunker=chunker, store=config.store.url or FOLDER)
 
     load = partial(
         load_embedder,
@@ -72,6 +74,7 @@ def open_index(config: Config, *, create: bool = False) -> Index:
         max_tokens=embedder.max_tokens,
         dtype=embedder.dtype,
         batch=embedder.batch,
+        one_pass=embedder.passes == 1,
         arguments=embedder.arguments,
     )
     return Index(config.index, asked, load, exact_up_to=config.store.exact_up_to, create=create)

@@ -44,7 +44,7 @@ _PLAIN = (
 _TOLD_BY_ROLE = frozenset({Kind.EXPLANATION, Kind.DEFINITION})
 # Questions whose likeliest sentences are read again, word by word: of definitions the linear
 # weights tell as much.
-_WORD_BY_WORD = frozenset({Kind.EXPLANATION, Kind.FACT, Kind.NUMBER, Kind.CLAIM})
+_WORD_BY_WORD = frozenset({Kind.EXPLANATION, Kind.FACT, Kind.CLAIM})
 # More than so many take longer than 50 ms to read.
 _READ_AGAIN = 6
 _CROSSED = ("quantity", "place", "late", "coverage", "behind_late")

@@ -27,6 +27,8 @@ class Read(NamedTuple):
 
     states: np.ndarray
     """float32, (n, 384)."""
+    mean: np.ndarray
+    """Of all states, those of the two among them, as the model was trained; float32, (384,)."""
     starts: np.ndarray
     """int, (n,): where each begins in the text."""
     ends: np.ndarray
@@ -61,7 +63,7 @@ def _read(session: "InferenceSession", pieces: Any) -> Read:  # noqa: ANN401 - t
     found: Any = session.run(None, given)
     [[states]] = found
     starts, ends = np.array(pieces.offsets[1:-1], int).reshape(-1, 2).T
-    return Read(states[1:-1], starts, ends)
+    return Read(states[1:-1], states.mean(axis=0), starts, ends)
 
 
 @cache

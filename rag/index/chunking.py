@@ -14,7 +14,9 @@ from llama_index.core.schema import (
 from footnote.rag.core.records import Paper
 
 # Named on the index card: another way of cutting needs another name, and a rebuild.
-CHUNKER = "sentences-in-context"
+CHUNKER = "sentences-under-title"
+# Where their vectors come from one pass over the paper.
+IN_CONTEXT = "sentences-in-context"
 
 
 def chunk_paper(paper: Paper) -> list[TextNode]:

@@ -36,18 +36,28 @@ class LocalEmbedding(BaseEmbedding):
 
     _questions: Encoder = PrivateAttr()
     _documents: Callable[[], Encoder] = PrivateAttr()
+    _one_pass: bool = PrivateAttr()
 
-    def __init__(self, questions: Encoder, documents: Callable[[], Encoder], **settings: Any):  # noqa: ANN401
+    def __init__(
+        self,
+        questions: Encoder,
+        documents: Callable[[], Encoder],
+        *,
+        one_pass: bool = False,
+        **settings: Any,  # noqa: ANN401
+    ):
         """Read questions by one encoder, documents by the same or one much like it.
 
         Args:
             questions: Reads questions.
             documents: Loads what reads documents; called when the first of them is embedded.
+            one_pass: Take the vectors of sentences from the pass over the whole paper.
             settings: Those of LlamaIndex.
         """
         super().__init__(**settings)
         self._questions = questions
         self._documents = cache(documents)
+        self._one_pass = one_pass
 
     @classmethod
     def class_name(cls) -> str:
@@ -58,6 +68,11 @@ class LocalEmbedding(BaseEmbedding):
     def questions(self) -> Encoder:
         """What reads questions."""
         return self._questions
+
+    @property
+    def one_pass(self) -> bool:
+        """True where the vector of a sentence is the mean of its tokens in the whole paper."""
+        return self._one_pass and self.documents.averages
 
     @property
     def documents(self) -> Encoder:
@@ -84,6 +99,7 @@ def load_embedder(
     max_tokens: int = 512,
     dtype: Literal["auto", "float32", "bfloat16"] = "auto",
     batch: int = 32,
+    one_pass: bool = False,
     arguments: dict[str, Any] | None = None,
 ) -> BaseEmbedding:
     """Load the embedder that a setting names.
@@ -93,6 +109,7 @@ def load_embedder(
         max_tokens: Where longer text is cut; at most what the model reads.
         dtype: What a local model computes in.
         batch: Texts embedded at once.
+        one_pass: Read a paper once, where the model averages its tokens.
         arguments: For a class by its import path.
 
     Raises:
@@ -102,8 +119,10 @@ def load_embedder(
         if ":" in name and not Path(name).exists():
             return _by_import_path(name, arguments or {})
         if name == BUNDLED:
-            return _bundled(max_tokens=max_tokens, dtype=dtype, batch=batch)
-        return _sentence_transformer(name, max_tokens=max_tokens, dtype=dtype, batch=batch)
+            return _bundled(max_tokens=max_tokens, dtype=dtype, batch=batch, one_pass=one_pass)
+        return _sentence_transformer(
+            name, max_tokens=max_tokens, dtype=dtype, batch=batch, one_pass=one_pass
+        )
     except EmbeddingError:
         raise
     except Exception as error:
@@ -130,7 +149,7 @@ def _by_import_path(name: str, arguments: dict[str, Any]) -> BaseEmbedding:
     return named(**arguments)
 
 
-def _bundled(*, max_tokens: int, dtype: str, batch: int) -> LocalEmbedding:
+def _bundled(*, max_tokens: int, dtype: str, batch: int, one_pass: bool) -> LocalEmbedding:
     """Load the bundled model: by onnxruntime, documents by torch where it is faster here."""
     read("")  # now, and not in the middle of a question: it may be damaged
     questions = OnnxEncoder(max_tokens)
@@ -140,14 +159,20 @@ def _bundled(*, max_tokens: int, dtype: str, batch: int) -> LocalEmbedding:
             return _torch(BUNDLED, max_tokens=max_tokens, dtype="bfloat16", batch=batch)
         return questions
 
-    return LocalEmbedding(questions, documents, model_name=BUNDLED, embed_batch_size=batch)
+    return LocalEmbedding(
+        questions, documents, one_pass=one_pass, model_name=BUNDLED, embed_batch_size=batch
+    )
 
 
-def _sentence_transformer(name: str, *, max_tokens: int, dtype: str, batch: int) -> LocalEmbedding:
+def _sentence_transformer(
+    name: str, *, max_tokens: int, dtype: str, batch: int, one_pass: bool
+) -> LocalEmbedding:
     if dtype == "auto":
         dtype = "bfloat16" if _device() == "cpu" and computes_in_bfloat16() else "float32"
     encoder = _torch(name, max_tokens=max_tokens, dtype=dtype, batch=batch)
-    return LocalEmbedding(encoder, lambda: encoder, model_name=name, embed_batch_size=batch)
+    return LocalEmbedding(
+        encoder, lambda: encoder, one_pass=one_pass, model_name=name, embed_batch_size=batch
+    )
 
 
 def _torch(name: str, *, max_tokens: int, dtype: str, batch: int) -> TorchEncoder:

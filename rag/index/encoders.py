@@ -64,8 +64,7 @@ class OnnxEncoder:
 
     def _encoded(self, text: str) -> Encoded:
         found = read(text, self._most)
-        mean = found.states.mean(axis=0) if len(found.states) else np.zeros(self.dimension)
-        [vector] = unit_rows(mean[None].astype(np.float32))
+        [vector] = unit_rows(found.mean[None])
         return Encoded(vector, TokenEmbeddings(unit_rows(found.states), found.starts, found.ends))
 
     def batch(self, *, abstracts: bool) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from footnote.rag.index.int4 import unpack
 from footnote.rag.index.int8 import dot_products
 
 # Rows that stay in the processor's cache with their products: of 2,048 to 16,384 as fast as any.
@@ -16,8 +15,7 @@ def maxsim(asked: np.ndarray, papers: Sequence[np.ndarray], starts: np.ndarray) 
 
     Args:
         asked: float32, (n, width), the tokens of the question.
-        papers: uint8, (m, width / 2) each, as `to_int4` gives them, at least one row in each;
-            every one begins a run. Their numbers count as `unpack` gives them.
+        papers: int8, (m, width) each, at least one row in each; every one begins a run.
         starts: int, (n_runs,): the row at which each run begins when the papers are laid end to
             end, rising from 0.
 
@@ -28,7 +26,7 @@ def maxsim(asked: np.ndarray, papers: Sequence[np.ndarray], starts: np.ndarray) 
     best = np.empty((len(starts), len(asked)), np.float32)
     begins = np.flatnonzero(np.diff(firsts[:-1] // _BLOCK, prepend=-1)).tolist()
     for one, end in zip(begins, [*begins[1:], len(papers)], strict=True):
-        found, scale = dot_products(asked, unpack(np.concatenate(papers[one:end])))
+        found, scale = dot_products(asked, np.concatenate(papers[one:end]))
         own = slice(*np.searchsorted(starts, firsts[[one, end]]))
         best[own] = np.maximum.reduceat(found, starts[own] - firsts[one], axis=0) * scale
     return best

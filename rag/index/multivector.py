@@ -3,11 +3,10 @@
 A question is compared token by token (MaxSim; Khattab and Zaharia, 2020): each of its tokens takes
 its best match in a paper, weighted by how rare its word is. The vectors are the embedder's own, so
 nothing more has to be loaded. They are cut to 128 dimensions by the principal components of the
-first papers, turned so that all dimensions carry alike, and rounded to four bits: about 20 KB a
-paper.
+first papers and stored as bytes: about 40 KB a paper.
 
     projection.npy         float32, (dimension of the embedder, width)
-    token_embeddings.i4    uint8, (tokens of all papers, width / 2); see `rag.index.int4`
+    token_embeddings.i8    int8, (tokens of all papers, width)
     sentences.i16          int16, one a token: number of its sentence, -1 for the title
     rows.sqlite            where each paper's tokens are, and their mean; see `rag.index.memmap`
 """
@@ -19,7 +18,6 @@ from typing import NamedTuple
 import numpy as np
 
 from footnote.rag.core.records import Paper
-from footnote.rag.index.int4 import UNIT, scale, to_int4
 from footnote.rag.index.maxsim import maxsim
 from footnote.rag.index.memmap import MemmapRows, RowRange, Rows
 from footnote.rag.index.token_embeddings import TokenEmbeddings, sentence_numbers, unit_rows
@@ -28,8 +26,12 @@ from footnote.rag.index.token_embeddings import TokenEmbeddings, sentence_number
 WIDTH = 128
 # Components of fewer tokens would be those of a few sentences; the vectors are then kept whole.
 _MIN_TOKENS_A_COMPONENT = 4
+# A unit vector of 128 numbers has none above 0.5 but by accident; such a one is clipped.
+_SCALE = 254.0
+
+
 # The numbers of each file, by its name.
-_FILES = {"token_embeddings.i4": np.uint8, "sentences.i16": np.int16}
+_FILES = {"token_embeddings.i8": np.int8, "sentences.i16": np.int16}
 
 
 class _Found(NamedTuple):
@@ -88,13 +90,10 @@ class MultiVectorIndex:
 
     def _compact(self, paper: Paper, tokens: TokenEmbeddings) -> Rows:
         projected = unit_rows(tokens.vectors @ self._projection)
-        compact = to_int4(projected)
-        mean = unit_rows(projected.sum(axis=0)[None])[0]
-        return Rows(
-            paper.paper_id,
-            [compact, sentence_numbers(paper, tokens).astype(np.int16)],
-            mean.tobytes(),
-        )
+        compact = np.clip(np.round(projected * _SCALE), -127, 127).astype(np.int8)
+        mean = unit_rows(compact.sum(axis=0, dtype=np.float32)[None])[0]
+        numbers = sentence_numbers(paper, tokens).astype(np.int16)
+        return Rows(paper.paper_id, [compact, numbers], mean.tobytes())
 
     def token_scores(
         self, question: TokenEmbeddings, paper_ids: Iterable[str]
@@ -204,30 +203,20 @@ class MultiVectorIndex:
             float32, (len(starts), tokens of the question), in [-1, 1].
         """
         assert self._projection is not None  # noqa: S101 - a paper was found
-        asked = unit_rows(question.vectors @ self._projection)
-        asked /= scale(asked.shape[1]) * UNIT
+        asked = unit_rows(question.vectors @ self._projection) / _SCALE
         return maxsim(asked, [found.token_embeddings[own.rows] for own in found.papers], starts)
 
 
 def _projection(vectors: np.ndarray) -> np.ndarray:
-    """Return the first principal directions as columns; all directions for too few vectors.
+    """Return the first principal directions as columns; the identity for too few vectors.
 
-    Not centred: the products with the question's tokens are to be kept, not the variance. Turned
-    at random, so that no number of a vector is much larger than the others: what is rounded on
-    one scale then loses least.
-
-    Returns:
-        float32, (dimension, width), of even width.
+    Not centred: the products with the question's tokens are to be kept, not the variance.
     """
     n, dimension = vectors.shape
-    if dimension <= WIDTH:  # as they are: what is so small may have one number a feature
-        return np.eye(dimension, dimension + dimension % 2, dtype=np.float32)
-    directions = np.eye(dimension)
-    if n >= _MIN_TOKENS_A_COMPONENT * WIDTH:
-        directions = np.linalg.eigh(vectors.T @ vectors)[1][:, ::-1][:, :WIDTH]
-    width = directions.shape[1]
-    turned, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(width, width + width % 2)).T)
-    return np.ascontiguousarray(directions @ turned.T, dtype=np.float32)
+    if dimension <= WIDTH or n < _MIN_TOKENS_A_COMPONENT * WIDTH:
+        return np.eye(dimension, dtype=np.float32)
+    _, directions = np.linalg.eigh(vectors.T @ vectors)
+    return np.ascontiguousarray(directions[:, ::-1][:, :WIDTH], dtype=np.float32)
 
 
 def _firsts(papers: Sequence[RowRange]) -> np.ndarray:

@@ -1,9 +1,8 @@
-"""Embed papers: their sentences and their tokens, from one pass over title and abstract.
+"""Embed papers: their sentences, each under the title, and their tokens; or both in one pass.
 
-The vector of a sentence is the mean of its own tokens', which have read all that stands around it.
-So a paper is read once, where its sentences each under the title and then the whole abstract take
-two and a half times as many tokens (`docs/adr/0018-one-pass.md`). What a model does not average is
-read twice still.
+In one pass over title and abstract the vector of a sentence is the mean of its own tokens', which
+have read all that stands around it. So a paper is read once, in 2.5 times fewer tokens; it is found
+a little less often (`docs/adr/0018-one-pass.md`), so that is for who asks for it.
 """
 
 from collections.abc import Sequence
@@ -44,7 +43,7 @@ def embed_papers(
         return chunks, None
     encoder = embedder.documents
     tokens = _tokens(encoder, papers)
-    if not encoder.averages:
+    if not embedder.one_pass:
         _embed_alone(encoder, chunks)
         return chunks, tokens
     unread: list[TextNode] = []

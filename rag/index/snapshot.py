@@ -42,7 +42,7 @@ from footnote.rag.index.multivector import MultiVectorIndex
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 
 # Raised when what is derived from the same catalogue would come out differently.
-FORMAT_VERSION = 7
+FORMAT_VERSION = 6
 SNAPSHOTS = "snapshots"
 """The folder of an index that holds them."""
 FOLDER = "folder"

@@ -129,7 +129,7 @@ def test_an_edited_question_takes_the_place_of_the_first_and_esc_leaves_it(page:
 def test_the_focus_stays_where_it_was_when_an_answer_is_drawn_again(page: "sync_api.Page"):
     turn = ask(page, "Which papers since 2024 deal with KV cache compression?")
     expect(page.locator("#fn-question")).to_be_focused()
-    again = turn.get_by_role("button", name="Ask again")
+    again = turn.get_by_role("button", name="Ask again", exact=True)
     again.focus()
     page.keyboard.press("Enter")
     answered(page, 0)

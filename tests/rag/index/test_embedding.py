@@ -54,8 +54,7 @@ def test_onnxruntime_reads_as_torch_does(by_torch: TorchEncoder):
         assert ours.tokens.starts.tolist() == theirs.tokens.starts.tolist()
         assert ours.tokens.ends.tolist() == theirs.tokens.ends.tolist()
         assert (ours.tokens.vectors * theirs.tokens.vectors).sum(axis=1).min() > 0.995
-        # It leaves the two marks that the model adds itself out of the mean.
-        assert ours.vector @ theirs.vector > 0.94
+        assert ours.vector @ theirs.vector > 0.995
     assert by_torch.averages
     assert by_torch.dimension == OnnxEncoder.dimension
 
@@ -90,10 +89,9 @@ def test_tokens_lie_where_their_words_do(by_torch: TorchEncoder, encoder: str):
     assert len(found[5].tokens.starts) == (254 if encoder == "torch" else 510)
 
 
-def test_an_empty_text_has_no_tokens_and_a_vector_of_zeros():
+def test_an_empty_text_has_no_tokens():
     [found] = OnnxEncoder().encode([""], "query")
     assert found.tokens.vectors.shape == (0, 384)
-    assert not found.vector.any()
     assert read("").states.shape == (0, 384)
 
 

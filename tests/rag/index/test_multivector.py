@@ -7,13 +7,10 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.int4 import scale
 from footnote.rag.index.multivector import MultiVectorIndex
 from footnote.rag.index.token_embeddings import TokenEmbeddings, paper_text
 
 AXES = np.eye(6, dtype=np.float32)
-# Four bits hold an axis of six numbers as 7 steps, which is a little less.
-WHOLE = 7 / scale(6)
 
 
 def paper(title: str) -> Paper:
@@ -46,7 +43,9 @@ def index(tmp_path: Path) -> MultiVectorIndex:
 
 def test_each_token_takes_its_best_match_weighted(index: MultiVectorIndex):
     scores = index.paper_scores(asked(1, 5), np.array([3.0, 1.0]), [ALPHA.paper_id, BRAVO.paper_id])
-    assert scores == pytest.approx({ALPHA.paper_id: 0.75 * WHOLE, BRAVO.paper_id: 0.25 * WHOLE})
+    # Bytes hold an axis as 127 / 254: half of it, clipped, for vectors that are not cut down.
+    whole = 127 / 254
+    assert scores == pytest.approx({ALPHA.paper_id: 0.75 * whole, BRAVO.paper_id: 0.25 * whole})
 
 
 def test_a_paper_that_says_it_in_one_sentence_comes_before_one_that_scatters_it(
@@ -57,20 +56,20 @@ def test_a_paper_that_says_it_in_one_sentence_comes_before_one_that_scatters_it(
         axes: index.paper_scores(asked(*axes), np.ones(2), [ALPHA.paper_id])[ALPHA.paper_id]
         for axes in ((3, 4), (1, 4), (0, 4))
     }
-    # Of the whole all each; of the best sentence all, or half of that for one word of two.
-    assert scores == pytest.approx({(3, 4): WHOLE, (1, 4): 0.75 * WHOLE, (0, 4): WHOLE})
+    # Of the whole 0.5 each; of the best sentence 0.5, or half of that for one word of two.
+    assert scores == pytest.approx({(3, 4): 0.5, (1, 4): (0.5 + 0.25) / 2, (0, 4): 0.5})
 
 
 def test_the_title_counts_for_every_sentence(index: MultiVectorIndex):
     scores = index.sentence_scores(asked(0, 4), np.ones(2), [ALPHA])[ALPHA.paper_id]
-    assert scores == pytest.approx(np.array([WHOLE / 2, WHOLE]))
+    assert scores == pytest.approx(np.array([0.25, 0.5]))
 
 
 def test_replacing_keeps_one_copy_and_the_other_papers(index: MultiVectorIndex):
     index.replace([ALPHA], [tokens(ALPHA, 5, 5, 5, 5, 5)])
     assert len(index) == 2
     scores = index.paper_scores(asked(5), np.ones(1), [ALPHA.paper_id, BRAVO.paper_id])
-    assert scores == pytest.approx({ALPHA.paper_id: WHOLE, BRAVO.paper_id: WHOLE})
+    assert scores == pytest.approx({ALPHA.paper_id: 0.5, BRAVO.paper_id: 0.5})
 
 
 def test_a_reader_sees_what_a_writer_added_after_it_was_opened(
@@ -81,7 +80,7 @@ def test_a_reader_sees_what_a_writer_added_after_it_was_opened(
     charlie = paper("Charlie")
     index.replace([charlie], [tokens(charlie, 3, 3, 3, 3, 3)])
     assert reader.paper_scores(asked(3), np.ones(1), [charlie.paper_id]) == pytest.approx(
-        {charlie.paper_id: WHOLE}
+        {charlie.paper_id: 0.5}
     )
 
 
@@ -93,16 +92,16 @@ def test_a_reader_forgets_what_a_writer_changed_or_removed(index: MultiVectorInd
     index.replace([ALPHA], [tokens(ALPHA, 5, 5, 5, 5, 5)])
     index.remove([BRAVO.paper_id])
     for seen_by in (reader, index):
-        assert seen_by.paper_scores(asked(5), np.ones(1), both) == pytest.approx({both[0]: WHOLE})
+        assert seen_by.paper_scores(asked(5), np.ones(1), both) == pytest.approx({both[0]: 0.5})
 
 
 def test_a_batch_that_was_cut_off_is_overwritten(index: MultiVectorIndex, tmp_path: Path):
-    with (tmp_path / "multivector" / "token_embeddings.i4").open("ab") as file:
+    with (tmp_path / "multivector" / "token_embeddings.i8").open("ab") as file:
         file.write(b"\x7f" * 17)  # killed before its rows were written
     charlie = paper("Charlie")
     index.replace([charlie], [tokens(charlie, 1, 1, 1, 1, 1)])
     scores = index.paper_scores(asked(1), np.ones(1), [charlie.paper_id])
-    assert scores == pytest.approx({charlie.paper_id: WHOLE})
+    assert scores == pytest.approx({charlie.paper_id: 0.5})
 
 
 def test_a_copy_holds_what_is_left_and_no_more(index: MultiVectorIndex, tmp_path: Path):
@@ -114,9 +113,9 @@ def test_a_copy_holds_what_is_left_and_no_more(index: MultiVectorIndex, tmp_path
     for paper_id in ids:
         other.copy(index, [paper_id])
     assert other.paper_ids() == set(ids)
-    # 15 tokens of 6 numbers in one, of which 5 nothing points at.
-    assert (tmp_path / "multivector" / "token_embeddings.i4").stat().st_size == 45
-    assert (tmp_path / "other" / "token_embeddings.i4").stat().st_size == 30
+    # 15 tokens of 6 dimensions in one, of which 5 nothing points at.
+    assert (tmp_path / "multivector" / "token_embeddings.i8").stat().st_size == 90
+    assert (tmp_path / "other" / "token_embeddings.i8").stat().st_size == 60
     for papers in ([BRAVO], [charlie], [BRAVO, charlie]):
         ours, theirs = (t.sentence_scores(asked(0, 5), np.ones(2), papers) for t in (other, index))
         assert {i: s.tolist() for i, s in ours.items()} == {
@@ -145,8 +144,8 @@ def test_many_tokens_are_cut_to_their_principal_directions(tmp_path: Path):
     index.replace([ALPHA], [TokenEmbeddings(vectors, places, places)])
     question = TokenEmbeddings(vectors[:5], places[:5], places[:5])
     score = index.paper_scores(question, np.ones(5), [ALPHA.paper_id])[ALPHA.paper_id]
-    # The vectors lie in 128 dimensions, so that nothing is lost but what four bits round.
-    assert score == pytest.approx(1.0, abs=0.03)
+    # The vectors lie in 128 dimensions, so that nothing is lost but what a byte rounds.
+    assert score == pytest.approx(1.0, abs=0.01)
 
 
 def test_a_damaged_folder_is_named(tmp_path: Path):
@@ -158,8 +157,8 @@ def test_a_damaged_folder_is_named(tmp_path: Path):
 
 def test_a_sentence_takes_its_own_best_match_alone(index: MultiVectorIndex):
     scores = index.sentence_scores(asked(2, 5), np.ones(2), [BRAVO, ALPHA])
-    assert scores[ALPHA.paper_id] == pytest.approx(np.array([WHOLE / 2, 0.0]))
-    assert scores[BRAVO.paper_id] == pytest.approx(np.array([0.0, WHOLE / 2]))
+    assert scores[ALPHA.paper_id] == pytest.approx(np.array([0.25, 0.0]))
+    assert scores[BRAVO.paper_id] == pytest.approx(np.array([0.0, 0.25]))
 
 
 def test_a_paper_may_be_answered_from_while_a_longer_version_of_it_is_written(
@@ -168,4 +167,4 @@ def test_a_paper_may_be_answered_from_while_a_longer_version_of_it_is_written(
     """Its tokens are replaced before the catalogue serves it; readers have the old one till then."""
     served = ALPHA.model_copy(update={"sentences": ALPHA.sentences[:1]})
     scores = index.sentence_scores(asked(2, 4), np.ones(2), [served])
-    assert scores[ALPHA.paper_id] == pytest.approx(np.array([WHOLE / 2]))
+    assert scores[ALPHA.paper_id] == pytest.approx(np.array([0.25]))

@@ -71,7 +71,7 @@ def paper(n_sentences: int, *, title: str = "A title of five words") -> Paper:
 
 
 def local(encoder: WordEncoder) -> LocalEmbedding:
-    return LocalEmbedding(encoder, lambda: encoder)
+    return LocalEmbedding(encoder, lambda: encoder, one_pass=True)
 
 
 def test_a_sentence_s_vector_is_the_mean_of_its_own_tokens():
@@ -129,6 +129,14 @@ def test_what_a_model_does_not_average_is_read_sentence_by_sentence_too():
     assert tokens is not None
     assert len(tokens[0].starts) == 16
     assert [c.get_embedding() for c in chunks] == [[1 / 8] * 64] * 2
+    under_title = [f"{own.title}\n{own.quote(span)}" for span in own.sentences]
+    assert sorted(encoder.texts) == sorted([paper_text(own), *under_title])
+
+
+def test_unless_it_is_asked_for_sentences_are_read_under_their_title():
+    encoder = WordEncoder(1_000)
+    own = paper(2)
+    embed_papers(LocalEmbedding(encoder, lambda: encoder), [own])
     under_title = [f"{own.title}\n{own.quote(span)}" for span in own.sentences]
     assert sorted(encoder.texts) == sorted([paper_text(own), *under_title])
 

@@ -504,7 +504,7 @@ def test_damage_is_found_and_what_asks_next_restores_it(
     problems = open_index(config).problems()
     assert problems
     assert all("; run `footnote rebuild`" in problem for problem in problems)
-    said = run("ask", "What is NanoFlow?", index=config.index)
+    said = run("ask", "What throughput does NanoFlow reach?", index=config.index)
     assert "[1] NanoFlow" in said
     assert "making the index anew" in said
     assert found_disagreeing(config) == []
@@ -521,7 +521,7 @@ def test_a_file_that_ends_whoever_reads_it_ends_the_doctors_helper_alone(
     graph.write_bytes(random.Random(1).randbytes(graph.stat().st_size))  # noqa: S311
     [problem] = open_index(config).problems()
     assert "ends the process that reads it (SIG" in problem or "vector store" in problem
-    said = run("ask", "What is NanoFlow?", index=config.index)
+    said = run("ask", "What throughput does NanoFlow reach?", index=config.index)
     assert "[1] NanoFlow" in said or "[2] NanoFlow" in said
     assert "making the index anew" in said
     assert found_disagreeing(config) == []

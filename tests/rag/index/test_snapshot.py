@@ -23,7 +23,7 @@ def snapshot(tmp_path: Path) -> Snapshot:
         ({}, None),
         ({"dimension": 64, "token_embeddings": True}, None),
         ({"embedder": "b"}, "embedder `b`, the settings ask for `a`"),
-        ({"chunker": "b"}, "chunker `b`, this program cuts `sentences-in-context`"),
+        ({"chunker": "b"}, "chunker `b`, this program cuts `sentences-under-title`"),
         ({"store": "http://b"}, "store `http://b`, the settings ask for `folder`"),
         ({"format_version": 2}, f"version 2, this program writes {FORMAT_VERSION}"),
         (
