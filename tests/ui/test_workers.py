@@ -18,7 +18,9 @@ QUESTION = {"question": "What does Alpha keep?"}
 
 def children(process: int) -> list[int]:
     """The workers of a server, by their ids."""
-    found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    # Each thread has a list of those that it began.
+    lists = Path(f"/proc/{process}/task").glob("*/children")
+    found = [child for each in lists for child in each.read_text().split()]
     return [
         int(child)
         for child in found
