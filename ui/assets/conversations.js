@@ -1,7 +1,7 @@
 // The conversations that this browser keeps: found, opened, renamed, deleted, exported.
 async function drawConversations() {
-  const wanted = at("fn-search").value.trim().toLowerCase();
   const all = await store.brief();
+  const wanted = at("fn-search").value.trim().toLowerCase();
   const found = all.filter((each) => each.text.includes(wanted));
   const rows = found.map((each) => {
     const open = button(each.name, { class: "fn-name", "data-do": "open", "data-id": each.id, title: each.name });
