@@ -30,7 +30,7 @@ from typer.exceptions import TyperException
 from footnote.export.names import Form, PapersForm
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import FootnoteError
-from footnote.ui import cli_watch
+from footnote.ui import cli_setup, cli_watch
 from footnote.ui.options import (
     AsJson,
     Author,
@@ -824,6 +824,7 @@ for _name, _function in (("new", token_new), ("list", token_list), ("revoke", to
     _tokens.command(_name)(_with_settings(_function))
 
 
+command(cli_setup.setup)
 _watch = typer.Typer(
     help="Standing questions: what further papers say to them.", invoke_without_command=True
 )
