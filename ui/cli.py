@@ -37,6 +37,7 @@ from footnote.ui.options import (
     Organisation,
     Port,
     Question,
+    Replace,
     ReportsNumber,
     SeenIn,
     Since,
@@ -918,6 +919,47 @@ def remove(
         return
     for title in named.values():
         _out.print(escape(f"removed {title}"))
+
+
+@command
+def backup(
+    config: Config,
+    file: Annotated[Path, typer.Argument(help="The file that is written.")],
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the index to one file, while it is asked."""
+    from footnote.rag.build import open_index
+    from footnote.rag.index.archive import back_up
+    from footnote.rag.index.writer import IndexWriter
+
+    index = open_index(config)
+    with _err.status("Writing the backup"):
+        IndexWriter(index).recover()
+        contents = back_up(index, file, replace=replace)
+    n_bytes = file.stat().st_size
+    if as_json:
+        print_json({"file": file, "papers": contents.papers, "bytes": n_bytes})
+    else:
+        _out.print(escape(f"{contents.papers:,} papers in {file}, {n_bytes / 1e6:,.1f} MB"))
+
+
+@command
+def restore(
+    config: Config,
+    file: Annotated[Path, typer.Argument(help="What `footnote backup` wrote.")],
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the index folder from a backup, once all of it is checked."""
+    from footnote.rag.index.archive import restore as restore_index
+
+    with _err.status("Restoring the index"):
+        contents = restore_index(file, config.index, replace=replace)
+    if as_json:
+        print_json({"index": config.index, "papers": contents.papers, "made": contents.made})
+    else:
+        _out.print(escape(f"{contents.papers:,} papers in {config.index}, as of {contents.made}"))
 
 
 class _RateColumn(ProgressColumn):

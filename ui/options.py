@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from footnote.rag.core.request import Filters
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Put it in place of what is there, which is deleted.")
+]
 Question = Annotated[
     list[str], typer.Argument(help="The question, with quotation marks or without.")
 ]

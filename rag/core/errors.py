@@ -6,6 +6,7 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── SourceError                   something to ingest that cannot be read at all
 │   └── FetchError                a service that does not answer, or not as it should
 ├── PaperError                    a paper that is not there, or cannot be changed as asked
+├── BackupError                   a backup that cannot be read, or would overwrite something
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
 ├── VerifierError                 the model of `llm.judge` cannot be loaded, or judges nothing
@@ -72,6 +73,10 @@ class FetchError(SourceError):
 
 class PaperError(FootnoteError):
     """A name or id means no paper of the catalogue or several, or it cannot be changed as asked."""
+
+
+class BackupError(FootnoteError):
+    """A file is no backup of an index, or not as it was written; or something is in its way."""
 
 
 class DatasetError(FootnoteError):
