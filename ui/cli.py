@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import wraps
 from pathlib import Path
@@ -34,6 +34,7 @@ from footnote.ui import cli_setup, cli_watch
 from footnote.ui.options import (
     AsJson,
     Author,
+    Obsidian,
     Organisation,
     Port,
     Question,
@@ -48,6 +49,7 @@ from footnote.ui.options import (
 )
 
 if TYPE_CHECKING:
+    from footnote.export.obsidian import NoteFile
     from footnote.ingest.pipeline import IngestReport
     from footnote.rag.answering.generative import Event
     from footnote.rag.core.records import Answer
@@ -161,7 +163,8 @@ def ingest(
         list[str],
         typer.Argument(
             help="Files, folders of them, - for the standard input, or what to fetch: "
-            "arxiv:2309.06180, 'arxiv:cat:cs.DC 2025-01-01..2025-01-07', hf:2025-01-01..2025-01-07."
+            "arxiv:2309.06180, 'arxiv:cat:cs.DC 2025-01-01..2025-01-07', "
+            "hf:2025-01-01..2025-01-07, zotero:, zotero:collection:NAME, zotero:tag:NAME."
         ),
     ],
     watched: Annotated[
@@ -231,6 +234,7 @@ def papers(
         bool,
         typer.Option("--full", help="Print all that is known of each paper, with its abstract."),
     ] = False,
+    obsidian: Obsidian = None,
     explain: Annotated[
         str | None, typer.Option(metavar="ID", help="Show which records are this paper, and why.")
     ] = None,
@@ -245,6 +249,11 @@ def papers(
     from footnote.ui.render import paper_row
 
     index = open_index(config)
+    if obsidian:
+        from footnote.export.obsidian import paper_note
+
+        _write_notes(map(paper_note, index.catalogue.each_paper()), obsidian, as_json)
+        return
     if form:
         from footnote.export.forms import export_papers
 
@@ -338,6 +347,7 @@ def ask(
         Form | None,
         typer.Option("--format", help="Print the answer as a file of this kind, to be saved."),
     ] = None,
+    obsidian: Obsidian = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question, every sentence with its source."""
@@ -349,6 +359,12 @@ def ask(
 
     assistant = open_assistant(config)
     tune_process()
+    if obsidian:
+        from footnote.export.obsidian import answer_notes
+
+        answer = assistant.ask(" ".join(question), filters=filters)
+        _write_notes(answer_notes(answer, assistant.paper), obsidian, as_json)
+        return
     if as_json:
         print_json(assistant.ask(" ".join(question), filters=filters))
         return
@@ -371,6 +387,18 @@ def ask(
         _out.print()
     for cited in answer.sources:
         _out.print(escape(source_text(cited)))
+
+
+def _write_notes(notes: "Iterable[NoteFile]", folder: Path, as_json: bool) -> None:
+    from footnote.export.obsidian import write_notes
+
+    done = write_notes(notes, folder)
+    if as_json:
+        print_json(done._asdict())
+        return
+    for name in done.kept:
+        _err.print(escape(f"left as it is: {folder / name}"))
+    _out.print(escape(f"{done.written:,} notes written to {folder}"))
 
 
 def _one_form(form: str | None, as_json: bool) -> None:

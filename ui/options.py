@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,6 +43,10 @@ ReportsNumber = Annotated[
         "--reports-number/--reports-no-number",
         help="Papers whose abstracts state a measured value alone, or the others.",
     ),
+]
+Obsidian = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write notes for Obsidian into this folder."),
 ]
 Port = Annotated[
     int | None,

@@ -65,9 +65,9 @@ def export(answer: Answer, find_paper: FindPaper, form: Form | FormName) -> Expo
     if form is Form.CSV:
         text = answer_csv(answer, papers)
     elif style := _STYLES.get(form):
-        text = page(answer, _references(answer, papers), style)
+        text = page(answer, references(answer, papers), style)
     else:
-        text = "".join(_entries(_references(answer, papers).values(), PapersForm(form)))
+        text = "".join(_entries(references(answer, papers).values(), PapersForm(form)))
     return Exported(f"{_slug(answer.question)}.{ending}", media_type, text)
 
 
@@ -89,7 +89,7 @@ def _entries(references: Iterable[Reference], form: PapersForm) -> Iterator[str]
     return map(bibtex if form is PapersForm.BIBTEX else ris, references)
 
 
-def _references(answer: Answer, papers: Mapping[str, Paper]) -> dict[str, Reference]:
+def references(answer: Answer, papers: Mapping[str, Paper]) -> dict[str, Reference]:
     """Return what the answer cites, by paper id, each with what is quoted of it."""
     quotes: dict[str, dict[str, None]] = {}
     for citation in (c for s in answer.sentences for c in s.citations):

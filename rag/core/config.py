@@ -104,8 +104,9 @@ class Sources(Section):
 
     arxiv: Service = Service(url="https://export.arxiv.org/api/query", interval_s=3.0)
     huggingface: Service = Service(url="https://huggingface.co/api/daily_papers", interval_s=1.0)
+    zotero: Service = Service(url="http://127.0.0.1:23119/api", interval_s=0.0)
     page_papers: int = Field(default=200, ge=1, le=2_000)
-    """Papers asked for in one request to arXiv, which allows 2,000."""
+    """Papers asked for in one request to arXiv, which allows 2,000, or to Zotero."""
     max_papers: int = Field(default=10_000, ge=1)
     """A search that finds more is refused."""
     timeout_s: float = Field(default=30.0, gt=0)

@@ -10,6 +10,7 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
 ├── VerifierError                 the model of `llm.judge` cannot be loaded, or judges nothing
+├── ServerError                   a server of Footnote that is asked over HTTP refuses
 ├── GenerationError               the language model did not answer; quotes take its place
 └── IndexFolderError              the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet
@@ -64,9 +65,18 @@ class SourceError(FootnoteError):
 class FetchError(SourceError):
     """A service could not be reached, or its answer cannot be used."""
 
-    def __init__(self, message: str, *, retryable: bool, wait_s: float | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        status: int | None = None,
+        wait_s: float | None = None,
+    ):
         super().__init__(message)
         self.retryable = retryable
+        self.status = status
+        """Of its answer; None when there was none, or it was none of an error."""
         self.wait_s = wait_s
         """How long the service asks to wait; None when it does not say."""
 
@@ -89,6 +99,29 @@ class EmbeddingError(FootnoteError):
 
 class VerifierError(FootnoteError):
     """The entailment model cannot be loaded, or does not say what it entails."""
+
+
+class ServerError(FootnoteError):
+    """A server of Footnote's refuses what it is asked, or does not answer as it should."""
+
+    def __init__(
+        self,
+        what: str,
+        step: str = "",
+        *,
+        status: int | None = None,
+        kind: str | None = None,
+        retryable: bool = False,
+        wait_s: float | None = None,
+    ):
+        super().__init__(what, step)
+        self.status = status
+        """Of HTTP; None when there was no answer."""
+        self.kind = kind
+        """What the server calls the error, such as `urn:footnote:error:question_error`."""
+        self.retryable = retryable
+        self.wait_s = wait_s
+        """How long the server asks to wait; None when it does not say."""
 
 
 class GenerationError(FootnoteError):
