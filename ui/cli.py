@@ -46,6 +46,7 @@ from footnote.ui.options import (
     Withdrawn,
     print_json,
     read_filters,
+    read_form,
 )
 
 if TYPE_CHECKING:
@@ -227,8 +228,12 @@ def papers(
     config: Config,
     as_json: AsJson = False,
     form: Annotated[
-        PapersForm | None,
-        typer.Option("--format", help="Print them for a reference manager or a spreadsheet."),
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help=f"Print them as {', '.join(PapersForm)} or as a plugin writes them.",
+        ),
     ] = None,
     full: Annotated[
         bool,
@@ -244,7 +249,7 @@ def papers(
     ] = None,
 ) -> None:
     """List the papers of the catalogue by title; with --format by id."""
-    _one_form(form, as_json)
+    form = read_form(form, PapersForm, as_json=as_json)
     from footnote.rag.build import open_index
     from footnote.ui.render import paper_row
 
@@ -344,14 +349,18 @@ def ask(
     withdrawn: Withdrawn = None,
     reports_number: ReportsNumber = None,
     form: Annotated[
-        Form | None,
-        typer.Option("--format", help="Print the answer as a file of this kind, to be saved."),
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help=f"Print it as a file to be saved: {', '.join(Form)} or a plugin's.",
+        ),
     ] = None,
     obsidian: Obsidian = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question, every sentence with its source."""
-    _one_form(form, as_json)
+    form = read_form(form, Form, as_json=as_json)
     filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
@@ -399,11 +408,6 @@ def _write_notes(notes: "Iterable[NoteFile]", folder: Path, as_json: bool) -> No
     for name in done.kept:
         _err.print(escape(f"left as it is: {folder / name}"))
     _out.print(escape(f"{done.written:,} notes written to {folder}"))
-
-
-def _one_form(form: str | None, as_json: bool) -> None:
-    if form and as_json:
-        raise typer.BadParameter("it is another form than --json", param_hint="'--format'")
 
 
 @command
@@ -879,11 +883,12 @@ def password() -> None:
 
 @command
 def doctor(config: Config, as_json: AsJson = False) -> None:
-    """Check the index and the language model; exit 1 on a problem."""
+    """Check the index, the plugins and the language model; exit 1 on a problem."""
     from footnote.rag.answering.generative import problem_of
     from footnote.rag.build import load_writing_model, open_index
+    from footnote.rag.core.plugins import problems as problems_of_plugins
 
-    problems = open_index(config).problems()
+    problems = [*open_index(config).problems(), *problems_of_plugins()]
     model = load_writing_model(config, remembers=False)
     if model and (problem := problem_of(model, timeout_s=config.llm.timeout_s)):
         problems.append(problem)
@@ -893,6 +898,31 @@ def doctor(config: Config, as_json: AsJson = False) -> None:
         _out.print(escape("\n".join(problems)) if problems else "all is well")
     if problems:
         raise typer.Exit(1)
+
+
+@command
+def plugins(config: Config, as_json: AsJson = False) -> None:
+    """List what other installed packages add, and what of it cannot be loaded."""
+    del config
+    from footnote.rag.core.plugins import installed
+
+    rows = [
+        {
+            "group": str(plugin.group),
+            "name": plugin.name,
+            "package": plugin.distribution,
+            "problem": plugin.problem(),
+        }
+        for plugin in installed()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        _out.print(escape(f"{row['group']:20}  {row['name']:20}  {row['package']}"))
+        if row["problem"]:
+            _err.print(escape(row["problem"]))
+    _err.print(f"{len(rows):,} plugins")
 
 
 @command

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,6 +82,26 @@ def read_filters(
         return which.filters()
     except FilterError as error:
         raise typer.BadParameter(error.why, param_hint=f"'--{error.field}'") from error
+
+
+def read_form(form: str | None, own: type[StrEnum], *, as_json: bool) -> str | None:
+    """Return the name of a form if it is one of ours or a plugin's."""
+    if form is None:
+        return None
+    if as_json:
+        raise _wrong_form("it is another form than --json")
+    if form in [*own]:
+        return form
+    from footnote.export.forms import plugged_forms
+
+    names = [*own, *plugged_forms()]
+    if form not in names:
+        raise _wrong_form(f"{form!r} is none of {', '.join(names)}")
+    return form
+
+
+def _wrong_form(why: str) -> typer.BadParameter:
+    return typer.BadParameter(why, param_hint="'--format'")
 
 
 def print_json(value: object) -> None:

@@ -32,8 +32,8 @@ class Embedder(Section):
     """What turns text into vectors."""
 
     name: str = "bundled"
-    """`bundled`, a sentence-transformers name or folder, or `package.module:Class` of a LlamaIndex
-    embedding."""
+    """`bundled`, a plugin's name, a sentence-transformers name or folder, or `package.module:Class`
+    of a LlamaIndex embedding."""
     max_tokens: int = Field(default=512, ge=16)
     """Longer text is cut; the bundled model reads up to 512."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -44,7 +44,7 @@ class Embedder(Section):
     """How often a local model reads a paper: sentence by sentence and then whole, or once, which is
     twice as fast and finds 0.005 nDCG@10 less; a change needs `footnote rebuild`."""
     arguments: dict[str, Any] = {}
-    """Passed on to the class of a LlamaIndex embedding."""
+    """Passed on to the plugin, or the class of a LlamaIndex embedding."""
 
 
 class Store(Section):
@@ -71,7 +71,8 @@ class Retrieval(Section):
     neighbour_weight: float = Field(default=0.25, ge=0, le=1)
     """Share of the most alike papers' scores after that; 0 leaves it out."""
     reranker: str = ""
-    """A sentence-transformers cross-encoder that reads the best papers, by its name or folder."""
+    """A plugin's name, or a sentence-transformers cross-encoder that reads the best papers, by its
+    name or folder."""
     reranker_depth: int = Field(default=30, ge=1)
     """Papers that it reads."""
 
@@ -166,8 +167,8 @@ class LanguageModel(Section):
     """Papers that a strong model is sent at most."""
     judge: str = ""
     """A sentence-transformers cross-encoder that judges if quotes say a statement, by its name or
-    folder; `model` for the language model itself, which sees the statement and its quotes alone;
-    empty for none."""
+    folder; a plugin's name; `model` for the language model itself, which sees the statement and its
+    quotes alone; empty for none."""
     judge_threshold: float = Field(default=0.9, gt=0, lt=1)
     """A statement is checked when the judge holds it for said at least this likely."""
     arguments: dict[str, Any] = Field(default={}, repr=False)

@@ -2,6 +2,7 @@
 
 FootnoteError                     one line for a person: the thing, the value, the next step
 ├── ConfigError                   settings that cannot be used
+├── PluginError                   a plugin that cannot be loaded, or not told from another
 ├── QuestionError                 a question that cannot be asked
 ├── SourceError                   something to ingest that cannot be read at all
 │   └── FetchError                a service that does not answer, or not as it should
@@ -52,6 +53,10 @@ class FootnoteError(Exception):
 
 class ConfigError(FootnoteError):
     """A settings file is absent or wrong; every wrong key is listed."""
+
+
+class PluginError(FootnoteError):
+    """A plugin cannot be loaded, fails, or has the name of another one."""
 
 
 class QuestionError(FootnoteError):
