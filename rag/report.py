@@ -60,7 +60,13 @@ class Step(NamedTuple):
     total: int
 
 
-ReportEvent = Event | Step | Report
+class SoFar(NamedTuple):
+    """The sections that are finished, numbered as in the whole report."""
+
+    report: Report
+
+
+ReportEvent = Event | Step | SoFar | Report
 
 
 class Estimate(Record):
@@ -169,8 +175,9 @@ class ReportWriter:
         """Write it.
 
         Yields:
-            Progress, the statements of a section as they are bound, and at last the report. Close
-            the generator to stop; what is finished is kept.
+            Progress, the statements of a section as they are bound, after each section what there
+            is so far, and at last the report. Close the generator to stop; what is finished is
+            kept.
 
         Raises:
             IndexAccessError: What is finished cannot be kept.
@@ -215,6 +222,7 @@ class ReportWriter:
                 remarks=[remark] if remark else [],
             )
             limits += [f"“{section.heading}”: {remark}"] if remark else []
+            yield SoFar(joining.report())
         yield Step("writing", n_sections, n_sections)
         read = _distinct(chain.from_iterable(shares))
         near = _distinct(chain.from_iterable(on_topic(hits) for hits in found))

@@ -10,25 +10,31 @@ import gradio as gr
 
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import FootnoteError, QuestionError
-from footnote.rag.core.records import Answer, Paper, Sentence
-from footnote.rag.core.request import Request
+from footnote.rag.core.records import Answer, Paper, Report, Sentence
+from footnote.rag.core.request import Filters, Request
 from footnote.rag.replay import replayed
-from footnote.ui.asked import MOST_DRAWN, Asked, narrowed, read_answers
+from footnote.rag.report import ReportWriter
+from footnote.rag.watches import Watches
+from footnote.ui.asked import MOST_DRAWN, Asked, narrowed, read_turn
 from footnote.ui.choices import choices_html
 from footnote.ui.difference import difference_html
 from footnote.ui.evidence import evidence_html
 from footnote.ui.examples import example_questions
 from footnote.ui.labels import quotes_of
-from footnote.ui.turn import draft_html, turn_html
+from footnote.ui.news_turn import watch_calls
+from footnote.ui.report_turn import estimate_line, report_replies
+from footnote.ui.turn import draft_html, report_html, sections_html, turn_html
 from footnote.ui.wording import ASSETS, LANGUAGES, Wording, texts_of, wording
 
 _SCRIPTS = (
-    "remember", "words", "dom", "store", "wire", "thread", "evidence", "filters", "pins",
-    "conversations", "links", "box", "dialogs", "settings", "actions", "keys", "start",
+    "remember", "words", "dom", "store", "wire", "thread", "report", "news", "evidence", "filters",
+    "pins", "conversations", "links", "box", "dialogs", "settings", "actions", "keys", "start",
 )  # fmt: skip
 _STYLES = ("frame", "thread", "evidence", "narrow", "print")
 _FOUND, _SIMILAR = 6, 5
 _MAX_TYPED = 200
+# Papers that a report is written from, as much as is usually read.
+_REPORT_PAPERS = 30
 # Tells the script that gradio's queue did not answer.
 _FAILED = "() => { document.dispatchEvent(new Event('footnote-failed')); }"
 
@@ -55,6 +61,10 @@ class Helpers(NamedTuple):
     """Notes what a reader says of an answer: `right` or `wrong`, and why."""
     note: Callable[[Answer], None] | None = None
     """Notes an answer that was given."""
+    report: Callable[[Assistant, str, int, Filters], ReportWriter] | None = None
+    """Prepares a report on a topic, from so many papers at most."""
+    watches: Watches | None = None
+    """Keeps standing questions."""
 
 
 def ask_tab(assistant: Assistant, helpers: Helpers) -> None:
@@ -75,7 +85,13 @@ def ask_tab(assistant: Assistant, helpers: Helpers) -> None:
     )
 
     def answer(event: gr.EventData) -> Iterator[Reply]:
-        yield from _answer(assistant, helpers, event.asked)
+        asked = Asked.read(event.asked)
+        try:
+            replies = _report if asked.is_report else _answer
+            for reply in replies(assistant, helpers, asked):
+                yield {"id": asked.id} | reply
+        except FootnoteError as error:
+            yield {"id": asked.id, "error": str(error)}
 
     asking = wire.submit(
         answer,
@@ -109,26 +125,50 @@ def _script() -> str:
     return "\n".join([f"const WORDS = {words};", *(_asset(f"{name}.js") for name in _SCRIPTS)])
 
 
-def _answer(assistant: Assistant, helpers: Helpers, sent: object) -> Iterator[Reply]:
-    asked = Asked.read(sent)
+def _answer(assistant: Assistant, helpers: Helpers, asked: Asked) -> Iterator[dict[str, Any]]:
     say, said, status = wording(asked.language), list[Sentence](), ""
-    try:
-        # Closed by the stop button, which closes this generator.
-        with closing(_events(assistant, asked)) as events:
-            for each in events:
-                if isinstance(each, Answer):
-                    if helpers.note:
-                        helpers.note(each)
-                    drawn = _drawn(assistant, each, say) | _compared(assistant, asked, each, say)
-                    yield {"id": asked.id, "answer": each.model_dump(mode="json")} | drawn
-                    return
-                if isinstance(each, Sentence):
-                    said.append(each)
-                else:
-                    status = each.text
-                yield {"id": asked.id, "draft": draft_html(said, status, say)}
-    except FootnoteError as error:
-        yield {"id": asked.id, "error": str(error)}
+    # Closed by the stop button, which closes this generator.
+    with closing(_events(assistant, asked)) as events:
+        for each in events:
+            if isinstance(each, Answer):
+                if helpers.note:
+                    helpers.note(each)
+                drawn = _drawn(assistant, each, say) | _compared(assistant, asked, each, say)
+                yield {"answer": each.model_dump(mode="json")} | drawn
+                return
+            if isinstance(each, Sentence):
+                said.append(each)
+            else:
+                status = each.text
+            yield {"draft": draft_html(said, status, say)}
+
+
+def _report(assistant: Assistant, helpers: Helpers, asked: Asked) -> Iterator[dict[str, Any]]:
+    say = wording(asked.language)
+
+    def so_far(report: Report) -> dict[str, str]:
+        papers = _papers(assistant, report.answer)
+        html = sections_html(report, papers, say)
+        return {"html": html, "evidence": evidence_html(report.answer, papers, say)}
+
+    writer = _prepared(assistant, helpers, asked)
+    with closing(report_replies(writer, so_far, say)) as replies:
+        for each in replies:
+            if isinstance(each, Report):
+                kept = {"report": each.model_dump(mode="json", exclude={"answer"})}
+                answer = each.answer.model_dump(mode="json")
+                yield {"answer": answer} | kept | _drawn(assistant, each, say)
+            else:
+                yield each
+
+
+def _prepared(assistant: Assistant, helpers: Helpers, asked: Asked) -> ReportWriter:
+    if not helpers.report:
+        raise QuestionError("no reports are written here")
+    n_papers = round(_REPORT_PAPERS * asked.manner.depth.factor)
+    return helpers.report(
+        assistant.in_manner(asked.manner), asked.question, n_papers, asked.filters
+    )
 
 
 def _events(assistant: Assistant, asked: Asked) -> Any:  # noqa: ANN401
@@ -158,14 +198,21 @@ def _filtered(assistant: Assistant, asked: Asked) -> Request | None:
     return request.model_copy(update={"filters": narrowed(request.filters, asked.filters)})
 
 
-def _drawn(assistant: Assistant, answer: Answer, say: Wording) -> dict[str, str]:
-    """Render an answer and its evidence from the papers as they are now."""
+def _drawn(assistant: Assistant, turn: Answer | Report, say: Wording) -> dict[str, str]:
+    """Render an answer or a report and its evidence from the papers as they are now."""
+    answer = turn if isinstance(turn, Answer) else turn.answer
+    papers = _papers(assistant, answer)
+    if isinstance(turn, Report):
+        shown = report_html(turn, papers, say)
+    else:
+        shown = turn_html(turn, papers, say)
+    return {"html": shown, "evidence": evidence_html(answer, papers, say)}
+
+
+def _papers(assistant: Assistant, answer: Answer) -> dict[str, Paper]:
+    """Return the papers of an answer that are still here, by id."""
     ids = {s.paper_id for s in answer.sources} | {c.paper_id for c in quotes_of(answer)}
-    papers = {each: paper for each in ids if (paper := assistant.paper(each))}
-    return {
-        "html": turn_html(answer, papers, say),
-        "evidence": evidence_html(answer, papers, say),
-    }
+    return {each: paper for each in ids if (paper := assistant.paper(each))}
 
 
 def _told(call: Callable[[Mapping[str, Any]], Reply]) -> Callable[[Mapping[str, Any]], Reply]:
@@ -192,14 +239,19 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
             "model": assistant.model_name,
             "examples": [each._asdict() for each in example_questions(assistant)],
             "filters": choices_html(assistant.catalogue, say),
-            "can": {"export": bool(helpers.export), "feedback": bool(helpers.judge)},
+            "can": {
+                "export": bool(helpers.export),
+                "feedback": bool(helpers.judge),
+                "report": bool(helpers.report),
+                "watch": bool(helpers.watches),
+            },
         }
 
     @_told
     def draw(sent: Mapping[str, Any]) -> Reply:
         say = wording(str(sent.get("language")))
-        answers = read_answers(sent.get("answers"), MOST_DRAWN)
-        return [_drawn(assistant, answer, say) for answer in answers]
+        turns = map(read_turn, list(sent.get("turns") or [])[:MOST_DRAWN])
+        return [turn and _drawn(assistant, turn, say) for turn in turns]
 
     @_told
     def find(sent: Mapping[str, Any]) -> Reply:
@@ -215,17 +267,30 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
 
     @_told
     def export(sent: Mapping[str, Any]) -> Reply:
-        [answer] = read_answers([sent.get("answer")], 1)
-        if not helpers.export:
+        turn = read_turn(sent)
+        if not helpers.export or not turn:
             return {}
+        answer = turn if isinstance(turn, Answer) else _titled(turn)
         file = helpers.export(answer, assistant.paper, str(sent.get("form")))
         return {"name": file.name, "media_type": file.media_type, "text": file.text}
 
     @_told
     def judge(sent: Mapping[str, Any]) -> Reply:
-        [answer] = read_answers([sent.get("answer")], 1)
-        if helpers.judge:
+        answer = read_turn({"answer": sent.get("answer")})
+        if helpers.judge and isinstance(answer, Answer):
             helpers.judge(answer, str(sent.get("verdict")), str(sent.get("note")))
         return {}
 
-    return [begin, draw, find, similar, export, judge]
+    @_told
+    def estimate(sent: Mapping[str, Any]) -> Reply:
+        asked = Asked.read(sent)
+        writer = _prepared(assistant, helpers, asked)
+        return {"line": estimate_line(writer.estimate(), wording(asked.language))}
+
+    watching = watch_calls(assistant, helpers.watches) if helpers.watches else []
+    return [begin, draw, find, similar, export, judge, estimate, *watching]
+
+
+def _titled(report: Report) -> Answer:
+    """Return a report as an answer whose page has its title."""
+    return report.answer.model_copy(update={"question": report.title})

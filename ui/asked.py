@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError
 
 from footnote.rag.core.base import Record
-from footnote.rag.core.records import Answer
+from footnote.rag.core.records import Answer, Report
 from footnote.rag.core.request import Filters, Manner, Request
 
 # Turns before a question that can matter to it.
@@ -41,6 +41,8 @@ class Asked(Record):
     manner: Manner = Manner()
     """How the reader wants answers in this browser."""
     language: str = "en"
+    is_report: bool = False
+    """True where a report on it is wanted."""
 
     @classmethod
     def read(cls, sent: object) -> "Asked":
@@ -56,6 +58,7 @@ class Asked(Record):
             "question": sent["question"],
             "language": str(sent.get("language")),
             "history": read_answers(sent.get("history"), MOST_TURNS),
+            "is_report": sent.get("is_report") is True,
         }
         for name, record in _RECORDS.items():
             try:
@@ -70,6 +73,23 @@ class Asked(Record):
 def read_answers(sent: object, most: int) -> tuple[Answer, ...]:
     """Return the last of the answers that the browser kept; what is none is left out."""
     return tuple(_answers(sent[-most:] if isinstance(sent, list) else []))
+
+
+def read_turn(sent: object) -> Answer | Report | None:
+    """Return the answer of a turn that the browser kept, or its report; None where it is neither.
+
+    Args:
+        sent: `answer`, and of a report `report`: the rest of its record.
+    """
+    if not isinstance(sent, dict):
+        return None
+    answer, report = sent.get("answer"), sent.get("report")
+    try:
+        if isinstance(report, dict):
+            return Report.model_validate(report | {"answer": answer})
+        return Answer.model_validate(answer)
+    except ValidationError:
+        return None
 
 
 def _answers(sent: Iterable[object]) -> Iterable[Answer]:

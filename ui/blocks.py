@@ -24,9 +24,7 @@ class Blocks:
 
     def as_written(self) -> str:
         """Render the answer as it was laid out for its kind of question."""
-        return "".join(map(self._block, self._answer.blocks)) or self.running(
-            self._answer.sentences
-        )
+        return "".join(map(self.block, self._answer.blocks)) or self.running(self._answer.sentences)
 
     def as_prose(self) -> str:
         """Render all its sentences as running text."""
@@ -42,7 +40,7 @@ class Blocks:
                 for c in s.citations
                 if c.marker == source.marker
             }
-            said = "".join(f"<li>{escape(c.quote)} {self._marker(c)}</li>" for c in quotes.values())
+            said = "".join(f"<li>{escape(c.quote)} {self.marker(c)}</li>" for c in quotes.values())
             paper = self._papers.get(source.paper_id)
             date = str(paper.date) if paper and paper.date else say("no_date")
             rows += (
@@ -59,7 +57,7 @@ class Blocks:
             f"<li>{self._paper(source.marker)}</li>" for source in self._answer.sources
         ) + "".join(
             f'<li><b lang="en">{escape(c.title)}</b> <q lang="en">{escape(c.quote)}</q>'
-            f" {self._marker(c)}</li>"
+            f" {self.marker(c)}</li>"
             for c in self._answer.nearest
         )
         return f'<ol class="fn-papers">{items}</ol>'
@@ -69,9 +67,11 @@ class Blocks:
         said = " ".join(map(self._said, sentences))
         return f'<p lang="en">{said}</p>' if said else ""
 
-    def _block(self, block: Block) -> str:
+    def block(self, block: Block, level: int = 3) -> str:
+        """Render a part of the answer, its heading at a level."""
         said = [self._answer.sentences[at] for at in block.sentences]
-        heading = f'<h3 lang="en">{escape(block.heading)}</h3>' if block.heading else ""
+        named = f'<h{level} lang="en">{escape(block.heading or "")}</h{level}>'
+        heading = named if block.heading else ""
         text = f'<p lang="en">{escape(block.text)}</p>' if block.text else ""
         if block.form == "list":
             items = "".join(f"<li>{self._said(sentence)}</li>" for sentence in said)
@@ -140,9 +140,10 @@ class Blocks:
 
     def _markers(self, sentence: Sentence) -> str:
         each = {place_of(citation): citation for citation in sentence.citations}
-        return " ".join(map(self._marker, each.values()))
+        return " ".join(map(self.marker, each.values()))
 
-    def _marker(self, citation: Citation) -> str:
+    def marker(self, citation: Citation) -> str:
+        """Render the marker of a quote as a button that opens it."""
         label = self._labels[place_of(citation)]
         name = escape(self._say("open_quote", label=label, title=citation.title))
         return (

@@ -6,7 +6,7 @@ from html import escape
 from footnote.export.forms import plugged_forms
 from footnote.export.names import Form
 from footnote.rag.answering.citations import short_name
-from footnote.rag.core.records import Answer, Paper, Sentence
+from footnote.rag.core.records import Answer, Paper, Report, Sentence
 from footnote.rag.core.request import Kind, Request
 from footnote.ui.blocks import Blocks
 from footnote.ui.render import writing_note
@@ -25,6 +25,9 @@ _FILTERS = (
     "reports_number",
 )
 _SUGGESTED = 4
+# What is done with an answer, and with a report, beside taking it away.
+_WITH_ANSWER = ("link", "edit", "again", "compare", "report", "watch", "right", "wrong")
+_WITH_REPORT = ("edit", "again")
 
 
 def turn_html(answer: Answer, papers: Mapping[str, Paper], say: Wording) -> str:
@@ -41,9 +44,47 @@ def turn_html(answer: Answer, papers: Mapping[str, Paper], say: Wording) -> str:
         _understood_html(answer, say)
         + ("" if is_chat else _chips_html(answer.request, say) + _counts_html(answer, say))
         + _views_html(answer, blocks, say)
-        + ("" if is_chat else _actions_html(answer, say))
+        + ("" if is_chat else _actions_html(answer, _WITH_ANSWER, say))
         + _next_html(answer, papers, say)
     )
+
+
+def report_html(report: Report, papers: Mapping[str, Paper], say: Wording) -> str:
+    """Render what stands below the topic of a report. All text is escaped.
+
+    Args:
+        report: The report, or a refusal.
+        papers: The cited papers as they are now, by id.
+        say: The page's words.
+    """
+    answer, blocks = report.answer, Blocks(report.answer, papers, say)
+    if answer.refused:
+        said = _views_html(answer, blocks, say)
+    else:
+        views = {"report": sections_html(report, papers, say), "papers": blocks.as_papers()}
+        said = _counts_html(answer, say) + _opened_html(views, answer, say) + _writer_html(answer)
+    return said + _actions_html(answer, _WITH_REPORT, say)
+
+
+def sections_html(report: Report, papers: Mapping[str, Paper], say: Wording) -> str:
+    """Render the title of a report and its sections, as many as there are. All text is escaped."""
+    answer, blocks = report.answer, Blocks(report.answer, papers, say)
+    said = "".join(
+        blocks.block(answer.blocks[at], level=3 if n == 0 else 4)
+        for section in report.sections
+        for n, at in enumerate(section.blocks)
+    )
+    return f'<p class="fn-report-title" lang="en">{escape(report.title)}</p>{said}'
+
+
+def section_draft_html(sentences: Sequence[Sentence], status: str) -> str:
+    """Render the section of a report that is being written. All text is escaped.
+
+    Its markers are given when it is whole: they count through the report.
+    """
+    said = escape(" ".join(sentence.text for sentence in sentences))
+    draft = f'<p lang="en">{said}</p>' if said else ""
+    return f'{draft}<p class="fn-writer fn-thinking">{escape(status)}</p>'
 
 
 def draft_html(sentences: Sequence[Sentence], status: str, say: Wording) -> str:
@@ -126,8 +167,7 @@ def _counts_html(answer: Answer, say: Wording) -> str:
 
 
 def _views_html(answer: Answer, blocks: Blocks, say: Wording) -> str:
-    note = writing_note(answer)
-    writer = f'<p class="fn-writer" lang="en">{escape(note)}</p>' if note else ""
+    writer = _writer_html(answer)
     if answer.refused:
         near = f"<h3>{escape(say('nearest'))}</h3>{blocks.as_papers()}" if answer.nearest else ""
         said = f'<p class="fn-refused" lang="en">{escape(answer.reason or answer.answer)}</p>'
@@ -141,9 +181,19 @@ def _views_html(answer: Answer, blocks: Blocks, say: Wording) -> str:
     views = {name: html for name, html in views.items() if html}
     if len(views) == 1:
         return views["written"] + writer
+    return _opened_html(views, answer, say) + writer
+
+
+def _writer_html(answer: Answer) -> str:
+    note = writing_note(answer)
+    return f'<p class="fn-writer" lang="en">{escape(note)}</p>' if note else ""
+
+
+def _opened_html(views: Mapping[str, str], answer: Answer, say: Wording) -> str:
+    """Render ways to read an answer, of which the first is open."""
     tabs = panels = ""
-    for name, html in views.items():
-        is_open, title = name == "written", escape(_view_name(name, answer, say))
+    for n, (name, html) in enumerate(views.items()):
+        is_open, title = n == 0, escape(_view_name(name, answer, say))
         tabs += (
             f'<button type="button" data-do="view" data-view="{name}"'
             f' aria-pressed="{"true" if is_open else "false"}">{title}</button>'
@@ -151,7 +201,7 @@ def _views_html(answer: Answer, blocks: Blocks, say: Wording) -> str:
         hidden = "" if is_open else " hidden"
         panels += f'<div class="fn-view" data-view="{name}"{hidden}>{html}</div>'
     label = escape(say("views"))
-    return f'<div class="fn-views" role="group" aria-label="{label}">{tabs}</div>{panels}{writer}'
+    return f'<div class="fn-views" role="group" aria-label="{label}">{tabs}</div>{panels}'
 
 
 def _view_name(name: str, answer: Answer, say: Wording) -> str:
@@ -163,8 +213,8 @@ def _view_name(name: str, answer: Answer, say: Wording) -> str:
     return say(f"view.{name}")
 
 
-def _actions_html(answer: Answer, say: Wording) -> str:
-    """Render what can be done with an answer."""
+def _actions_html(answer: Answer, does: Sequence[str], say: Wording) -> str:
+    """Render what can be done with an answer: take it away, and what is named."""
     forms = {str(form): say(f"form.{form}") for form in Form} | {
         name: name for name in plugged_forms() if name not in [*Form]
     }
@@ -180,11 +230,10 @@ def _actions_html(answer: Answer, say: Wording) -> str:
             f'<div class="fn-list">{items}</div></details>'
         )
     copy = _button("copy", say) if answer.sources else ""
-    judge = "".join(_button(do, say) for do in ("right", "wrong"))
-    asked = "".join(_button(do, say) for do in ("link", "edit", "again", "compare"))
+    others = "".join(_button(do, say) for do in does)
     return (
         f'<div class="fn-acts" role="group" aria-label="{escape(say("actions"))}">{copy}{away}'
-        f"{asked}{judge}</div>"
+        f"{others}</div>"
     )
 
 

@@ -6,9 +6,13 @@ import gradio as gr
 
 from footnote.export.forms import export
 from footnote.rag.assistant import Assistant
+from footnote.rag.build import open_report
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import FootnoteError, IndexAccessError
 from footnote.rag.core.records import Answer
+from footnote.rag.core.request import Filters
+from footnote.rag.report import ReportWriter
+from footnote.rag.watches import Watches
 from footnote.ui.ask_tab import Helpers, ask_tab, top
 from footnote.ui.calls import Page
 from footnote.ui.feedback import Feedback, Refusals
@@ -44,7 +48,16 @@ def _helpers(config: Config) -> Helpers:
         with suppress(IndexAccessError):  # a folder that is only read keeps no notes
             refusals.add(answer)
 
-    return Helpers(export=export, judge=Feedback(config.index).add, note=note)
+    def report(assistant: Assistant, topic: str, n_papers: int, filters: Filters) -> ReportWriter:
+        return open_report(config, assistant, topic, papers=n_papers, filters=filters)
+
+    return Helpers(
+        export=export,
+        judge=Feedback(config.index).add,
+        note=note,
+        report=report,
+        watches=Watches(config.index),
+    )
 
 
 def _for_programs(assistant: Assistant) -> None:

@@ -28,7 +28,12 @@ const actions = {
   since: ({ turn, data }) =>
     changeRequest(turn, { filters: { ...turn.answer.request.filters, since: `${data.year}-01-01` } }),
   alone: ({ turn }) => ask(turn.question, { turn, alone: true }),
-  again: ({ turn }) => ask(turn.question, { turn, request: turn.changed?.request ?? null }),
+  report: ({ turn }) => askForReport(turn?.question ?? at("fn-question").value),
+  watch: ({ turn }) => watchTurn(turn),
+  news: openNews,
+  unwatch: ({ data }) => unwatch(data),
+  mark_read: ({ data }) => markRead(data),
+  again: ({ turn }) => turn.isReport ? askForReport(turn.question, turn) : ask(turn.question, { turn, request: turn.changed?.request ?? null }),
   compare: ({ turn }) => ask(turn.question, { turn, before: turn.answer, request: turn.changed?.request ?? null }),
   take_back: ({ turn }) => takeBack(turn),
   edit: ({ turn }) => edit(turn),
@@ -49,7 +54,7 @@ const actions = {
     announce(say("link_copied"));
   },
   export: async ({ turn, data }) => {
-    const { name, media_type, text } = await call("export", { answer: turn.answer, form: data.form });
+    const { name, media_type, text } = await call("export", { answer: turn.answer, report: turn.report, form: data.form });
     saveFile(name, media_type, text);
   },
   right: ({ turn }) => judge(turn, "right", ""),
@@ -72,10 +77,13 @@ const cardTitle = (card) => card.querySelector("h3").lastChild.textContent.trim(
 
 async function judge(turn, verdict, note) {
   await call("judge", { answer: turn.answer, verdict, note });
-  announce(say("thanks"));
-  const thanks = make("span", { class: "fn-facts" }, say("thanks"));
+  noteBelow(turn, say("thanks"));
+}
+
+function noteBelow(turn, text) {
+  announce(text);
   turn.body.querySelector(".fn-acts .fn-facts")?.remove();
-  turn.body.querySelector(".fn-acts").append(thanks);
+  turn.body.querySelector(".fn-acts").append(make("span", { class: "fn-facts" }, text));
 }
 
 function showView(turn, view) {

@@ -40,7 +40,8 @@ function send() {
   grow();
   hideFound();
   box.focus();
-  ask(question, { turn });
+  if (turn?.isReport) askForReport(question, turn).catch(announceFault);
+  else ask(question, { turn });
 }
 
 // The next question takes the place of this turn's.

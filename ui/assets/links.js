@@ -12,12 +12,13 @@ function pushAddress(turn) {
 }
 
 function keepQuote(label) {
-  if (!evidence.turn) return;
+  if (!evidence.turn || evidence.turn === news.turn) return;
   history.replaceState({ conversation: thread.id, turn: evidence.turn.id }, "", addressOf(evidence.turn, label));
 }
 
 // Opens what the address names: a turn that this browser keeps, or a question to be asked.
 async function openAddress() {
+  if (history.state?.news) return showNews();
   const label = decodeURIComponent(location.hash.slice(1));
   const query = new URLSearchParams(location.search);
   const kept = history.state?.conversation && (await store.get(history.state.conversation));

@@ -1,5 +1,5 @@
 // Begins when the page's HTML is there.
-const page = { model: null, can: { export: false, feedback: false } };
+const page = { model: null, can: { export: false, feedback: false, report: false, watch: false } };
 
 function drawStart({ n_papers, examples }) {
   const papers = say("papers", { n: n_papers });
@@ -35,12 +35,14 @@ async function begin() {
   const begun = await call("begin");
   Object.assign(page, begun);
   showMode();
+  at("fn-report").hidden = !page.can.report;
   drawStart(begun);
   startFilters(begun.filters);
   drawConversations();
   at("fn-app").classList.add("fn-ready");
   if (!isNarrow()) at("fn-question").focus();
   await openAddress();
+  if (page.can.watch) await loadNews().catch(() => {}); // it is said when they are opened
 }
 
 function changeKind(turn, kind) {

@@ -4,7 +4,7 @@ const thread = { id: null, name: "", at: 0, turns: [] };
 let running = null;
 
 const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-const turnOf = (node) => thread.turns.find((turn) => turn.el === node?.closest(".fn-turn"));
+const turnOf = (node) => [...thread.turns, news.turn].find((turn) => turn?.el === node?.closest(".fn-turn"));
 const lastTurn = () => thread.turns.at(-1);
 
 function kept() {
@@ -14,7 +14,7 @@ function kept() {
     at: thread.at,
     turns: thread.turns
       .filter((turn) => turn.answer)
-      .map(({ id, question, answer, changed }) => ({ id, question, answer, changed })),
+      .map(({ id, question, answer, report, changed }) => ({ id, question, answer, report, changed })),
   };
 }
 
@@ -25,7 +25,7 @@ function makeTurn(question, id = newId()) {
   const cards = make("div");
   let evidence = null;
   return {
-    id, question, answer: null, changed: null, el, heading, body,
+    id, question, answer: null, report: null, isReport: false, changed: null, el, heading, body,
     set evidence(html) { evidence = html; },
     // Made of its HTML when it is looked at: of most turns of a long conversation, never.
     get cards() {
@@ -40,10 +40,14 @@ function show(turn, drawn) {
   turn.body.innerHTML = drawn.html;
   turn.evidence = drawn.evidence;
   turn.answer = drawn.answer ?? turn.answer;
+  turn.report = drawn.report ?? turn.report;
   if (drawn.difference) turn.body.insertAdjacentHTML("afterbegin", drawn.difference);
   for (const each of turn.body.querySelectorAll("[data-do=export]")) each.hidden = !page.can.export;
   for (const each of turn.body.querySelectorAll("[data-do=right],[data-do=wrong]")) {
     each.hidden = !page.can.feedback;
+  }
+  for (const what of ["report", "watch"]) {
+    for (const each of turn.body.querySelectorAll(`[data-do=${what}]`)) each.hidden = !page.can[what];
   }
   const menu = turn.body.querySelector(".fn-menu");
   if (menu) menu.hidden = !page.can.export;
@@ -51,13 +55,14 @@ function show(turn, drawn) {
 }
 
 // Asks anew, or the question of a turn again, in its place.
-async function ask(question, { turn = null, request = null, alone = false, quiet = false, before = null } = {}) {
+async function ask(question, { turn = null, request = null, alone = false, quiet = false, before = null, isReport = false } = {}) {
   question = question.trim();
   if (!question) return;
   if (running) stop();
   if (!thread.id) Object.assign(thread, { id: newId(), name: question.slice(0, 120) });
   const isNew = !turn;
   if (isNew) {
+    if (news.turn) clearNews();
     turn = makeTurn(question);
     thread.turns.push(turn);
     at("fn-thread").append(turn.el);
@@ -66,12 +71,13 @@ async function ask(question, { turn = null, request = null, alone = false, quiet
   turn.heading.textContent = question;
   turn.changed = request && { request };
   turn.before = before;
-  const earlier = alone ? [] : thread.turns.slice(0, thread.turns.indexOf(turn));
+  Object.assign(turn, { report: null, isReport });
+  const earlier = alone || isReport ? [] : thread.turns.slice(0, thread.turns.indexOf(turn));
   const history = earlier.filter((each) => each.answer).slice(-4).map((each) => each.answer);
   at("fn-start").hidden = true;
   waitFor(turn, isNew);
   if (!quiet) pushAddress(turn);
-  await answer(turn, { id: `${turn.id}/${newId()}`, question, history, request, before, manner: manner(), filters: request ? {} : chosen(), language });
+  await answer(turn, { id: `${turn.id}/${newId()}`, question, history, request, before, manner: manner(), filters: request ? {} : chosen(), language, is_report: isReport });
 }
 
 function waitFor(turn, isNew) {
@@ -89,12 +95,12 @@ function waitFor(turn, isNew) {
 
 async function answer(turn, asked) {
   try {
-    show(turn, await askServer(asked, (draft) => running === turn && (turn.body.innerHTML = draft)));
+    show(turn, await askServer(asked, (said) => running === turn && showDraft(turn, said)));
     announce(say(turn.answer.refused ? "refused" : "answered"));
     thread.at = Date.now();
     if (turn === lastTurn() || !evidence.turn) showEvidence(turn);
     else if (evidence.turn === turn) showEvidence(turn);
-    showFilters(turn.answer.request?.filters);
+    if (!turn.isReport) showFilters(turn.answer.request?.filters);
     await store.put(kept());
     drawConversations();
   } catch (error) {
@@ -115,7 +121,7 @@ function giveBackFocus(turn) {
 
 // Puts what was answered before it was asked again in its place.
 async function takeBack(turn) {
-  const [drawn] = await call("draw", { answers: [turn.before] });
+  const [drawn] = await call("draw", { turns: [{ answer: turn.before }] });
   show(turn, { ...drawn, answer: turn.before });
   turn.before = null;
   showEvidence(turn);
@@ -157,7 +163,7 @@ function clearThread() {
   if (running) stop();
   stopEditing();
   Object.assign(thread, { id: null, name: "", at: 0, turns: [] });
-  at("fn-thread").replaceChildren();
+  clearNews();
   at("fn-start").hidden = false;
   showEvidence(null);
 }
@@ -169,19 +175,19 @@ async function openThread(conversation, turnId = null) {
   const { id, name, turns } = conversation;
   thread.turns = turns.map((each) => {
     const turn = makeTurn(each.question, each.id);
-    return Object.assign(turn, { answer: each.answer, changed: each.changed });
+    return Object.assign(turn, { answer: each.answer, report: each.report, isReport: Boolean(each.report), changed: each.changed });
   });
   Object.assign(thread, { id, name, at: conversation.at });
   at("fn-thread").append(...thread.turns.map((turn) => turn.el));
   const open = thread.turns.find((turn) => turn.id === turnId) ?? lastTurn();
   for (let end = thread.turns.length; end > 0; end -= 10) {
     const some = thread.turns.slice(Math.max(end - 10, 0), end);
-    const drawn = await call("draw", { answers: some.map((turn) => turn.answer) });
+    const drawn = await call("draw", { turns: some.map(({ answer, report }) => ({ answer, report })) });
     if (thread.id !== id) return;
     some.forEach((turn, n) => drawn[n] && show(turn, drawn[n]));
     if (open && !evidence.turn) {
       showEvidence(open);
-      showFilters(open.answer.request?.filters);
+      if (!open.isReport) showFilters(open.answer.request?.filters);
     }
     if (open) scrollTo(open);
   }

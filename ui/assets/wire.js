@@ -1,7 +1,7 @@
 // Talks with the server: questions go through gradio's queue, which streams; all else is a call.
 const waiting = new Map();
 
-// Returns what ends with the answer; `onDraft` is given what there is of it before.
+// Returns what ends with the answer; `onDraft` is given what there is of it before, as `draft`.
 function askServer(asked, onDraft) {
   return new Promise((resolve, reject) => {
     waiting.set(asked.id, { resolve, reject, onDraft });
@@ -23,7 +23,7 @@ watch("value", () => {
   const said = props.value;
   const asked = said && waiting.get(said.id);
   if (!asked) return;
-  if (said.draft) return asked.onDraft(said.draft);
+  if (said.draft != null) return asked.onDraft(said);
   waiting.delete(said.id);
   if (said.error) asked.reject(new Error(said.error));
   else asked.resolve(said);
