@@ -125,13 +125,18 @@ def test_a_server_that_is_busy_says_how_long_to_wait(serve: Serve):  # noqa: F81
 def test_one_that_is_no_footnote_or_is_gone_is_told(serve: Serve):  # noqa: F811
     other = serve(lambda _asked, _n: Reply(body=b"[]", content_type="application/json"))
     url = other.url.removesuffix("/api")
-    with Remote(url) as remote:
-        with pytest.raises(ServerError, match="does not answer as `footnote serve` does"):
-            remote._paper("x")
-        other.close()
-        with pytest.raises(ServerError, match=r"could not be reached: .* running there") as caught:
-            remote.ask(QUESTION)
-        assert (caught.value.status, caught.value.retryable) == (None, True)
+    with (
+        Remote(url) as remote,
+        pytest.raises(ServerError, match="does not answer as `footnote serve` does"),
+    ):
+        remote._paper("x")
+    other.close()
+    with (
+        Remote(url) as remote,
+        pytest.raises(ServerError, match=r"could not be reached: .* running there") as caught,
+    ):
+        remote.ask(QUESTION)
+    assert (caught.value.status, caught.value.retryable) == (None, True)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:7860", "file:///etc/passwd", ""])
