@@ -178,6 +178,28 @@ class LanguageModel(Section):
     """Texts in place of those in `rag/llm/prompts.py`, by their names there."""
 
 
+Allowed = Literal["read", "ask", "write"]
+
+
+class Oidc(Section):
+    """An OpenID provider by which people sign in."""
+
+    issuer: str = Field(pattern=r"^https?://\S+$")
+    """As it calls itself, such as https://login.example.org/realms/lab."""
+    client_id: str = Field(min_length=1)
+    """By which it knows this server."""
+    client_secret: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    """From the environment alone: FOOTNOTE_WEB__OIDC__CLIENT_SECRET; none of a public client."""
+    scope: str = "openid profile email"
+    """What it is asked to tell."""
+    role_claim: str = "roles"
+    """The claim that names the roles of a person, with dots where it lies in another one."""
+    roles: dict[str, Allowed] = {}
+    """What each role allows; others allow nothing."""
+    everyone: Allowed | None = None
+    """What whoever signs in may do; null for nothing."""
+
+
 class Web(Section):
     """Where the page and the doors for programs are served, and to whom."""
 
@@ -204,6 +226,8 @@ class Web(Section):
     """The file of its private key; empty where that is in the same file."""
     users: dict[str, Annotated[str, Field(pattern=HASHED)]] = Field(default={}, repr=False)
     """Names and hashed passwords, as `footnote password` writes them."""
+    oidc: Oidc | None = None
+    """An OpenID provider by which people sign in, beside passwords and tokens."""
     at_once: int = Field(default=4, ge=1)
     """Questions that are worked on at the same time."""
     waiting: int = Field(default=64, ge=0)
@@ -285,6 +309,12 @@ def _source(file: Path) -> YamlConfigSettingsSource:
         raise ConfigError(
             f"settings file {file} holds `llm.api_key`; "
             "give the key in the environment, as FOOTNOTE_LLM__API_KEY"
+        )
+    web = source.yaml_data.get("web")
+    if isinstance(web, dict) and isinstance(o := web.get("oidc"), dict) and "client_secret" in o:
+        raise ConfigError(
+            f"settings file {file} holds `web.oidc.client_secret`; "
+            "give the secret in the environment, as FOOTNOTE_WEB__OIDC__CLIENT_SECRET"
         )
     return source
 
