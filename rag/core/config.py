@@ -86,7 +86,7 @@ class Answering(Section):
     """Sentences of running text at most; fewer where the next ones do not belong to the answer."""
     survey_papers: int = Field(default=12, ge=1)
     """Rows of a survey that are shown at once, a paper each."""
-    min_confidence: float = Field(default=0.25, ge=0, le=1)
+    min_confidence: float = Field(default=0.2, ge=0, le=1)
     """Least probability that the papers answer; below it the answer is a refusal."""
     max_question_chars: int = Field(default=4_000, ge=1)
     """Longer questions are an error."""
