@@ -67,7 +67,6 @@ def test_the_example_is_installed_named_and_used(tmp_path: Path):
             *("--no-build-isolation", "--disable-pip-version-check", "--target", target, source),
         ],
         check=True,
-        timeout=120,
     )
 
     def run(*arguments: object) -> str:
@@ -77,7 +76,6 @@ def test_the_example_is_installed_named_and_used(tmp_path: Path):
             capture_output=True,
             text=True,
             check=True,
-            timeout=120,
         ).stdout
 
     def footnote(*arguments: object) -> str:
