@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from footnote.ingest import pipeline
 from footnote.rag.build import open_index
@@ -46,19 +46,27 @@ _LENGTHEN = """async (n) => {
     const opening = indexedDB.open("footnote");
     opening.onsuccess = () => done(opening.result);
   });
-  const all = db.transaction("conversations", "readwrite").objectStore("conversations");
-  const kept = await new Promise((done) => {
-    all.getAll().onsuccess = (event) => done(event.target.result[0]);
+  const changing = db.transaction("turns", "readwrite");
+  const all = changing.objectStore("turns");
+  const turns = await new Promise((done) => {
+    all.getAll().onsuccess = (event) => done(event.target.result);
   });
-  const turns = kept.turns;
-  for (let at = 0; kept.turns.length < n; at++) {
+  for (let at = 0; turns.length + at < n; at++) {
     const turn = turns[at % turns.length];
-    kept.turns = [{ ...turn, id: `${turn.id}-${at}` }, ...kept.turns];
+    all.put({ ...turn, id: `${turn.id}-${at}`, at });
   }
-  await new Promise((done) => (all.put(kept).onsuccess = done));
+  await new Promise((done) => (changing.oncomplete = done));
 }"""
 # Where the page rests: what was begun by an event has ended.
 _REST_MS = 400
+
+
+class Worked(NamedTuple):
+    """How much the main thread has worked for a document; each that is loaded begins at 0."""
+
+    document: float
+    """When it was asked for, which tells it from others."""
+    ms: float
 
 
 class Sheet:
@@ -75,16 +83,22 @@ class Sheet:
         task = f"{longest:5.0f} ms" if longest else " < 50 ms"
         print(f"{name:48} {took:7.0f} ms {work:6.0f} ms {task}", flush=True)  # noqa: T201
 
-    def work(self) -> float:
-        """Return the milliseconds that the page's main thread has worked so far."""
+    def work(self) -> Worked:
+        """Return how much the page's main thread has worked so far."""
         metrics = self._session.send("Performance.getMetrics")["metrics"]
-        return next(each["value"] for each in metrics if each["name"] == "TaskDuration") * 1000
+        named = {each["name"]: each["value"] for each in metrics}
+        return Worked(named["NavigationStart"], named["TaskDuration"] * 1000)
+
+    def worked(self, before: Worked) -> float:
+        """Return the milliseconds worked since; of a page that was loaded since, all of its own."""
+        now = self.work()
+        return now.ms - before.ms if now.document == before.document else now.ms
 
     def longest(self) -> float:
         """Return the longest task since `begin`, in milliseconds."""
         return self._page.evaluate("window.longest")
 
-    def begin(self) -> float:
+    def begin(self) -> Worked:
         """Forget the longest task, and return the work so far."""
         self._page.evaluate("window.longest = 0")
         return self.work()
@@ -97,7 +111,7 @@ class Sheet:
         yield
         took = (time.perf_counter() - began) * 1000 / times
         self._page.wait_for_timeout(_REST_MS)
-        self.add(name, took, (self.work() - before) / times, self.longest())
+        self.add(name, took, self.worked(before) / times, self.longest())
 
 
 def main() -> None:
@@ -212,7 +226,7 @@ def _ask(page: "Page", sheet: Sheet, name: str, questions: Sequence[str]) -> Non
         waits.append((time.perf_counter() - began) * 1000)
         page.wait_for_selector(f".fn-turn:nth-child({n}):not([aria-busy])")
         page.wait_for_timeout(_REST_MS)
-    work = (sheet.work() - before) / len(questions)
+    work = sheet.worked(before) / len(questions)
     sheet.add(name, median(waits), work, sheet.longest())
 
 

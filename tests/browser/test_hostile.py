@@ -111,24 +111,29 @@ def test_what_the_browser_keeps_is_not_trusted(page: "sync_api.Page"):
     page.evaluate(
         """async () => {
           const db = await new Promise((done) => {
-            const opening = indexedDB.open("footnote", 1);
+            const opening = indexedDB.open("footnote");
             opening.onsuccess = () => done(opening.result);
           });
-          const all = db.transaction("conversations", "readwrite").objectStore("conversations");
-          const kept = await new Promise((done) => {
-            const asking = all.getAll();
-            asking.onsuccess = () => done(asking.result[0]);
+          const names = ["conversations", "turns"];
+          const changing = db.transaction(names, "readwrite");
+          const [conversations, turns] = names.map((name) => changing.objectStore(name));
+          const first = (all) => new Promise((done) => {
+            all.getAll().onsuccess = (event) => done(event.target.result[0]);
           });
+          const [kept, turn] = [await first(conversations), await first(turns)];
+          const bad = { id: "x", question: "bad", answer: { nothing: 1 } };
           kept.name = "<img src=x onerror=window.ran=1>";
-          kept.turns[0].question = kept.name;
-          kept.turns[0].answer.sentences[0].text = kept.name;
-          kept.turns.push({ id: "x", question: "bad", answer: { nothing: 1 } });
-          await new Promise((done) => (all.put(kept).onsuccess = done));
+          turn.question = kept.name;
+          turn.answer.sentences[0].text = kept.name;
+          conversations.put(kept);
+          turns.put(turn);
+          turns.put({ ...bad, conversation: kept.id, at: turn.at - 1 });
+          await new Promise((done) => (changing.oncomplete = done));
         }"""
     )
     page.reload()
     page.locator(".fn-turn .fn-marker").first.wait_for()
-    assert "<img" in page.locator(".fn-asked").first.inner_text()
+    assert "<img" in page.locator(".fn-asked").last.inner_text()
     assert page.evaluate("window.ran") is None
     assert ask(page, "What does Name5 keep?").locator(".fn-marker").count()
 

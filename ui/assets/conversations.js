@@ -23,7 +23,7 @@ async function renameConversation(id) {
   const each = await store.get(id);
   const name = await askFor(say("new_name"), each.name);
   if (!name) return;
-  await store.put({ ...each, name });
+  await store.rename(id, name);
   if (thread.id === id) thread.name = name;
   await drawConversations();
   at("fn-conversations").querySelector(`.fn-name[data-id="${CSS.escape(id)}"]`)?.focus();

@@ -7,25 +7,23 @@ const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 const turnOf = (node) => [...thread.turns, news.turn].find((turn) => turn?.el === node?.closest(".fn-turn"));
 const lastTurn = () => thread.turns.at(-1);
 
-function kept() {
-  return {
-    id: thread.id,
-    name: thread.name,
-    at: thread.at,
-    turns: thread.turns
-      .filter((turn) => turn.answer)
-      .map(({ id, question, answer, report, changed }) => ({ id, question, answer, report, changed })),
-  };
+// Keeps a turn in this browser.
+async function keepTurn({ id, at, question, answer, report, changed }) {
+  await store.putTurn(
+    { id: thread.id, name: thread.name, at: thread.at },
+    { id, at, question, answer, report, changed },
+  );
+  drawConversations();
 }
 
-function makeTurn(question, id = newId()) {
+function makeTurn(question, id = newId(), at = Date.now()) {
   const heading = make("h2", { class: "fn-asked", tabindex: "-1" }, question);
   const body = make("div", { class: "fn-body" });
   const el = make("article", { class: "fn-turn", "data-turn": id }, heading, body);
   const cards = make("div");
   let evidence = null;
   return {
-    id, question, answer: null, report: null, isReport: false, changed: null, el, heading, body,
+    id, at, question, answer: null, report: null, isReport: false, changed: null, el, heading, body,
     set evidence(html) { evidence = html; },
     // Made of its HTML when it is looked at: of most turns of a long conversation, never.
     get cards() {
@@ -101,8 +99,7 @@ async function answer(turn, asked) {
     if (turn === lastTurn() || !evidence.turn) showEvidence(turn);
     else if (evidence.turn === turn) showEvidence(turn);
     if (!turn.isReport) showFilters(turn.answer.request?.filters);
-    await store.put(kept());
-    drawConversations();
+    await keepTurn(turn).catch(announceFault);
   } catch (error) {
     fail(turn, error.message);
   } finally {
@@ -126,7 +123,7 @@ async function takeBack(turn) {
   turn.before = null;
   showEvidence(turn);
   turn.heading.focus({ preventScroll: true });
-  await store.put(kept());
+  await keepTurn(turn);
 }
 
 function fail(turn, why) {
@@ -174,7 +171,7 @@ async function openThread(conversation, turnId = null) {
   at("fn-start").hidden = true;
   const { id, name, turns } = conversation;
   thread.turns = turns.map((each) => {
-    const turn = makeTurn(each.question, each.id);
+    const turn = makeTurn(each.question, each.id, each.at);
     return Object.assign(turn, { answer: each.answer, report: each.report, isReport: Boolean(each.report), changed: each.changed });
   });
   Object.assign(thread, { id, name, at: conversation.at });
