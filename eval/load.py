@@ -31,6 +31,9 @@ _TIMEOUT_S = 120.0
 _OTHERS, _PAUSE_S = 3, 1.0
 _TOO_MANY = 429
 _UPLOAD_BYTES, _CHUNK_BYTES = 500_000_000, 65_536
+_UPLOAD_HEAD = (
+    b'--x\r\nContent-Disposition: form-data; name="files"; filename="large.jsonl"\r\n\r\n'
+)
 
 
 class Asked(Record):
@@ -198,6 +201,7 @@ async def _upload(client: httpx.AsyncClient, url: str) -> tuple[str, float]:
 
     async def body() -> AsyncGenerator[bytes]:
         nonlocal n_sent
+        yield _UPLOAD_HEAD
         while n_sent < _UPLOAD_BYTES:
             yield bytes(_CHUNK_BYTES)
             n_sent += _CHUNK_BYTES

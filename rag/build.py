@@ -66,7 +66,12 @@ def open_index(config: Config, *, create: bool = False) -> Index:
     """
     embedder = config.embedder
     chunker = IN_CONTEXT if embedder.passes == 1 else CHUNKER
-    asked = Card(embedder=embedder.name, chunker=chunker, store=config.store.url or FOLDER)
+    asked = Card(
+        embedder=embedder.name,
+        chunker=chunker,
+        store=config.store.url or FOLDER,
+        shards=config.store.shards,
+    )
 
     load = partial(
         load_embedder,
@@ -229,7 +234,7 @@ def _assemble(
 # What of the settings no answer depends on, and what may hold a password: a receipt is given away.
 _LEFT_OUT = {
     "embedder": {"batch", "arguments"},
-    "store": {"url"},
+    "store": {"url", "shards"},
     "retrieval": set[str](),
     "answering": {"max_question_chars"},
     "llm": {"base_url", "arguments"},

@@ -46,6 +46,8 @@ _READ = re.compile(
 _WRITE = re.compile(r"/(?:v1/(?:ingest|evaluate|jobs)|gradio_api)(?:/|$)")
 # What gradio would do for anybody who knows of it: fetch pages for them, and show its figures.
 _CLOSED = re.compile(r"/(?:gradio_api/(?:proxy=|file=https?:)|monitoring(?:/|$))")
+# Else the rest of a refused body would be read to its end, and thrown away.
+_CLOSED_AFTER = {"Connection": "close"}
 _PAGE_UPLOAD = re.compile(r"/gradio_api/upload")
 _UPLOAD = re.compile(rf"{_PAGE_UPLOAD.pattern}|/v1/(?:ingest|evaluate)$")
 _HEADERS = {
@@ -319,11 +321,11 @@ class _Bounded:
             message = await asyncio.wait_for(self._receive(), max(left, 0.01))
         except TimeoutError as error:
             # Of Starlette: FastAPI lets others go as 400.
-            raise HTTPException(408, "the body comes too slowly") from error
+            raise HTTPException(408, "the body comes too slowly", _CLOSED_AFTER) from error
         self._n_read += len(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
         if self._n_read > self._most:
-            raise HTTPException(413, str(_too_large(self._most)))
+            raise HTTPException(413, str(_too_large(self._most)), _CLOSED_AFTER)
         return message
 
 
@@ -352,7 +354,8 @@ def _name(place: str) -> str:
 
 
 def _too_large(most: int) -> RefusedError:
-    return RefusedError(413, f"the call is larger than {most:,} bytes", "send less at once")
+    said = f"the call is larger than {most:,} bytes"
+    return RefusedError(413, said, "send less at once", _CLOSED_AFTER)
 
 
 def _unknown(why: str) -> RefusedError:

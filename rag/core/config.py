@@ -52,6 +52,9 @@ class Store(Section):
 
     url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+/?$")
     """Address of a Chroma server; null keeps them in the index folder."""
+    shards: int = Field(default=1, ge=1, le=256)
+    """Parts that an index is spread over when it is made, or made anew by `footnote rebuild`; a
+    question finds the same whatever the number."""
     exact_up_to: int = Field(default=250_000, ge=0)
     """Sentences up to which a question is compared with all of them; above, Chroma's graph is
     searched, which loses some. So many take 4 to 13 ms on one thread, and 98 MB."""

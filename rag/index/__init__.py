@@ -9,6 +9,7 @@ Card         what a snapshot was built with; it has to fit the settings.
 In force     the one snapshot that the catalogue names; questions are asked of it.
 Served       a paper, or a version of it, that the snapshot in force holds whole.
 Pending      a paper that the snapshot in force does not hold as it now is.
+Shard        a part of a snapshot, for the papers whose ids fall to it; searches ask all as one.
 Tombstone    a version that the snapshot may still hold and that is served no more.
 Sealed       its writer came to its end: the manifest lists its files.
 Recover      finish what an interrupted writer left.

@@ -1,13 +1,15 @@
 """Words of papers, kept by tantivy and searched by BM25."""
 
 import errno
+import json
 import math
 import shutil
 import unicodedata
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import tantivy
 from tantivy import Filter, Occur, Query
@@ -15,6 +17,7 @@ from tantivy import Filter, Occur, Query
 from footnote.rag.core.errors import IndexDamagedError, is_fault, unusable
 from footnote.rag.core.records import Paper
 from footnote.rag.index.readonly import drop_with, is_writable, stand_in
+from footnote.rag.index.sharding import Item, split
 
 # Whole numbers keep their fraction: `1.91` is one word, and so is `W4A4KV4`.
 _WORD_PATTERN = r"\d+(?:[.,]\d+)+|[\p{L}\p{N}]+"
@@ -30,26 +33,38 @@ _MOST_A_TERM = 1.2 + 1
 _MISSPELT = 0.2
 _LOCK = ".tantivy-writer.lock"
 _FOREIGN = 0.01
+# Papers of one score that are looked at where a search ends among them, in times its depth.
+_TIED = 10
+
+
+class _Shard(NamedTuple):
+    folder: Path
+    opened: tantivy.Index
 
 
 class BM25Index:
-    """Titles and abstracts by their stemmed words. One writer at a time, any number of readers."""
+    """Titles and abstracts by their stemmed words. One writer at a time, any number of readers.
 
-    def __init__(self, folder: Path):
-        """Open the index in this folder, or make it.
+    Shards are read as one index, whose segments are those of all: a term is as rare, and a paper as
+    long, as among all papers, and so a score does not depend on how many shards there are.
+    """
+
+    def __init__(self, *folders: Path):
+        """Open the index in these folders, one a shard, or make it.
 
         Raises:
-            IndexDamagedError: tantivy cannot use the folder.
+            IndexDamagedError: tantivy cannot use a folder.
         """
-        self._folder = folder
+        self._folders = folders
+        self._to_read: tantivy.Index | None = None
+        self._drop: Callable[[], object] | None = None
         with self._explained():
-            folder.mkdir(parents=True, exist_ok=True)
-            self._is_writable = is_writable(folder)
-            if not self._is_writable:  # tantivy takes a lock to read, which is a file it makes
-                folder = stand_in(folder, copied="*.json")
-                drop_with(self, folder)
-            self._index = tantivy.Index(_schema(), str(folder))
-        self._index.register_tokenizer(_ANALYZER, _analyzer())
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            self._is_writable = all(map(is_writable, folders))
+            opened = folders if self._is_writable else ()
+            self._shards = [_Shard(folder, _opened(folder)) for folder in opened]
+            _ = self._index
 
     def __len__(self) -> int:
         """Count the papers."""
@@ -58,20 +73,23 @@ class BM25Index:
 
     def replace(self, papers: Iterable[Paper]) -> None:
         """Add papers, each in place of any older version; all are searchable on return."""
-        with self._writing() as writer:
-            for paper in papers:
-                writer.delete_documents_by_term("paper_id", paper.paper_id)
-                writer.add_document(
-                    tantivy.Document(
-                        paper_id=paper.paper_id, text=_folded(f"{paper.title}\n{paper.abstract}")
+        for shard, own in self._split(papers, lambda paper: paper.paper_id):
+            with self._writing(shard) as writer:
+                for paper in own:
+                    writer.delete_documents_by_term("paper_id", paper.paper_id)
+                    writer.add_document(
+                        tantivy.Document(
+                            paper_id=paper.paper_id,
+                            text=_folded(f"{paper.title}\n{paper.abstract}"),
+                        )
                     )
-                )
 
     def remove(self, paper_ids: Iterable[str]) -> None:
         """Delete papers; those that are not here are passed over."""
-        with self._writing() as writer:
-            for paper_id in paper_ids:
-                writer.delete_documents_by_term("paper_id", paper_id)
+        for shard, own in self._split(paper_ids, str):
+            with self._writing(shard) as writer:
+                for paper_id in own:
+                    writer.delete_documents_by_term("paper_id", paper_id)
 
     def paper_ids(self) -> set[str]:
         """Return the ids of all papers."""
@@ -80,20 +98,43 @@ class BM25Index:
             found = searcher.search(Query.all_query(), max(searcher.num_docs, 1))
             return {searcher.doc(at)["paper_id"][0] for _, at in found.hits}
 
+    @property
+    def _index(self) -> tantivy.Index:
+        """All shards as one index, as it is now."""
+        if self._to_read is None:
+            if self._drop:  # what was opened before the last change
+                self._drop()
+            if self._is_writable and len(self._shards) == 1:
+                self._to_read = self._shards[0].opened
+            else:
+                # tantivy takes a lock to read, which is a file it makes.
+                made = stand_in(*self._folders, copied="*.json")
+                self._drop = drop_with(self, made)
+                _join(self._folders, made)
+                self._to_read = _opened(made)
+        return self._to_read
+
+    def _split(
+        self, items: Iterable[Item], paper_of: Callable[[Item], str]
+    ) -> Iterator[tuple[_Shard, list[Item]]]:
+        if not self._is_writable:
+            with self._explained("written"):
+                raise OSError(errno.EROFS, "it may only be read")
+        return split(items, paper_of, self._shards)
+
     @contextmanager
-    def _writing(self) -> Generator[tantivy.IndexWriter]:
+    def _writing(self, shard: _Shard) -> Generator[tantivy.IndexWriter]:
         """Collect changes; all are made at once when this ends, or none."""
         with self._explained("written"):
-            if not self._is_writable:
-                raise OSError(errno.EROFS, "it may only be read")
-            writer = self._index.writer(_WRITER_BYTES, 1)
+            writer = shard.opened.writer(_WRITER_BYTES, 1)
             yield writer
             writer.commit()
             writer.wait_merging_threads()
             # tantivy makes these for its own user alone, and all others for whoever may read.
             for name in ("meta.json", ".managed.json"):
-                shutil.copymode(self._folder / _LOCK, self._folder / name)
-            self._index.reload()
+                shutil.copymode(shard.folder / _LOCK, shard.folder / name)
+            shard.opened.reload()
+            self._to_read = None
 
     def terms(self, text: str) -> list[str]:
         """Return the words of a text as searched: stemmed, without stop words, in order."""
@@ -174,7 +215,8 @@ class BM25Index:
 
         Returns:
             BM25 as a share of the most that these words can give, in (0, 1]: so it says how much
-            of the question a paper covers, and scores of two questions can be compared.
+            of the question a paper covers, and scores of two questions can be compared. Ties go to
+            the smaller id.
         """
         with self._explained():
             terms = list(dict.fromkeys(self.terms(question)))
@@ -182,12 +224,8 @@ class BM25Index:
             query = Query.boolean_query([(Occur.Should, self._query(term)) for term in terms])
             if only is not None:
                 query = Query.boolean_query([(Occur.Must, query), (Occur.Must, self._one_of(only))])
-            searcher = self._index.searcher()
-            found = searcher.search(query, depth)
-            return [
-                (searcher.doc(at)["paper_id"][0], min(score / most, 1.0))
-                for score, at in found.hits
-            ]
+            found = _best(self._index.searcher(), query, depth)
+            return [(paper_id, min(score / most, 1.0)) for paper_id, score in found]
 
     @contextmanager
     def _explained(self, done: str = "used") -> Generator[None]:
@@ -199,7 +237,7 @@ class BM25Index:
         except BaseException as error:
             if not is_fault(error):
                 raise
-            raise unusable("word index", self._folder, error, done) from error
+            raise unusable("word index", self._folders[0], error, done) from error
 
     def _one_of(self, paper_ids: frozenset[str]) -> Query:
         """Match these papers, with nothing added to what they score."""
@@ -215,6 +253,34 @@ class BM25Index:
             fuzzy = Query.fuzzy_term_query(schema, "text", term, distance=edits)
             return Query.boost_query(fuzzy, _MISSPELT * _MOST_A_TERM * self.idf(term))
         return Query.term_query(schema, "text", term)
+
+
+def _opened(folder: Path) -> tantivy.Index:
+    index = tantivy.Index(_schema(), str(folder))
+    index.register_tokenizer(_ANALYZER, _analyzer())
+    return index
+
+
+def _join(folders: Sequence[Path], made: Path) -> None:
+    """Have an index that has the files of several name the segments of them all."""
+    each = [json.loads((folder / "meta.json").read_bytes()) for folder in folders]
+    segments = [segment for own in each for segment in own["segments"]]
+    newest = max(own["opstamp"] for own in each)
+    (made / "meta.json").write_text(json.dumps(each[0] | {"segments": segments, "opstamp": newest}))
+
+
+def _best(searcher: tantivy.Searcher, query: Query, depth: int) -> list[tuple[str, float]]:
+    """Find the papers that score most, ids with scores, best first; ties by id.
+
+    tantivy orders ties by where they lie, which is by what was written when. Where the last one
+    ties with the next, more of these are looked at.
+    """
+    hits = searcher.search(query, depth + 1).hits
+    if len(hits) > depth and hits[-1][0] == hits[-2][0]:
+        hits = searcher.search(query, _TIED * depth).hits
+    least = hits[:depth][-1][0] if hits else 0.0
+    found = [(searcher.doc(at)["paper_id"][0], score) for score, at in hits if score >= least]
+    return sorted(found, key=lambda each: (-each[1], each[0]))[:depth]
 
 
 @cache

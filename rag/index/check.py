@@ -24,7 +24,7 @@ from footnote.rag.core.errors import (
 )
 from footnote.rag.core.records import Paper
 from footnote.rag.index.catalogue import Catalogue
-from footnote.rag.index.chroma import CosineChroma
+from footnote.rag.index.chroma import CosineChroma, ShardedChroma
 from footnote.rag.index.chunking import chunk_id
 from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.snapshot import PARTS, SNAPSHOTS, Snapshot
@@ -132,7 +132,7 @@ def _vector_faults(snapshot: Snapshot, catalogue: Catalogue, exact_up_to: int) -
 
 
 def unreachable(
-    searched: CosineChroma | DenseIndex,
+    searched: CosineChroma | ShardedChroma | DenseIndex,
     chunks: Sequence[BaseNode],
     *,
     depths: Sequence[int] = (_NEAR, _FAR),

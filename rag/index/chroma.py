@@ -34,12 +34,14 @@ from footnote.rag.core.errors import (
 from footnote.rag.core.records import Paper
 from footnote.rag.index.chunking import (
     bare_node,
+    best_of_shards,
     chunk_id,
     facts_of,
     paper_of_chunk,
     parse_chunk_id,
 )
 from footnote.rag.index.readonly import drop_with, is_writable, stand_in
+from footnote.rag.index.sharding import split
 from footnote.rag.index.token_embeddings import unit_rows
 
 Item = TypeVar("Item")
@@ -246,6 +248,63 @@ class CosineChroma(ChromaVectorStore):
             for paper_id, own in ids.items()
             if by_id.keys() >= set(own)
         }
+
+
+class ShardedChroma:
+    """The collections of several shards, each with the chunks of its papers."""
+
+    def __init__(self, shards: Sequence[CosineChroma]):
+        """Use these, in the order of their numbers."""
+        self._shards = shards
+
+    def add(self, nodes: Sequence[BaseNode]) -> None:
+        """Add chunks with their vectors; one that is already here is replaced."""
+        for shard, own in split(nodes, lambda node: paper_of_chunk(node.node_id), self._shards):
+            shard.add(own)
+
+    def describe(self, papers: Sequence[Paper]) -> None:
+        """Give the chunks of papers their facts anew; one that is not here is passed over."""
+        for shard, own in split(papers, lambda paper: paper.paper_id, self._shards):
+            shard.describe(own)
+
+    def remove(self, versions: Sequence[tuple[str, str]]) -> None:
+        """Delete all chunks of these versions, each (paper id, version); none here is fine."""
+        for shard, own in split(versions, lambda version: version[0], self._shards):
+            shard.remove(own)
+
+    def ids(self) -> set[str]:
+        """Return the ids of all chunks."""
+        return {id_ for shard in self._shards for id_ in shard.ids()}
+
+    def chunks(self, ids: Sequence[str]) -> list[BaseNode]:
+        """Return those of these chunks that are here, with their vectors, without text."""
+        parts = split(ids, paper_of_chunk, self._shards)
+        return [chunk for shard, own in parts for chunk in shard.chunks(own)]
+
+    def count(self) -> int:
+        """Count the chunks."""
+        return sum(shard.count() for shard in self._shards)
+
+    def nearest(
+        self, vector: Sequence[float], *, depth: int, only: frozenset[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """Find as `CosineChroma.nearest` does, in all shards."""
+        found = [shard.nearest(vector, depth=depth, only=only) for shard in self._shards]
+        return best_of_shards(found, depth)
+
+    def nearest_to_each(
+        self, vectors: Sequence[Sequence[float]], *, depth: int
+    ) -> list[list[tuple[str, float]]]:
+        """Find as `nearest` does, for each of several vectors."""
+        found = [shard.nearest_to_each(vectors, depth=depth) for shard in self._shards]
+        return [best_of_shards(of_one, depth) for of_one in zip(*found, strict=True)]
+
+    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+        """Return cosines of sentences to a question; see `CosineChroma.sentence_scores`."""
+        scores: dict[str, np.ndarray] = {}
+        for shard, own in split(papers, lambda paper: paper.paper_id, self._shards):
+            scores |= shard.sentence_scores(query, own)
+        return scores
 
 
 def open_chroma(folder: Path, *, create: bool = False) -> CosineChroma:

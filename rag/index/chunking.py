@@ -1,6 +1,6 @@
 """Cut papers into the passages that the vector index searches: their sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llama_index.core.schema import (
@@ -104,6 +104,16 @@ def parse_chunk_id(chunk: str) -> dict[str, str | int]:
 def paper_of_chunk(chunk: str) -> str:
     """Return the paper's id in an id of `chunk_id`."""
     return chunk.rpartition("@")[0]
+
+
+def best_of_shards(
+    by_shard: Sequence[list[tuple[str, float]]], depth: int
+) -> list[tuple[str, float]]:
+    """Merge what each shard found, ids of chunks with cosines, best first, at most `depth`."""
+    if len(by_shard) == 1:
+        return by_shard[0]
+    found = [each for own in by_shard for each in own]
+    return sorted(found, key=lambda each: (-each[1], paper_of_chunk(each[0])))[:depth]
 
 
 def bare_node(node_id: str, metadata: Mapping[str, Any]) -> TextNode:

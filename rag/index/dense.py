@@ -19,13 +19,14 @@ from llama_index.core.schema import BaseNode, QueryBundle
 
 from footnote.rag.core.records import Paper
 from footnote.rag.index.chunking import (
+    best_of_shards,
     paper_of_chunk,
     sentence_id,
     version_id,
     version_of_chunk,
 )
 from footnote.rag.index.int8 import INT8_MAX, dot_products
-from footnote.rag.index.memmap import Found, MemmapRows, RowRange, Rows
+from footnote.rag.index.memmap import Found, RowRange, Rows, ShardedRows
 from footnote.rag.index.token_embeddings import unit_rows
 
 # Bytes round a cosine of 1 to no more than this.
@@ -37,15 +38,15 @@ _BATCH = 50
 class DenseIndex:
     """Sentences by their vectors. One writer at a time; readers see what was complete."""
 
-    def __init__(self, folder: Path):
-        """Open the index in this folder, or make it.
+    def __init__(self, *folders: Path):
+        """Open the index in these folders, one a shard, or make it.
 
         Raises:
-            IndexDamagedError: The folder cannot be used.
+            IndexDamagedError: A folder cannot be used.
         """
         files = {"vectors.i8": np.int8, "scales.f32": np.float32}
-        self._rows = MemmapRows(folder, files, "sentence index")
-        self._last: _Layout | None = None
+        self._rows = ShardedRows(folders, files, "sentence index", paper_of=paper_of_chunk)
+        self._last: dict[int, _Layout] = {}
 
     def __len__(self) -> int:
         """Count the sentences."""
@@ -53,7 +54,12 @@ class DenseIndex:
 
     def ids(self) -> set[str]:
         """Return the ids of all sentences, which are those of their chunks."""
-        return {sentence_id(s.owner, n) for s in self._rows.all().ranges for n in range(s.n_rows)}
+        return {
+            sentence_id(own.owner, number)
+            for shard in self._rows.shards
+            for own in shard.all().ranges
+            for number in range(own.n_rows)
+        }
 
     def add(self, chunks: Iterable[BaseNode]) -> None:
         """Add versions of papers, each in place of what is here of it.
@@ -82,7 +88,8 @@ class DenseIndex:
     ) -> list[tuple[str, float]]:
         """Find the sentences nearest to a vector: ids with cosines, best first, at most `depth`.
 
-        Cosines are off by some 0.001; ties go to the sentence that was added first.
+        Cosines are off by some 0.001; ties go to the sentence that was added first, and between
+        shards to the smaller id of a paper.
 
         Args:
             vector: Of any length but 0.
@@ -99,16 +106,20 @@ class DenseIndex:
         only: frozenset[str] | None = None,
     ) -> list[list[tuple[str, float]]]:
         """Find as `nearest` does, for each of several vectors."""
-        layout = self._layout()
-        if only is not None:
-            layout = layout.among(only)
         asked = unit_rows(np.array(vectors, np.float32))
         with self._rows.explained():
-            return [
-                list(zip(layout.ids_at(rows), cosines.tolist(), strict=True))
-                for first in range(0, len(asked), _BATCH)
-                for rows, cosines in layout.nearest(asked[first : first + _BATCH], depth)
+            layouts = [self._layout(number) for number in range(len(self._rows.shards))]
+            if only is not None:
+                layouts = [layout.among(only) for layout in layouts]
+            by_shard = [
+                [
+                    list(zip(layout.ids_at(rows), cosines.tolist(), strict=True))
+                    for first in range(0, len(asked), _BATCH)
+                    for rows, cosines in layout.nearest(asked[first : first + _BATCH], depth)
+                ]
+                for layout in layouts
             ]
+        return [best_of_shards(found, depth) for found in zip(*by_shard, strict=True)]
 
     def sentence_scores(
         self, query: QueryBundle, papers: Sequence[Paper]
@@ -124,18 +135,18 @@ class DenseIndex:
         by_version = {version_id(p.paper_id, p.version): p for p in papers}
         scores: dict[str, np.ndarray] = {}
         with self._rows.explained():
-            ranges, arrays = self._rows.find(by_version)
-            for own in ranges:
+            for own in self._rows.read(by_version):
                 paper = by_version[own.owner]
                 if own.n_rows == len(paper.sentences):
-                    vectors, scales = (array[own.rows] for array in arrays)
+                    vectors, scales = own.arrays
                     scores[paper.paper_id] = vectors @ asked * scales[:, 0]
         return scores
 
-    def _layout(self) -> "_Layout":
-        found, last = self._rows.all(), self._last
+    def _layout(self, number: int) -> "_Layout":
+        """Return how the rows of a shard lie."""
+        found, last = self._rows.shards[number].all(), self._last.get(number)
         if last is None or last.found is not found:
-            self._last = last = _lay_out(found)
+            self._last[number] = last = _lay_out(found)
         return last
 
 

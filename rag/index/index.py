@@ -29,7 +29,7 @@ from footnote.rag.index import lock
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.check import probe
-from footnote.rag.index.chroma import CosineChroma
+from footnote.rag.index.chroma import CosineChroma, ShardedChroma
 from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import make_file, make_folder
 from footnote.rag.index.multivector import MultiVectorIndex
@@ -94,12 +94,12 @@ class Index:
         return other
 
     @property
-    def vectors(self) -> CosineChroma:
+    def vectors(self) -> CosineChroma | ShardedChroma:
         """Vectors of chunks."""
         return self.snapshot().vectors
 
     @property
-    def vector_search(self) -> CosineChroma | DenseIndex:
+    def vector_search(self) -> CosineChroma | ShardedChroma | DenseIndex:
         """What finds the sentences nearest to a question, as the index is now."""
         return self.snapshot().vector_search(self.exact_up_to)
 

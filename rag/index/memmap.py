@@ -12,7 +12,7 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ import numpy as np
 from footnote.rag.core.errors import is_fault, unusable
 from footnote.rag.index.durable import make_file, make_folder
 from footnote.rag.index.readonly import connect
+from footnote.rag.index.sharding import split
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -72,6 +73,20 @@ class Found(NamedTuple):
     ranges: list[RowRange]
     arrays: Sequence[np.ndarray]
     """(rows, width) each."""
+
+
+class Owned(NamedTuple):
+    """One owner's rows, as they are in the files."""
+
+    owner: str
+    arrays: Sequence[np.ndarray]
+    """(n_rows, width) each."""
+    note: bytes
+
+    @property
+    def n_rows(self) -> int:
+        """How many there are, in each file."""
+        return len(self.arrays[0])
 
 
 @dataclass
@@ -171,11 +186,6 @@ class MemmapRows:
                 ],
             )
 
-    def copy(self, other: "MemmapRows", owners: Iterable[str]) -> None:
-        """Add owners as another has them; those that it lacks are passed over."""
-        ranges, arrays = other.find(owners)
-        self.append(Rows(s.owner, [array[s.rows] for array in arrays], s.note) for s in ranges)
-
     def find(self, owners: Iterable[str]) -> Found:
         """Find the rows of owners, in the order asked for; unknown owners are left out.
 
@@ -234,6 +244,66 @@ class MemmapRows:
 
     def _widths(self) -> dict[str, int]:
         return dict(self._db.execute("SELECT name, width FROM files"))
+
+
+class ShardedRows:
+    """Rows by owner in the files of one or more shards, each owner's in that of its paper."""
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        files: Mapping[str, type[np.generic]],
+        part: str,
+        *,
+        paper_of: Callable[[str], str],
+        kept: bool = True,
+    ):
+        """Open the files in these folders, or make them; see `MemmapRows`.
+
+        Args:
+            folders: One a shard, in their order.
+            files: The numbers of each, by its name.
+            part: What they are to a person.
+            paper_of: Tells the id of an owner's paper.
+            kept: False where there is nothing to keep.
+        """
+        self.shards = [MemmapRows(folder, files, part, kept=kept) for folder in folders]
+        self.explained = self.shards[0].explained
+        self._paper_of = paper_of
+
+    def count(self) -> tuple[int, int]:
+        """Count the owners, and the rows that they have."""
+        owners, rows = zip(*(shard.count() for shard in self.shards), strict=True)
+        return sum(owners), sum(rows)
+
+    def owners(self) -> set[str]:
+        """Return all owners."""
+        return {owner for shard in self.shards for owner in shard.owners()}
+
+    def remove(self, owners: Iterable[str]) -> None:
+        """Strike owners off the lists; those that are on none are passed over."""
+        for shard, own in split(owners, self._paper_of, self.shards):
+            shard.remove(own)
+
+    def append(self, added: Iterable[Rows]) -> None:
+        """Write rows, each owner's in place of what it had."""
+        for shard, own in split(added, lambda rows: self._paper_of(rows.owner), self.shards):
+            shard.append(own)
+
+    def copy(self, other: "ShardedRows", owners: Iterable[str]) -> None:
+        """Add owners as another has them; those that it lacks are passed over."""
+        self.append(Rows(own.owner, own.arrays, own.note) for own in other.read(owners))
+
+    def read(self, owners: Iterable[str]) -> list[Owned]:
+        """Return the rows of owners, in the order asked for; unknown owners are left out."""
+        wanted = list(owners)
+        found: dict[str, Owned] = {}
+        for shard, own in split(wanted, self._paper_of, self.shards):
+            ranges, arrays = shard.find(own)
+            for each in ranges:
+                rows = [array[each.rows] for array in arrays]
+                found[each.owner] = Owned(each.owner, rows, each.note)
+        return [found[owner] for owner in wanted if owner in found]
 
 
 def _mapped(file: Path, kind: type[np.generic], width: int) -> np.ndarray:

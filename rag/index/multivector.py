@@ -13,13 +13,12 @@ first papers, pooled (`rag.index.pooling`) and stored as bytes: about 20 KB a pa
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from footnote.rag.core.records import Paper
 from footnote.rag.index.maxsim import maxsim
-from footnote.rag.index.memmap import MemmapRows, RowRange, Rows
+from footnote.rag.index.memmap import Owned, Rows, ShardedRows
 from footnote.rag.index.pooling import pooled
 from footnote.rag.index.token_embeddings import TokenEmbeddings, sentence_numbers, unit_rows
 
@@ -35,27 +34,21 @@ _SCALE = 254.0
 _FILES = {"token_embeddings.i8": np.int8, "sentences.i16": np.int16}
 
 
-class _Found(NamedTuple):
-    """Papers that have tokens, and the files that hold them."""
-
-    papers: list[RowRange]
-    token_embeddings: np.ndarray
-    sentences: np.ndarray
-
-
 class MultiVectorIndex:
     """Token embeddings of papers. One writer at a time; readers see what was complete."""
 
-    def __init__(self, folder: Path, *, kept: bool = True):
-        """Open the index in this folder, or make it; one that is not kept is empty.
+    def __init__(self, *folders: Path, kept: bool = True):
+        """Open the index in these folders, one a shard, or make it; one that is not kept is empty.
 
         Raises:
-            IndexDamagedError: The folder cannot be used.
+            IndexDamagedError: A folder cannot be used.
         """
-        self._rows = MemmapRows(folder, _FILES, "token index", kept=kept)
-        self._file = folder / "projection.npy"
+        self._rows = ShardedRows(folders, _FILES, "token index", paper_of=str, kept=kept)
+        # One for all, so that scores of shards can be compared; each has a copy.
+        self._files = [folder / "projection.npy" for folder in folders]
         with self._rows.explained():
-            self._projection = np.load(self._file) if self._file.is_file() else None
+            made = [file for file in self._files if file.is_file()]
+            self._projection = np.load(made[0]) if made else None
 
     def __len__(self) -> int:
         """Count the papers."""
@@ -87,7 +80,8 @@ class MultiVectorIndex:
 
     def _project(self, projection: np.ndarray) -> None:
         self._projection = projection
-        np.save(self._file, projection)
+        for file in self._files:
+            np.save(file, projection)
 
     def _compact(self, paper: Paper, tokens: TokenEmbeddings) -> Rows:
         projected = unit_rows(tokens.vectors @ self._projection)
@@ -103,8 +97,8 @@ class MultiVectorIndex:
         found = self._find(paper_ids)
         if found is None or not len(question.starts):
             return {}
-        best = self._maxsim(question, found, _firsts(found.papers))
-        return {own.owner: of_paper for own, of_paper in zip(found.papers, best, strict=True)}
+        best = self._maxsim(question, found, _firsts(found))
+        return {own.owner: of_paper for own, of_paper in zip(found, best, strict=True)}
 
     def paper_scores(
         self, question: TokenEmbeddings, weights: np.ndarray, paper_ids: Iterable[str]
@@ -127,7 +121,7 @@ class MultiVectorIndex:
         sentence = np.maximum.reduceat(of_sentences, firsts)
         whole = np.maximum.reduceat(best, firsts, axis=0) @ shares
         scores = ((whole + sentence) / 2).tolist()
-        return {own.owner: score for own, score in zip(found.papers, scores, strict=True)}
+        return {own.owner: score for own, score in zip(found, scores, strict=True)}
 
     def sentence_scores(
         self, question: TokenEmbeddings, weights: np.ndarray, papers: Iterable[Paper]
@@ -143,7 +137,7 @@ class MultiVectorIndex:
             return {}
         best, numbers, firsts = self._by_run(question, found)
         scores: dict[str, np.ndarray] = {}
-        for own, first, end in zip(found.papers, firsts, [*firsts[1:], len(best)], strict=True):
+        for own, first, end in zip(found, firsts, [*firsts[1:], len(best)], strict=True):
             n_sentences = len(by_id[own.owner].sentences)
             of_paper = _by_sentence(best[first:end], numbers[first:end], n_sentences)
             scores[own.owner] = of_paper @ weights / weights.sum()
@@ -155,7 +149,7 @@ class MultiVectorIndex:
         Returns:
             float32, (len(paper_ids), width), unit norm; a row of zeros for a paper without tokens.
         """
-        means = {own.owner: own.note for own in self._rows.find(paper_ids).ranges}
+        means = {own.owner: own.note for own in self._rows.read(paper_ids)}
         nothing = bytes(max(map(len, means.values()), default=4 * WIDTH))
         rows = b"".join(means.get(paper_id, nothing) for paper_id in paper_ids)
         return np.frombuffer(rows, np.float32).reshape(len(paper_ids), len(nothing) // 4)
@@ -173,15 +167,13 @@ class MultiVectorIndex:
         best = np.argsort(-cosines, kind="stable")[:n]
         return [(others[at], float(cosines[at])) for at in best]
 
-    def _find(self, paper_ids: Iterable[str]) -> _Found | None:
+    def _find(self, paper_ids: Iterable[str]) -> list[Owned] | None:
         """Find the tokens of papers, those without any left out; None when all are."""
-        ranges, arrays = self._rows.find(paper_ids)
-        if self._projection is None or not (papers := [own for own in ranges if own.n_rows]):
-            return None
-        return _Found(papers, arrays[0], arrays[1][:, 0])
+        papers = [own for own in self._rows.read(paper_ids) if own.n_rows]
+        return papers if papers and self._projection is not None else None
 
     def _by_run(
-        self, question: TokenEmbeddings, found: _Found
+        self, question: TokenEmbeddings, found: Sequence[Owned]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Match the question's tokens with each title and sentence of papers, end to end.
 
@@ -189,15 +181,17 @@ class MultiVectorIndex:
             float32, (n_runs, tokens of the question), in [-1, 1]; the number of the sentence that
             each run is, -1 for a title, which comes first; and where each paper's runs begin.
         """
-        numbers = np.concatenate([found.sentences[own.rows] for own in found.papers])
-        firsts = _firsts(found.papers)
+        numbers = np.concatenate([own.arrays[1][:, 0] for own in found])
+        firsts = _firsts(found)
         begins = np.append(True, numbers[1:] != numbers[:-1])
         begins[firsts] = True
         starts = np.flatnonzero(begins)
         best = self._maxsim(question, found, starts)
         return best, numbers[starts], np.searchsorted(starts, firsts)
 
-    def _maxsim(self, question: TokenEmbeddings, found: _Found, starts: np.ndarray) -> np.ndarray:
+    def _maxsim(
+        self, question: TokenEmbeddings, found: Sequence[Owned], starts: np.ndarray
+    ) -> np.ndarray:
         """Match the question's tokens with each run of the papers' tokens, end to end.
 
         Returns:
@@ -205,7 +199,7 @@ class MultiVectorIndex:
         """
         assert self._projection is not None  # noqa: S101 - a paper was found
         asked = unit_rows(question.vectors @ self._projection) / _SCALE
-        return maxsim(asked, [found.token_embeddings[own.rows] for own in found.papers], starts)
+        return maxsim(asked, [own.arrays[0] for own in found], starts)
 
 
 def _projection(vectors: np.ndarray) -> np.ndarray:
@@ -220,7 +214,7 @@ def _projection(vectors: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(directions[:, ::-1][:, :WIDTH], dtype=np.float32)
 
 
-def _firsts(papers: Sequence[RowRange]) -> np.ndarray:
+def _firsts(papers: Sequence[Owned]) -> np.ndarray:
     """Return where each paper's tokens begin when they are laid end to end."""
     return np.cumsum([0, *(own.n_rows for own in papers[:-1])])
 

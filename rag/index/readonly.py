@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,11 +110,11 @@ def _copied(file: Path, log: Path) -> sqlite3.Connection:
         shutil.rmtree(folder)  # what SQLite has open it keeps
 
 
-def stand_in(folder: Path, *, copied: str) -> Path:
-    """Make a folder that can be written and has the files of another.
+def stand_in(*folders: Path, copied: str) -> Path:
+    """Make a folder that can be written and has the files of another, or of several.
 
     Args:
-        folder: The other one.
+        folders: The other ones; of files of one name there is the last.
         copied: Pattern of the names of files that are copied; to all others there are links.
 
     Returns:
@@ -124,7 +125,7 @@ def stand_in(folder: Path, *, copied: str) -> Path:
     """
     made = _temporary()
     try:
-        for entry in folder.iterdir():
+        for entry in (entry for folder in folders for entry in folder.iterdir()):
             if any(entry.match(lock) for lock in _LOCKS):
                 continue
             if entry.match(copied):
@@ -137,9 +138,13 @@ def stand_in(folder: Path, *, copied: str) -> Path:
     return made
 
 
-def drop_with(owner: object, made: Path) -> None:
-    """Delete a stand-in when its owner is gone, at the end of the process at the latest."""
-    weakref.finalize(owner, shutil.rmtree, made, ignore_errors=True)
+def drop_with(owner: object, made: Path) -> Callable[[], object]:
+    """Delete a stand-in when its owner is gone, at the end of the process at the latest.
+
+    Returns:
+        Deletes it at once.
+    """
+    return weakref.finalize(owner, shutil.rmtree, made, ignore_errors=True)
 
 
 def _tried(file: Path, how: str) -> sqlite3.Connection:

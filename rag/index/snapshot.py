@@ -3,13 +3,17 @@
 A rebuild makes another beside it, and the catalogue then names that one; so there is always one
 that is whole.
 
-card.json       embedder, dimension, chunker, store and version of what follows
+card.json       embedder, dimension, chunker, store, number of shards and version of what follows
 chroma/         vectors of chunks, unless a Chroma server holds them
 dense/          the same as bytes, all of which are searched where they are not too many
 bm25/           words of papers
 multivector/    token embeddings of papers, for late interaction
 manifest.json   size and checksum of their files; absent while they are written
 removed         how many chunks were deleted from them
+
+Of several shards each has its four folders, in a folder named by its number (`00`), and holds the
+papers whose ids fall to it (`rag.index.sharding`). A search asks all of them and gives what it
+would give if there were one.
 """
 
 import json
@@ -21,7 +25,7 @@ from functools import cached_property
 from pathlib import Path
 
 from llama_index.core.schema import BaseNode
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import (
@@ -34,7 +38,13 @@ from footnote.rag.core.errors import (
 from footnote.rag.core.records import Paper
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Version
-from footnote.rag.index.chroma import CosineChroma, drop_from_server, open_chroma, open_server
+from footnote.rag.index.chroma import (
+    CosineChroma,
+    ShardedChroma,
+    drop_from_server,
+    open_chroma,
+    open_server,
+)
 from footnote.rag.index.chunking import CHUNKER, chunk_id, facts_of
 from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import delete_durably, make_folder, sync, sync_all, write_durably
@@ -73,6 +83,8 @@ class Card(Record):
     format_version: int = FORMAT_VERSION
     store: str = FOLDER
     """Address of the Chroma server that holds the vectors, or `folder`."""
+    shards: int = Field(default=1, ge=1)
+    """Parts that the papers are spread over; what the settings say counts for a new snapshot."""
     token_embeddings: bool = False
     """True where the embedder gives token embeddings, so that `multivector/` holds every paper."""
 
@@ -136,30 +148,35 @@ class Snapshot:
         return self.folder.name
 
     @cached_property
-    def vectors(self) -> CosineChroma:
+    def vectors(self) -> CosineChroma | ShardedChroma:
         """Vectors of chunks."""
         if self.card.store == FOLDER:
-            return open_chroma(self.folder / "chroma", create=self._create)
-        return open_server(self.card.store, _collection_name(self.name), create=self._create)
+            opened = [open_chroma(each, create=self._create) for each in self._folders("chroma")]
+        else:
+            opened = [
+                open_server(self.card.store, name, create=self._create)
+                for name in self._collections()
+            ]
+        return ShardedChroma(opened) if len(opened) > 1 else opened[0]
 
     @cached_property
     def dense(self) -> DenseIndex:
         """The same vectors as bytes."""
-        return DenseIndex(self.folder / "dense")
+        return DenseIndex(*self._folders("dense"))
 
-    def vector_search(self, exact_up_to: int) -> CosineChroma | DenseIndex:
+    def vector_search(self, exact_up_to: int) -> CosineChroma | ShardedChroma | DenseIndex:
         """Return what finds the nearest sentences: all are compared, up to so many of them."""
         return self.dense if len(self.dense) <= exact_up_to else self.vectors
 
     @cached_property
     def bm25(self) -> BM25Index:
         """Words of papers."""
-        return BM25Index(self.folder / "bm25")
+        return BM25Index(*self._folders("bm25"))
 
     @cached_property
     def multivector(self) -> MultiVectorIndex:
         """Token embeddings of papers; empty when the embedder gives none."""
-        return MultiVectorIndex(self.folder / "multivector", kept=self.card.token_embeddings)
+        return MultiVectorIndex(*self._folders("multivector"), kept=self.card.token_embeddings)
 
     def add(
         self,
@@ -226,8 +243,8 @@ class Snapshot:
     def seal(self) -> None:
         """Write the manifest: the files are whole and on disk, and this is what they are."""
         with self._explained():
-            for part in self._part_folders():
-                sync_all(self.folder / part)
+            for folder in self._part_folders():
+                sync_all(folder)
             sync(self.folder)
             listed = {str(file.relative_to(self.folder)): _sized(file) for file in self._files()}
             write_durably(self.folder / "manifest.json", json.dumps(listed).encode())
@@ -244,9 +261,9 @@ class Snapshot:
             IndexAccessError: This process may not read a file.
         """
         missing = [
-            Fault(f"{PARTS[part]} {self.folder / part} is not there", kind=FaultKind.GONE)
-            for part in self._part_folders()
-            if not any((self.folder / part).glob("*"))
+            Fault(f"{PARTS[folder.name]} {folder} is not there", kind=FaultKind.GONE)
+            for folder in self._part_folders()
+            if not any(folder.glob("*"))
         ]
         return missing or self._altered(thorough=thorough)
 
@@ -259,20 +276,21 @@ class Snapshot:
             return [
                 Fault(f"{part}: file {self.folder / name} is not as it was written")
                 for name, sized in listed.items()
-                for part in [PARTS[Path(name).parts[0]]]
+                for part in [next(PARTS[own] for own in Path(name).parts if own in PARTS)]
                 if not _is_as_written(self.folder / name, *sized, thorough=thorough)
             ]
         except PermissionError as error:
             raise IndexAccessError(
                 f"file {error.filename} may not be read", "let this user read the folder"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, StopIteration, TypeError, AttributeError) as error:
             return [Fault(f"manifest {manifest} cannot be read: {' '.join(str(error).split())}")]
 
     def drop(self) -> None:
         """Delete the snapshot; what is not there is fine."""
         if self.card.store != FOLDER:
-            drop_from_server(self.card.store, _collection_name(self.name))
+            for name in self._collections():
+                drop_from_server(self.card.store, name)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
@@ -282,17 +300,31 @@ class Snapshot:
         except OSError as error:
             raise unusable("index folder", self.folder, error, "written") from error
 
-    def _part_folders(self) -> list[str]:
+    def _shards(self) -> list[str]:
+        """Return what tells the shards apart; nothing, where there is one."""
+        n_shards = self.card.shards
+        return [f"{number:02}" for number in range(n_shards)] if n_shards > 1 else [""]
+
+    def _folders(self, part: str) -> list[Path]:
+        """Return the folders of a part, one a shard."""
+        return [self.folder / shard / part for shard in self._shards()]
+
+    def _collections(self) -> list[str]:
+        """Return the names of the collections of a Chroma server, one a shard."""
+        return ["-".join(filter(None, ("footnote", self.name, shard))) for shard in self._shards()]
+
+    def _part_folders(self) -> list[Path]:
         elsewhere = {
             "chroma": self.card.store != FOLDER,
             "multivector": not self.card.token_embeddings,
         }
-        return [part for part in PARTS if not elsewhere.get(part)]
+        kept = [part for part in PARTS if not elsewhere.get(part)]
+        return [folder for part in kept for folder in self._folders(part)]
 
     def _files(self) -> Iterator[Path]:
         """Yield the files that only writers change."""
-        for part in self._part_folders():
-            for file in sorted((self.folder / part).rglob("*")):
+        for folder in self._part_folders():
+            for file in sorted(folder.rglob("*")):
                 if file.is_file() and not _is_of_readers_too(file):
                     yield file
 
@@ -306,10 +338,6 @@ def _is_of_readers_too(file: Path) -> bool:
         or ".sqlite" in file.name
         or (graph and not (file.parent / "index_metadata.pickle").is_file())
     )
-
-
-def _collection_name(snapshot: str) -> str:
-    return f"footnote-{snapshot}"
 
 
 def _sized(file: Path) -> tuple[int, int]:

@@ -4,13 +4,22 @@ import numpy as np
 import pytest
 
 from footnote.rag.core.errors import IndexDamagedError
-from footnote.rag.index.memmap import MemmapRows, Rows
+from footnote.rag.index.memmap import MemmapRows, Rows, ShardedRows
 
 FILES = {"pairs.i8": np.int8, "places.f32": np.float32}
 
 
 def opened(folder: Path) -> MemmapRows:
     return MemmapRows(folder, FILES, "list of pairs")
+
+
+def sharded(folder: Path, n_shards: int) -> ShardedRows:
+    folders = [folder / str(number) for number in range(n_shards)]
+    return ShardedRows(folders, FILES, "list of pairs", paper_of=str)
+
+
+def read(rows: ShardedRows, *owners: str) -> list[tuple[str, list[list[float]], bytes]]:
+    return [(o.owner, np.hstack(o.arrays).tolist(), o.note) for o in rows.read(owners)]
 
 
 def pairs(owner: str, *first: int) -> Rows:
@@ -73,28 +82,44 @@ def test_what_a_killed_writer_left_is_nobodys_and_is_overwritten(rows: MemmapRow
         assert held(each) == before | {"c": [[7, -7, 3.5]]}
 
 
-def test_a_copy_leaves_behind_what_was_removed(rows: MemmapRows, tmp_path: Path):
+@pytest.mark.parametrize("n_shards", [1, 4])
+def test_a_copy_leaves_behind_what_was_removed(tmp_path: Path, n_shards: int):
+    rows, other = sharded(tmp_path, 1), sharded(tmp_path / "other", n_shards)
+    rows.append([pairs("a", 1, 2), pairs("b", 3), pairs("c", 4)])
     rows.remove(["a"])
-    other = opened(tmp_path / "other")
-    other.copy(rows, ["a", "b"])
-    assert held(other) == held(rows) == {"b": [[3, -3, 1.5]]}
-    assert (tmp_path / "other" / "pairs.i8").stat().st_size == 2
+    other.copy(rows, ["c", "a", "b", "nobody"])
+    expected = [("c", [[4, -4, 2]], b"c"), ("b", [[3, -3, 1.5]], b"b")]
+    assert read(other, "c", "a", "b") == read(rows, "c", "a", "b") == expected
+    assert sum(file.stat().st_size for file in (tmp_path / "other").rglob("pairs.i8")) == 4
 
 
 def test_a_copy_of_nothing_is_empty(tmp_path: Path):
-    other = opened(tmp_path / "other")
-    other.copy(opened(tmp_path / "empty"), ["a"])
-    assert held(other) == {}
+    other = sharded(tmp_path / "other", 2)
+    other.copy(sharded(tmp_path / "empty", 3), ["a"])
+    assert read(other, "a") == []
     assert other.count() == (0, 0)
 
 
+def test_shards_together_hold_what_one_holds(tmp_path: Path):
+    owners = [f"paper {number}" for number in range(40)]
+    one, many = sharded(tmp_path / "one", 1), sharded(tmp_path / "many", 7)
+    for rows in (one, many):
+        rows.append([pairs(owner, *range(number % 4)) for number, owner in enumerate(owners)])
+        rows.remove(owners[5:8])
+        rows.append([pairs(owners[9], 7, 8)])
+    assert many.count() == one.count() == (37, 55)
+    assert many.owners() == one.owners()
+    assert read(many, *reversed(owners)) == read(one, *reversed(owners))
+    assert all(len(shard.owners()) for shard in many.shards)
+
+
 def test_owners_without_rows_are_kept(tmp_path: Path):
-    rows = opened(tmp_path)
+    rows = sharded(tmp_path, 1)
     rows.append([Rows("a", [np.empty((0, 2)), np.empty(0)], b"a")])
-    other = opened(tmp_path / "other")
+    other = sharded(tmp_path / "other", 1)
     other.copy(rows, ["a"])
     other.append([pairs("b", 3)])
-    assert held(other) == {"a": [], "b": [[3, -3, 1.5]]}
+    assert read(other, "a", "b") == [("a", [], b"a"), ("b", [[3, -3, 1.5]], b"b")]
 
 
 def test_files_that_end_too_early_are_named(rows: MemmapRows, tmp_path: Path):
