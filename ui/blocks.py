@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from footnote.rag.answering.citations import short_name
 from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence
+from footnote.rag.core.text import short_name
 from footnote.ui.labels import labels_of, place_of
 from footnote.ui.wording import Wording
 

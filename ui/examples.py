@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from wordfreq import zipf_frequency
 
-from footnote.rag.answering.citations import short_name
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.records import Paper
 from footnote.rag.core.request import Kind
-from footnote.rag.core.text import words
+from footnote.rag.core.text import short_name, words
 
 # Words more common than this name no topic: `is all you`.
 _MOST_COMMON = 5.3

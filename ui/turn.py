@@ -5,9 +5,9 @@ from html import escape
 
 from footnote.export.forms import plugged_forms
 from footnote.export.names import Form
-from footnote.rag.answering.citations import short_name
 from footnote.rag.core.records import Answer, Paper, Report, Sentence
 from footnote.rag.core.request import Kind, Request
+from footnote.rag.core.text import short_name
 from footnote.ui.blocks import Blocks
 from footnote.ui.render import writing_note
 from footnote.ui.wording import Wording

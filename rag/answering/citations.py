@@ -8,10 +8,7 @@ from footnote.rag.answering.plans import Field, Part
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence, Source
 from footnote.rag.core.request import Act, Request
-from footnote.rag.core.text import words
-
-# `NanoFlow: Towards…` is called NanoFlow; longer beginnings are not names.
-_MAX_NAME_WORDS = 4
+from footnote.rag.core.text import short_name, words
 
 
 def cite(request: Request, draft: Draft) -> Answer:
@@ -166,12 +163,6 @@ def render_text(sentences: Sequence[Sentence], *, as_list: bool) -> str:
 def markers_of(sentence: Sentence) -> str:
     """Write the number of each source that a sentence cites, once."""
     return "".join(f"[{n}]" for n in dict.fromkeys(c.marker for c in sentence.citations))
-
-
-def short_name(title: str) -> str | None:
-    """Return what a paper's system is called, if its title begins with a name and a colon."""
-    name, colon, _ = title.partition(": ")
-    return name if colon and len(name.split()) <= _MAX_NAME_WORDS else None
 
 
 class _Binding:

@@ -17,6 +17,8 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W\d_]+)?")
 # Of 100; lower ones suggest more strangers than titles that were meant (`docs/experiments.md`).
 _LIKE, _PART_LIKE = 70, 88
 _SHORTEST_PART = 5
+# `NanoFlow: Towards…` is called NanoFlow; longer beginnings are not names.
+_MAX_NAME_WORDS = 4
 
 
 class Span(NamedTuple):
@@ -142,3 +144,9 @@ def _punkt() -> "PunktSentenceTokenizer":
     learned = load_punkt_params(nltk.data.find("tokenizers/punkt_tab/english/"))
     learned.abbrev_types |= set(ABBREVIATIONS.split())
     return PunktSentenceTokenizer(learned)
+
+
+def short_name(title: str) -> str | None:
+    """Return what a paper's system is called, if its title begins with a name and a colon."""
+    name, colon, _ = title.partition(": ")
+    return name if colon and len(name.split()) <= _MAX_NAME_WORDS else None

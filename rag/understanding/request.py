@@ -74,9 +74,11 @@ def read_request(
     kind = _kind(reading)
     spans = _spans(text, line.tokens, reading, with_dates=kind in _FILTERED)
     if kind is Kind.COMPARISON and len(spans.sides) < _TWO:
-        # What is named twice or more is what is compared, whatever it was taken for.
+        # What is named is what is compared, whatever it was taken for: two or more things, or in a
+        # conversation one, with what was said before it.
         named = sorted((*spans.topic, *spans.sides), key=text.find)
-        spans = spans._replace(topic=(), sides=tuple(named) if len(named) >= _TWO else ())
+        least = 1 if before else _TWO
+        spans = spans._replace(topic=(), sides=tuple(named) if len(named) >= least else ())
     return Request(
         question=text,
         kind=kind,

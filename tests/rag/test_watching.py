@@ -13,11 +13,11 @@ from footnote import Library
 from footnote.ingest.record import SourceRecord
 from footnote.ingest.sources import Meter, find_files, read_source
 from footnote.rag import watching
-from footnote.rag.answering.citations import short_name
 from footnote.rag.build import open_index
 from footnote.rag.core.errors import IndexDamagedError, QuestionError
 from footnote.rag.core.records import Paper
 from footnote.rag.core.request import Filters
+from footnote.rag.core.text import short_name
 from footnote.rag.index.writer import IndexWriter
 from footnote.rag.watches import News, Watches
 from tests.conftest import PAGES, needs_shared

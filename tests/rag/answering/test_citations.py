@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footnote.rag.answering.answerability import Signals
-from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse, short_name
+from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse
 from footnote.rag.answering.plans import Part, survey
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.request import Act
+from footnote.rag.core.text import short_name
 from tests.made import drafted, evidence, paper, request
 
 ALPHA = paper(

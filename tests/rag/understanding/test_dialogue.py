@@ -1,5 +1,7 @@
 """What a line leans on: the paper that was said, the n-th of a list, the question before."""
 
+import pytest
+
 from footnote.rag.core.records import Answer, Source
 from footnote.rag.core.request import Act, Kind, Request
 from footnote.rag.understanding.dialogue import refer
@@ -66,6 +68,30 @@ def test_a_follow_up_asks_the_papers_unless_the_collection_was_asked():
     of_all = before.request.model_copy(update={"kind": Kind.CATALOGUE})
     counted = before.model_copy(update={"request": of_all})
     assert refer(asked, [counted], leans=always).kind is Kind.CATALOGUE
+
+
+@pytest.mark.parametrize(
+    ("named", "sides"),
+    [(("Medusa",), ("Alpha", "Medusa")), ((), ("Alpha", "Bravo"))],
+)
+def test_a_comparison_that_names_too_few_is_one_with_what_was_said(
+    named: tuple[str, ...], sides: tuple[str, ...]
+):
+    asked = line("vs it?", Act.NEW, kind=Kind.COMPARISON, sides=named)
+    found = refer(asked, [turn("which caches", ALPHA, BRAVO)], leans=never)
+    assert (found.sides, found.act) == (sides, Act.FOLLOW_UP)
+
+
+def test_nothing_but_a_name_is_compared_with_nothing():
+    asked = line("Medusa models?", Act.NEW, kind=Kind.COMPARISON, sides=("Medusa models",))
+    found = refer(asked, [turn("which caches", ALPHA, BRAVO)], leans=never)
+    assert (found.question, found.act) == ("Medusa models?", Act.NEW)
+
+
+def test_a_comparison_that_names_too_few_after_a_refusal_stands_alone():
+    asked = line("vs it?", Act.NEW, kind=Kind.COMPARISON)
+    found = refer(asked, [turn("how do whales sleep", refused=True)], leans=never)
+    assert (found.sides, found.act) == ((), Act.NEW)
 
 
 def test_a_follow_up_that_other_papers_answer_stands_alone():
