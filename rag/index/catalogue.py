@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS parts (
     apart    TEXT,                  -- parts that a person told apart differ here
     checksum INTEGER,               -- of the ids, `apart` and `record`
     cleaning TEXT                   -- by which the paper was made of the record
-) WITHOUT ROWID;
+);
 CREATE INDEX IF NOT EXISTS parts_of_paper ON parts (paper_id);
 CREATE TABLE IF NOT EXISTS aliases (
     alias    TEXT PRIMARY KEY,      -- an id that was or could have been this paper's
