@@ -2,9 +2,11 @@
 FROM python:3.11-slim AS build
 WORKDIR /build
 COPY . .
-# torch first and alone, as the Makefile says: asked for by a range, it brings libraries for GPUs.
+# torch first and alone, as the Makefile says. Where the default build is one for GPUs, name the place of
+# PyTorch's builds for CPUs, which its own page says: docker build --build-arg TORCH_INDEX=ADDRESS
+ARG TORCH_INDEX=
 RUN python -m venv /opt/footnote \
- && /opt/footnote/bin/pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu \
+ && /opt/footnote/bin/pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
       "$(grep '^torch==' constraints.txt)" \
  && /opt/footnote/bin/pip install --no-cache-dir -c constraints.txt .
 

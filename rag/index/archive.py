@@ -30,6 +30,9 @@ from footnote.rag.index.snapshot import FOLDER, SNAPSHOTS
 FORMAT_VERSION = 1
 _LIST = "footnote-backup.json"
 _CATALOGUE = "catalogue.sqlite"
+# What lies beside the folder under its name: standing questions, hashed tokens; and where that is in
+# the archive.
+_BESIDE, _BESIDE_FOLDER = ("watches.sqlite", "tokens.json"), "beside"
 # Pages of services are fetched anew where need be; all else of the folder is kept.
 _FETCHED = "fetched"
 # Locks, and what is a process's and not the index's. SQLite's logs are in the copies it makes.
@@ -121,6 +124,7 @@ def restore(file: Path, folder: Path, *, replace: bool = False) -> Contents:
             with _beside(folder) as beside:
                 _extract(archive, contents, beside / "restored")
                 _put_in_place(beside / "restored", folder, beside / "replaced")
+                _put_beside(folder)
         except OSError as error:
             raise IndexAccessError(
                 f"index folder {folder} cannot be written: {error}",
@@ -149,8 +153,8 @@ def _write(index: Index, draft: Path, beside: Path) -> Contents:
             made=datetime.now(UTC).isoformat(timespec="seconds"),
             papers=len(index.catalogue),
             files=tuple(
-                _add(archive, _still(index.folder / name, beside), name)
-                for name in _names(index.folder, kept)
+                _add(archive, _still(file, beside), name)
+                for file, name in [*_inside(index.folder, kept), *_of_its_name(index.folder)]
             ),
         )
         archive.writestr(_LIST, contents.model_dump_json())
@@ -158,14 +162,25 @@ def _write(index: Index, draft: Path, beside: Path) -> Contents:
     return contents
 
 
-def _names(folder: Path, snapshot: str | None) -> Iterator[str]:
-    """Yield the places of the files that a backup holds."""
+def _inside(folder: Path, snapshot: str | None) -> Iterator[tuple[Path, str]]:
+    """Yield the files of the folder that a backup holds, with their names in it."""
     for file in sorted(folder.rglob("*")):
         place = file.relative_to(folder)
         of_another = place.parts[0] == SNAPSHOTS and place.parts[1:2] != (snapshot,)
         is_kept = not of_another and place.parts[0] != _FETCHED
         if is_kept and file.is_file() and not any(map(file.match, _OF_PROCESSES)):
-            yield place.as_posix()
+            yield file, place.as_posix()
+
+
+def _of_its_name(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files beside the folder that go with it, with their names in a backup."""
+    for name in _BESIDE:
+        if (file := _beside_it(folder, name)).is_file():
+            yield file, f"{_BESIDE_FOLDER}/{name}"
+
+
+def _beside_it(folder: Path, name: str) -> Path:
+    return folder.with_name(f"{folder.name}.{name}")
 
 
 def _still(file: Path, beside: Path) -> Path:
@@ -204,6 +219,9 @@ def _copy(source: IO[bytes], to: IO[bytes], most: int | None = None) -> _Copied:
 
 
 def _check_free(folder: Path, *, replace: bool) -> None:
+    there = [file for name in _BESIDE if (file := _beside_it(folder, name)).exists()]
+    if there and not replace:
+        raise BackupError(f"{there[0]} is there", "name another with --index, or add --replace")
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / _CATALOGUE).is_file():
@@ -301,4 +319,20 @@ def _put_in_place(made: Path, folder: Path, replaced: Path) -> None:
             except OSError:
                 replaced.rename(folder)
                 raise
+    sync(folder.absolute().parent)
+
+
+def _put_beside(folder: Path) -> None:
+    """Give what goes with a restored index its place beside it."""
+    made = folder / _BESIDE_FOLDER
+    for name in _BESIDE:
+        if not (made / name).is_file():
+            continue
+        place = _beside_it(folder, name)
+        # A log belongs to the file that was there.
+        for log in ("-wal", "-shm"):
+            place.with_name(place.name + log).unlink(missing_ok=True)
+        (made / name).replace(place)
+    if made.is_dir():
+        made.rmdir()
     sync(folder.absolute().parent)

@@ -76,6 +76,28 @@ def test_what_else_lies_in_the_folder_comes_along_but_not_what_is_a_process_s(tm
         assert db.execute("SELECT text FROM watches").fetchall() == [("what of Alpha?",)]
 
 
+def test_what_lies_beside_the_folder_under_its_name_goes_with_it(tmp_path: Path):
+    index = filled_index(tmp_path / "index")
+    watches = tmp_path / "index.watches.sqlite"
+    with closing(sqlite3.connect(watches)) as db, db:
+        db.execute("CREATE TABLE watches AS SELECT 'what of Alpha?' AS text")
+    (tmp_path / "index.tokens.json").write_text("[]")
+    back_up(index, tmp_path / "one.backup")
+    restore(tmp_path / "one.backup", tmp_path / "other")
+    with closing(sqlite3.connect(tmp_path / "other.watches.sqlite")) as db:
+        assert db.execute("SELECT text FROM watches").fetchall() == [("what of Alpha?",)]
+    assert (tmp_path / "other.tokens.json").read_text() == "[]"
+    assert not (tmp_path / "other" / "beside").exists()
+
+
+def test_tokens_of_another_index_are_not_written_over(tmp_path: Path, backup: Path):
+    tokens = tmp_path / "other.tokens.json"
+    tokens.write_text("[1]")
+    with pytest.raises(BackupError, match="is there; name another with --index, or add --replace"):
+        restore(backup, tmp_path / "other")
+    assert tokens.read_text() == "[1]"
+
+
 def test_a_backup_is_readable_by_its_owner_alone_and_so_is_what_is_restored(
     tmp_path: Path, backup: Path
 ):
