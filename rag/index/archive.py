@@ -30,8 +30,8 @@ from footnote.rag.index.snapshot import FOLDER, SNAPSHOTS
 FORMAT_VERSION = 1
 _LIST = "footnote-backup.json"
 _CATALOGUE = "catalogue.sqlite"
-# What lies beside the folder under its name, standing questions and hashed tokens; and where that is
-# in the archive.
+# What lies beside the folder under its name, standing questions and hashed tokens, and where that
+# is in the archive.
 _BESIDE, _BESIDE_FOLDER = ("watches.sqlite", "tokens.json"), "beside"
 # Pages of services are fetched anew where need be; all else of the folder is kept.
 _FETCHED = "fetched"
