@@ -235,7 +235,7 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
     def begin(sent: Mapping[str, Any]) -> Reply:
         say = wording(str(sent.get("language")))
         return {
-            "n_papers": len(assistant.catalogue),
+            **_progress(assistant),
             "model": assistant.model_name,
             "examples": [each._asdict() for each in example_questions(assistant)],
             "filters": choices_html(assistant.catalogue, say),
@@ -246,6 +246,10 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
                 "watch": bool(helpers.watches),
             },
         }
+
+    @_told
+    def progress(_: Mapping[str, Any]) -> Reply:
+        return _progress(assistant)
 
     @_told
     def draw(sent: Mapping[str, Any]) -> Reply:
@@ -288,7 +292,13 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
         return {"line": estimate_line(writer.estimate(), wording(asked.language))}
 
     watching = watch_calls(assistant, helpers.watches) if helpers.watches else []
-    return [begin, draw, find, similar, export, judge, estimate, *watching]
+    return [begin, progress, draw, find, similar, export, judge, estimate, *watching]
+
+
+def _progress(assistant: Assistant) -> dict[str, Any]:
+    """Say how many papers answer, and how many are still being taken in."""
+    catalogue = assistant.catalogue
+    return {"n_papers": catalogue.count_served(), "n_coming": catalogue.count_pending()}
 
 
 def _titled(report: Report) -> Answer:

@@ -157,8 +157,7 @@ async function follow() {
   polling = false;
   if (ran || shownJob !== $(".fp-jobs").dataset.job) {
     shownJob = $(".fp-jobs").dataset.job;
-    refresh();
-    overview();
+    document.dispatchEvent(new Event("footnote-papers"));
   }
 }
 let shownJob;
@@ -193,8 +192,12 @@ if (form) {
   });
 }
 
-refresh();
-overview();
+function drawAll() {
+  refresh();
+  overview();
+}
+document.addEventListener("footnote-papers", drawAll);
+drawAll();
 // Others may have begun a job since the tab was last open.
 new IntersectionObserver((seen) => { if (seen.some((each) => each.isIntersecting)) follow(); })
   .observe(element);
