@@ -43,11 +43,23 @@ async function followComing(progress) {
   document.dispatchEvent(new Event("footnote-papers"));
 }
 
+// Gradio writes the names of tabs in one language.
+function nameTabs() {
+  const names = { Ask: "tab.ask", Papers: "tab.papers", Quality: "tab.quality" };
+  for (const tab of document.querySelectorAll("#fn-tabs .tab-wrapper button")) {
+    for (const text of tab.childNodes) {
+      const name = text.nodeType === Node.TEXT_NODE && names[text.data.trim()];
+      if (name) text.data = say(name);
+    }
+  }
+}
+
 async function begin() {
   if (!at("fn-app") || !at("fn-theme")) return requestAnimationFrame(begin);
   document.documentElement.lang = language;
   translate(at("fn-app").parentElement);
   translate(document.querySelector(".fn-top"));
+  nameTabs();
   startTheme();
   startBox();
   startEvidence();
