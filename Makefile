@@ -9,7 +9,7 @@ CORPUS ?= ingest/sample
 DEMO_INDEX := .footnote/demo-$(shell printf '%s' '$(abspath $(CORPUS))' | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help install models demo test quick lint types imports tests gate wheel format links clean
+.PHONY: help install models demo test quick lint types imports tests gate wheel docs format links clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t12
@@ -47,6 +47,9 @@ gate: $(VENV)/.installed  ## Measure the test questions on the sample; fail on a
 wheel:  ## Build the wheel and use it in an empty environment (minutes, 2 GB of /tmp)
 	PYTHON='$(PYTHON)' .ci/wheel
 
+docs: $(VENV)/.installed-test links  ## Write the documentation as pages, to build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
 format: $(VENV)/.installed-test  ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -70,7 +73,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,docs]'
 	touch $@
 
 # Compiles llama.cpp. Without it the tests that need a model are skipped by name.

@@ -1,4 +1,4 @@
-"""Measure a server under load: many users, one client that asks too much, slow connections.
+"""Measure a server under load: many users, one who asks too much, slow connections, an upload.
 
 It asks a server that runs already on this machine, and is bounded in calls and in time. Each user
 calls itself another client by `X-Forwarded-For`, so the server has to trust this machine:
@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from importlib.resources import files
 from pathlib import Path
@@ -28,6 +29,8 @@ from footnote.rag.core.errors import ConfigError
 
 _TIMEOUT_S = 120.0
 _OTHERS, _PAUSE_S = 3, 1.0
+_TOO_MANY = 429
+_UPLOAD_BYTES, _CHUNK_BYTES = 500_000_000, 65_536
 
 
 class Asked(Record):
@@ -53,10 +56,16 @@ class Load(Record):
     others_before: Asked
     """Of three who ask once a second, alone."""
     others_beside_one: Asked
-    """The same, while one client asks all it can at once."""
+    """The same, while one client asks all it can at once, and again what was sent away."""
     the_one: Asked
     others_beside_slow: Asked
     """The same, beside connections that send the head of a call and never end it."""
+    others_beside_upload: Asked
+    """The same, while a file of 500 MB is sent."""
+    upload: str
+    """Its status, or the error of its connection."""
+    uploaded_mb: float
+    """That the server took of it."""
     busy: tuple[float, float]
     """Load of the machine over a minute, before and after all."""
 
@@ -69,7 +78,8 @@ class _Calls:
         self._statuses: Counter[str] = Counter()
         self._times_ms: list[float] = []
 
-    async def ask(self, client: httpx.AsyncClient, question: str, who: str) -> None:
+    async def ask(self, client: httpx.AsyncClient, question: str, who: str) -> float | None:
+        """Ask, and return how long to wait where the server sends it away."""
         begun = time.perf_counter()
         try:
             answer = await client.post(
@@ -79,10 +89,23 @@ class _Calls:
             )
         except httpx.HTTPError as error:
             self._statuses[type(error).__name__] += 1
-            return
+            return None
         self._statuses[str(answer.status_code)] += 1
         if answer.status_code == 200:
             self._times_ms.append((time.perf_counter() - begun) * 1000)
+        if answer.status_code != _TOO_MANY:
+            return None
+        return float(answer.headers.get("retry-after", _PAUSE_S))
+
+    async def insist(
+        self, client: httpx.AsyncClient, question: str, who: str, seconds: float
+    ) -> None:
+        """Ask until there is an answer, or for so long."""
+        end = time.perf_counter() + seconds
+        while (wait_s := await self.ask(client, question, who)) is not None:
+            if time.perf_counter() + wait_s >= end:
+                return
+            await asyncio.sleep(wait_s)
 
     def result(self) -> Asked:
         times = self._times_ms
@@ -125,7 +148,7 @@ async def measure(
         part = seconds / 5
         before = await _users(client, url, _OTHERS, part, pause_s=_PAUSE_S)
         one = _Calls(url)
-        asks = [one.ask(client, q, "192.0.2.250") for q in _questions(n_at_once)]
+        asks = [one.insist(client, q, "192.0.2.250", part) for q in _questions(n_at_once)]
         asking = asyncio.gather(*asks)
         beside = await _users(client, url, _OTHERS, part, pause_s=_PAUSE_S)
         await asking
@@ -135,6 +158,9 @@ async def measure(
                 held.callback(writer.close)
                 writer.write(b"POST /v1/ask HTTP/1.1\r\nHost: ")
             slow = await _users(client, url, _OTHERS, min(part, 9.0), pause_s=_PAUSE_S)
+        sending = asyncio.create_task(_upload(client, url))
+        during = await _users(client, url, _OTHERS, part, pause_s=_PAUSE_S)
+        upload, uploaded_mb = await sending
     return Load(
         users=users,
         users_per_s=round(users.statuses.get("200", 0) / spent, 1),
@@ -143,6 +169,9 @@ async def measure(
         others_beside_one=beside,
         the_one=one.result(),
         others_beside_slow=slow,
+        others_beside_upload=during,
+        upload=upload,
+        uploaded_mb=uploaded_mb,
         busy=(round(busy, 1), round(os.getloadavg()[0], 1)),
     )
 
@@ -161,6 +190,25 @@ async def _users(
 
     await asyncio.gather(*map(user, range(n)))
     return calls.result()
+
+
+async def _upload(client: httpx.AsyncClient, url: str) -> tuple[str, float]:
+    """Send a file that is too large, and return what came of it, and the megabytes that went."""
+    n_sent = 0
+
+    async def body() -> AsyncGenerator[bytes]:
+        nonlocal n_sent
+        while n_sent < _UPLOAD_BYTES:
+            yield bytes(_CHUNK_BYTES)
+            n_sent += _CHUNK_BYTES
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    try:
+        # Without its length, so that the server finds out as it reads.
+        answer = await client.post(f"{url}/v1/ingest", content=body(), headers=headers)
+    except httpx.HTTPError as error:
+        return type(error).__name__, round(n_sent / 1e6, 1)
+    return str(answer.status_code), round(n_sent / 1e6, 1)
 
 
 def _questions(n: int, *, first: int = 0) -> list[str]:

@@ -13,6 +13,9 @@ from footnote.rag.core.text import fold
 RETRIEVAL = ("nDCG@10", "R@5", "R@10", "R@100", "RR", "Success@1")
 # Below this a difference is called real.
 SIGNIFICANT = 0.05
+# Papers embedded in bfloat16, where the processor has it, are found 0.002 of nDCG@10 less well than
+# in float32: no change of the code.
+SMALLEST_DROP = 0.003
 _SEED = 0
 _RESAMPLES = 9_999
 
@@ -35,8 +38,8 @@ class Difference(NamedTuple):
 
     @property
     def is_drop(self) -> bool:
-        """True if it fell, and not by chance."""
-        return self.difference < 0 and self.p < SIGNIFICANT
+        """True if it fell, not by chance, and by more than another processor would make of it."""
+        return self.difference < -SMALLEST_DROP and self.p < SIGNIFICANT
 
 
 def retrieval_values(

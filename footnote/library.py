@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Self
 
 from footnote.export.forms import Exported, export
-from footnote.export.names import Form, FormName
 from footnote.ingest.pipeline import IngestReport, ingest
 from footnote.rag.answering.generative import Event
 from footnote.rag.assistant import Assistant
@@ -176,15 +175,16 @@ class Library:
         """
         return self._opened().ask_stream(question, history, filters, request)
 
-    def export(self, answer: Answer, form: Form | FormName) -> Exported:
+    def export(self, answer: Answer, form: str) -> Exported:
         """Write an answer as a file: a page, or what it cites as a reference manager reads it.
 
         Args:
             answer: What is written.
-            form: `text`, `markdown`, `html`, `bibtex`, `ris`, `csl` or `csv`.
+            form: `text`, `markdown`, `html`, `bibtex`, `ris`, `csl`, `csv` or a plugin's.
 
         Raises:
             ValueError: There is no such form.
+            PluginError: The plugin of this name cannot be loaded, or fails.
             IndexMissingError: No papers were added yet.
         """
         return export(answer, self._opened().paper, form)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -28,6 +28,7 @@ _RETRYABLE = frozenset([408, 425, 429, 500, 502, 503, 504])
 _MAX_REDIRECTS = 5
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
+_T = TypeVar("_T")
 
 
 class Clock(Protocol):
@@ -50,6 +51,15 @@ class PageFormat(NamedTuple):
     content_types: tuple[str, ...]
     fault: Callable[[bytes], str | None]
     """Says why a body is not whole or not of this format; None when it is."""
+
+
+class Reply(NamedTuple):
+    """What a service answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By their names in lower case."""
+    body: bytes
 
 
 class _Note(Record):
@@ -119,18 +129,46 @@ class Fetcher:
         Raises:
             FetchError: The service does not answer, or not with such a page.
         """
+        address = self._address(url, parameters)
+        page = self.page_of(address)
+        note = _load_note(page)
+        if note and time.time() - note.fetched < self._fresh_s:
+            return page
+        return self._retried(
+            lambda deadline: self._fetch_once(address, page, note, page_format, deadline)
+        )
+
+    def ask(
+        self,
+        url: str,
+        parameters: Mapping[str, str],
+        page_format: PageFormat,
+        headers: Mapping[str, str],
+    ) -> Reply:
+        """Return what the service answers, or that nothing was modified (304); nothing is kept.
+
+        Raises:
+            FetchError: The service does not answer, or not with such a page.
+        """
+        address = self._address(url, parameters)
+        return self._retried(lambda deadline: self._asked(address, headers, page_format, deadline))
+
+    def page_of(self, name: str) -> Path:
+        """Return the file that holds what is kept under a name, which need not be there."""
+        return self._cache / f"{fingerprint(name)}.page"
+
+    def _address(self, url: str, parameters: Mapping[str, str]) -> str:
         try:
-            address = str(httpx.URL(url).copy_merge_params(parameters))
+            return str(httpx.URL(url).copy_merge_params(parameters))
         except httpx.InvalidURL as error:
             raise FetchError(
                 f"{self.service} cannot be asked at {url[:200]!r}: {error}; "
                 "check its `url` under `sources` in the settings",
                 retryable=False,
             ) from error
-        page = self._cache / f"{fingerprint(address)}.page"
-        note = _load_note(page)
-        if note and time.time() - note.fetched < self._fresh_s:
-            return page
+
+    def _retried(self, once: Callable[[float], _T]) -> _T:
+        """Call it with the moment by which it has to be done, again where that may help."""
         deadline = self._clock.monotonic() + self._page_s
 
         def wait(state: RetryCallState) -> float:
@@ -151,7 +189,7 @@ class Fetcher:
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return retrying(self._fetch_once, address, page, note, page_format, deadline)
+        return retrying(once, deadline)
 
     def _fetch_once(
         self, address: str, page: Path, note: _Note | None, page_format: PageFormat, deadline: float
@@ -161,6 +199,23 @@ class Fetcher:
             headers["If-None-Match"] = note.etag
         if note and note.last_modified:
             headers["If-Modified-Since"] = note.last_modified
+        reply = self._asked(address, headers, page_format, deadline)
+        if note and reply.status == _NOT_MODIFIED:
+            save_beside(page, note.model_copy(update={"fetched": time.time()}))
+            return page
+        fresh = _Note(
+            url=address,
+            fetched=time.time(),
+            etag=reply.headers.get("etag"),
+            last_modified=reply.headers.get("last-modified"),
+        )
+        save_page(page, reply.body)
+        save_beside(page, fresh)
+        return page
+
+    def _asked(
+        self, address: str, headers: Mapping[str, str], page_format: PageFormat, deadline: float
+    ) -> Reply:
         try:
             response, body = self._request(address, headers, deadline)
         except httpx.InvalidURL as error:
@@ -173,19 +228,12 @@ class Fetcher:
             raise FetchError(
                 f"{self.service} could not be reached: {reason}", retryable=True
             ) from error
-        if note and response.status_code == _NOT_MODIFIED:
-            _save_note(page, note.model_copy(update={"fetched": time.time()}))
-            return page
-        self._check(response, body, page_format)
-        fresh = _Note(
-            url=address,
-            fetched=time.time(),
-            etag=response.headers.get("etag"),
-            last_modified=response.headers.get("last-modified"),
+        # Nobody may say that nothing was modified who was not asked.
+        if response.status_code != _NOT_MODIFIED or not any(h.startswith("If-") for h in headers):
+            self._check(response, body, page_format)
+        return Reply(
+            response.status_code, {k.lower(): v for k, v in response.headers.items()}, body
         )
-        _save(page, body)
-        _save_note(page, fresh)
-        return page
 
     def _request(
         self, address: str, headers: Mapping[str, str], deadline: float
@@ -236,6 +284,7 @@ class Fetcher:
                 said = f"{said}: {why}"
             raise FetchError(
                 f"{self.service} answers {said}",
+                status=status,
                 retryable=status in _RETRYABLE,
                 wait_s=_retry_after(response.headers.get("retry-after")),
             )
@@ -318,11 +367,12 @@ def _load_note(page: Path) -> _Note | None:
     return note if page.is_file() else None
 
 
-def _save_note(page: Path, note: _Note) -> None:
-    _save(page.with_suffix(".json"), note.model_dump_json().encode())
+def save_beside(page: Path, note: Record) -> None:
+    """Keep what is to be known of a page beside it."""
+    save_page(page.with_suffix(".json"), note.model_dump_json().encode())
 
 
-def _save(file: Path, data: bytes) -> None:
+def save_page(file: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
     try:
         make_folder(file.parent)

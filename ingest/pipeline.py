@@ -4,13 +4,12 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from footnote.ingest.identity.keys import record_fingerprint
 from footnote.ingest.identity.merge import CLEANING, regroup, to_part
 from footnote.ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRecord
 from footnote.ingest.restore import restore, take_back
-from footnote.ingest.services import fetch_pages, is_locator, parse_locator
+from footnote.ingest.services import Locator, fetch_pages, is_locator, parse_locator
 from footnote.ingest.sources import (
     Meter,
     NamedFile,
@@ -199,7 +198,7 @@ class _PathReader:
                 for page in fetch_pages(locator, self._sources, self._cache, self._on_progress):
                     for record in self._read_file(page.file, locator.shown):
                         n_read += 1
-                        yield _given_by(locator.service, record)
+                        yield _given_by(locator, record)
         except FetchError as error:
             kept = "what was fetched so far is kept; run the same command again"
             self._refuse(path, f"{error}; {kept}")
@@ -231,8 +230,10 @@ def is_file(path: str | Path | NamedFile) -> bool:
         return False
 
 
-def _given_by(service: Literal["arxiv", "hf"], record: SourceRecord) -> SourceRecord:
-    sighting = record.sighting.model_copy(update={"service": service})
+def _given_by(locator: Locator, record: SourceRecord) -> SourceRecord:
+    if locator.service == "zotero":  # people wrote it, as they write files
+        return record
+    sighting = record.sighting.model_copy(update={"service": locator.service})
     return record.model_copy(update={"sighting": sighting})
 
 

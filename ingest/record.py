@@ -2,6 +2,9 @@
 
 import datetime
 import re
+from operator import not_
+
+from pydantic import Field
 
 from footnote.rag.core.base import Record
 from footnote.rag.core.records import Sighting
@@ -35,6 +38,9 @@ class SourceRecord(Record):
     withdrawn: bool = False
     notice: str | None = None
     cite_key: str | None = None
+    # Not written where there are none: a record that was taken in before stays the same one.
+    tags: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    collections: tuple[str, ...] = Field(default=(), exclude_if=not_)
 
 
 class Refusal(Record):

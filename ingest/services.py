@@ -1,9 +1,11 @@
-"""What can be fetched, and page by page from where: arXiv and HF Daily Papers.
+"""What can be fetched, and page by page from where: arXiv, HF Daily Papers, Zotero on this machine.
 
 arxiv:2309.06180                              a paper, or several with commas between; v2 as well
 arxiv:cat:cs.DC 2025-01-01..2025-01-07        a search in arXiv's own language, and the days
 arxiv:all:"paged attention"                   on which the papers were first submitted
 hf:2025-01-01..2025-01-07                     the daily papers of these days, or of one
+zotero:                                       a whole library of Zotero's
+zotero:collection:NAME, zotero:tag:NAME       a part of it
 """
 
 import datetime
@@ -16,31 +18,43 @@ from typing import Literal, NamedTuple, cast
 
 from footnote.ingest.fetch import Clock, Fetcher, PageFormat
 from footnote.ingest.record import parse_arxiv_id
+from footnote.ingest.zotero import NAME as ZOTERO
+from footnote.ingest.zotero import Wanted, fetch_items, parse_wanted
 from footnote.rag.core.config import Service, Sources
 from footnote.rag.core.errors import SourceError
 from footnote.rag.index.writer import Progress
 
-_NAMES = {"arxiv": "arXiv", "hf": "Hugging Face Daily Papers"}
-_LOCATOR = re.compile(r"(arxiv|hf):(.*)", re.IGNORECASE | re.DOTALL)
+ServiceName = Literal["arxiv", "hf", "zotero"]
+_NAMES: dict[ServiceName, str] = {
+    "arxiv": "arXiv",
+    "hf": "Hugging Face Daily Papers",
+    "zotero": ZOTERO,
+}
+_LOCATOR = re.compile(r"(arxiv|hf|zotero):(.*)", re.IGNORECASE | re.DOTALL)
 _DAYS = re.compile(r"(?:^|\s)(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?$")
 _TOTAL = re.compile(rb"<opensearch:totalResults[^<>]{0,500}>\s{0,50}(\d{1,9})\s{0,50}<")
 _START = re.compile(rb"<opensearch:startIndex[^<>]{0,500}>\s{0,50}(\d{1,9})\s{0,50}<")
 _MAX_DAYS = 366
 # The daily papers of one day are fewer; the service gives 50 unless asked for more.
 _DAILY_PAPERS = 100
-_FORMS = "`arxiv:2309.06180`, `arxiv:cat:cs.DC 2025-01-01..2025-01-07`, `hf:2025-01-01..2025-01-07`"
+FORMS = (
+    "`arxiv:2309.06180`, `arxiv:cat:cs.DC 2025-01-01..2025-01-07`, `hf:2025-01-01..2025-01-07`, "
+    "`zotero:`, `zotero:collection:NAME` or `zotero:tag:NAME`"
+)
 
 
 class Locator(NamedTuple):
     """What to fetch from which service."""
 
-    service: Literal["arxiv", "hf"]
+    service: ServiceName
     name: str
     """As it was written, with single spaces."""
     ids: tuple[str, ...] = ()
     search: str = ""
     first: datetime.date | None = None
     last: datetime.date | None = None
+    wanted: Wanted = Wanted()
+    """Of Zotero."""
 
     @property
     def shown(self) -> str:
@@ -70,9 +84,11 @@ def parse_locator(text: str) -> Locator | None:
     match = _LOCATOR.fullmatch(text.strip())
     if not match:
         return None
-    service = cast(Literal["arxiv", "hf"], match.group(1).lower())
+    service = cast(ServiceName, match.group(1).lower())
     asked = " ".join(match.group(2).split())
     name = f"{service}:{asked}"
+    if service == "zotero":
+        return Locator(service, name, wanted=parse_wanted(name, asked))
     days = _DAYS.search(asked)
     first, last = _span(name, days) if days else (None, None)
     search = asked[: days.start()].strip() if days else asked
@@ -87,7 +103,7 @@ def parse_locator(text: str) -> Locator | None:
     if not re.search(r"\b[a-z]{2,3}:\S", search):
         raise SourceError(
             f"{name!r} is neither an arXiv id nor a search with a field such as `cat:` or `all:`; "
-            f"write {_FORMS}"
+            f"write {FORMS}"
         )
     return Locator(service, name, search=search, first=first, last=last)
 
@@ -105,22 +121,25 @@ def fetch_pages(
         FetchError: The service does not answer as it should; pages yielded before are kept.
         SourceError: The search finds more than the settings allow.
     """
-    arxiv = locator.service == "arxiv"
-    service = sources.arxiv if arxiv else sources.huggingface
+    service, pages = {
+        "arxiv": (sources.arxiv, _arxiv_pages),
+        "hf": (sources.huggingface, _daily_pages),
+        "zotero": (sources.zotero, _zotero_pages),
+    }[locator.service]
     fetcher = Fetcher(
         _NAMES[locator.service],
         cache / locator.service,
         interval_s=service.interval_s,
         timeout_s=sources.timeout_s,
         page_s=sources.page_s,
-        attempts=sources.attempts,
+        # What runs on this machine is there, or has to be started first.
+        attempts=1 if locator.service == "zotero" else sources.attempts,
         page_bytes=int(sources.page_mb * 1_000_000),
         fresh_s=sources.fresh_h * 3_600,
         kept_s=sources.kept_days * 86_400,
         kept_bytes=sources.kept_mb * 1_000_000,
         clock=clock,
     )
-    pages = _arxiv_pages if arxiv else _daily_pages
     try:
         for page in pages(locator, service, sources, fetcher):
             on_progress("fetching", page.number, page.total)
@@ -177,6 +196,13 @@ def _daily_pages(
         day = first + datetime.timedelta(days=number)
         asked = {"date": day.isoformat(), "limit": str(_DAILY_PAPERS)}
         yield FetchedPage(fetcher.fetch(service.url, asked, _JSON), number + 1, n_days)
+
+
+def _zotero_pages(
+    locator: Locator, service: Service, sources: Sources, fetcher: Fetcher
+) -> Iterator[FetchedPage]:
+    file = fetch_items(locator.name, locator.wanted, service.url, sources, fetcher)
+    yield FetchedPage(file, 1, 1)
 
 
 def _span(name: str, days: re.Match[str]) -> tuple[datetime.date, datetime.date]:

@@ -1,5 +1,6 @@
 """Papers, sentences and requests made by hand, for tests of several rooms."""
 
+import zlib
 from collections.abc import Callable, Sequence
 
 from footnote.ingest.identity.merge import to_paper
@@ -31,6 +32,13 @@ def evidence(
 
 def request(question: str = "what", kind: Kind = Kind.FACT, act: Act = Act.NEW) -> Request:
     return Request(question=question, kind=kind, act=act)
+
+
+def rewritten(record: str | bytes | None, old: str, new: str) -> str | bytes | None:
+    """A record of the catalogue with other words in it, as text or compressed as it was."""
+    if isinstance(record, bytes):
+        return zlib.compress(zlib.decompress(record).replace(old.encode(), new.encode()))
+    return record and record.replace(old, new)
 
 
 def drafted(*said: Evidence, confidence: float = 0.9) -> Draft:

@@ -4,6 +4,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from tests.conftest import ROOT
 
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
@@ -62,3 +64,10 @@ def test_every_pattern_of_package_data_finds_a_file():
     for name, patterns in SETUPTOOLS["package-data"].items():
         for pattern in patterns:
             assert list(folder(name).glob(pattern)), f"{name}: {pattern}"
+
+
+def test_one_version_is_named_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"]

@@ -14,7 +14,13 @@ from footnote.ui.cli import app
 from tests.conftest import ROOT, Run
 
 README = (ROOT / "README.md").read_text()
-PAGES_OF_TEXT = ["README.md", "CONTRIBUTING.md", *sorted(map(str, ROOT.glob("docs/**/*.md")))]
+PAGES_OF_TEXT = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CODE_OF_CONDUCT.md",
+    *sorted(map(str, ROOT.glob("docs/**/*.md"))),
+]
 
 
 def blocks(language: str) -> list[str]:

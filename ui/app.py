@@ -36,6 +36,7 @@ from footnote.ui.guard import Access, Guard
 from footnote.ui.jobs import Jobs
 from footnote.ui.mcp_server import mcp_server
 from footnote.ui.metrics import Measured, Metrics
+from footnote.ui.oidc import Provider, add_sessions, sign_in_doors
 from footnote.ui.openai_api import openai_doors
 from footnote.ui.refusals import of_values, unexpected, use_refusals
 from footnote.ui.shelf import Shelf
@@ -90,11 +91,15 @@ def build_app(
     app.state.watches = Watches(config.index)
     for router in (open_doors, openai_doors, watch_doors, *([job_doors] if page else []), doors):
         app.include_router(router)
+    if web.oidc:
+        app.include_router(sign_in_doors(Provider(web.oidc)))
     add_examples(app)
     app.router.routes.extend(routes)
     upload_bytes = _upload_bytes(web) if shelf.is_writable else 0
     # The last one added stands first.
     app.add_middleware(Guard, access=access, upload_bytes=upload_bytes)
+    if web.oidc:
+        add_sessions(app, web)
     app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(_Rooted, root_path=web.root_path)
     return _with_page(app, build_page(assistant, config, shelf), web) if page else app

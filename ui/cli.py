@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import wraps
 from pathlib import Path
@@ -30,13 +30,15 @@ from typer.exceptions import TyperException
 from footnote.export.names import Form, PapersForm
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import FootnoteError
-from footnote.ui import cli_watch
+from footnote.ui import cli_setup, cli_watch
 from footnote.ui.options import (
     AsJson,
     Author,
+    Obsidian,
     Organisation,
     Port,
     Question,
+    Replace,
     ReportsNumber,
     SeenIn,
     Since,
@@ -44,9 +46,11 @@ from footnote.ui.options import (
     Withdrawn,
     print_json,
     read_filters,
+    read_form,
 )
 
 if TYPE_CHECKING:
+    from footnote.export.obsidian import NoteFile
     from footnote.ingest.pipeline import IngestReport
     from footnote.rag.answering.generative import Event
     from footnote.rag.core.records import Answer
@@ -160,7 +164,8 @@ def ingest(
         list[str],
         typer.Argument(
             help="Files, folders of them, - for the standard input, or what to fetch: "
-            "arxiv:2309.06180, 'arxiv:cat:cs.DC 2025-01-01..2025-01-07', hf:2025-01-01..2025-01-07."
+            "arxiv:2309.06180, 'arxiv:cat:cs.DC 2025-01-01..2025-01-07', "
+            "hf:2025-01-01..2025-01-07, zotero:, zotero:collection:NAME, zotero:tag:NAME."
         ),
     ],
     watched: Annotated[
@@ -223,13 +228,18 @@ def papers(
     config: Config,
     as_json: AsJson = False,
     form: Annotated[
-        PapersForm | None,
-        typer.Option("--format", help="Print them for a reference manager or a spreadsheet."),
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help=f"Print them as {', '.join(PapersForm)} or as a plugin writes them.",
+        ),
     ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="Print all that is known of each paper, with its abstract."),
     ] = False,
+    obsidian: Obsidian = None,
     explain: Annotated[
         str | None, typer.Option(metavar="ID", help="Show which records are this paper, and why.")
     ] = None,
@@ -239,11 +249,16 @@ def papers(
     ] = None,
 ) -> None:
     """List the papers of the catalogue by title; with --format by id."""
-    _one_form(form, as_json)
+    form = read_form(form, PapersForm, as_json=as_json)
     from footnote.rag.build import open_index
     from footnote.ui.render import paper_row
 
     index = open_index(config)
+    if obsidian:
+        from footnote.export.obsidian import paper_note
+
+        _write_notes(map(paper_note, index.catalogue.each_paper()), obsidian, as_json)
+        return
     if form:
         from footnote.export.forms import export_papers
 
@@ -334,13 +349,18 @@ def ask(
     withdrawn: Withdrawn = None,
     reports_number: ReportsNumber = None,
     form: Annotated[
-        Form | None,
-        typer.Option("--format", help="Print the answer as a file of this kind, to be saved."),
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help=f"Print it as a file to be saved: {', '.join(Form)} or a plugin's.",
+        ),
     ] = None,
+    obsidian: Obsidian = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question, every sentence with its source."""
-    _one_form(form, as_json)
+    form = read_form(form, Form, as_json=as_json)
     filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
@@ -348,6 +368,12 @@ def ask(
 
     assistant = open_assistant(config)
     tune_process()
+    if obsidian:
+        from footnote.export.obsidian import answer_notes
+
+        answer = assistant.ask(" ".join(question), filters=filters)
+        _write_notes(answer_notes(answer, assistant.paper), obsidian, as_json)
+        return
     if as_json:
         print_json(assistant.ask(" ".join(question), filters=filters))
         return
@@ -372,9 +398,16 @@ def ask(
         _out.print(escape(source_text(cited)))
 
 
-def _one_form(form: str | None, as_json: bool) -> None:
-    if form and as_json:
-        raise typer.BadParameter("it is another form than --json", param_hint="'--format'")
+def _write_notes(notes: "Iterable[NoteFile]", folder: Path, as_json: bool) -> None:
+    from footnote.export.obsidian import write_notes
+
+    done = write_notes(notes, folder)
+    if as_json:
+        print_json(done._asdict())
+        return
+    for name in done.kept:
+        _err.print(escape(f"left as it is: {folder / name}"))
+    _out.print(escape(f"{done.written:,} notes written to {folder}"))
 
 
 @command
@@ -824,6 +857,7 @@ for _name, _function in (("new", token_new), ("list", token_list), ("revoke", to
     _tokens.command(_name)(_with_settings(_function))
 
 
+command(cli_setup.setup)
 _watch = typer.Typer(
     help="Standing questions: what further papers say to them.", invoke_without_command=True
 )
@@ -849,11 +883,12 @@ def password() -> None:
 
 @command
 def doctor(config: Config, as_json: AsJson = False) -> None:
-    """Check the index and the language model; exit 1 on a problem."""
+    """Check the index, the plugins and the language model; exit 1 on a problem."""
     from footnote.rag.answering.generative import problem_of
     from footnote.rag.build import load_writing_model, open_index
+    from footnote.rag.core.plugins import problems as problems_of_plugins
 
-    problems = open_index(config).problems()
+    problems = [*open_index(config).problems(), *problems_of_plugins()]
     model = load_writing_model(config, remembers=False)
     if model and (problem := problem_of(model, timeout_s=config.llm.timeout_s)):
         problems.append(problem)
@@ -863,6 +898,31 @@ def doctor(config: Config, as_json: AsJson = False) -> None:
         _out.print(escape("\n".join(problems)) if problems else "all is well")
     if problems:
         raise typer.Exit(1)
+
+
+@command
+def plugins(config: Config, as_json: AsJson = False) -> None:
+    """List what other installed packages add, and what of it cannot be loaded."""
+    del config
+    from footnote.rag.core.plugins import installed
+
+    rows = [
+        {
+            "group": str(plugin.group),
+            "name": plugin.name,
+            "package": plugin.distribution,
+            "problem": plugin.problem(),
+        }
+        for plugin in installed()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        _out.print(escape(f"{row['group']:20}  {row['name']:20}  {row['package']}"))
+        if row["problem"]:
+            _err.print(escape(row["problem"]))
+    _err.print(f"{len(rows):,} plugins")
 
 
 @command
@@ -917,6 +977,47 @@ def remove(
         return
     for title in named.values():
         _out.print(escape(f"removed {title}"))
+
+
+@command
+def backup(
+    config: Config,
+    file: Annotated[Path, typer.Argument(help="The file that is written.")],
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the index to one file, while it is asked."""
+    from footnote.rag.build import open_index
+    from footnote.rag.index.archive import back_up
+    from footnote.rag.index.writer import IndexWriter
+
+    index = open_index(config)
+    with _err.status("Writing the backup"):
+        IndexWriter(index).recover()
+        contents = back_up(index, file, replace=replace)
+    n_bytes = file.stat().st_size
+    if as_json:
+        print_json({"file": file, "papers": contents.papers, "bytes": n_bytes})
+    else:
+        _out.print(escape(f"{contents.papers:,} papers in {file}, {n_bytes / 1e6:,.1f} MB"))
+
+
+@command
+def restore(
+    config: Config,
+    file: Annotated[Path, typer.Argument(help="What `footnote backup` wrote.")],
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the index folder from a backup, once all of it is checked."""
+    from footnote.rag.index.archive import restore as restore_index
+
+    with _err.status("Restoring the index"):
+        contents = restore_index(file, config.index, replace=replace)
+    if as_json:
+        print_json({"index": config.index, "papers": contents.papers, "made": contents.made})
+    else:
+        _out.print(escape(f"{contents.papers:,} papers in {config.index}, as of {contents.made}"))
 
 
 class _RateColumn(ProgressColumn):

@@ -35,6 +35,10 @@ _CLIENTS_KEPT = 10_000
 # For a body; and a second more for each so many bytes of it.
 _BODY_S, _SLOWEST = 20.0, 10_000
 _OPEN = frozenset({"/health", "/ready"})
+# Where people sign in by an OpenID provider, and for how long.
+SIGN_IN = "/sign-in"
+SESSION_S = 12 * 3_600
+_SIGNING_IN = frozenset({SIGN_IN, f"{SIGN_IN}/back", f"{SIGN_IN}/out"})
 _READ = re.compile(
     r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models|reports|feed\.atom|news))(?:/|$)"
 )
@@ -71,7 +75,13 @@ class Access:
     """Says who may call what."""
 
     def __init__(
-        self, tokens: Tokens, users: Mapping[str, str], *, host: str, hosts: tuple[str, ...] = ()
+        self,
+        tokens: Tokens,
+        users: Mapping[str, str],
+        *,
+        host: str,
+        hosts: tuple[str, ...] = (),
+        signs_in: bool = False,
     ):
         """Guard a server.
 
@@ -80,19 +90,21 @@ class Access:
             users: Names and hashed passwords.
             host: The address that it listens on.
             hosts: Further names by which browsers reach it.
+            signs_in: True where people sign in by an OpenID provider.
 
         Raises:
             ConfigError: It can be reached from elsewhere, and there are neither tokens nor users.
         """
         self._tokens = tokens
         self._users = dict(users)
-        self._is_guarded = bool(users or tokens.all())
+        self._signs_in = signs_in
+        self._is_guarded = bool(signs_in or users or tokens.all())
         self._further = frozenset(map(str.lower, hosts))
         here = is_loopback(host)
         if not here and not self._is_guarded:
             raise ConfigError(
                 f"on {host} others can reach this, and nothing asks who they are",
-                "make a token with `footnote token new NAME`, or name `web.users`",
+                "make a token with `footnote token new NAME`, or name `web.users` or `web.oidc`",
             )
         self._known = self._further | {host.strip("[]").lower()}
         if here:
@@ -116,7 +128,13 @@ class Access:
         path = request.url.path.removeprefix(request.scope.get("root_path", ""))
         if path in _OPEN or not self._needs_credentials():
             return Caller(address, Scope.WRITE)
-        caller = await self._named(request.headers.get("authorization", ""), address)
+        if self._signs_in and path in _SIGNING_IN:
+            return Caller(address, Scope.READ)
+        authorization = request.headers.get("authorization", "")
+        caller = None if authorization else self._signed_in(request)
+        if caller is None:
+            self._send_to_sign_in(request, path)
+            caller = await self._named(authorization, address)
         needed = scope_of(path)
         if not caller.scope.covers(needed):
             raise RefusedError(
@@ -125,6 +143,22 @@ class Access:
                 f"use a token of `footnote token new NAME --scope {needed}`",
             )
         return caller
+
+    def _signed_in(self, request: Request) -> Caller | None:
+        """Return whom the cookie names; None for nobody, or where it has ended."""
+        session = request.scope.get("session") or {}
+        if not self._signs_in or "caller" not in session or session["until"] < time.time():
+            return None
+        name, scope = session["caller"]
+        return Caller(name, Scope(scope))
+
+    def _send_to_sign_in(self, request: Request, path: str) -> None:
+        """Send a browser that opens a page, and says nothing of who it is, to the provider."""
+        is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+        says_who = "authorization" in request.headers or path == f"{SIGN_IN}/password"
+        if self._signs_in and is_page and not says_who:
+            to = request.scope.get("root_path", "") + SIGN_IN
+            raise RefusedError(303, "sign in first", f"at {to}", {"Location": to})
 
     def _check_place(self, headers: Headers) -> None:
         host = headers.get("host", "")
@@ -185,10 +219,12 @@ def access_to(config: Config, host: str) -> Access:
     """Guard a server of these settings at this address.
 
     Raises:
-        ConfigError: Others can reach it, and it has neither tokens nor users.
+        ConfigError: Others can reach it, and it has no tokens, users or provider.
     """
     web = config.web
-    return Access(Tokens(config.index), web.users, host=host, hosts=web.hosts)
+    return Access(
+        Tokens(config.index), web.users, host=host, hosts=web.hosts, signs_in=bool(web.oidc)
+    )
 
 
 class Failures:

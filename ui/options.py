@@ -2,6 +2,8 @@
 
 import json
 import sys
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from footnote.rag.core.request import Filters
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Put it in place of what is there, which is deleted.")
+]
 Question = Annotated[
     list[str], typer.Argument(help="The question, with quotation marks or without.")
 ]
@@ -39,6 +44,10 @@ ReportsNumber = Annotated[
         "--reports-number/--reports-no-number",
         help="Papers whose abstracts state a measured value alone, or the others.",
     ),
+]
+Obsidian = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write notes for Obsidian into this folder."),
 ]
 Port = Annotated[
     int | None,
@@ -73,6 +82,26 @@ def read_filters(
         return which.filters()
     except FilterError as error:
         raise typer.BadParameter(error.why, param_hint=f"'--{error.field}'") from error
+
+
+def read_form(form: str | None, own: type[StrEnum], *, as_json: bool) -> str | None:
+    """Return the name of a form if it is one of ours or a plugin's."""
+    if form is None:
+        return None
+    if as_json:
+        raise _wrong_form("it is another form than --json")
+    if form in [*own]:
+        return form
+    from footnote.export.forms import plugged_forms
+
+    names = [*own, *plugged_forms()]
+    if form not in names:
+        raise _wrong_form(f"{form!r} is none of {', '.join(names)}")
+    return form
+
+
+def _wrong_form(why: str) -> typer.BadParameter:
+    return typer.BadParameter(why, param_hint="'--format'")
 
 
 def print_json(value: object) -> None:

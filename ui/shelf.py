@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from footnote.ingest.identity.explain import Explanation, explain, split_paper
 from footnote.ingest.pipeline import ingest
-from footnote.ingest.services import is_locator, parse_locator
+from footnote.ingest.services import FORMS, is_locator, parse_locator
 from footnote.ingest.undo import take_back_unindexed
 from footnote.rag.build import open_index
 from footnote.rag.core.base import Record
@@ -201,10 +201,7 @@ class Shelf:
 
 def _check_query(query: str) -> None:
     if not is_locator(query):
-        raise SourceError(
-            f"{query[:80]!r} names no service; write `arxiv:2309.06180`, "
-            "`arxiv:cat:cs.DC 2025-01-01..2025-01-07` or `hf:2025-01-01..2025-01-07`"
-        )
+        raise SourceError(f"{query[:80]!r} names no service; write {FORMS}")
     parse_locator(query)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
+from footnote.export.forms import plugged_forms
+from footnote.export.names import Form
 from footnote.rag.answering.citations import short_name
 from footnote.rag.core.records import Answer, Paper, Report, Sentence
 from footnote.rag.core.request import Kind, Request
@@ -213,13 +215,15 @@ def _view_name(name: str, answer: Answer, say: Wording) -> str:
 
 def _actions_html(answer: Answer, does: Sequence[str], say: Wording) -> str:
     """Render what can be done with an answer: take it away, and what is named."""
-    forms = ["text", "markdown", "html", "bibtex", "ris", "csl", "csv"] if answer.sources else []
+    forms = {str(form): say(f"form.{form}") for form in Form} | {
+        name: name for name in plugged_forms() if name not in [*Form]
+    }
     away = ""
-    if forms:
+    if answer.sources:
         items = "".join(
-            f'<button type="button" data-do="export" data-form="{form}">'
-            f"{escape(say(f'form.{form}'))}</button>"
-            for form in forms
+            f'<button type="button" data-do="export" data-form="{escape(form)}">'
+            f"{escape(name)}</button>"
+            for form, name in forms.items()
         )
         away = (
             f'<details class="fn-menu"><summary>{escape(say("export"))}</summary>'

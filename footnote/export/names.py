@@ -1,10 +1,6 @@
 """What the forms are called in which answers and papers are taken away."""
 
 from enum import StrEnum
-from typing import Literal
-
-PapersFormName = Literal["bibtex", "ris", "csl", "csv"]
-FormName = Literal["text", "markdown", "html", "bibtex", "ris", "csl", "csv"]
 
 
 class PapersForm(StrEnum):

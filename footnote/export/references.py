@@ -63,6 +63,7 @@ class Reference(NamedTuple):
     notice: str | None = None
     """What is said of its withdrawal; None for a paper that stands."""
     quotes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 class Referrer:
@@ -92,6 +93,7 @@ class Referrer:
             url=address(paper.url),
             notice=_line(paper.notice or "This paper was withdrawn.") if paper.withdrawn else None,
             quotes=tuple(map(_line, self._quotes.get(paper.paper_id, ()))),
+            tags=paper.tags,
         )
 
     def of_source(self, source: Source) -> Reference:
@@ -127,6 +129,7 @@ def bibtex(reference: Reference) -> str:
         "archiveprefix": "arXiv" if reference.arxiv else "",
         "url": (reference.url or "").translate(_VERBATIM),
         "abstract": _latex(reference.abstract),
+        "keywords": _latex(listed(reference.tags)),
         "note": _latex(reference.notice or ""),
         "annote": _latex(" ".join(f"“{quote}”" for quote in reference.quotes)),
     }
@@ -153,6 +156,7 @@ def ris(reference: Reference) -> str:
         "accession_number": f"arXiv:{reference.arxiv}" if reference.arxiv else None,
         "urls": [reference.url] if reference.url else [],
         "abstract": reference.abstract,
+        "keywords": list(reference.tags),
         "notes": [*filter(None, [reference.notice]), *(f"“{q}”" for q in reference.quotes)],
     }
     dated = {"year", "date"} if not reference.date else set[str]()
@@ -171,6 +175,7 @@ def csl(reference: Reference) -> dict[str, object]:
         "DOI": reference.doi or _arxiv_doi(reference.arxiv),
         "URL": f"https://arxiv.org/abs/{reference.arxiv}" if reference.arxiv else reference.url,
         "abstract": reference.abstract,
+        "keyword": listed(reference.tags),
         "note": "\n".join([*filter(None, [reference.notice]), *reference.quotes]),
     }
     return {name: value for name, value in said.items() if value}
@@ -198,6 +203,11 @@ class _Ris(rispy.RisWriter):
     def set_header(self, count: int) -> str:
         del count
         return ""
+
+
+def listed(tags: Sequence[str]) -> str:
+    """Write tags one after the other; a sign that would cut one in two is left out of it."""
+    return ", ".join(" ".join(re.sub("[,;]", " ", tag).split()) for tag in tags)
 
 
 def _line(text: str) -> str:

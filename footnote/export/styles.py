@@ -11,7 +11,7 @@ _AUTHORS_SHOWN = 3
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 
 
-def _cited(reference: Reference) -> str:
+def cited(reference: Reference) -> str:
     """Write who wrote a paper, when, and its title."""
     names = [f"{name.given} {name.family}".strip() for name in reference.authors]
     more = len(names) - _AUTHORS_SHOWN
@@ -74,7 +74,7 @@ class PlainText:
         return "\n\n".join(parts) + "\n"
 
     def _reference(self, note: Note) -> str:
-        return self.text(_cited(note.reference))
+        return self.text(cited(note.reference))
 
 
 class Markdown(PlainText):
@@ -110,13 +110,13 @@ class Markdown(PlainText):
         return "\n".join(line for note in notes for line in self._footnotes(note))
 
     def _footnotes(self, note: Note) -> Iterator[str]:
-        cited = self._reference(note)
+        paper = self._reference(note)
         if note.reference.url:
-            cited += f" <{note.reference.url}>"
+            paper += f" <{note.reference.url}>"
         if note.in_table or not note.quotes:
-            yield f"[^{note.marker}]: {cited}"
+            yield f"[^{note.marker}]: {paper}"
         for quoted in note.quotes:
-            yield f"[^{quoted.label}]: “{self.text(quoted.text)}” {cited}"
+            yield f"[^{quoted.label}]: “{self.text(quoted.text)}” {paper}"
 
 
 class Html:
@@ -160,15 +160,15 @@ class Html:
         return _HTML.format(title=self.text(title), body="\n".join(parts))
 
     def _note(self, note: Note) -> str:
-        cited = self.text(_cited(note.reference))
+        paper = self.text(cited(note.reference))
         if url := note.reference.url:
-            cited += f' <a rel="noreferrer" href="{escape(url)}">{escape(url)}</a>'
+            paper += f' <a rel="noreferrer" href="{escape(url)}">{escape(url)}</a>'
         quotes = "".join(
             f'<blockquote id="note-{quoted.label}" dir="auto"><b>{quoted.label}</b> '
             f"“{self.text(quoted.text)}”</blockquote>"
             for quoted in note.quotes
         )
-        return f'<li id="note-{note.marker}" value="{note.marker}" dir="auto">{cited}{quotes}</li>'
+        return f'<li id="note-{note.marker}" value="{note.marker}" dir="auto">{paper}{quotes}</li>'
 
 
 _HTML = """\

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from footnote.export.references import listed
 from footnote.rag.core.records import Answer, Block, Cell, Paper
 
 # What spreadsheets take for the beginning of a formula; as OWASP lists them, full width included.
@@ -22,6 +23,7 @@ _PAPER_COLUMNS = (
     "note",
     "paper_id",
     "n_authors",
+    "tags",
 )
 _SENTENCE_COLUMNS = ("sentence", "verdict", "quote", "title", "url", "paper_id", "start", "end")
 _TABLE_COLUMNS = ("url", "paper_id")
@@ -62,6 +64,7 @@ def _paper_fields(paper: Paper) -> Sequence[object]:
         (paper.notice or "This paper was withdrawn.") if paper.withdrawn else None,
         paper.paper_id,
         paper.n_authors,
+        listed(paper.tags),
     )
 
 

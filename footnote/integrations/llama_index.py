@@ -1,4 +1,4 @@
-"""A `Library` as LlamaIndex's retriever and query engine, for its chat engines and agents."""
+"""A `Library`, or a server's papers, as LlamaIndex's retriever and query engine."""
 
 import asyncio
 from typing import Any
@@ -9,7 +9,7 @@ from llama_index.core.base.response.schema import Response
 from llama_index.core.prompts.mixin import PromptMixinType
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from footnote.library import Library
+from footnote.integrations.papers import Papers, facts
 from footnote.rag.core.records import Citation, Hit
 
 # For programs; a model that reads the node is better off with the title and the text.
@@ -19,8 +19,8 @@ _NOT_READ = ["paper_id", "start", "end"]
 class FootnoteRetriever(BaseRetriever):
     """Finds papers: a node a paper, its text the abstract, its id the paper's."""
 
-    def __init__(self, library: Library, *, k: int = 10):
-        """Retrieve from `library`, at most `k` papers a question."""
+    def __init__(self, library: Papers, *, k: int = 10):
+        """Retrieve from a `Library` or a `Remote`, at most `k` papers a question."""
         super().__init__()
         self._library = library
         self._k = k
@@ -36,8 +36,8 @@ class FootnoteRetriever(BaseRetriever):
 class FootnoteQueryEngine(BaseQueryEngine):
     """Answers with citations: the answer's text holds the markers, its source nodes the quotes."""
 
-    def __init__(self, library: Library):
-        """Answer from `library`."""
+    def __init__(self, library: Papers):
+        """Answer from a `Library` or a `Remote`."""
         super().__init__(callback_manager=None)
         self._library = library
 
@@ -65,15 +65,7 @@ class FootnoteQueryEngine(BaseQueryEngine):
 
 
 def _paper_node(hit: Hit) -> TextNode:
-    paper = hit.paper
-    metadata: dict[str, Any] = {
-        "title": paper.title,
-        "date": paper.date and paper.date.isoformat(),
-        "paper_id": paper.paper_id,
-        "start": hit.passage.start,
-        "end": hit.passage.end,
-    }
-    return _node(paper.paper_id, paper.abstract, metadata)
+    return _node(hit.paper.paper_id, hit.paper.abstract, facts(hit))
 
 
 def _quote_node(citation: Citation) -> TextNode:
@@ -88,11 +80,10 @@ def _quote_node(citation: Citation) -> TextNode:
 
 
 def _node(node_id: str, text: str, metadata: dict[str, Any]) -> TextNode:
-    known = {name: value for name, value in metadata.items() if value is not None}
     return TextNode(
         id_=node_id,
         text=text,
-        metadata=known,
+        metadata=metadata,
         excluded_llm_metadata_keys=_NOT_READ,
         excluded_embed_metadata_keys=_NOT_READ,
     )

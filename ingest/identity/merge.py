@@ -73,7 +73,13 @@ def to_paper(record: SourceRecord) -> Paper:
         withdrawn=record.withdrawn,
         notice=record.notice and clean_text(record.notice),
         cite_keys=(record.cite_key,) if record.cite_key else (),
+        tags=_cleaned_names(record.tags),
+        collections=_cleaned_names(record.collections),
     )
+
+
+def _cleaned_names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(filter(None, map(clean_text, names)))))
 
 
 def to_part(record: SourceRecord) -> Part:
@@ -91,7 +97,7 @@ def merge_all(papers: Sequence[Paper], own_id: str) -> Paper:
     Of each field the best value stays, whichever came first. Title, abstract and authors are of the
     source that is believed most (`source_rank`); there, of the newest version that was not
     withdrawn, of several the longest. Then a date that spells out its year, and the largest count.
-    All sightings, titles and keys are kept.
+    All sightings, titles, keys, tags and collections are kept.
     """
     newest = max(papers, key=_abstract_rank)
     title = max(papers, key=_title_rank)
@@ -119,6 +125,8 @@ def merge_all(papers: Sequence[Paper], own_id: str) -> Paper:
         withdrawn=_is_withdrawn(papers),
         notice=_first(p.notice for p in papers),
         cite_keys=tuple(sorted({key for p in papers for key in p.cite_keys})),
+        tags=tuple(sorted({tag for p in papers for tag in p.tags})),
+        collections=tuple(sorted({name for p in papers for name in p.collections})),
     )
 
 

@@ -8,10 +8,12 @@ from typing import NamedTuple
 from footnote.ingest.lines import STDIN, Line, load_lines
 from footnote.ingest.record import Refusal, SourceRecord, fault
 from footnote.ingest.sources import array, atom, bibtex, jsonl, pages, ris, table
-from footnote.rag.core.errors import SourceError
+from footnote.ingest.sources.plugged import Source, plugged
+from footnote.rag.core.errors import PluginError, SourceError
 
 # Each has `detects(head)` and `parse(lines, source)`; the first that detects its format reads.
-FORMATS = (jsonl, array, atom, bibtex, ris, table, pages)
+# Those of plugins are asked before: who installs one wants it to read.
+FORMATS: tuple[Source, ...] = (jsonl, array, atom, bibtex, ris, table, pages)
 FORMAT_NAMES = "a listing page, JSONL, a JSON array, Atom, BibTeX, RIS, CSV or TSV"
 # So many lines that are not blank tell the format; looked for among so many.
 _HEAD_TEXTS = 40
@@ -99,16 +101,31 @@ def read_source(
     try:
         lines = (meter or Meter()).count(load_lines(path))
         head = _take(lines)
-        form = next((f for f in FORMATS if f.detects(head)), None)
+        form, failures = _format(head)
+        for failure in failures:
+            yield Refusal(source=source, record=None, reason=failure)
         if form is None:
             # A fault in a file that no format knows explains it better than its format does.
-            reason = next((x.fault for x in head if x.fault), f"not {FORMAT_NAMES}")
-            yield Refusal(source=source, record=None, reason=reason)
-            return
+            fault = next((x.fault for x in head if x.fault), None)
+            raise SourceError(fault or f"not {FORMAT_NAMES}")
         for item in form.parse(chain(head, lines), source):
             yield _checked(item)
     except SourceError as error:
-        yield Refusal(source=source, record=None, reason=str(error))
+        # A plugin that cannot be loaded might have read it.
+        reason = "; ".join([str(error), *plugged().problems])
+        yield Refusal(source=source, record=None, reason=reason)
+
+
+def _format(head: Sequence[Line]) -> tuple[Source | None, list[str]]:
+    """Return what reads a file that begins so, and which plugins failed at its head."""
+    failures: list[str] = []
+    for form in (*plugged().formats, *FORMATS):
+        try:
+            if form.detects(head):
+                return form, failures
+        except PluginError as error:
+            failures.append(str(error))
+    return None, failures
 
 
 def _take(lines: Iterator[Line]) -> list[Line]:

@@ -77,9 +77,10 @@ def _record(block: Block, sighting: Sighting) -> SourceRecord:
         "url": fields.get("url"),
         "note": fields.get("note"),
         "date": _date(fields),
+        "tags": fields.get("keywords"),
+        "citation_key": str(entry.key),
     }
-    record = to_record(named, sighting)
-    return record.model_copy(update={"cite_key": str(entry.key)[:200] or None})
+    return to_record(named, sighting)
 
 
 def _entry(block: Block) -> Entry:

@@ -1,8 +1,8 @@
 """One JSON object a paper, in any of the shapes that services and tools write.
 
 HF Daily Papers (`{"paper": {…}}`), arXiv's metadata snapshot (`authors_parsed`, `versions`),
-CSL-JSON (`DOI`, `author`, `issued`), BEIR (`_id`, `title`, `text`), and plain records under usual
-names. What is wrong with an optional field costs that field alone.
+CSL-JSON (`DOI`, `author`, `issued`), BEIR (`_id`, `title`, `text`), Zotero (`{"data": {…}}`), and
+plain records under usual names. What is wrong with an optional field costs that field alone.
 """
 
 import datetime
@@ -18,10 +18,12 @@ from footnote.ingest.record import (
     parse_doi,
     says_withdrawn,
 )
+from footnote.ingest.sources.zotero import is_item, plain_fields
 from footnote.rag.core.records import Sighting
 
 MAX_COUNT = 10**9
 MAX_AUTHORS = 5_000
+_MAX_TAGS = 100
 _MAX_NAME_CHARS = 200
 _MAX_NOTICE_CHARS = 300
 # An abstract that begins with a withdrawal is one; further on it may speak of another paper's.
@@ -40,6 +42,8 @@ _ARXIV_IDS = ("arxiv_id", "arxivId", "arxiv", "eprint", "id", "paper_id", "url",
 _DOIS = ("doi", "DOI", "id", "url")
 _URLS = ("url", "URL", "link")
 _NOTES = ("comments", "comment", "note")
+_CITE_KEYS = ("citation_key",)
+_TAGS = ("tags", "keywords", "keyword")
 # Crossref's abstracts carry tags of its own.
 _TAG = re.compile(r"</?(?:jats:)?[a-z][a-z-]{0,20}(?:\s[^<>]{0,200})?/?>", re.IGNORECASE)
 _DAY = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?!\d)")
@@ -73,6 +77,8 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
     if not isinstance(value, dict):
         raise RecordError(f"{_shape(value)}, should be a valid dictionary with title and abstract")
     fields: Mapping[str, Any] = value
+    if is_item(fields):
+        fields = _of_zotero(fields)
     paper = fields.get("paper")
     if isinstance(paper, dict):  # what a listing says of a paper stands beside the paper
         beside = {k: v for k, v in fields.items() if k in ("organization", "submittedOnDailyAt")}
@@ -107,7 +113,17 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
         url=paper_url(arxiv_id, doi) or (url if url and len(url) < 2_000 else None),
         withdrawn=bool(note),
         notice=note and " ".join(note[:_MAX_NOTICE_CHARS].split()),
+        cite_key=next(filter(str.strip, _texts(fields, _CITE_KEYS)), "")[:_MAX_NAME_CHARS] or None,
+        tags=_tags(fields, _TAGS),
+        collections=_tags(fields, ("collections",)),
     )
+
+
+def _of_zotero(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return plain_fields(item)
+    except ValueError as error:
+        raise RecordError(str(error)) from error
 
 
 def find_date(values: Iterable[object]) -> datetime.date | None:
@@ -218,6 +234,18 @@ def _organisation(fields: Mapping[str, Any]) -> str | None:
         if isinstance(value, str) and value.strip():
             return " ".join(value.split())[:_MAX_NAME_CHARS]
     return None
+
+
+def _tags(fields: Mapping[str, Any], names: Iterable[str]) -> tuple[str, ...]:
+    """Names of a list, of texts or of Zotero's `{"tag": …}`, or of one text with `,` or `;`."""
+    for name in names:
+        value = fields.get(name)
+        listed = re.split("[,;]", value[:100_000]) if isinstance(value, str) else value
+        if isinstance(listed, list):
+            said = [v.get("tag") if isinstance(v, dict) else v for v in listed]
+            found = (" ".join(v[:_MAX_NAME_CHARS].split()) for v in said if isinstance(v, str))
+            return tuple(dict.fromkeys(filter(None, found)))[:_MAX_TAGS]
+    return ()
 
 
 def _count(fields: Mapping[str, Any], names: Iterable[str], *, least: int) -> int | None:

@@ -69,6 +69,7 @@ def _record(block: Block, sighting: Sighting) -> SourceRecord:
             "url": _url(fields),
             "note": " ".join(map(str, notes)) if isinstance(notes, list) else notes,
             "date": _first(fields, "date", "publication_year", "year"),
+            "tags": fields.get("keywords"),
         },
         sighting,
     )

@@ -32,8 +32,8 @@ class Embedder(Section):
     """What turns text into vectors."""
 
     name: str = "bundled"
-    """`bundled`, a sentence-transformers name or folder, or `package.module:Class` of a LlamaIndex
-    embedding."""
+    """`bundled`, a plugin's name, a sentence-transformers name or folder, or `package.module:Class`
+    of a LlamaIndex embedding."""
     max_tokens: int = Field(default=512, ge=16)
     """Longer text is cut; the bundled model reads up to 512."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -44,7 +44,7 @@ class Embedder(Section):
     """How often a local model reads a paper: sentence by sentence and then whole, or once, which is
     twice as fast and finds 0.005 nDCG@10 less; a change needs `footnote rebuild`."""
     arguments: dict[str, Any] = {}
-    """Passed on to the class of a LlamaIndex embedding."""
+    """Passed on to the plugin, or the class of a LlamaIndex embedding."""
 
 
 class Store(Section):
@@ -71,7 +71,8 @@ class Retrieval(Section):
     neighbour_weight: float = Field(default=0.25, ge=0, le=1)
     """Share of the most alike papers' scores after that; 0 leaves it out."""
     reranker: str = ""
-    """A sentence-transformers cross-encoder that reads the best papers, by its name or folder."""
+    """A plugin's name, or a sentence-transformers cross-encoder that reads the best papers, by its
+    name or folder."""
     reranker_depth: int = Field(default=30, ge=1)
     """Papers that it reads."""
 
@@ -85,7 +86,7 @@ class Answering(Section):
     """Sentences of running text at most; fewer where the next ones do not belong to the answer."""
     survey_papers: int = Field(default=12, ge=1)
     """Rows of a survey that are shown at once, a paper each."""
-    min_confidence: float = Field(default=0.25, ge=0, le=1)
+    min_confidence: float = Field(default=0.2, ge=0, le=1)
     """Least probability that the papers answer; below it the answer is a refusal."""
     max_question_chars: int = Field(default=4_000, ge=1)
     """Longer questions are an error."""
@@ -104,8 +105,9 @@ class Sources(Section):
 
     arxiv: Service = Service(url="https://export.arxiv.org/api/query", interval_s=3.0)
     huggingface: Service = Service(url="https://huggingface.co/api/daily_papers", interval_s=1.0)
+    zotero: Service = Service(url="http://127.0.0.1:23119/api", interval_s=0.0)
     page_papers: int = Field(default=200, ge=1, le=2_000)
-    """Papers asked for in one request to arXiv, which allows 2,000."""
+    """Papers asked for in one request to arXiv, which allows 2,000, or to Zotero."""
     max_papers: int = Field(default=10_000, ge=1)
     """A search that finds more is refused."""
     timeout_s: float = Field(default=30.0, gt=0)
@@ -165,8 +167,8 @@ class LanguageModel(Section):
     """Papers that a strong model is sent at most."""
     judge: str = ""
     """A sentence-transformers cross-encoder that judges if quotes say a statement, by its name or
-    folder; `model` for the language model itself, which sees the statement and its quotes alone;
-    empty for none."""
+    folder; a plugin's name; `model` for the language model itself, which sees the statement and its
+    quotes alone; empty for none."""
     judge_threshold: float = Field(default=0.9, gt=0, lt=1)
     """A statement is checked when the judge holds it for said at least this likely."""
     arguments: dict[str, Any] = Field(default={}, repr=False)
@@ -174,6 +176,28 @@ class LanguageModel(Section):
     class is made with."""
     prompts: dict[str, str] = {}
     """Texts in place of those in `rag/llm/prompts.py`, by their names there."""
+
+
+Allowed = Literal["read", "ask", "write"]
+
+
+class Oidc(Section):
+    """An OpenID provider by which people sign in."""
+
+    issuer: str = Field(pattern=r"^https?://\S+$")
+    """As it calls itself, such as https://login.example.org/realms/lab."""
+    client_id: str = Field(min_length=1)
+    """By which it knows this server."""
+    client_secret: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    """From the environment alone: FOOTNOTE_WEB__OIDC__CLIENT_SECRET; none of a public client."""
+    scope: str = "openid profile email"
+    """What it is asked to tell."""
+    role_claim: str = "roles"
+    """The claim that names the roles of a person, with dots where it lies in another one."""
+    roles: dict[str, Allowed] = {}
+    """What each role allows; others allow nothing."""
+    everyone: Allowed | None = None
+    """What whoever signs in may do; null for nothing."""
 
 
 class Web(Section):
@@ -202,6 +226,8 @@ class Web(Section):
     """The file of its private key; empty where that is in the same file."""
     users: dict[str, Annotated[str, Field(pattern=HASHED)]] = Field(default={}, repr=False)
     """Names and hashed passwords, as `footnote password` writes them."""
+    oidc: Oidc | None = None
+    """An OpenID provider by which people sign in, beside passwords and tokens."""
     at_once: int = Field(default=4, ge=1)
     """Questions that are worked on at the same time."""
     waiting: int = Field(default=64, ge=0)
@@ -283,6 +309,12 @@ def _source(file: Path) -> YamlConfigSettingsSource:
         raise ConfigError(
             f"settings file {file} holds `llm.api_key`; "
             "give the key in the environment, as FOOTNOTE_LLM__API_KEY"
+        )
+    web = source.yaml_data.get("web")
+    if isinstance(web, dict) and isinstance(o := web.get("oidc"), dict) and "client_secret" in o:
+        raise ConfigError(
+            f"settings file {file} holds `web.oidc.client_secret`; "
+            "give the secret in the environment, as FOOTNOTE_WEB__OIDC__CLIENT_SECRET"
         )
     return source
 

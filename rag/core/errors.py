@@ -2,13 +2,16 @@
 
 FootnoteError                     one line for a person: the thing, the value, the next step
 ├── ConfigError                   settings that cannot be used
+├── PluginError                   a plugin that cannot be loaded, or not told from another
 ├── QuestionError                 a question that cannot be asked
 ├── SourceError                   something to ingest that cannot be read at all
 │   └── FetchError                a service that does not answer, or not as it should
 ├── PaperError                    a paper that is not there, or cannot be changed as asked
+├── BackupError                   a backup that cannot be read, or would overwrite something
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
 ├── VerifierError                 the model of `llm.judge` cannot be loaded, or judges nothing
+├── ServerError                   a server of Footnote that is asked over HTTP refuses
 ├── GenerationError               the language model did not answer; quotes take its place
 └── IndexFolderError              the index folder cannot be used as it is
     ├── IndexMissingError         there is none here yet
@@ -52,6 +55,10 @@ class ConfigError(FootnoteError):
     """A settings file is absent or wrong; every wrong key is listed."""
 
 
+class PluginError(FootnoteError):
+    """A plugin cannot be loaded, fails, or has the name of another one."""
+
+
 class QuestionError(FootnoteError):
     """The question is empty, or longer than the settings allow."""
 
@@ -63,15 +70,28 @@ class SourceError(FootnoteError):
 class FetchError(SourceError):
     """A service could not be reached, or its answer cannot be used."""
 
-    def __init__(self, message: str, *, retryable: bool, wait_s: float | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        status: int | None = None,
+        wait_s: float | None = None,
+    ):
         super().__init__(message)
         self.retryable = retryable
+        self.status = status
+        """Of its answer; None when there was none, or it was none of an error."""
         self.wait_s = wait_s
         """How long the service asks to wait; None when it does not say."""
 
 
 class PaperError(FootnoteError):
     """A name or id means no paper of the catalogue or several, or it cannot be changed as asked."""
+
+
+class BackupError(FootnoteError):
+    """A file is no backup of an index, or not as it was written; or something is in its way."""
 
 
 class DatasetError(FootnoteError):
@@ -84,6 +104,29 @@ class EmbeddingError(FootnoteError):
 
 class VerifierError(FootnoteError):
     """The entailment model cannot be loaded, or does not say what it entails."""
+
+
+class ServerError(FootnoteError):
+    """A server of Footnote's refuses what it is asked, or does not answer as it should."""
+
+    def __init__(
+        self,
+        what: str,
+        step: str = "",
+        *,
+        status: int | None = None,
+        kind: str | None = None,
+        retryable: bool = False,
+        wait_s: float | None = None,
+    ):
+        super().__init__(what, step)
+        self.status = status
+        """Of HTTP; None when there was no answer."""
+        self.kind = kind
+        """What the server calls the error, such as `urn:footnote:error:question_error`."""
+        self.retryable = retryable
+        self.wait_s = wait_s
+        """How long the server asks to wait; None when it does not say."""
 
 
 class GenerationError(FootnoteError):

@@ -62,6 +62,10 @@ class Paper(Record):
     """What a source says about a withdrawal or retraction."""
     cite_keys: tuple[Text, ...] = ()
     """Keys of the BibTeX entries it was seen under, sorted."""
+    tags: tuple[Text, ...] = Field(default=(), exclude_if=not_)
+    """Keywords of its sources, and tags that its readers gave it, sorted."""
+    collections: tuple[Text, ...] = Field(default=(), exclude_if=not_)
+    """Collections of a reference manager that it lies in, sorted."""
 
     @model_validator(mode="after")
     def _sentences_lie_inside(self) -> Self:

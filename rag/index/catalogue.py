@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS keys (
 CREATE TABLE IF NOT EXISTS parts (
     part_id  TEXT PRIMARY KEY,      -- fingerprint of one record
     paper_id TEXT NOT NULL REFERENCES papers,
-    record   TEXT NOT NULL,         -- the paper that this record alone would be
+    record   BLOB NOT NULL,         -- the paper that this record alone would be, as `_packed`
     apart    TEXT,                  -- parts that a person told apart differ here
     checksum INTEGER,               -- of the ids, `apart` and `record`
     cleaning TEXT                   -- by which the paper was made of the record
@@ -357,11 +357,11 @@ class Catalogue:
         rows = [
             (
                 *(p.part_id, paper_id, record, p.apart),
-                _checksum(record.encode(), paper_id, *p.own),
+                _checksum(record, paper_id, *p.own),
                 p.cleaning,
             )
             for p in parts
-            for record in [p.paper.model_dump_json()]
+            for record in [_packed(p.paper)]
         ]
         self._db.executemany(
             "INSERT OR REPLACE INTO parts (part_id, paper_id, record, apart, checksum, cleaning)"
@@ -419,7 +419,7 @@ class Catalogue:
         if damaged := dict.fromkeys(row[0] for row in rows if not _is_whole_part(row)):
             raise PaperDamagedError(self.file, list(damaged), restorable=False)
         return [
-            (paper_id, Part(part_id, self._paper(record), apart, cleaning))
+            (paper_id, Part(part_id, self._paper(_unpacked(record)), apart, cleaning))
             for paper_id, part_id, apart, record, _, cleaning in rows
         ]
 
@@ -843,6 +843,19 @@ def _has_index(folder: Path) -> bool:
 def _checksum(record: bytes, *about: str | None) -> int:
     """Compute the checksum of a record and of what else its row says of it."""
     return zlib.crc32(record, zlib.crc32("\n".join(said or "" for said in about).encode()))
+
+
+def _packed(paper: Paper) -> bytes:
+    """Write a paper as compressed JSON; a part is read only where papers are merged or told apart.
+
+    A fifth of its size: of most papers title and abstract stand in it twice.
+    """
+    return zlib.compress(paper.model_dump_json().encode())
+
+
+def _unpacked(record: bytes) -> bytes:
+    """Return the JSON of a part, as `_packed` or as an earlier version wrote it."""
+    return record if record.startswith(b"{") else zlib.decompress(record)
 
 
 def _is_whole(row: Sequence[Any]) -> bool:

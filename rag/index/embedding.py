@@ -13,8 +13,9 @@ from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.schema import QueryBundle
 
 from footnote.rag.core.bundled import bundled_model
-from footnote.rag.core.errors import EmbeddingError
+from footnote.rag.core.errors import EmbeddingError, PluginError
 from footnote.rag.core.minilm import MOST_PIECES, read
+from footnote.rag.core.plugins import Group, Plugin, find
 from footnote.rag.core.processor import computes_in_bfloat16
 from footnote.rag.index.encoders import Encoder, OnnxEncoder, TorchEncoder, encode_all
 from footnote.rag.index.token_embeddings import TokenEmbeddings
@@ -105,25 +106,29 @@ def load_embedder(
     """Load the embedder that a setting names.
 
     Args:
-        name: `bundled`, a sentence-transformers name or folder, or `package.module:Class`.
+        name: `bundled`, a plugin's, a sentence-transformers name or folder, or
+            `package.module:Class`.
         max_tokens: Where longer text is cut; at most what the model reads.
         dtype: What a local model computes in.
         batch: Texts embedded at once.
         one_pass: Read a paper once, where the model averages its tokens.
-        arguments: For a class by its import path.
+        arguments: For a plugin, or a class by its import path.
 
     Raises:
         EmbeddingError: It cannot be loaded; the message names it and says why.
+        PluginError: The plugin of this name cannot.
     """
     try:
         if ":" in name and not Path(name).exists():
             return _by_import_path(name, arguments or {})
         if name == BUNDLED:
             return _bundled(max_tokens=max_tokens, dtype=dtype, batch=batch, one_pass=one_pass)
+        if plugin := find(Group.EMBEDDERS, name):
+            return _by_plugin(plugin, arguments or {})
         return _sentence_transformer(
             name, max_tokens=max_tokens, dtype=dtype, batch=batch, one_pass=one_pass
         )
-    except EmbeddingError:
+    except (EmbeddingError, PluginError):
         raise
     except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
@@ -147,6 +152,13 @@ def _by_import_path(name: str, arguments: dict[str, Any]) -> BaseEmbedding:
     if not (isinstance(named, type) and issubclass(named, BaseEmbedding)):
         raise TypeError(f"{class_name} is not a LlamaIndex embedding")
     return named(**arguments)
+
+
+def _by_plugin(plugin: Plugin, arguments: dict[str, Any]) -> BaseEmbedding:
+    made = plugin.load()(**arguments)
+    if not isinstance(made, BaseEmbedding):
+        raise TypeError(f"{plugin} gives no LlamaIndex embedding")
+    return made
 
 
 def _bundled(*, max_tokens: int, dtype: str, batch: int, one_pass: bool) -> LocalEmbedding:

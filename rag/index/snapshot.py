@@ -41,7 +41,7 @@ from footnote.rag.index.durable import delete_durably, make_folder, sync, sync_a
 from footnote.rag.index.multivector import MultiVectorIndex
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 
-# Raised when what is derived from the same catalogue would come out differently.
+# Raised when what an earlier version derived cannot be read as what this one derives.
 FORMAT_VERSION = 6
 SNAPSHOTS = "snapshots"
 """The folder of an index that holds them."""

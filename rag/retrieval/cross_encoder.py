@@ -8,7 +8,8 @@ from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from footnote.rag.core.errors import ConfigError
+from footnote.rag.core.errors import ConfigError, PluginError
+from footnote.rag.core.plugins import Group, find
 from footnote.rag.core.records import Paper
 
 Score = Callable[[list[tuple[str, str]]], list[float]]
@@ -63,16 +64,21 @@ class CrossEncoded(BaseNodePostprocessor):
 
 
 def load_cross_encoder(name: str) -> Score:
-    """Load a reranking model, by its sentence-transformers name or folder.
+    """Load a reranking model, by its plugin's name, or its sentence-transformers name or folder.
 
     Raises:
         ConfigError: It cannot be loaded, or gives more than one score a pair.
+        PluginError: The plugin of this name cannot be loaded.
     """
     try:
+        if plugin := find(Group.RERANKERS, name):
+            return plugin.load()()
         from sentence_transformers import CrossEncoder
 
         model = CrossEncoder(name)
         n_labels = model.num_labels
+    except PluginError:
+        raise
     except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise ConfigError(

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from footnote.rag.core.errors import VerifierError
+from footnote.rag.core.errors import PluginError, VerifierError
+from footnote.rag.core.plugins import Group, find
 
 
 class Judgement(NamedTuple):
@@ -33,21 +34,26 @@ class _Output(NamedTuple):
 
 
 def load_judge(name: str) -> Judge:
-    """Load a cross-encoder by its sentence-transformers name or folder.
+    """Load a plugin's judge, or a cross-encoder by its sentence-transformers name or folder.
 
     One with a single output, or with two, as those that are trained for grounding have, gives its
     probability; of one trained on entailment it is that of `entailment`.
 
     Raises:
         VerifierError: It cannot be loaded, or does not say which of its outputs means support.
+        PluginError: The plugin of this name cannot be loaded.
     """
     try:
+        if plugin := find(Group.JUDGES, name):
+            return plugin.load()()
         from sentence_transformers import CrossEncoder
         from torch.nn import Identity
 
         model = CrossEncoder(name, max_length=_MAX_TOKENS, activation_fn=Identity())
         names: dict[int, str] = getattr(model[0], "model").config.id2label  # noqa: B009
         labels = [str(names[n]).lower() for n in sorted(names)]
+    except PluginError:
+        raise
     except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise VerifierError(

@@ -42,6 +42,9 @@ def papers(draw: st.DrawFn) -> Paper:
         version_number=draw(st.sampled_from([None, 1, 12])),
         doi=draw(st.sampled_from([None, "10.1000/a_b%c&d", "10.1145/3600006.3613165"])),
         withdrawn=draw(st.booleans()),
+        tags=tuple(
+            draw(st.lists(st.sampled_from(["caching", "to read", "50% \\& more"]), max_size=2))
+        ),
     )
     if not record.arxiv_id:
         record = record.model_copy(update={"version_number": None})
@@ -70,6 +73,7 @@ def what_is_cited(paper: Paper) -> tuple[object, ...]:
         paper.version_number,
         paper.doi,
         paper.withdrawn,
+        paper.tags,
     )
 
 
@@ -166,6 +170,13 @@ def test_quotes_are_notes_that_no_style_of_bibtex_prints():
     assert "annote = {“It is 5\\% faster.”}" in bibtex(reference)
     assert "N1  - “It is 5% faster.”" in ris(reference)
     assert csl(reference)["note"] == "It is 5% faster."
+
+
+def test_tags_are_keywords_as_zotero_reads_them():
+    reference = Referrer().of(made("Cache", tags=("disk, or; tape", "to read")))
+    assert "keywords = {disk or tape, to read}" in bibtex(reference)
+    assert re.findall("KW  - (.*)", ris(reference)) == ["disk, or; tape", "to read"]
+    assert csl(reference)["keyword"] == "disk or tape, to read"
 
 
 def test_no_papers_are_an_empty_list():

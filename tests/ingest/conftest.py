@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.ingest.server import Answer, Server
+from tests.ingest.server import Answer, AnswerWithHeaders, Server
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Answer], Server]]:
+def serve() -> Iterator[Callable[[Answer | AnswerWithHeaders], Server]]:
     servers: list[Server] = []
 
-    def start(answer: Answer) -> Server:
+    def start(answer: Answer | AnswerWithHeaders) -> Server:
         servers.append(Server(answer))
         return servers[-1]
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from inspect import signature
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -42,13 +43,15 @@ class Reply(NamedTuple):
     drips: bool = False
 
 
-Answer = Callable[[dict[str, str], int], Reply]
+Asked = dict[str, str]
+Answer = Callable[[Asked, int], Reply]
+AnswerWithHeaders = Callable[[Asked, int, dict[str, str]], Reply]
 
 
 class Server:
     """Counts requests and answers them with one function of the parameters and their number."""
 
-    def __init__(self, answer: Answer):
+    def __init__(self, answer: Answer | AnswerWithHeaders):
         self.requests: list[tuple[dict[str, str], dict[str, str]]] = []
         self.n_drops = 0
         outer = self
@@ -61,7 +64,8 @@ class Server:
                 asked["path"] = urlsplit(self.path).path
                 headers = {k.lower(): v for k, v in self.headers.items()}
                 outer.requests.append((asked, headers))
-                self._send(answer(asked, len(outer.requests)))
+                given = (asked, len(outer.requests), headers)
+                self._send(answer(*given[: len(signature(answer).parameters)]))
 
             def _send(self, reply: Reply) -> None:
                 self.send_response(reply.status)
@@ -103,7 +107,7 @@ class Server:
         self._server.server_close()
 
 
-Serve = Callable[[Answer], Server]
+Serve = Callable[[Answer | AnswerWithHeaders], Server]
 
 
 def feed(ids: list[str], total: int | None = None) -> bytes:

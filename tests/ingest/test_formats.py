@@ -457,3 +457,23 @@ def test_a_record_of_ten_megabytes_costs_itself_alone(tmp_path: Path, name: str)
     records, [refusal] = read(tmp_path, text)
     assert [plain(r.title)[:5] for r in records] == ["Bravo"]
     assert "more than" in refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.bib", "@misc{k, title={Cache}, abstract={%s}, keywords={caching, to read}}"),
+        ("a.ris", "TY  - JOUR\nTI  - Cache\nAB  - %s\nKW  - caching\nKW  - to read\nER  - \n"),
+        ("a.json", '[{"title": "Cache", "abstract": "%s", "keyword": "caching; to read"}]'),
+        (
+            "a.jsonl",
+            '{"title": "Cache", "abstract": "%s", "tags": ["caching", {"tag": "to read"}]}',
+        ),
+        ("a.csv", 'title,abstract,tags\nCache,%s,"caching, to read"\n'),
+    ],
+)
+def test_tags_and_keywords_are_kept(tmp_path: Path, name: str, text: str):
+    (tmp_path / name).write_text(text % "It is kept on disk and read from there.")
+    [record] = read_source(tmp_path / name, name)
+    assert isinstance(record, SourceRecord)
+    assert record.tags == ("caching", "to read")

@@ -11,6 +11,7 @@ from footnote.ingest.record import SourceRecord
 from footnote.ingest.restore import restore, take_back
 from footnote.rag.core.records import Sighting
 from footnote.rag.index.catalogue import Catalogue
+from tests.made import rewritten
 
 TITLE = "A Cache That Lives on Disk"
 TEXT = "The system keeps what it needs near and the rest far away, and it measures both. " * 4
@@ -29,8 +30,9 @@ def catalogue(tmp_path: Path) -> Catalogue:
 
 def damage(catalogue: Catalogue, *tables: str) -> None:
     with closing(sqlite3.connect(catalogue.file)) as db, db:
+        db.create_function("rewritten", 3, rewritten)
         for table in tables:
-            db.execute(f"UPDATE {table} SET record = replace(record, 'far', 'near')")  # noqa: S608
+            db.execute(f"UPDATE {table} SET record = rewritten(record, 'far', 'near')")  # noqa: S608
 
 
 def test_what_is_whole_is_left_alone(catalogue: Catalogue):

@@ -60,3 +60,15 @@ def test_a_file_that_holds_no_answer_is_refused_in_a_line(footnote: Run, tmp_pat
     done = footnote("replay", file, "--index", tmp_path, expect=1)
     [line] = done.stderr.splitlines()
     assert "answers.json" in line
+
+
+def test_papers_and_answers_are_written_as_notes(
+    footnote: Run, sample_config: Config, tmp_path: Path
+):
+    index = ("--index", sample_config.index)
+    done = footnote("papers", "--obsidian", tmp_path / "notes", *index)
+    assert done.stdout == f"408 notes written to {tmp_path / 'notes'}\n"
+    done = footnote("ask", QUESTION, "--obsidian", tmp_path / "notes", "--json", *index)
+    assert json.loads(done.stdout) == {"written": 1, "kept": []}
+    [file] = (tmp_path / "notes").glob("What throughput*.md")
+    assert "[^1a]: “" in file.read_text()

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from footnote.rag.core.config import Config
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.index.catalogue import Catalogue, Damage
 from footnote.ui import cli
+from tests.made import rewritten
 from tests.rag.index.test_recovery import (
     ALPHA,
     BRAVO,
@@ -44,10 +46,13 @@ def catalogue_of(config: Config) -> Catalogue:
 
 def damage(config: Config, *columns: str, old: str = "1.91x", new: str = "9.99x") -> None:
     with closing(sqlite3.connect(config.index / "catalogue.sqlite")) as db, db:
+        db.create_function("rewritten", 3, rewritten)
         for column in columns:
             table, _, name = column.partition(".")
-            sql = f"UPDATE {table} SET {name} = replace({name}, ?, ?)"  # noqa: S608
-            assert db.execute(f"{sql} WHERE {name} LIKE ?", (old, new, f"%{old}%")).rowcount
+            sql = f"UPDATE {table} SET {name} = rewritten({name}, ?1, ?2)"  # noqa: S608
+            assert db.execute(
+                f"{sql} WHERE {name} <> rewritten({name}, ?1, ?2)", (old, new)
+            ).rowcount
 
 
 def id_of(title: str, config: Config) -> str:
@@ -219,6 +224,18 @@ def test_a_catalogue_without_checksums_is_given_them_once(config: Config):
     assert catalogue_of(config).damage() == Damage([], {})
     damage(config, "papers.record")
     assert catalogue_of(config).damage() == Damage([charlie], {})
+
+
+def test_records_that_an_earlier_version_kept_uncompressed_are_read(config: Config):
+    catalogue = catalogue_of(config)
+    before = catalogue.parts_of(catalogue.papers())
+    with closing(sqlite3.connect(config.index / "catalogue.sqlite")) as db, db:
+        db.create_function("uncompressed", 1, lambda record: zlib.decompress(record).decode())
+        db.execute("UPDATE parts SET record = uncompressed(record)")
+        db.execute("ALTER TABLE parts DROP COLUMN checksum")
+    catalogue = catalogue_of(config)
+    assert catalogue.parts_of(catalogue.papers()) == before
+    assert catalogue.damage() == Damage([], {})
 
 
 def test_what_was_damaged_before_there_were_checksums_is_not_taken_for_true(config: Config):

@@ -1,0 +1,298 @@
+"""A backup holds the whole index or is none; what is restored answers as what was backed up."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from footnote.rag.core.errors import BackupError, IndexBusyError, IndexDamagedError
+from footnote.rag.index import archive, lock
+from footnote.rag.index.archive import back_up, restore
+from footnote.rag.index.check import disagreements
+from footnote.rag.index.index import Index
+from footnote.rag.index.snapshot import Card
+from footnote.rag.index.writer import IndexWriter, unwatched
+from tests.conftest import Run
+from tests.hashing import HashEmbedding
+from tests.rag.index.small import ALPHA, BRAVO, LATER, filled_index, paper, save
+
+pytestmark = pytest.mark.slow
+LIST = "footnote-backup.json"
+
+
+def opened(folder: Path) -> Index:
+    return Index(folder, Card(embedder="hashes"), HashEmbedding, exact_up_to=1_000)
+
+
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("backed-up")
+    back_up(filled_index(folder / "index"), folder / "one.backup")
+    return folder / "one.backup"
+
+
+def titles(index: Index) -> list[str]:
+    return [paper.title for paper in index.catalogue.papers()]
+
+
+def test_what_is_restored_is_the_index_that_was_backed_up(tmp_path: Path, backup: Path):
+    contents = restore(backup, tmp_path / "deep" / "restored")
+    assert contents.papers == 2
+    index = opened(tmp_path / "deep" / "restored")
+    assert list(index.catalogue.served([ALPHA.paper_id, BRAVO.paper_id]).values()) == [ALPHA, BRAVO]
+    assert disagreements(index.catalogue, index.snapshot(), 1_000) == []
+    assert index.problems() == []
+    save(index, LATER)
+    IndexWriter(index).update(unwatched)
+    assert disagreements(index.catalogue, index.snapshot(), 1_000) == []
+
+
+def test_what_else_lies_in_the_folder_comes_along_but_not_what_is_a_process_s(tmp_path: Path):
+    index = filled_index(tmp_path / "index")
+    with closing(sqlite3.connect(index.folder / "watches.sqlite")) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE watches (text TEXT)")
+        db.execute("INSERT INTO watches VALUES ('what of Alpha?')")
+        db.commit()
+        (index.folder / "feedback.jsonl").write_text("{}\n")
+        (index.folder / "fetched").mkdir()
+        (index.folder / "fetched" / "page").write_text("of a service")
+        (index.folder / "snapshots" / "left-by-a-kill").mkdir()
+        back_up(index, tmp_path / "one.backup")
+    restore(tmp_path / "one.backup", tmp_path / "restored")
+    found = {file.name for file in (tmp_path / "restored").iterdir()}
+    assert found == {"catalogue.sqlite", "watches.sqlite", "feedback.jsonl", "snapshots"}
+    assert len(list((tmp_path / "restored" / "snapshots").iterdir())) == 1
+    with closing(sqlite3.connect(tmp_path / "restored" / "watches.sqlite")) as db:
+        assert db.execute("SELECT text FROM watches").fetchall() == [("what of Alpha?",)]
+
+
+def test_a_backup_is_readable_by_its_owner_alone_and_so_is_what_is_restored(
+    tmp_path: Path, backup: Path
+):
+    restore(backup, tmp_path / "restored")
+    files = [backup, *(f for f in (tmp_path / "restored").rglob("*") if f.is_file())]
+    assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
+
+
+def test_papers_that_are_read_all_the_while_are_answered(tmp_path: Path):
+    index = filled_index(tmp_path / "index")
+    reader, over, found = opened(index.folder), threading.Event(), list[int]()
+
+    def ask() -> None:
+        while not over.is_set():
+            found.append(len(reader.bm25.search("blocks on disk", depth=5)))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for number in range(3):
+            back_up(index, tmp_path / f"{number}.backup")
+    finally:
+        over.set()
+        asking.join(60)
+    assert set(found) == {1}
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path, backup: Path):
+    index = filled_index(tmp_path / "index")
+    there = tmp_path / "there"
+    there.write_text("mine")
+    with pytest.raises(BackupError, match="is there already; name another file, or add --replace"):
+        back_up(index, there)
+    assert there.read_text() == "mine"
+    with pytest.raises(BackupError, match="lies in the index folder"):
+        back_up(index, index.folder / "one.backup")
+    with pytest.raises(BackupError, match=r"there is an index in .*, or add --replace"):
+        restore(backup, index.folder)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter").write_text("mine")
+    with pytest.raises(BackupError, match="is not empty and no index"):
+        restore(backup, tmp_path / "other", replace=True)
+    assert (tmp_path / "other" / "letter").read_text() == "mine"
+
+
+def test_an_index_is_replaced_when_told_and_who_has_it_open_notices(tmp_path: Path):
+    index = filled_index(tmp_path / "index")
+    back_up(index, tmp_path / "one.backup")
+    save(index, paper("Charlie", "Charlie came later. It goes."))
+    IndexWriter(index).update(unwatched)
+    restore(tmp_path / "one.backup", index.folder, replace=True)
+    assert not index.catalogue.is_in_place()
+    assert titles(opened(index.folder)) == ["Alpha", "Bravo"]
+    assert {file.name for file in tmp_path.iterdir()} == {"index", "one.backup"}
+    back_up(opened(index.folder), tmp_path / "one.backup", replace=True)
+
+
+def test_an_index_that_is_written_is_neither_backed_up_nor_replaced(tmp_path: Path, backup: Path):
+    index = filled_index(tmp_path / "index")
+    with lock.writing(index.folder):
+        with pytest.raises(IndexBusyError):
+            back_up(index, tmp_path / "one.backup")
+        with pytest.raises(IndexBusyError):
+            restore(backup, index.folder, replace=True)
+    assert titles(opened(index.folder)) == ["Alpha", "Bravo"]
+    assert {file.name for file in tmp_path.iterdir()} == {"index"}
+
+
+def test_an_index_that_is_not_whole_is_not_backed_up(tmp_path: Path):
+    index = filled_index(tmp_path / "index")
+    [file] = index.folder.rglob("vectors.i8")
+    file.write_bytes(file.read_bytes()[::-1])
+    with pytest.raises(IndexDamagedError, match="is not whole; run `footnote rebuild`"):
+        back_up(index, tmp_path / "one.backup")
+    assert {file.name for file in tmp_path.iterdir()} == {"index"}
+
+
+def listed(data: bytes, change: Callable[[dict[str, object]], object], file: Path) -> None:
+    """Write a backup again with its list changed."""
+    file.write_bytes(data)
+    with zipfile.ZipFile(file) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    told = json.loads(members[LIST])
+    change(told)
+    with zipfile.ZipFile(file, "w") as new:
+        for name, content in members.items():
+            new.writestr(name, json.dumps(told) if name == LIST else content)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param(
+            lambda t: t["files"].pop(), "does not hold the files that it lists", id="more"
+        ),
+        pytest.param(
+            lambda t: t["files"].append({"name": "../x", "size": 1, "sha256": ""}),
+            "does not hold the files that it lists",
+            id="fewer",
+        ),
+        pytest.param(
+            lambda t: t["files"][0].update(sha256="0" * 64),
+            "is not as it was written",
+            id="checksum",
+        ),
+        pytest.param(lambda t: t["files"][0].update(size=1), "is not as it was written", id="size"),
+        pytest.param(lambda t: t.pop("papers"), "footnote-backup.json cannot be read", id="list"),
+        pytest.param(
+            lambda t: t.update(format_version=2),
+            "was made by footnote .*; restore it with that version",
+            id="later",
+        ),
+    ],
+)
+def test_a_backup_that_does_not_hold_what_it_says_is_refused(
+    tmp_path: Path, backup: Path, change: Callable[[dict[str, object]], object], said: str
+):
+    listed(backup.read_bytes(), change, tmp_path / "one.backup")
+    with pytest.raises(BackupError, match=said):
+        restore(tmp_path / "one.backup", tmp_path / "restored")
+    assert {file.name for file in tmp_path.iterdir()} == {"one.backup"}
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "a/../../outside", "..\\outside"])
+def test_no_backup_writes_outside_of_its_folder(tmp_path: Path, backup: Path, name: str):
+    file = tmp_path / "one.backup"
+    entry = {"name": name, "size": 1, "sha256": "0" * 64}
+    listed(backup.read_bytes(), lambda told: told["files"].append(entry), file)  # pyright: ignore
+    with zipfile.ZipFile(file, "a") as more:
+        more.writestr(name, "x")
+    with pytest.raises(BackupError, match="outside of the index folder"):
+        restore(file, tmp_path / "restored")
+    assert {each.name for each in tmp_path.iterdir()} == {"one.backup"}
+
+
+def test_what_is_no_backup_is_named(tmp_path: Path, backup: Path):
+    (tmp_path / "letter").write_text("to you")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
+        other.writestr("letter", "to you")
+    (tmp_path / "cut").write_bytes(backup.read_bytes()[:-100])
+    for name, said in {
+        "letter": "is no backup, or the end of it is lost",
+        "other.zip": "is no backup of an index",
+        "cut": "is no backup, or the end of it is lost",
+        "nowhere": "cannot be read: No such file",
+    }.items():
+        with pytest.raises(BackupError, match=said):
+            restore(tmp_path / name, tmp_path / "restored")
+    assert not (tmp_path / "restored").exists()
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_a_changed_byte_is_refused_or_changes_nothing(
+    tmp_path: Path, backup: Path, data: st.DataObject
+):
+    whole = backup.read_bytes()
+    # Half of them where the archive describes itself.
+    first = data.draw(st.sampled_from([0, len(whole) - 4_000]))
+    at = data.draw(st.integers(first, len(whole) - 1))
+    file, folder = tmp_path / "changed.backup", tmp_path / "restored"
+    changed = whole[at] ^ data.draw(st.integers(1, 255))
+    file.write_bytes(whole[:at] + bytes([changed]) + whole[at + 1 :])
+    with suppress(BackupError):
+        restore(file, folder, replace=folder.exists())
+        assert titles(opened(folder)) == ["Alpha", "Bravo"]
+
+
+@pytest.mark.parametrize("step", ["_extract", "_put_in_place"])
+def test_a_restore_that_was_killed_has_changed_nothing(tmp_path: Path, backup: Path, step: str):
+    index = filled_index(tmp_path / "index")
+    kill = f"archive.{step} = lambda *_: os.kill(os.getpid(), 9)"
+    code = (
+        "import os, sys; from pathlib import Path; from footnote.rag.index import archive;"
+        f"{kill}; archive.restore(Path(sys.argv[1]), Path(sys.argv[2]), replace=True)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(backup), str(index.folder)], timeout=60, check=False
+    )
+    assert done.returncode == -9
+    assert titles(opened(index.folder)) == ["Alpha", "Bravo"]
+    restore(backup, index.folder, replace=True)
+    assert titles(opened(index.folder)) == ["Alpha", "Bravo"]
+
+
+def test_where_the_place_is_refused_what_was_there_is_back(
+    tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+):
+    index = filled_index(tmp_path / "index")
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name == "restored":
+            raise OSError(16, "Device or resource busy")
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive.Path, "rename", refuse)
+        with pytest.raises(IndexDamagedError, match=r"cannot be written: .*busy"):
+            restore(backup, index.folder, replace=True)
+    assert titles(opened(index.folder)) == ["Alpha", "Bravo"]
+
+
+def test_the_commands_say_what_they_did(
+    footnote: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOOTNOTE_EMBEDDER__NAME", "hashes")
+    index = filled_index(tmp_path / "index")
+    file = tmp_path / "one.backup"
+    said = footnote("backup", file, "--index", index.folder).stdout
+    assert said == f"2 papers in {file}, {file.stat().st_size / 1e6:,.1f} MB\n"
+    told = json.loads(footnote("restore", file, "--index", tmp_path / "there", "--json").stdout)
+    assert told["papers"] == 2
+    again = footnote("restore", file, "--index", tmp_path / "there", expect=1)
+    assert "or add --replace" in again.stderr
+    assert footnote("restore", file, "--index", tmp_path / "there", "--replace").stdout.startswith(
+        f"2 papers in {tmp_path / 'there'}, as of "
+    )
