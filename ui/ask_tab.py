@@ -1,9 +1,7 @@
 """The Ask tab: its HTML and script, and what the script calls."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from functools import wraps
 from typing import Any, NamedTuple, Protocol
 
 import gradio as gr
@@ -23,8 +21,9 @@ from footnote.ui.examples import example_questions
 from footnote.ui.labels import quotes_of
 from footnote.ui.news_turn import watch_calls
 from footnote.ui.report_turn import estimate_line, report_replies
+from footnote.ui.tabs import Reply, script, told
 from footnote.ui.turn import draft_html, report_html, sections_html, turn_html
-from footnote.ui.wording import ASSETS, LANGUAGES, Wording, texts_of, wording
+from footnote.ui.wording import ASSETS, Wording, wording
 
 _SCRIPTS = (
     "remember", "words", "dom", "store", "wire", "thread", "report", "news", "evidence", "filters",
@@ -37,8 +36,6 @@ _MAX_TYPED = 200
 _REPORT_PAPERS = 30
 # Tells the script that gradio's queue did not answer.
 _FAILED = "() => { document.dispatchEvent(new Event('footnote-failed')); }"
-
-Reply = dict[str, Any] | list[Any]
 
 
 class File(Protocol):
@@ -80,7 +77,7 @@ def ask_tab(assistant: Assistant, helpers: Helpers) -> None:
         html_template="",
         elem_id="fn-wire",
         apply_default_css=False,
-        js_on_load=_script(),
+        js_on_load=script(*_SCRIPTS),
         server_functions=_calls(assistant, helpers),
     )
 
@@ -117,12 +114,6 @@ def top() -> None:
 
 def _asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
-
-
-def _script() -> str:
-    """Join the scripts: they share one scope."""
-    words = json.dumps({language: texts_of(language) for language in LANGUAGES})
-    return "\n".join([f"const WORDS = {words};", *(_asset(f"{name}.js") for name in _SCRIPTS)])
 
 
 def _answer(assistant: Assistant, helpers: Helpers, asked: Asked) -> Iterator[dict[str, Any]]:
@@ -215,27 +206,13 @@ def _papers(assistant: Assistant, answer: Answer) -> dict[str, Paper]:
     return {each: paper for each in ids if (paper := assistant.paper(each))}
 
 
-def _told(call: Callable[[Mapping[str, Any]], Reply]) -> Callable[[Mapping[str, Any]], Reply]:
-    """Give the script an error that a person can act on as `error`."""
-
-    @wraps(call)
-    def told(sent: Mapping[str, Any]) -> Reply:
-        try:
-            return call(sent)
-        except FootnoteError as error:
-            return {"error": str(error)}
-
-    return told
-
-
 def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply]]:
     """Make what the page's script calls, each with one value of JSON."""
 
-    @_told
-    def begin(sent: Mapping[str, Any]) -> Reply:
-        say = wording(str(sent.get("language")))
+    @told
+    def begin(_: Mapping[str, Any], say: Wording) -> Reply:
         return {
-            "n_papers": len(assistant.catalogue),
+            **_progress(assistant),
             "model": assistant.model_name,
             "examples": [each._asdict() for each in example_questions(assistant)],
             "filters": choices_html(assistant.catalogue, say),
@@ -247,26 +224,29 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
             },
         }
 
-    @_told
-    def draw(sent: Mapping[str, Any]) -> Reply:
-        say = wording(str(sent.get("language")))
+    @told
+    def progress(_sent: Mapping[str, Any], _say: Wording) -> Reply:
+        return _progress(assistant)
+
+    @told
+    def draw(sent: Mapping[str, Any], say: Wording) -> Reply:
         turns = map(read_turn, list(sent.get("turns") or [])[:MOST_DRAWN])
         return [turn and _drawn(assistant, turn, say) for turn in turns]
 
-    @_told
-    def find(sent: Mapping[str, Any]) -> Reply:
+    @told
+    def find(sent: Mapping[str, Any], _: Wording) -> Reply:
         papers = assistant.glance(str(sent.get("text"))[:_MAX_TYPED], _FOUND)
         return [{"paper_id": paper.paper_id, "title": paper.title} for paper in papers]
 
-    @_told
-    def similar(sent: Mapping[str, Any]) -> Reply:
+    @told
+    def similar(sent: Mapping[str, Any], _: Wording) -> Reply:
         paper = assistant.paper(str(sent.get("paper_id")))
         hits = assistant.search(paper.title, _SIMILAR + 1) if paper else []
         others = [hit.paper for hit in hits if paper and hit.paper.paper_id != paper.paper_id]
         return [{"paper_id": each.paper_id, "title": each.title} for each in others[:_SIMILAR]]
 
-    @_told
-    def export(sent: Mapping[str, Any]) -> Reply:
+    @told
+    def export(sent: Mapping[str, Any], _: Wording) -> Reply:
         turn = read_turn(sent)
         if not helpers.export or not turn:
             return {}
@@ -274,21 +254,27 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
         file = helpers.export(answer, assistant.paper, str(sent.get("form")))
         return {"name": file.name, "media_type": file.media_type, "text": file.text}
 
-    @_told
-    def judge(sent: Mapping[str, Any]) -> Reply:
+    @told
+    def judge(sent: Mapping[str, Any], _: Wording) -> Reply:
         answer = read_turn({"answer": sent.get("answer")})
         if helpers.judge and isinstance(answer, Answer):
             helpers.judge(answer, str(sent.get("verdict")), str(sent.get("note")))
         return {}
 
-    @_told
-    def estimate(sent: Mapping[str, Any]) -> Reply:
+    @told
+    def estimate(sent: Mapping[str, Any], say: Wording) -> Reply:
         asked = Asked.read(sent)
         writer = _prepared(assistant, helpers, asked)
-        return {"line": estimate_line(writer.estimate(), wording(asked.language))}
+        return {"line": estimate_line(writer.estimate(), say)}
 
     watching = watch_calls(assistant, helpers.watches) if helpers.watches else []
-    return [begin, draw, find, similar, export, judge, estimate, *watching]
+    return [begin, progress, draw, find, similar, export, judge, estimate, *watching]
+
+
+def _progress(assistant: Assistant) -> dict[str, Any]:
+    """Say how many papers answer, and how many are still being taken in."""
+    catalogue = assistant.catalogue
+    return {"n_papers": catalogue.count_served(), "n_coming": catalogue.count_pending()}
 
 
 def _titled(report: Report) -> Answer:

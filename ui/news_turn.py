@@ -12,7 +12,7 @@ from footnote.rag.watching import add_watch, look
 from footnote.ui.blocks import Blocks
 from footnote.ui.evidence import evidence_html
 from footnote.ui.tabs import Reply, told
-from footnote.ui.wording import Wording, wording
+from footnote.ui.wording import Wording
 
 # Of each question; the feed holds the newest hundred of all.
 _SHOWN = 10
@@ -30,31 +30,30 @@ def watch_calls(assistant: Assistant, watches: Watches) -> list[Callable[[Any], 
     """Make what the page's script calls, each with one value of JSON."""
 
     @told
-    def news(sent: Mapping[str, Any]) -> Reply:
+    def news(_: Mapping[str, Any], say: Wording) -> Reply:
         look(assistant, watches)
         unread, by_watch = watches.news(unread=True), _by_watch(watches)
         return {
             "n": len(by_watch),
             "n_unread": len(unread),
-            **news_html(by_watch, unread, assistant.paper, wording(str(sent.get("language")))),
+            **news_html(by_watch, unread, assistant.paper, say),
         }
 
     @told
-    def watch(sent: Mapping[str, Any]) -> Reply:
+    def watch(sent: Mapping[str, Any], say: Wording) -> Reply:
         # Papers that are pinned are here already, and bring no news.
         filters = Filters.model_validate(sent.get("filters") or {})
         filters = filters.model_copy(update={"papers": None})
         added = add_watch(assistant, watches, str(sent["question"]), filters)
-        say = wording(str(sent.get("language")))
         return {"said": say("watched", added.n_known)}
 
     @told
-    def unwatch(sent: Mapping[str, Any]) -> Reply:
+    def unwatch(sent: Mapping[str, Any], _: Wording) -> Reply:
         watches.remove(str(sent["watch_id"]))
         return {}
 
     @told
-    def mark_read(sent: Mapping[str, Any]) -> Reply:
+    def mark_read(sent: Mapping[str, Any], _: Wording) -> Reply:
         watch_id = str(sent["watch_id"])
         kept = watches.news(unread=True).items()
         watches.mark_read([number for number, each in kept if each.watch_id == watch_id])

@@ -10,81 +10,85 @@ from footnote.ingest.pipeline import IngestReport
 from footnote.rag.core.records import Paper
 from footnote.rag.index.browse import Column, Sheet
 from footnote.rag.index.facts import Facts
+from footnote.ui.evidence import facts_text
 from footnote.ui.jobs import Job
 from footnote.ui.plots import bars, columns
-from footnote.ui.render import arxiv_name, joined_text, seen_in, withdrawal
+from footnote.ui.render import joined_text, seen_in, withdrawal
 from footnote.ui.shelf import Page, Shown, Undone
+from footnote.ui.wording import Wording
 
 Tally = Sequence[tuple[str | None, int]]
 
-_COLUMNS: dict[Column, str] = {
-    "title": "Title",
-    "date": "Date",
-    "organisation": "Organisation",
-    "n_authors": "Authors",
-    "upvotes": "Upvotes",
-}
+_COLUMNS: tuple[Column, ...] = ("title", "date", "organisation", "n_authors", "upvotes")
 _OPTIONS, _BARS, _REFUSALS = 200, 8, 100
-_DOING = {"reading": "Reading", "indexing": "Indexing", "fetching": "Fetching"}
-_KINDS = {"ingest": "Adding", "remove": "Removing", "split": "Splitting"}
+_PHASES = ("reading", "indexing", "fetching")
+_KINDS = ("ingest", "remove", "split")
 
 
-def sheet_html(page: Page, sheet: Sheet) -> str:
+def sheet_html(page: Page, sheet: Sheet, say: Wording) -> str:
     """Render a page of the table, its columns sortable, and the way to the other pages."""
     if not page.total:
-        return '<p class="fp-empty">No paper is like that. Clear the filters to see all.</p>'
-    heads = "".join(_head(column, name, sheet) for column, name in _COLUMNS.items())
-    rows = "".join(_row(facts, page.sources.get(facts.paper_id, [])) for facts in page.papers)
+        return f'<p class="fp-empty">{escape(say("catalogue.none"))}</p>'
+    heads = "".join(_head(column, sheet, say) for column in _COLUMNS)
+    rows = "".join(_row(facts, page.sources.get(facts.paper_id, []), say) for facts in page.papers)
+    way = "down" if sheet.descending else "up"
+    caption = say(f"catalogue.caption.{way}", column=say(f"column.{sheet.sort}"))
     return (
-        '<table class="fp-sheet"><caption class="fp-unseen">Papers, sorted by '
-        f"{_COLUMNS[sheet.sort].lower()}, {'largest' if sheet.descending else 'smallest'} first"
-        f'</caption><thead><tr>{heads}<th scope="col">Source</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>{_pages(page, sheet)}"
+        f'<table class="fp-sheet"><caption class="fp-unseen">{escape(caption)}</caption>'
+        f'<thead><tr>{heads}<th scope="col">{escape(say("column.source"))}</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>{_pages(page, sheet, say)}"
     )
 
 
-def _head(column: Column, name: str, sheet: Sheet) -> str:
+def _head(column: Column, sheet: Sheet, say: Wording) -> str:
     state, sign = "none", ""
     if column == sheet.sort:
         state, sign = ("descending", "▼") if sheet.descending else ("ascending", "▲")
     return (
-        f'<th scope="col" aria-sort="{state}"><button type="button" data-sort="{column}">{name}'
+        f'<th scope="col" aria-sort="{state}"><button type="button" data-sort="{column}">'
+        f"{escape(say(f'column.{column}'))}"
         f' <span aria-hidden="true">{sign}</span></button></th>'
     )
 
 
-def _row(facts: Facts, sources: Sequence[str]) -> str:
+def _row(facts: Facts, sources: Sequence[str], say: Wording) -> str:
     more = f" +{len(sources) - 2}" if len(sources) > 2 else ""
-    notice = ' <b class="fp-notice">withdrawn</b>' if facts.withdrawn else ""
+    withdrawn = f' <b class="fp-notice">{escape(say("withdrawn"))}</b>'
+    notice = withdrawn if facts.withdrawn else ""
     values = {
-        "Date": facts.date,
-        "Organisation": facts.organisation,
-        "Authors": facts.n_authors,
-        "Upvotes": facts.upvotes,
-        "Source": ", ".join(sources[:2]) + more,
+        "date": facts.date,
+        "organisation": facts.organisation,
+        "n_authors": facts.n_authors,
+        "upvotes": facts.upvotes,
+        "source": ", ".join(sources[:2]) + more,
     }
-    cells = "".join(
-        f'<td data-name="{name}"{"" if value not in (None, "") else " class=fp-none"}>'
-        f"{escape(str('' if value is None else value))}</td>"
-        for name, value in values.items()
-    )
+    cells = "".join(_cell(say(f"column.{name}"), value) for name, value in values.items())
     return (
         f'<tr><th scope="row"><button type="button" class="fp-open" data-paper='
         f'"{escape(facts.paper_id)}">{escape(facts.title)}</button>{notice}</th>{cells}</tr>'
     )
 
 
-def _pages(page: Page, sheet: Sheet) -> str:
+def _cell(name: str, value: object) -> str:
+    text = "" if value is None else escape(str(value))
+    return f'<td data-name="{escape(name)}"{"" if text else " class=fp-none"}>{text}</td>'
+
+
+def _pages(page: Page, sheet: Sheet, say: Wording) -> str:
     last = min(sheet.offset + sheet.limit, page.total)
     before, after = sheet.offset > 0, last < page.total
     if not (before or after):
         return ""
+    span = say(
+        "catalogue.span", first=f"{sheet.offset + 1:,}", last=f"{last:,}", total=f"{page.total:,}"
+    )
     return (
-        '<nav class="fp-pages" aria-label="Pages of the table">'
+        f'<nav class="fp-pages" aria-label="{escape(say("catalogue.pages"))}">'
         f'<button type="button" data-offset="{max(sheet.offset - sheet.limit, 0)}"'
-        f"{'' if before else ' disabled'}>Previous</button>"
-        f"<span>{sheet.offset + 1:,}–{last:,} of {page.total:,}</span>"
-        f'<button type="button" data-offset="{last}"{"" if after else " disabled"}>Next</button>'
+        f"{'' if before else ' disabled'}>{escape(say('previous'))}</button>"
+        f"<span>{span}</span>"
+        f'<button type="button" data-offset="{last}"{"" if after else " disabled"}>'
+        f"{escape(say('following'))}</button>"
         "</nav>"
     )
 
@@ -96,15 +100,18 @@ def options_html(tally: Tally, first: str) -> str:
     return f'<option value="">{escape(first)}</option>{rest}'
 
 
-def growth_html(years: Tally, organisations: Tally, sources: Tally) -> str:
+def growth_html(years: Tally, organisations: Tally, sources: Tally, say: Wording) -> str:
     """Render how many papers there are by year, organisation and source."""
     dated = [(name, n) for name, n in years if name is not None]
     undated = sum(n for name, n in years if name is None)
-    without = f", and {undated:,} without a date" if undated else ""
+    title = say("growth.undated", undated) if undated else say("growth.year")
+    n_unknown = sum(n for name, n in organisations if name is None)
+    known = len(organisations) > 1 and n_unknown
+    by = say("growth.unknown", count=f"{n_unknown:,}") if known else say("growth.organisation")
     return (
-        columns(f"Papers by year{without}", _every_year(dated))
-        + _bars("Papers by organisation", organisations, "not known")
-        + _bars("Papers by source", sources, "")
+        columns(title, _every_year(dated), say)
+        + _bars(by, organisations, say)
+        + _bars(say("growth.source"), sources, say)
     )
 
 
@@ -118,46 +125,36 @@ def _every_year(dated: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     return [(str(year), counts.get(f"{year:04}", 0)) for year in years]
 
 
-def _bars(title: str, tally: Tally, unknown: str) -> str:
+def _bars(title: str, tally: Tally, say: Wording) -> str:
     named = [(name, float(n), f"{n:,}") for name, n in tally if name is not None]
     rows = named[:_BARS]
     if len(named) > _BARS:
         n_rest = int(sum(n for _, n, _ in named[_BARS:]))
-        rows.append((f"{len(named) - _BARS:,} others", n_rest, f"{n_rest:,}"))
-    n_unknown = sum(n for name, n in tally if name is None)
-    what = f"{title}; {n_unknown:,} {unknown}" if n_unknown and rows else title
-    return bars(what, rows)
+        rows.append((say("growth.others", count=f"{len(named) - _BARS:,}"), n_rest, f"{n_rest:,}"))
+    return bars(title, rows, say)
 
 
-def shown_html(shown: Shown, *, writable: bool) -> str:
+def shown_html(shown: Shown, say: Wording, *, writable: bool) -> str:
     """Render a paper's own page: what it is, where it was seen, why it is one, what is like it."""
     paper = shown.paper
-    facts = [
-        f"{paper.date}{', year inferred' * paper.date_inferred}" if paper.date else "no date",
-        f"{paper.n_authors} author{'s' * (paper.n_authors > 1)}" if paper.n_authors else None,
-        paper.organisation,
-        f"{paper.upvotes:,} upvote{'s' * (paper.upvotes > 1)}" if paper.upvotes else None,
-        arxiv_name(paper),
-        f"doi:{paper.doi}" if paper.doi else None,
-    ]
     said = withdrawal((paper.notice or "") if paper.withdrawn else None)
     notice = f'<p class="fp-notice" role="note">{escape(said)}</p>' if said else ""
     authors = f'<p class="fp-authors">{escape(", ".join(paper.authors))}</p>'
     return (
-        '<button type="button" class="fp-back">← All papers</button>'
+        f'<button type="button" class="fp-back">← {escape(say("all_papers"))}</button>'
         f'<h3 tabindex="-1">{escape(paper.title)}</h3>'
-        f'<p class="fp-facts">{escape(" · ".join(filter(None, facts)))}</p>'
+        f'<p class="fp-facts">{escape(facts_text(paper, say))}</p>'
         f"{authors if paper.authors else ''}{notice}"
         f'<p class="fp-abstract">{escape(paper.abstract)}</p>'
-        f'<p class="fp-links">{_links(paper)}</p>'
-        f"{_records_html(shown.explanation)}{_changes_html(shown, writable)}{_similar_html(shown)}"
+        f'<p class="fp-links">{_links(paper, say)}</p>{_records_html(shown.explanation, say)}'
+        f"{_changes_html(shown, writable, say)}{_similar_html(shown, say)}"
     )
 
 
-def _links(paper: Paper) -> str:
+def _links(paper: Paper, say: Wording) -> str:
     links: list[tuple[str, str]] = []
     if paper.url and paper.url.startswith(("https://", "http://")):
-        links.append((paper.url, "Its own page"))
+        links.append((paper.url, say("own_page")))
     if paper.arxiv_id:
         version = f"v{paper.version_number}" if paper.version_number else ""
         links.append((f"https://arxiv.org/abs/{paper.arxiv_id}{version}", "arXiv"))
@@ -165,28 +162,32 @@ def _links(paper: Paper) -> str:
         links.append((f"https://doi.org/{paper.doi}", "DOI"))
     if not links:
         links.append(
-            (f"https://scholar.google.com/scholar?q={quote_plus(paper.title)}", "Find its title")
+            (f"https://scholar.google.com/scholar?q={quote_plus(paper.title)}", say("search_title"))
         )
     return " ".join(
         f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{escape(name)} '
-        '<span aria-hidden="true">↗</span><span class="fp-unseen"> (new tab)</span></a>'
+        '<span aria-hidden="true">↗</span><span class="fp-unseen"> '
+        f"{escape(say('new_tab'))}</span></a>"
         for url, name in links
     )
 
 
-def _records_html(explanation: Explanation) -> str:
+def _records_html(explanation: Explanation, say: Wording) -> str:
     rows = "".join(
         f"<tr><td>{record.number}</td><td>{escape(seen_in(record.source, record.day))}</td>"
         f"<td>{escape(record.title)}</td><td>{escape(_version(record))}</td></tr>"
         for record in explanation.records
     )
     joins = "".join(f"<li>{escape(joined_text(join))}</li>" for join in explanation.joins)
-    why = f"<p>Why they are one paper:</p><ul>{joins}</ul>" if joins else ""
+    why = f"<p>{escape(say('why_one'))}</p><ul>{joins}</ul>" if joins else ""
+    where = escape(say("seen_where"))
+    heads = "".join(
+        f'<th scope="col">{escape(say(key))}</th>' for key in ("seen_in", "title_there", "version")
+    )
     return (
-        '<h4>Where it was seen</h4><div class="fp-scroll" tabindex="0" role="region" '
-        'aria-label="Where it was seen"><table class="fp-plain"><thead><tr><th scope="col">#</th>'
-        '<th scope="col">Seen in</th><th scope="col">Title there</th><th scope="col">Version</th>'
-        f"</tr></thead><tbody>{rows}</tbody></table></div>{why}"
+        f'<h4>{where}</h4><div class="fp-scroll" tabindex="0" role="region" aria-label="{where}">'
+        f'<table class="fp-plain"><thead><tr><th scope="col">#</th>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{why}"
     )
 
 
@@ -200,54 +201,47 @@ def _version(record: Any) -> str:  # noqa: ANN401 - a `SeenRecord`
     return ", ".join(filter(None, named)) or "–"
 
 
-def _changes_html(shown: Shown, writable: bool) -> str:
+def _changes_html(shown: Shown, writable: bool, say: Wording) -> str:
     if not writable:
         return ""
     n_records = len(shown.explanation.records)
     split = (
-        '<button type="button" data-do="split" data-ask="Make the records of this paper papers of '
-        f"their own, for good? Those with the same text stay together. It has {n_records} records."
-        '">Split …</button>'
+        '<button type="button" data-do="split" data-ask="'
+        f'{escape(say("really_split", count=f"{n_records:,}"))}">{escape(say("split"))}</button>'
     )
     return (
         f'<p class="fp-changes">{split if n_records > 1 else ""}'
-        '<button type="button" class="fp-danger" data-do="remove" data-ask="Remove this paper from '
-        'the index? Adding its source again brings it back.">Remove …</button></p>'
+        '<button type="button" class="fp-danger" data-do="remove" data-ask="'
+        f'{escape(say("really_remove"))}">{escape(say("take_out"))}</button></p>'
     )
 
 
-def _similar_html(shown: Shown) -> str:
+def _similar_html(shown: Shown, say: Wording) -> str:
     rows = "".join(
         f'<li><button type="button" class="fp-open" data-paper="{escape(paper.paper_id)}">'
         f'{escape(paper.title)}</button> <span class="fp-muted">{cosine:.2f}</span></li>'
         for paper, cosine in shown.similar
     )
-    return f"<h4>Similar papers</h4><ul>{rows}</ul>" if rows else ""
+    return f"<h4>{escape(say('similar'))}</h4><ul>{rows}</ul>" if rows else ""
 
 
-def job_html(job: Job) -> str:
+def job_html(job: Job, say: Wording) -> str:
     """Render how far a job is, or what came of it."""
-    what = f"{_KINDS.get(job.kind, job.kind)} {job.label}"
+    kind = job.kind if job.kind in _KINDS else "other"
+    what = say(f"job.{kind}", what=job.label)
     if not job.is_over:
-        return _running_html(job, what)
-    dismiss = '<button type="button" class="fp-dismiss">Dismiss</button>'
-    return f'<div class="fp-job fp-{job.state}">{_ended_html(job, what)}{dismiss}</div>'
+        return _running_html(job, what, say)
+    dismiss = f'<button type="button" class="fp-dismiss">{escape(say("dismiss"))}</button>'
+    return f'<div class="fp-job fp-{job.state}">{_ended_html(job, what, say)}{dismiss}</div>'
 
 
-def _running_html(job: Job, what: str) -> str:
-    doing = _DOING.get(job.phase, job.phase.capitalize() or "Starting")
-    of = f" of {job.total:,}" if job.total is not None else ""
-    said = [
-        f"{doing} {job.done:,}{of}" if job.phase else f"{doing} …",
-        _rate_text(job.rate),
-        _left_text(job.seconds_left),
-    ]
+def _running_html(job: Job, what: str, say: Wording) -> str:
+    said = [_far_text(job, say), _rate_text(job.rate, say), _left_text(job.seconds_left, say)]
     value = f' value="{job.done}" max="{max(job.total, 1)}"' if job.total is not None else ""
-    cancel = (
-        '<button type="button" class="fp-cancel">Cancel</button>' if job.kind == "ingest" else ""
-    )
+    button = f'<button type="button" class="fp-cancel">{escape(say("cancel"))}</button>'
+    cancel = button if job.kind == "ingest" else ""
     if job.state == "cancelling":
-        said, cancel = ["Cancelling: what is being written is finished first …"], ""
+        said, cancel = [say("job.cancelling")], ""
     return (
         f'<div class="fp-job fp-running"><p><b>{escape(what)}</b></p>'
         f'<progress aria-label="{escape(what)}"{value}></progress>'
@@ -255,36 +249,57 @@ def _running_html(job: Job, what: str) -> str:
     )
 
 
-def _rate_text(rate: float | None) -> str:
+def _far_text(job: Job, say: Wording) -> str:
+    if not job.phase:
+        return say("job.starting")
+    phase = say(f"job.{job.phase}") if job.phase in _PHASES else job.phase.capitalize()
+    if job.total is None:
+        return say("job.far", phase=phase, done=f"{job.done:,}")
+    return say("job.far_of", phase=phase, done=f"{job.done:,}", total=f"{job.total:,}")
+
+
+def _rate_text(rate: float | None, say: Wording) -> str:
     if not rate:
         return ""
-    return f"{rate:,.0f} a second" if rate >= 1 else f"{rate * 60:,.0f} a minute"
+    slow = say("job.a_minute", count=f"{rate * 60:,.0f}")
+    return say("job.a_second", count=f"{rate:,.0f}") if rate >= 1 else slow
 
 
-def _left_text(seconds: float | None) -> str:
+def _left_text(seconds: float | None, say: Wording) -> str:
     if seconds is None:
         return ""
-    return f"{seconds / 60:,.0f} min left" if seconds >= 90 else f"{max(seconds, 1):.0f} s left"
+    if seconds >= 90:
+        return say("job.minutes", count=f"{seconds / 60:,.0f}")
+    return say("job.seconds", count=f"{max(seconds, 1):.0f}")
 
 
-def _ended_html(job: Job, what: str) -> str:
+def _ended_html(job: Job, what: str, say: Wording) -> str:
     if job.state == "failed":
-        return f'<p role="alert"><b>{escape(what)}</b> failed: {escape(job.error or "")}</p>'
+        why = escape(say("job.failed", why=job.error or ""))
+        return f'<p role="alert"><b>{escape(what)}</b> {why}</p>'
     if isinstance(job.result, Undone):
         n = job.result.taken_back
-        left = f" {n:,} that were read and not indexed yet were taken back." if n else ""
-        return f"<p><b>Cancelled.</b> Papers that were indexed stay.{left}</p>"
+        said = [say("job.stay"), say("job.taken_back", n) if n else ""]
+        stay = escape(" ".join(filter(None, said)))
+        return f"<p><b>{escape(say('job.cancelled'))}</b> {stay}</p>"
     if isinstance(job.result, IngestReport):
-        return _report_html(job.result, job.label)
-    done = {"remove": "Removed", "split": f"Split into {job.result} papers:"}
-    return f"<p><b>{escape(done.get(job.kind, 'Done:'))} {escape(job.label)}</b></p>"
+        return _report_html(job.result, job.label, say)
+    done = {
+        "remove": say("job.removed", what=job.label),
+        "split": say("job.split_into", count=str(job.result), what=job.label),
+    }
+    return f"<p><b>{escape(done.get(job.kind) or say('job.done', what=job.label))}</b></p>"
 
 
-def _report_html(report: IngestReport, label: str) -> str:
+def _report_html(report: IngestReport, label: str, say: Wording) -> str:
     n_refused = report.refused_count + report.refused_sources
-    counts = (
-        f"{report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged, "
-        f"{n_refused:,} refused, in {report.seconds:,.0f} s"
+    counts = say(
+        "job.counts",
+        added=f"{report.added:,}",
+        updated=f"{report.updated:,}",
+        unchanged=f"{report.unchanged:,}",
+        refused=f"{n_refused:,}",
+        seconds=f"{report.seconds:,.0f}",
     )
     items = "".join(
         f"<li><b>{escape(f'{r.source}: {r.record}' if r.record else r.source)}</b>: "
@@ -292,47 +307,52 @@ def _report_html(report: IngestReport, label: str) -> str:
         for r in report.refused[:_REFUSALS]
     )
     n_more = n_refused - min(len(report.refused), _REFUSALS)
-    more = f"<li>and {n_more:,} more</li>" if n_more > 0 else ""
+    more = f"<li>{escape(say('job.more', count=f'{n_more:,}'))}</li>" if n_more > 0 else ""
     refused = (
-        f"<details><summary>What was refused, and why ({n_refused:,})</summary>"
+        f"<details><summary>{escape(say('job.refused', count=f'{n_refused:,}'))}</summary>"
         f"<ul>{items}{more}</ul></details>"
     )
-    return f"<p><b>{escape(label)}</b>: {counts}.</p>{refused if n_refused else ''}"
+    return f"<p><b>{escape(label)}</b>: {escape(counts)}.</p>{refused if n_refused else ''}"
 
 
 def frame_html(*, writable: bool, upload_mb: float) -> str:
-    """Render what stands still: the filters, the form to add papers, and room for all else."""
+    """Render what stands still: the filters, the form to add papers, and room for all else.
+
+    The script puts its words in, where `data-say` names them.
+    """
     add = (
-        f"""<section class="fp-box fp-add"><h3>Add papers</h3>
-<form><div class="fp-drop"><label>Files: BibTeX, RIS, CSL-JSON, CSV, JSONL, listing pages
+        f"""<section class="fp-box fp-add"><h3 data-say="add"></h3>
+<form><div class="fp-drop"><label><span data-say="add.files"></span>
 <input type="file" name="files" multiple></label>
-<span class="fp-muted">or drop them here, up to {upload_mb:g} MB each</span></div>
-<label>Ask a service for some <input name="query" placeholder="arxiv:2309.06180" autocomplete="off"
-spellcheck="false" aria-describedby="fp-query-help"></label>
+<span class="fp-muted fp-limit" data-size="{upload_mb:g}"></span></div>
+<label><span data-say="add.service"></span> <input name="query" placeholder="arxiv:2309.06180"
+autocomplete="off" spellcheck="false" aria-describedby="fp-query-help"></label>
 <p class="fp-muted" id="fp-query-help"><code>arxiv:cat:cs.DC 2025-01-01..2025-01-07</code>
 <code>hf:2025-01-01..2025-01-07</code></p>
-<button type="submit" class="fp-primary">Add</button></form></section>"""
+<button type="submit" class="fp-primary" data-say="add.do"></button></form></section>"""
         if writable
         else ""
     )
     return f"""<div class="fp-tab fp-papers">
-<h2 class="fp-unseen">Papers</h2>
+<h2 class="fp-unseen" data-say="tab.papers"></h2>
 <div class="fp-jobs" role="status"></div>
 <p class="fp-error" role="alert" hidden></p>
 <div class="fp-columns"><div class="fp-main">
-<div class="fp-list"><form class="fp-filters" role="search" aria-label="Papers">
-<label class="fp-wide">Search <input type="search" name="text" maxlength="500" autocomplete="off"
-placeholder="Title, author or words"></label>
-<label>Organisation <select name="organisation"></select></label>
-<label>Source <select name="source"></select></label>
-<label>From <input type="date" name="since"></label>
-<label>To <input type="date" name="until"></label>
-<label class="fp-check"><input type="checkbox" name="undated"> Without a date</label>
-<button type="reset">Clear</button></form>
+<div class="fp-list"><form class="fp-filters" role="search" data-say-label="tab.papers">
+<label class="fp-wide"><span data-say="search"></span> <input type="search" name="text"
+maxlength="500" autocomplete="off" data-say-placeholder="search.what"></label>
+<label><span data-say="organisation"></span> <select name="organisation"></select></label>
+<label><span data-say="source"></span> <select name="source"></select></label>
+<label><span data-say="from"></span> <input type="date" name="since"></label>
+<label><span data-say="to"></span> <input type="date" name="until"></label>
+<label class="fp-check"><input type="checkbox" name="undated">
+<span data-say="without_date"></span></label>
+<button type="reset" data-say="clear"></button></form>
 <p class="fp-count" role="status"></p><div class="fp-table"></div></div>
 <article class="fp-shown" hidden></article></div>
-<aside class="fp-side" aria-label="Adding and growth">{add}
-<section class="fp-box"><h3>Growth</h3><div class="fp-growth"></div></section></aside></div>
-<dialog class="fp-dialog" aria-label="Are you sure?"><p></p><form method="dialog">
-<button value="no">Keep it as it is</button><button value="yes" class="fp-danger">Go on</button>
+<aside class="fp-side" data-say-label="adding_and_growth">{add}
+<section class="fp-box"><h3 data-say="growth"></h3><div class="fp-growth"></div></section></aside>
+</div><dialog class="fp-dialog" data-say-label="sure"><p></p><form method="dialog">
+<button value="no" data-say="keep_as_is"></button>
+<button value="yes" class="fp-danger" data-say="go_on"></button>
 </form></dialog></div>"""

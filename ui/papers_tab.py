@@ -19,6 +19,7 @@ from footnote.ui.papers_render import (
 )
 from footnote.ui.shelf import Shelf
 from footnote.ui.tabs import STYLE, Reply, script, told
+from footnote.ui.wording import Wording
 
 # A question to a service is a line.
 _MAX_QUERY, _MAX_FILES = 2_000, 100
@@ -30,7 +31,7 @@ def papers_tab(shelf: Shelf) -> None:
         STYLE + frame_html(writable=shelf.is_writable, upload_mb=shelf.config.web.upload_mb),
         elem_id="papers",
         apply_default_css=False,
-        js_on_load=script("papers.js"),
+        js_on_load=script("remember", "words", "papers"),
         server_functions=_calls(shelf),
     )
 
@@ -39,50 +40,50 @@ def _calls(shelf: Shelf) -> list[Callable[[Any], Reply]]:
     """Make what the page's script calls, each with one value of JSON."""
 
     @told
-    def sheet(asked: Mapping[str, Any]) -> Reply:
-        wanted = Sheet.model_validate(asked)
+    def sheet(sent: Mapping[str, Any], say: Wording) -> Reply:
+        wanted = Sheet.model_validate(sent["sheet"])
         page = shelf.page(wanted)
-        return {"html": sheet_html(page, wanted), "total": page.total}
+        return {"html": sheet_html(page, wanted, say), "total": page.total}
 
     @told
-    def overview(_: object) -> Reply:
+    def overview(_: Mapping[str, Any], say: Wording) -> Reply:
         organisations, sources = shelf.tally("organisation"), shelf.tally("source")
         return {
-            "growth": growth_html(shelf.tally("year"), organisations, sources),
-            "organisation": options_html(organisations, "All"),
-            "source": options_html(sources, "All"),
+            "growth": growth_html(shelf.tally("year"), organisations, sources, say),
+            "organisation": options_html(organisations, say("all")),
+            "source": options_html(sources, say("all")),
         }
 
     @told
-    def paper(paper_id: str) -> Reply:
-        shown = shelf.shown(str(paper_id))
+    def paper(sent: Mapping[str, Any], say: Wording) -> Reply:
+        shown = shelf.shown(str(sent["paper_id"]))
         if not shown:
-            return {"error": "That paper is not in the index any more."}
+            return {"error": say("paper_gone")}
         return {
-            "html": shown_html(shown, writable=shelf.is_writable),
+            "html": shown_html(shown, say, writable=shelf.is_writable),
             "paper_id": shown.paper.paper_id,
         }
 
     @told
-    def add(asked: Mapping[str, Any]) -> Reply:
-        files = [_uploaded(path) for path in list(asked.get("files") or [])[:_MAX_FILES]]
-        return {"job": shelf.add(files, str(asked.get("query") or "")[:_MAX_QUERY])}
+    def add(sent: Mapping[str, Any], _: Wording) -> Reply:
+        files = [_uploaded(path) for path in list(sent.get("files") or [])[:_MAX_FILES]]
+        return {"job": shelf.add(files, str(sent.get("query") or "")[:_MAX_QUERY])}
 
     @told
-    def change(asked: Mapping[str, Any]) -> Reply:
-        does = {"remove": shelf.remove, "split": shelf.split}[asked["do"]]
-        return {"job": does(str(asked["paper_id"]))}
+    def change(sent: Mapping[str, Any], _: Wording) -> Reply:
+        does = {"remove": shelf.remove, "split": shelf.split}[sent["do"]]
+        return {"job": does(str(sent["paper_id"]))}
 
     @told
-    def job(_: object) -> Reply:
+    def job(_: Mapping[str, Any], say: Wording) -> Reply:
         latest = shelf.jobs.latest()
         if not latest:
             return {}
-        return {"id": latest.job_id, "over": latest.is_over, "html": job_html(latest)}
+        return {"id": latest.job_id, "over": latest.is_over, "html": job_html(latest, say)}
 
     @told
-    def cancel(job_id: str) -> Reply:
-        return {"cancelled": shelf.jobs.cancel(str(job_id))}
+    def cancel(sent: Mapping[str, Any], _: Wording) -> Reply:
+        return {"cancelled": shelf.jobs.cancel(str(sent["job_id"]))}
 
     return [sheet, overview, paper, add, change, job, cancel]
 

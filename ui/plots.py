@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from html import escape
 
+from footnote.ui.wording import Wording
+
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 320, 130, 34, 18, 8
 # Labels below more columns than this would overlap.
 _LABELS = 6
 
 
-def columns(title: str, counted: Sequence[tuple[str, int]]) -> str:
+def columns(title: str, counted: Sequence[tuple[str, int]], say: Wording) -> str:
     """Draw counts as columns from left to right, with a table of them; all text is escaped."""
     if not counted:
         return ""
@@ -28,10 +30,14 @@ def columns(title: str, counted: Sequence[tuple[str, int]]) -> str:
         if at % every == 0
     ]
     axis = _axis([(0, "0"), (1, f"{most:,}")])
-    return _figure(title, "".join([axis, *drawn, *labels]), ["", "papers"], _counts(counted))
+    return _figure(
+        title, "".join([axis, *drawn, *labels]), ["", say("growth.papers")], _counts(counted), say
+    )
 
 
-def line(title: str, axes: tuple[str, str], points: Sequence[tuple[float, float]]) -> str:
+def line(
+    title: str, axes: tuple[str, str], points: Sequence[tuple[float, float]], say: Wording
+) -> str:
     """Draw points, their numbers in [0, 1], joined from left to right, with a table of them."""
     if not points:
         return ""
@@ -45,16 +51,19 @@ def line(title: str, axes: tuple[str, str], points: Sequence[tuple[float, float]
     )
     axis = _axis([(0, "0%"), (1, f"{most:.0%}")])
     rows = [[f"{x:.0%}", f"{y:.1%}"] for x, y in points]
-    return _figure(title, f'{axis}<polyline points="{path}"/>{labels}', list(axes), rows)
+    return _figure(title, f'{axis}<polyline points="{path}"/>{labels}', list(axes), rows, say)
 
 
-def bars(title: str, rows: Sequence[tuple[str, float, str]], heading: str = "papers") -> str:
+def bars(
+    title: str, rows: Sequence[tuple[str, float, str]], say: Wording, heading: str = ""
+) -> str:
     """Lay out values as a table with a bar in each row; all text is escaped.
 
     Args:
         title: What the table is of.
         rows: Name, value of at least 0, and the value as it is written.
-        heading: What the values are.
+        say: The page's words.
+        heading: What the values are; papers where nothing is said.
     """
     most = max((value for _, value, _ in rows), default=0) or 1
     body = "".join(
@@ -66,7 +75,8 @@ def bars(title: str, rows: Sequence[tuple[str, float, str]], heading: str = "pap
         return ""
     return (
         f'<table class="fp-bars"><caption>{escape(title)}</caption><thead class="fp-unseen"><tr>'
-        f'<th scope="col">name</th><th scope="col">{escape(heading)}</th></tr></thead>'
+        f'<th scope="col">{escape(say("plot.name"))}</th>'
+        f'<th scope="col">{escape(heading or say("growth.papers"))}</th></tr></thead>'
         f"<tbody>{body}</tbody></table>"
     )
 
@@ -87,7 +97,13 @@ def _counts(counted: Sequence[tuple[str, int]]) -> list[list[str]]:
     return [[name, f"{n:,}"] for name, n in counted]
 
 
-def _figure(title: str, drawn: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _figure(
+    title: str,
+    drawn: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    say: Wording,
+) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     body = "".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
@@ -95,6 +111,6 @@ def _figure(title: str, drawn: str, heads: Sequence[str], rows: Sequence[Sequenc
     return (
         f'<figure class="fp-figure"><figcaption>{escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">{drawn}'
-        f"</svg><details><summary>As a table</summary><table><thead><tr>{head}</tr></thead>"
+        f"</svg><details><summary>{escape(say('plot.table'))}</summary><table><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></details></figure>"
     )

@@ -17,6 +17,7 @@ from footnote.ui.quality_render import (
 from footnote.ui.reports import Reports
 from footnote.ui.shelf import Shelf
 from footnote.ui.tabs import STYLE, Reply, script, told
+from footnote.ui.wording import Wording
 
 
 def quality_tab(shelf: Shelf) -> None:
@@ -25,7 +26,7 @@ def quality_tab(shelf: Shelf) -> None:
         STYLE + frame_html(),
         elem_id="quality",
         apply_default_css=False,
-        js_on_load=script("quality.js"),
+        js_on_load=script("remember", "words", "quality"),
         server_functions=_calls(shelf),
     )
 
@@ -38,27 +39,30 @@ def _calls(shelf: Shelf) -> list[Callable[[Any], Reply]]:
     refusals = Refusals(shelf.config.index, web.keep_refused)
 
     @told
-    def overview(_: object) -> Reply:
+    def overview(_: Mapping[str, Any], say: Wording) -> Reply:
         listed = reports.newest()
         return {
-            "reports": reports_html(listed, _shown(web.reports)),
+            "reports": reports_html(listed, _shown(web.reports), say),
             "newest": listed[0].name if listed else None,
-            "readers": readers_html(feedback.said(), refusals.lately(), keeps=web.keep_refused > 0),
+            "readers": readers_html(
+                feedback.said(), refusals.lately(), say, keeps=web.keep_refused > 0
+            ),
         }
 
     @told
-    def report(name: str) -> Reply:
+    def report(sent: Mapping[str, Any], say: Wording) -> Reply:
+        name = str(sent["name"])
         found = next((each for each in reports.newest() if each.name == name), None)
         if not found:
-            return {"error": "That report is not there any more; reload the page."}
-        return {"html": report_html(name, found.report, reports.questions(name))}
+            return {"error": say("report_gone")}
+        return {"html": report_html(name, found.report, reports.questions(name), say)}
 
     @told
-    def question(asked: Mapping[str, Any]) -> Reply:
-        judged = reports.judged(str(asked["report"]), str(asked["id"]))
+    def question(sent: Mapping[str, Any], say: Wording) -> Reply:
+        judged = reports.judged(str(sent["report"]), str(sent["id"]))
         if not judged:
-            return {"error": "That question is not in the report."}
-        return {"html": judged_html(judged, shelf.titles(judged.relevant))}
+            return {"error": say("question_gone")}
+        return {"html": judged_html(judged, shelf.titles(judged.relevant), say)}
 
     return [overview, report, question]
 

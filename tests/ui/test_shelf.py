@@ -15,6 +15,7 @@ from footnote.rag.index.writer import IndexWriter
 from footnote.ui.jobs import Job, Jobs
 from footnote.ui.papers_render import job_html
 from footnote.ui.shelf import Shelf, Undone
+from footnote.ui.wording import wording
 
 SETTINGS: dict[str, Any] = {"embedder": {"name": "tests.hashing:HashEmbedding"}}
 
@@ -62,7 +63,7 @@ def test_what_is_added_is_on_the_page_and_its_upload_is_deleted(tmp_path: Path):
     file = uploaded(tmp_path, BRAVO, ("Empty", ""))
     job = ended(shelf, shelf.add([file], ""))
     assert (job.state, job.result.added, job.result.refused_count) == ("done", 1, 1)
-    assert "What was refused, and why (1)" in job_html(job)
+    assert "What was refused, and why (1)" in job_html(job, wording("en"))
     assert not file.parent.exists()
     assert [p.title for p in shelf.page(Sheet(text="routes", sort="title")).papers] == [BRAVO[0]]
 

@@ -15,12 +15,12 @@ const no = () => make("button", { value: "", formnovalidate: true }, say("close"
 async function askFor(title, value = "") {
   const field = make("input", { type: "text", "aria-label": title, maxlength: "2000" });
   field.value = value;
-  const said = openDialog(title, field, [yes("OK"), no()]);
+  const said = openDialog(title, field, [yes(say("ok")), no()]);
   field.select();
   return (await said) === "yes" ? field.value.trim() : "";
 }
 
-const confirmed = async (title) => (await openDialog(title, "", [yes("OK"), no()])) === "yes";
+const confirmed = async (title) => (await openDialog(title, "", [yes(say("ok")), no()])) === "yes";
 
 function showHelp() {
   const list = make("dl", { class: "fn-keys" });

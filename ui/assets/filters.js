@@ -3,8 +3,12 @@ let filters = {};
 
 const chosen = () => filters;
 
-function startFilters(html) {
+function drawFilters(html) {
   at("fn-filters").innerHTML = html;
+  showFilters(filters);
+}
+
+function startFilters() {
   at("fn-side").addEventListener("change", (event) => {
     const name = event.target.dataset.filter;
     if (!name) return;

@@ -7,19 +7,23 @@ let shownId = null;
 let opener = null;
 let polling = false;
 
-function say(error) {
+translate(element);
+const limit = $(".fp-limit");
+if (limit) limit.textContent = say("add.drop", { size: limit.dataset.size });
+
+function tell(error) {
   const line = $(".fp-error");
   line.textContent = error || "";
   line.hidden = !error;
 }
 
-async function call(name, value) {
+async function call(name, value = {}) {
   try {
-    const reply = await server[name](value);
-    if (reply && reply.error) say(reply.error);
+    const reply = await server[name]({ language, ...value });
+    if (reply && reply.error) tell(reply.error);
     return reply || {};
   } catch {
-    say("The server does not answer. Is it still running?");
+    tell(say("server_gone"));
     return { error: true };
   }
 }
@@ -33,15 +37,14 @@ function sheet() {
 
 async function refresh(focus) {
   const mine = ++asked;
-  const reply = await call("sheet", sheet());
+  const reply = await call("sheet", { sheet: sheet() });
   if (mine !== asked || reply.error) return; // a later letter was typed meanwhile
-  say("");
+  tell("");
   const table = $(".fp-table");
   // A row or a heading that has the focus keeps it when the table is drawn again.
   const held = table.contains(document.activeElement) && nameOf(document.activeElement.dataset);
   table.innerHTML = reply.html;
-  const n = reply.total.toLocaleString("en");
-  $(".fp-count").textContent = `${n} paper${reply.total === 1 ? "" : "s"}`;
+  $(".fp-count").textContent = say("papers", { n: reply.total });
   if (focus || held) $(focus || held)?.focus();
 }
 
@@ -51,7 +54,7 @@ function nameOf({ paper, sort }) {
 }
 
 async function overview() {
-  const reply = await call("overview", null);
+  const reply = await call("overview");
   if (reply.error) return;
   $(".fp-growth").innerHTML = reply.growth;
   for (const name of ["organisation", "source"]) {
@@ -72,9 +75,9 @@ filters.addEventListener("reset", () => changed(0));
 filters.addEventListener("submit", (event) => { event.preventDefault(); changed(0); });
 
 async function open(paperId) {
-  const reply = await call("paper", paperId);
+  const reply = await call("paper", { paper_id: paperId });
   if (reply.error) return;
-  say("");
+  tell("");
   shownId = reply.paper_id;
   $(".fp-shown").innerHTML = reply.html;
   $(".fp-list").hidden = true;
@@ -103,7 +106,7 @@ function confirmed(question) {
 async function change(button) {
   if (!(await confirmed(button.dataset.ask))) return;
   const reply = await call("change", { do: button.dataset.do, paper_id: shownId });
-  if (!reply.error) { say(""); back(); follow(); }
+  if (!reply.error) { tell(""); back(); follow(); }
 }
 
 element.addEventListener("click", (event) => {
@@ -124,7 +127,7 @@ element.addEventListener("click", (event) => {
     open(paper);
   } else if (button.matches(".fp-back")) back();
   else if (button.dataset.do) change(button);
-  else if (button.matches(".fp-cancel")) { button.disabled = true; call("cancel", $(".fp-jobs").dataset.job); }
+  else if (button.matches(".fp-cancel")) { button.disabled = true; call("cancel", { job_id: $(".fp-jobs").dataset.job }); }
   else if (button.matches(".fp-dismiss")) {
     sessionStorage.setItem("fp-dismissed", $(".fp-jobs").dataset.job);
     $(".fp-jobs").innerHTML = "";
@@ -141,7 +144,7 @@ async function follow() {
   polling = true;
   let ran = false;
   for (;;) {
-    const job = await call("job", null);
+    const job = await call("job");
     if (job.error || !job.id) break;
     const isNew = sessionStorage.getItem("fp-dismissed") !== job.id;
     if (isNew && $(".fp-jobs").innerHTML !== job.html) {
@@ -157,8 +160,7 @@ async function follow() {
   polling = false;
   if (ran || shownJob !== $(".fp-jobs").dataset.job) {
     shownJob = $(".fp-jobs").dataset.job;
-    refresh();
-    overview();
+    document.dispatchEvent(new Event("footnote-papers"));
   }
 }
 let shownJob;
@@ -168,20 +170,20 @@ if (form) {
   const chosen = form.elements.files;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    say("");
+    tell("");
     const button = form.querySelector("[type=submit]");
     button.disabled = true;
-    button.textContent = chosen.files.length ? "Sending …" : "Adding …";
+    button.textContent = say(chosen.files.length ? "add.sending" : "add.adding");
     try {
       const sent = [];
       for (const file of chosen.files) sent.push((await upload(file)).path);
       const reply = await call("add", { files: sent, query: form.elements.query.value });
       if (!reply.error) { form.reset(); follow(); }
     } catch (error) {
-      say(`The file was not taken: ${error.message || error}`);
+      tell(say("add.not_taken", { why: error.message || error }));
     }
     button.disabled = false;
-    button.textContent = "Add";
+    button.textContent = say("add.do");
   });
   const drop = $(".fp-drop");
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
@@ -193,8 +195,12 @@ if (form) {
   });
 }
 
-refresh();
-overview();
+function drawAll() {
+  refresh();
+  overview();
+}
+document.addEventListener("footnote-papers", drawAll);
+drawAll();
 // Others may have begun a job since the tab was last open.
 new IntersectionObserver((seen) => { if (seen.some((each) => each.isIntersecting)) follow(); })
   .observe(element);

@@ -1,18 +1,19 @@
 // The Quality tab. `element` and `server` are given by gradio; all HTML comes escaped.
 const $ = (selector) => element.querySelector(selector);
+translate(element);
 let opener = null;
 let shown;
 
-async function call(name, value) {
-  let reply = { error: "The server does not answer. Is it still running?" };
-  try { reply = await server[name](value); } catch { /* said below */ }
+async function call(name, value = {}) {
+  let reply = { error: say("server_gone") };
+  try { reply = await server[name]({ language, ...value }); } catch { /* said below */ }
   $(".fp-error").textContent = reply.error || "";
   $(".fp-error").hidden = !reply.error;
   return reply;
 }
 
 async function overview() {
-  const reply = await call("overview", null);
+  const reply = await call("overview");
   if (reply.error) return;
   $(".fp-reports").innerHTML = reply.reports;
   $(".fp-readers").innerHTML = reply.readers;
@@ -21,7 +22,7 @@ async function overview() {
 
 async function report(name, focus) {
   shown = name;
-  const reply = await call("report", name);
+  const reply = await call("report", { name });
   if (reply.error) return;
   $(".fp-report").innerHTML = reply.html;
   for (const each of element.querySelectorAll("[data-report]"))

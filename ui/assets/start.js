@@ -14,11 +14,52 @@ function drawStart({ n_papers, examples }) {
   );
 }
 
+// What the catalogue says: drawn at the beginning, and when papers came or went.
+async function drawAll() {
+  const begun = await call("begin");
+  Object.assign(page, begun);
+  showMode();
+  at("fn-report").hidden = !page.can.report;
+  drawStart(begun);
+  drawFilters(begun.filters);
+  if (begun.n_coming) followComing(begun);
+}
+
+let following = false;
+
+// Says how far it is while papers are being taken in.
+async function followComing(progress) {
+  if (following) return;
+  following = true;
+  const line = at("fn-coming");
+  for (; progress.n_coming; progress = await call("progress").catch(() => progress)) {
+    const all = progress.n_papers + progress.n_coming;
+    line.textContent = say("coming", { served: progress.n_papers, all });
+    line.hidden = false;
+    await new Promise((done) => setTimeout(done, document.hidden ? 10_000 : 2_000));
+  }
+  line.hidden = true;
+  following = false;
+  document.dispatchEvent(new Event("footnote-papers"));
+}
+
+// Gradio writes the names of tabs in one language.
+function nameTabs() {
+  const names = { Ask: "tab.ask", Papers: "tab.papers", Quality: "tab.quality" };
+  for (const tab of document.querySelectorAll("#fn-tabs .tab-wrapper button")) {
+    for (const text of tab.childNodes) {
+      const name = text.nodeType === Node.TEXT_NODE && names[text.data.trim()];
+      if (name) text.data = say(name);
+    }
+  }
+}
+
 async function begin() {
   if (!at("fn-app") || !at("fn-theme")) return requestAnimationFrame(begin);
   document.documentElement.lang = language;
   translate(at("fn-app").parentElement);
   translate(document.querySelector(".fn-top"));
+  nameTabs();
   startTheme();
   startBox();
   startEvidence();
@@ -32,12 +73,9 @@ async function begin() {
   });
   at("fn-search").addEventListener("input", drawConversations);
   addEventListener("popstate", openAddress);
-  const begun = await call("begin");
-  Object.assign(page, begun);
-  showMode();
-  at("fn-report").hidden = !page.can.report;
-  drawStart(begun);
-  startFilters(begun.filters);
+  startFilters();
+  await drawAll();
+  document.addEventListener("footnote-papers", () => drawAll().catch(announceFault));
   drawConversations();
   at("fn-app").classList.add("fn-ready");
   if (!isNarrow()) at("fn-question").focus();

@@ -1,0 +1,44 @@
+"""The page while papers are still being taken in: it says how far it is, and draws itself anew."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import CHROMIUM, FLAGS, ask, sync_api
+from tests.conftest import footnote_command, started
+from tests.ui.serving import VARIABLES
+from tests.ui.test_demo import N, papers
+
+expect = sync_api.expect
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+
+
+def test_the_page_says_how_many_papers_are_in_and_counts_anew_when_all_are(tmp_path: Path):
+    variables = {**VARIABLES, "FOOTNOTE_EMBEDDER__NAME": "tests.hashing:SlowEmbedding"}
+    index = tmp_path / "index"
+    command = footnote_command("demo", papers(tmp_path), "--port", "0", "--index", index)
+    with started(command, **variables) as process, sync_api.sync_playwright() as playwright:
+        assert process.stdout
+        address = re.search(r"http://\S+", process.stdout.readline())
+        assert address
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 860})
+        page.set_default_timeout(30_000)
+        page.goto(address.group())
+        page.wait_for_selector(".fn-app.fn-ready")
+        coming, box = page.locator("#fn-coming"), page.locator("#fn-question")
+        expect(coming).to_have_text(re.compile(rf"^\d+ of {N} papers are in"))
+        n_begun = int(re.sub(r"\D", "", box.get_attribute("placeholder") or ""))
+        assert 0 < n_begun < N
+        expect(coming).to_be_hidden(timeout=120_000)
+        expect(box).to_have_attribute("placeholder", f"Ask {N} papers", timeout=30_000)
+        expect(page.locator(".fn-start h2")).to_have_text(f"Ask {N} papers")
+        page.get_by_role("tab", name="Papers").click()
+        expect(page.locator(".fp-count")).to_have_text(f"{N} papers")
+        page.get_by_role("tab", name="Ask").click()
+        expect(ask(page, "What does System199 keep?").locator(".fn-marker").first).to_be_visible()
