@@ -56,6 +56,7 @@ const sourcesText = (answer) => answer.sources.map((s) => `[${s.marker}] ${s.tit
 function newConversation() {
   clearThread();
   setFilters({});
+  at("fn-search").value = ""; // or what is asked next would not be listed
   history.pushState(null, "", location.pathname);
   drawConversations();
   at("fn-question").focus();
