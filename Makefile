@@ -76,7 +76,9 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,docs]'
 	touch $@
 
-# Compiles llama.cpp. Without it the tests that need a model are skipped by name.
+# Compiles llama.cpp, for any processor and not for this one alone: one that says that it has AMX may
+# not let programs use it. Without it the tests that need a model are skipped by name.
+$(VENV)/.installed-models: export CMAKE_ARGS ?= -DGGML_NATIVE=OFF
 $(VENV)/.installed-models: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		-e '.[local,anthropic,gemini,mistral,azure,bedrock]'

@@ -46,7 +46,7 @@ Turn = str | Answer
 _TURNS = 4
 # A question with a name that no paper has is answered only when it is this sure, whatever the
 # settings ask for: an abbreviation may be unknown, a thing may not.
-_WITHOUT_THE_NAME = 0.2
+_WITHOUT_THE_NAME = 0.25
 # Whether a line leans on what was said is told by so many papers that are found for it.
 _COMPARED = 6
 # Papers that a receipt names: beyond those that an answer is made of, little is read of them.

@@ -246,6 +246,8 @@ def _altered(values: dict[str, object]) -> dict[str, object]:
         if name in ("root_path", "users"):
             hashed = f"scrypt:{'0' * 32}:{'0' * 64}"
             changed[name] = {"root_path": "/papers", "users": {"a": hashed}}[name]
+        elif name == "oidc":
+            changed[name] = {"issuer": "https://stranger.example", "client_id": "a"}
         elif isinstance(value, dict):
             changed[name] = _altered(value) if value else {"a": "b"}  # pyright: ignore[reportUnknownArgumentType]
         elif name in ("dtype", "system", "profile"):
