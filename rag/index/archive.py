@@ -5,8 +5,10 @@ the index folder, with the snapshot in force and without any other. SQLite's fil
 SQLite, which gives each as it is between two transactions.
 """
 
+import errno
 import hashlib
 import os
+import shutil
 import sqlite3
 import tempfile
 import zipfile
@@ -17,6 +19,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
+from uuid import uuid4
 
 from pydantic import ConfigDict, ValidationError
 
@@ -120,10 +123,11 @@ def restore(file: Path, folder: Path, *, replace: bool = False) -> Contents:
     with _opened(file) as archive:
         contents = _listed(archive)
         try:
-            make_folder(folder.absolute().parent)
-            with _beside(folder) as beside:
+            place = folder.resolve()  # where a link leads
+            make_folder(place.parent)
+            with _beside(place) as beside:
                 _extract(archive, contents, beside / "restored")
-                _put_in_place(beside / "restored", folder, beside / "replaced")
+                _put_in_place(beside / "restored", place)
                 _put_beside(folder)
         except OSError as error:
             raise IndexAccessError(
@@ -307,19 +311,44 @@ def _extract(archive: zipfile.ZipFile, contents: Contents, folder: Path) -> None
         sync(each)
 
 
-def _put_in_place(made: Path, folder: Path, replaced: Path) -> None:
+def _put_in_place(made: Path, folder: Path) -> None:
     """Give a folder its place; what is there is moved away, and back where that fails."""
     if not folder.exists():
         made.rename(folder)
-    else:
-        with lock.writing(folder):
-            folder.rename(replaced)
-            try:
-                made.rename(folder)
-            except OSError:
-                replaced.rename(folder)
-                raise
-    sync(folder.absolute().parent)
+        sync(folder.parent)
+        return
+    replaced = folder.with_name(f".{folder.name}-{uuid4().hex[:8]}")
+    with lock.writing(folder):
+        try:
+            _move_away(folder, replaced)
+            made.rename(folder)
+        except BaseException:  # Ctrl-C too, between the two
+            if replaced.exists():
+                _move_back(replaced, folder)
+            raise
+    sync(folder.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _move_away(folder: Path, replaced: Path) -> None:
+    try:
+        folder.rename(replaced)
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.EXDEV):
+            raise
+        raise IndexAccessError(
+            f"index folder {folder} is a mount point", "name a folder inside it with --index"
+        ) from error
+
+
+def _move_back(replaced: Path, folder: Path) -> None:
+    try:
+        replaced.rename(folder)
+    except OSError as error:
+        raise IndexAccessError(
+            f"something else is in {folder} by now; what was there is in {replaced}",
+            "look at both, and keep the one that you want",
+        ) from error
 
 
 def _put_beside(folder: Path) -> None:
@@ -332,7 +361,7 @@ def _put_beside(folder: Path) -> None:
         # A log belongs to the file that was there.
         for log in ("-wal", "-shm"):
             place.with_name(place.name + log).unlink(missing_ok=True)
-        (made / name).replace(place)
+        shutil.move(made / name, place)  # to another disk, where the folder is a link to one
     if made.is_dir():
         made.rmdir()
     sync(folder.absolute().parent)
