@@ -33,8 +33,8 @@ from footnote.rag.index.snapshot import FOLDER, SNAPSHOTS
 FORMAT_VERSION = 1
 _LIST = "footnote-backup.json"
 _CATALOGUE = "catalogue.sqlite"
-# What lies beside the folder under its name: standing questions, hashed tokens; and where that is in
-# the archive.
+# What lies beside the folder under its name: standing questions, hashed tokens; and where that is
+# in the archive.
 _BESIDE, _BESIDE_FOLDER = ("watches.sqlite", "tokens.json"), "beside"
 # Pages of services are fetched anew where need be; all else of the folder is kept.
 _FETCHED = "fetched"
@@ -43,12 +43,24 @@ _OF_PROCESSES = ("lock", "writer", "gate", "*.lock", "*-wal", "*-shm", "*-journa
 _READ_BYTES = 1 << 20
 # Vectors hardly shrink, however long it takes; the catalogue does at once.
 _LEVEL = 1
+# Bytes; a file takes some 150, and an index has a few dozen.
+_LONGEST_LIST = 10_000_000
 # What Python raises for an archive that was cut or changed.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,
+)
 
 
 class ArchivedFile(Record):
     """One file of the index folder, as it was written."""
+
+    # What a later version adds is passed over.
+    model_config = ConfigDict(extra="ignore")
 
     name: str
     """Its place in the folder, with `/`."""
@@ -84,7 +96,7 @@ def back_up(index: Index, file: Path, *, replace: bool = False) -> Contents:
 
     Raises:
         BackupError: The file is there already, or lies inside the index folder.
-        IndexBusyError: Another process writes the index.
+        IndexBusyError: Another process writes the index, or has replaced it.
         IndexDamagedError: The index is not whole, or the file cannot be written.
     """
     if file.resolve().is_relative_to(index.folder.resolve()):
@@ -93,6 +105,7 @@ def back_up(index: Index, file: Path, *, replace: bool = False) -> Contents:
         raise BackupError(f"{file} is there already", "name another file, or add --replace")
     try:
         with lock.writing(index.folder), _beside(file) as beside:
+            index.check_in_place()
             contents = _write(index, beside / "backup", beside)
             (beside / "backup").replace(file)
             sync(file.absolute().parent)
@@ -241,7 +254,7 @@ def _opened(file: Path) -> Generator[zipfile.ZipFile]:
     """Open a backup; what fails in reading it is said of it."""
     try:
         archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile as error:
+    except _UNREADABLE as error:
         raise BackupError(
             f"{file} is no backup, or the end of it is lost", "name what `footnote backup` wrote"
         ) from error
@@ -271,8 +284,12 @@ def _listed(archive: zipfile.ZipFile) -> Contents:
         raise BackupError(
             f"{archive.filename} is no backup of an index", "name what `footnote backup` wrote"
         )
+    with archive.open(_LIST) as read:
+        told = read.read(_LONGEST_LIST + 1)
+    if len(told) > _LONGEST_LIST:
+        raise _AlteredError(f"its list of files is longer than {_LONGEST_LIST:,} bytes")
     try:
-        contents = Contents.model_validate_json(archive.read(_LIST))
+        contents = Contents.model_validate_json(told)
     except ValidationError as error:
         raise _AlteredError(f"{_LIST} cannot be read") from error
     if contents.format_version > FORMAT_VERSION:

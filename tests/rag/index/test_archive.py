@@ -173,6 +173,26 @@ def test_an_index_that_is_written_is_neither_backed_up_nor_replaced(tmp_path: Pa
     assert {file.name for file in tmp_path.iterdir()} == {"index"}
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda i, _: IndexWriter(i).writing().__enter__(), id="writing"),
+        pytest.param(lambda i, _: IndexWriter(i).holding().__enter__(), id="holding"),
+        pytest.param(lambda i, file: back_up(i, file), id="backup"),
+    ],
+)
+def test_who_opened_an_index_before_it_was_replaced_writes_nothing(
+    tmp_path: Path, backup: Path, write: Callable[[Index, Path], object]
+):
+    early = filled_index(tmp_path / "index")
+    restore(backup, early.folder, replace=True)
+    with pytest.raises(IndexBusyError, match="was replaced meanwhile; run the command again"):
+        write(early, tmp_path / "one.backup")
+    with lock.writing(early.folder):  # it was let go of
+        pass
+    assert opened(early.folder).problems() == []
+
+
 def test_an_index_that_is_not_whole_is_not_backed_up(tmp_path: Path):
     index = filled_index(tmp_path / "index")
     [file] = index.folder.rglob("vectors.i8")
@@ -238,6 +258,29 @@ def test_no_backup_writes_outside_of_its_folder(tmp_path: Path, backup: Path, na
     with pytest.raises(BackupError, match="outside of the index folder"):
         restore(file, tmp_path / "restored")
     assert {each.name for each in tmp_path.iterdir()} == {"one.backup"}
+
+
+def test_what_a_later_version_says_of_a_file_is_passed_over(tmp_path: Path, backup: Path):
+    file = tmp_path / "one.backup"
+    listed(backup.read_bytes(), lambda told: told["files"][0].update(mode=1), file)  # pyright: ignore
+    assert restore(file, tmp_path / "restored").papers == 2
+
+
+def test_a_list_that_would_fill_memory_is_not_read(
+    tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(archive, "_LONGEST_LIST", 100)
+    with pytest.raises(BackupError, match="is damaged: its list of files is longer than 100 bytes"):
+        restore(backup, tmp_path / "restored")
+
+
+def test_a_kind_of_archive_that_nobody_reads_is_named(tmp_path: Path, backup: Path):
+    whole = bytearray(backup.read_bytes())
+    # The version that a member needs to be read, in the archive's own list: 2 bytes, 6 after its mark.
+    whole[whole.index(b"PK\x01\x02") + 6] = 99
+    (tmp_path / "one.backup").write_bytes(whole)
+    with pytest.raises(BackupError, match="is no backup, or the end of it is lost"):
+        restore(tmp_path / "one.backup", tmp_path / "restored")
 
 
 def test_what_is_no_backup_is_named(tmp_path: Path, backup: Path):
