@@ -5,8 +5,10 @@ the index folder, with the snapshot in force and without any other. SQLite's fil
 SQLite, which gives each as it is between two transactions.
 """
 
+import errno
 import hashlib
 import os
+import shutil
 import sqlite3
 import tempfile
 import zipfile
@@ -17,6 +19,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
+from uuid import uuid4
 
 from pydantic import ConfigDict, ValidationError
 
@@ -40,12 +43,24 @@ _OF_PROCESSES = ("lock", "writer", "gate", "*.lock", "*-wal", "*-shm", "*-journa
 _READ_BYTES = 1 << 20
 # Vectors hardly shrink, however long it takes; the catalogue does at once.
 _LEVEL = 1
+# Bytes; a file takes some 150, and an index has a few dozen.
+_LONGEST_LIST = 10_000_000
 # What Python raises for an archive that was cut or changed.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,
+)
 
 
 class ArchivedFile(Record):
     """One file of the index folder, as it was written."""
+
+    # What a later version adds is passed over.
+    model_config = ConfigDict(extra="ignore")
 
     name: str
     """Its place in the folder, with `/`."""
@@ -81,7 +96,7 @@ def back_up(index: Index, file: Path, *, replace: bool = False) -> Contents:
 
     Raises:
         BackupError: The file is there already, or lies inside the index folder.
-        IndexBusyError: Another process writes the index.
+        IndexBusyError: Another process writes the index, or has replaced it.
         IndexDamagedError: The index is not whole, or the file cannot be written.
     """
     if file.resolve().is_relative_to(index.folder.resolve()):
@@ -90,6 +105,7 @@ def back_up(index: Index, file: Path, *, replace: bool = False) -> Contents:
         raise BackupError(f"{file} is there already", "name another file, or add --replace")
     try:
         with lock.writing(index.folder), _beside(file) as beside:
+            index.check_in_place()
             contents = _write(index, beside / "backup", beside)
             (beside / "backup").replace(file)
             sync(file.absolute().parent)
@@ -120,10 +136,11 @@ def restore(file: Path, folder: Path, *, replace: bool = False) -> Contents:
     with _opened(file) as archive:
         contents = _listed(archive)
         try:
-            make_folder(folder.absolute().parent)
-            with _beside(folder) as beside:
+            place = folder.resolve()  # where a link leads
+            make_folder(place.parent)
+            with _beside(place) as beside:
                 _extract(archive, contents, beside / "restored")
-                _put_in_place(beside / "restored", folder, beside / "replaced")
+                _put_in_place(beside / "restored", place)
                 _put_beside(folder)
         except OSError as error:
             raise IndexAccessError(
@@ -237,7 +254,7 @@ def _opened(file: Path) -> Generator[zipfile.ZipFile]:
     """Open a backup; what fails in reading it is said of it."""
     try:
         archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile as error:
+    except _UNREADABLE as error:
         raise BackupError(
             f"{file} is no backup, or the end of it is lost", "name what `footnote backup` wrote"
         ) from error
@@ -267,8 +284,12 @@ def _listed(archive: zipfile.ZipFile) -> Contents:
         raise BackupError(
             f"{archive.filename} is no backup of an index", "name what `footnote backup` wrote"
         )
+    with archive.open(_LIST) as read:
+        told = read.read(_LONGEST_LIST + 1)
+    if len(told) > _LONGEST_LIST:
+        raise _AlteredError(f"its list of files is longer than {_LONGEST_LIST:,} bytes")
     try:
-        contents = Contents.model_validate_json(archive.read(_LIST))
+        contents = Contents.model_validate_json(told)
     except ValidationError as error:
         raise _AlteredError(f"{_LIST} cannot be read") from error
     if contents.format_version > FORMAT_VERSION:
@@ -307,19 +328,44 @@ def _extract(archive: zipfile.ZipFile, contents: Contents, folder: Path) -> None
         sync(each)
 
 
-def _put_in_place(made: Path, folder: Path, replaced: Path) -> None:
+def _put_in_place(made: Path, folder: Path) -> None:
     """Give a folder its place; what is there is moved away, and back where that fails."""
     if not folder.exists():
         made.rename(folder)
-    else:
-        with lock.writing(folder):
-            folder.rename(replaced)
-            try:
-                made.rename(folder)
-            except OSError:
-                replaced.rename(folder)
-                raise
-    sync(folder.absolute().parent)
+        sync(folder.parent)
+        return
+    replaced = folder.with_name(f".{folder.name}-{uuid4().hex[:8]}")
+    with lock.writing(folder):
+        try:
+            _move_away(folder, replaced)
+            made.rename(folder)
+        except BaseException:  # Ctrl-C too, between the two
+            if replaced.exists():
+                _move_back(replaced, folder)
+            raise
+    sync(folder.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _move_away(folder: Path, replaced: Path) -> None:
+    try:
+        folder.rename(replaced)
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.EXDEV):
+            raise
+        raise IndexAccessError(
+            f"index folder {folder} is a mount point", "name a folder inside it with --index"
+        ) from error
+
+
+def _move_back(replaced: Path, folder: Path) -> None:
+    try:
+        replaced.rename(folder)
+    except OSError as error:
+        raise IndexAccessError(
+            f"something else is in {folder} by now; what was there is in {replaced}",
+            "look at both, and keep the one that you want",
+        ) from error
 
 
 def _put_beside(folder: Path) -> None:
@@ -332,7 +378,7 @@ def _put_beside(folder: Path) -> None:
         # A log belongs to the file that was there.
         for log in ("-wal", "-shm"):
             place.with_name(place.name + log).unlink(missing_ok=True)
-        (made / name).replace(place)
+        shutil.move(made / name, place)  # to another disk, where the folder is a link to one
     if made.is_dir():
         made.rmdir()
     sync(folder.absolute().parent)

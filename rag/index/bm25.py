@@ -7,9 +7,9 @@ import shutil
 import unicodedata
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tantivy
 from tantivy import Filter, Occur, Query
@@ -32,9 +32,12 @@ _MOST_A_TERM = 1.2 + 1
 # What a likely misspelling counts of what the word itself would; 0.5 lost on two data sets.
 _MISSPELT = 0.2
 _LOCK = ".tantivy-writer.lock"
+_META = "meta.json"
 _FOREIGN = 0.01
 # Papers of one score that are looked at where a search ends among them, in times its depth.
 _TIED = 10
+# How often shards are opened that are written each time.
+_TRIES = 5
 
 
 class _Shard(NamedTuple):
@@ -57,13 +60,14 @@ class BM25Index:
         """
         self._folders = folders
         self._to_read: tantivy.Index | None = None
+        self._metas: list[dict[str, Any]] = []
         self._drop: Callable[[], object] | None = None
         with self._explained():
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
             self._is_writable = all(map(is_writable, folders))
-            opened = folders if self._is_writable else ()
-            self._shards = [_Shard(folder, _opened(folder)) for folder in opened]
+            if self._is_writable and not all((folder / _META).is_file() for folder in folders):
+                _ = self._shards
             _ = self._index
 
     def __len__(self) -> int:
@@ -98,21 +102,28 @@ class BM25Index:
             found = searcher.search(Query.all_query(), max(searcher.num_docs, 1))
             return {searcher.doc(at)["paper_id"][0] for _, at in found.hits}
 
+    @cached_property
+    def _shards(self) -> list[_Shard]:
+        return [_Shard(folder, _opened(folder)) for folder in self._folders]
+
     @property
     def _index(self) -> tantivy.Index:
         """All shards as one index, as it is now."""
-        if self._to_read is None:
-            if self._drop:  # what was opened before the last change
-                self._drop()
-            if self._is_writable and len(self._shards) == 1:
-                self._to_read = self._shards[0].opened
-            else:
-                # tantivy takes a lock to read, which is a file it makes.
-                made = stand_in(*self._folders, copied="*.json")
-                self._drop = drop_with(self, made)
-                _join(self._folders, made)
-                self._to_read = _opened(made)
-        return self._to_read
+        if (to_read := self._to_read) is None:
+            to_read = self._to_read = self._opened_to_read()
+        return to_read
+
+    def _opened_to_read(self) -> tantivy.Index:
+        if self._is_writable and len(self._folders) == 1:
+            self._metas = _metas(self._folders)
+            return self._shards[0].opened
+        # tantivy takes a lock to read, which is a file it makes.
+        metas, made, opened = _joined(self._folders)
+        before, self._drop = self._drop, drop_with(self, made)
+        self._metas = metas
+        if before:  # what was opened before the last change
+            before()
+        return opened
 
     def _split(
         self, items: Iterable[Item], paper_of: Callable[[Item], str]
@@ -131,7 +142,7 @@ class BM25Index:
             writer.commit()
             writer.wait_merging_threads()
             # tantivy makes these for its own user alone, and all others for whoever may read.
-            for name in ("meta.json", ".managed.json"):
+            for name in (_META, ".managed.json"):
                 shutil.copymode(shard.folder / _LOCK, shard.folder / name)
             shard.opened.reload()
             self._to_read = None
@@ -141,19 +152,30 @@ class BM25Index:
         return list(_terms(text))
 
     def n_papers_with(self, term: str) -> int:
-        """Count the papers that hold this term."""
+        """Count the papers that hold this term, with versions that were replaced of late."""
         with self._explained():
             return self._index.searcher().doc_freq("text", term)
 
+    def _n_counted(self) -> int:
+        """Count the papers as tantivy does for BM25: with those replaced and not merged away."""
+        with self._explained():
+            _ = self._index
+            return sum(segment["max_doc"] for meta in self._metas for segment in meta["segments"])
+
     def idf(self, term: str) -> float:
         """Return how rare a term is, as BM25 counts it; above 0, largest where nothing holds it.
+
+        A paper that was replaced or removed counts until tantivy merges its segment, among all and
+        among those that hold a term, as it does in tantivy's own scores.
 
         One in a script that no paper uses tells nothing of what is asked, and counts for nothing.
         """
         n_with = self.n_papers_with(term)
         if not n_with and not term.isascii():
             return _FOREIGN
-        return math.log(1 + (len(self) - n_with + 0.5) / (n_with + 0.5))
+        # What has been counted since by another process may be more than was when this was opened.
+        n_without = max(self._n_counted() - n_with, 0)
+        return math.log(1 + (n_without + 0.5) / (n_with + 0.5))
 
     @property
     def largest_idf(self) -> float:
@@ -261,12 +283,39 @@ def _opened(folder: Path) -> tantivy.Index:
     return index
 
 
-def _join(folders: Sequence[Path], made: Path) -> None:
-    """Have an index that has the files of several name the segments of them all."""
-    each = [json.loads((folder / "meta.json").read_bytes()) for folder in folders]
-    segments = [segment for own in each for segment in own["segments"]]
-    newest = max(own["opstamp"] for own in each)
-    (made / "meta.json").write_text(json.dumps(each[0] | {"segments": segments, "opstamp": newest}))
+def _metas(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    return [json.loads((folder / _META).read_bytes()) for folder in folders]
+
+
+class _Joined(NamedTuple):
+    metas: list[dict[str, Any]]
+    folder: Path
+    opened: tantivy.Index
+
+
+def _joined(folders: Sequence[Path]) -> _Joined:
+    """Open an index that has links to the files of several, and names the segments of them all.
+
+    A commit meanwhile may delete what was to be opened; it is then done again.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        # Before the links are made: what is committed in between has only more files.
+        metas = _metas(folders)
+        made = stand_in(*folders, copied="*.json")
+        try:
+            _name_all(metas, made)
+            return _Joined(metas, made, _opened(made))
+        except BaseException:  # Rust panics are no Exceptions
+            shutil.rmtree(made, ignore_errors=True)
+            if not tries_left or metas == _metas(folders):
+                raise
+    raise AssertionError
+
+
+def _name_all(metas: Sequence[dict[str, Any]], made: Path) -> None:
+    segments = [segment for own in metas for segment in own["segments"]]
+    newest = max(own["opstamp"] for own in metas)
+    (made / _META).write_text(json.dumps(metas[0] | {"segments": segments, "opstamp": newest}))
 
 
 def _best(searcher: tantivy.Searcher, query: Query, depth: int) -> list[tuple[str, float]]:

@@ -288,8 +288,14 @@ class ShardedChroma:
     def nearest(
         self, vector: Sequence[float], *, depth: int, only: frozenset[str] | None = None
     ) -> list[tuple[str, float]]:
-        """Find as `CosineChroma.nearest` does, in all shards."""
-        found = [shard.nearest(vector, depth=depth, only=only) for shard in self._shards]
+        """Find as `CosineChroma.nearest` does, in all shards that have any of the papers."""
+        if only is None:
+            found = [shard.nearest(vector, depth=depth) for shard in self._shards]
+        else:
+            found = [
+                shard.nearest(vector, depth=depth, only=frozenset(own))
+                for shard, own in split(only, str, self._shards)
+            ]
         return best_of_shards(found, depth)
 
     def nearest_to_each(

@@ -17,6 +17,7 @@ from footnote.rag.core.errors import (
     Fault,
     FaultKind,
     IndexAccessError,
+    IndexBusyError,
     IndexDamagedError,
     IndexFolderError,
     IndexMismatchError,
@@ -158,6 +159,18 @@ class Index:
             raise IndexMismatchError(
                 f"index {self.folder} was built with {difference}",
                 "run `footnote rebuild`, or name another with --index",
+            )
+
+    def check_in_place(self) -> None:
+        """Make sure that the folder is still the one that was opened; asked by who holds it.
+
+        Raises:
+            IndexBusyError: Another has taken its place.
+            IndexMissingError: There is none any more.
+        """
+        if not self.catalogue.is_in_place():
+            raise IndexBusyError(
+                f"index {self.folder} was replaced meanwhile", "run the command again"
             )
 
     def check_settings(self) -> None:

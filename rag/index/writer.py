@@ -4,7 +4,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Protocol
 from uuid import uuid4
 
@@ -59,22 +59,26 @@ class IndexWriter:
         self._catalogue = index.catalogue
         self._say = say
 
-    def holding(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def holding(self) -> Generator[None]:
         """Hold the index for making it anew; as `writing`, without a word on what is unfinished.
 
         Raises:
-            IndexBusyError: Another process holds it; the message says which and since when.
+            IndexBusyError: Another process holds it; the message says which and since when. Or
+                another index has taken its place.
         """
-        return lock.writing(self.index.folder)
+        with lock.writing(self.index.folder):
+            self.index.check_in_place()
+            yield
 
     @contextmanager
     def writing(self) -> Generator[None]:
         """Hold the index for writing; says when an earlier command left something to be finished.
 
         Raises:
-            IndexBusyError: Another process holds it; the message says which and since when.
+            IndexBusyError: As `holding`.
         """
-        with lock.writing(self.index.folder):
+        with self.holding():
             if n_pending := self._catalogue.count_pending():
                 self._say(
                     f"an earlier command was interrupted: {n_pending:,} of "

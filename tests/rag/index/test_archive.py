@@ -1,6 +1,8 @@
 """A backup holds the whole index or is none; what is restored answers as what was backed up."""
 
+import errno
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from footnote.rag.core.errors import BackupError, IndexBusyError, IndexDamagedError
+from footnote.rag.core.errors import (
+    BackupError,
+    IndexAccessError,
+    IndexBusyError,
+    IndexDamagedError,
+)
 from footnote.rag.index import archive, lock
 from footnote.rag.index.archive import back_up, restore
 from footnote.rag.index.check import disagreements
@@ -166,6 +173,26 @@ def test_an_index_that_is_written_is_neither_backed_up_nor_replaced(tmp_path: Pa
     assert {file.name for file in tmp_path.iterdir()} == {"index"}
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda i, _: IndexWriter(i).writing().__enter__(), id="writing"),
+        pytest.param(lambda i, _: IndexWriter(i).holding().__enter__(), id="holding"),
+        pytest.param(lambda i, file: back_up(i, file), id="backup"),
+    ],
+)
+def test_who_opened_an_index_before_it_was_replaced_writes_nothing(
+    tmp_path: Path, backup: Path, write: Callable[[Index, Path], object]
+):
+    early = filled_index(tmp_path / "index")
+    restore(backup, early.folder, replace=True)
+    with pytest.raises(IndexBusyError, match="was replaced meanwhile; run the command again"):
+        write(early, tmp_path / "one.backup")
+    with lock.writing(early.folder):  # it was let go of
+        pass
+    assert opened(early.folder).problems() == []
+
+
 def test_an_index_that_is_not_whole_is_not_backed_up(tmp_path: Path):
     index = filled_index(tmp_path / "index")
     [file] = index.folder.rglob("vectors.i8")
@@ -233,6 +260,29 @@ def test_no_backup_writes_outside_of_its_folder(tmp_path: Path, backup: Path, na
     assert {each.name for each in tmp_path.iterdir()} == {"one.backup"}
 
 
+def test_what_a_later_version_says_of_a_file_is_passed_over(tmp_path: Path, backup: Path):
+    file = tmp_path / "one.backup"
+    listed(backup.read_bytes(), lambda told: told["files"][0].update(mode=1), file)  # pyright: ignore
+    assert restore(file, tmp_path / "restored").papers == 2
+
+
+def test_a_list_that_would_fill_memory_is_not_read(
+    tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(archive, "_LONGEST_LIST", 100)
+    with pytest.raises(BackupError, match="is damaged: its list of files is longer than 100 bytes"):
+        restore(backup, tmp_path / "restored")
+
+
+def test_a_kind_of_archive_that_nobody_reads_is_named(tmp_path: Path, backup: Path):
+    whole = bytearray(backup.read_bytes())
+    # The version that a member needs to be read, in the archive's own list: 2 bytes, 6 after its mark.
+    whole[whole.index(b"PK\x01\x02") + 6] = 99
+    (tmp_path / "one.backup").write_bytes(whole)
+    with pytest.raises(BackupError, match="is no backup, or the end of it is lost"):
+        restore(tmp_path / "one.backup", tmp_path / "restored")
+
+
 def test_what_is_no_backup_is_named(tmp_path: Path, backup: Path):
     (tmp_path / "letter").write_text("to you")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
@@ -285,20 +335,78 @@ def test_a_restore_that_was_killed_has_changed_nothing(tmp_path: Path, backup: P
     assert titles(opened(index.folder)) == ["Alpha", "Bravo"]
 
 
-def test_where_the_place_is_refused_what_was_there_is_back(
-    tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
-):
-    index = filled_index(tmp_path / "index")
+def instead(
+    monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[Path, Path], object]
+) -> None:
+    """Have something happen where a folder of this name would be renamed."""
     rename = Path.rename
 
-    def refuse(self: Path, target: Path) -> Path:
-        if self.name == "restored":
-            raise OSError(16, "Device or resource busy")
+    def renamed(self: Path, target: Path) -> Path:
+        if self.name == name:
+            act(self, target)
         return rename(self, target)
 
+    monkeypatch.setattr(archive.Path, "rename", renamed)
+
+
+@pytest.mark.parametrize("stop", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_where_a_restore_stops_between_two_names_what_was_there_is_back(
+    tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+):
+    def refuse(_folder: Path, _target: Path) -> None:
+        raise stop
+
+    index = filled_index(tmp_path / "index")
     with monkeypatch.context() as patch:
-        patch.setattr(archive.Path, "rename", refuse)
-        with pytest.raises(IndexDamagedError, match=r"cannot be written: .*busy"):
+        instead(patch, "restored", refuse)
+        with pytest.raises((IndexAccessError, KeyboardInterrupt)):
+            restore(backup, index.folder, replace=True)
+    assert titles(opened(index.folder)) == ["Alpha", "Bravo"]
+    assert {file.name for file in tmp_path.iterdir()} == {"index"}
+
+
+def test_where_its_place_was_taken_meanwhile_what_was_there_is_kept_and_named(
+    tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def take(_folder: Path, target: Path) -> None:
+        target.mkdir()
+        (target / "lock").touch()
+
+    index = filled_index(tmp_path / "index")
+    with monkeypatch.context() as patch:
+        instead(patch, "restored", take)
+        with pytest.raises(IndexAccessError) as raised:
+            restore(backup, index.folder, replace=True)
+    [kept] = [file for file in tmp_path.iterdir() if file.name != "index"]
+    assert f"what was there is in {kept}" in str(raised.value)
+    assert titles(opened(kept)) == ["Alpha", "Bravo"]
+
+
+def test_a_link_to_an_index_stays_one_and_what_it_leads_to_is_replaced(
+    tmp_path: Path, backup: Path
+):
+    index = filled_index(tmp_path / "disk" / "index")
+    save(index, paper("Charlie", "Charlie came later. It goes."))
+    (tmp_path / "link").symlink_to(index.folder)
+    restore(backup, tmp_path / "link", replace=True)
+    assert (tmp_path / "link").is_symlink()
+    assert titles(opened(index.folder)) == ["Alpha", "Bravo"]
+    assert {file.name for file in index.folder.parent.iterdir()} == {"index"}
+
+
+@pytest.mark.parametrize("number", [errno.EBUSY, errno.EXDEV])
+def test_where_a_disk_begins_a_folder_inside_is_asked_for(
+    tmp_path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch, number: int
+):
+    def refuse(_folder: Path, _target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    index = filled_index(tmp_path / "index")
+    with monkeypatch.context() as patch:
+        instead(patch, "index", refuse)
+        with pytest.raises(
+            IndexAccessError, match="is a mount point; name a folder inside it with --index"
+        ):
             restore(backup, index.folder, replace=True)
     assert titles(opened(index.folder)) == ["Alpha", "Bravo"]
 

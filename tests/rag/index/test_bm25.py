@@ -48,6 +48,19 @@ def test_replacing_a_paper_keeps_one_copy(index: BM25Index):
     assert [i for i, _ in index.search("zebra", depth=5)] == [CACHE.paper_id]
 
 
+def test_what_was_replaced_does_not_turn_a_score(tmp_path: Path):
+    index = BM25Index(tmp_path / "bm25")
+    papers = [paper(f"P{n}", "Alpha beta." if n % 2 else "Alpha.") for n in range(50)]
+    index.replace(papers)
+    index.replace(papers[:20])
+    # 20 replaced ones are counted still: 70 have `alpha`, and 25 + 10 of them `beta`.
+    assert index.idf("alpha") == pytest.approx(math.log(1 + 0.5 / 70.5))
+    assert index.idf("beta") == pytest.approx(math.log(1 + 35.5 / 35.5))
+    scores = [score for _, score in index.search("alpha beta", depth=50)]
+    assert len(scores) == 50
+    assert 0 < min(scores) <= max(scores) < 1
+
+
 def test_idf_is_that_of_bm25(index: BM25Index):
     [route] = index.terms("routing")
     assert index.idf(route) == pytest.approx(math.log(1 + (2 - 1 + 0.5) / (1 + 0.5)))

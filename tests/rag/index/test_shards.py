@@ -5,13 +5,19 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import chromadb
 import pytest
+from chromadb.config import Settings
 
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
+from footnote.rag.core.errors import IndexDamagedError
+from footnote.rag.index import bm25
 from footnote.rag.index.archive import back_up, restore
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.check import disagreements, miscount
+from footnote.rag.index.chroma import ShardedChroma, open_chroma
+from footnote.rag.index.chunking import bare_node, chunk_id, paper_of_chunk, parse_chunk_id
 from footnote.rag.index.index import Index
 from footnote.rag.index.sharding import shard_of
 from footnote.rag.index.snapshot import Snapshot
@@ -91,6 +97,26 @@ def test_words_weigh_in_shards_what_they_weigh_in_one(indexes: dict[int, Config]
     assert many.is_misspelt("thrughput")
 
 
+def test_a_commit_while_shards_are_opened_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folders = [tmp_path / "0", tmp_path / "1"]
+    writer = BM25Index(*folders)
+    writer.replace([ALPHA, BRAVO])
+    linked, left = bm25.stand_in, [CHARLIE, DELTA]
+
+    def commit_first(*folders: Path, copied: str) -> Path:
+        if left:
+            writer.remove(each.paper_id for each in ALL)
+            writer.replace([left.pop()])
+        return linked(*folders, copied=copied)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bm25, "stand_in", commit_first)
+        reader = BM25Index(*folders)
+    assert reader.paper_ids() == writer.paper_ids() == {CHARLIE.paper_id}
+
+
 def test_shards_are_whole_and_none_is_empty(indexes: dict[int, Config]):
     index = open_index(indexes[4])
     whole(index)
@@ -102,6 +128,23 @@ def test_shards_are_whole_and_none_is_empty(indexes: dict[int, Config]):
     assert all(60 < len(own) < 145 for own in held)
     of_one = held[2].paper_ids()
     assert {shard_of(paper_id, 4) for paper_id in of_one} == {2}
+
+
+def test_a_shard_without_any_of_the_papers_is_not_asked(tmp_path: Path):
+    stores = [open_chroma(tmp_path / name, create=True) for name in ("0", "1")]
+    vectors = ShardedChroma(stores)
+    nodes = [bare_node(i, parse_chunk_id(i)) for i in (chunk_id(p, 0) for p in ALL)]
+    vectors.add([node.model_copy(update={"embedding": [1.0, 2.0]}) for node in nodes])
+    of_each = [[p.paper_id for p in ALL if shard_of(p.paper_id, 2) == n] for n in range(2)]
+    # Whatever asks it now fails.
+    chromadb.PersistentClient(
+        str(tmp_path / "1"), Settings(anonymized_telemetry=False)
+    ).delete_collection("chunks")
+    found = vectors.nearest([1.0, 2.0], depth=5, only=frozenset(of_each[0]))
+    assert sorted(paper_of_chunk(id_) for id_, _ in found) == sorted(of_each[0])
+    assert vectors.nearest([1.0, 2.0], depth=5, only=frozenset()) == []
+    with pytest.raises(IndexDamagedError):
+        vectors.nearest([1.0, 2.0], depth=5, only=frozenset(of_each[1]))
 
 
 def test_what_changes_goes_to_its_shard(tmp_path: Path):
