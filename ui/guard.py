@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from anyio import Lock
 from anyio.to_thread import run_sync
@@ -37,7 +37,10 @@ _BODY_S, _SLOWEST = 20.0, 10_000
 _OPEN = frozenset({"/health", "/ready"})
 # Where people sign in by an OpenID provider, and for how long.
 SIGN_IN = "/sign-in"
+BY_PASSWORD = f"{SIGN_IN}/password"
 SESSION_S = 12 * 3_600
+# A cookie holds 4,096 bytes, and what a sign-in is checked by is in it too.
+_MAX_BACK_CHARS = 1_000
 _SIGNING_IN = frozenset({SIGN_IN, f"{SIGN_IN}/back", f"{SIGN_IN}/out"})
 _READ = re.compile(
     r"/(?:metrics|docs|openapi\.json|v1/(?:search|papers|models|reports|feed\.atom|news))(?:/|$)"
@@ -71,6 +74,14 @@ class Caller(NamedTuple):
 
     name: str
     scope: Scope
+
+
+class _UnknownError(Exception):
+    """Nobody is known by what was sent."""
+
+    def __init__(self, why: str):
+        super().__init__(why)
+        self.why = why
 
 
 class Access:
@@ -132,11 +143,10 @@ class Access:
             return Caller(address, Scope.WRITE)
         if self._signs_in and path in _SIGNING_IN:
             return Caller(address, Scope.READ)
-        authorization = request.headers.get("authorization", "")
-        caller = None if authorization else self._signed_in(request)
-        if caller is None:
-            self._send_to_sign_in(request, path)
-            caller = await self._named(authorization, address)
+        try:
+            caller = await self._known_caller(request, path, address)
+        except _UnknownError as error:
+            raise self._challenge(error.why, request, path) from error
         needed = scope_of(path)
         if not caller.scope.covers(needed):
             raise RefusedError(
@@ -146,6 +156,27 @@ class Access:
             )
         return caller
 
+    async def _known_caller(self, request: Request, path: str, address: str) -> Caller:
+        authorization = request.headers.get("authorization", "")
+        if self._signs_in and path == BY_PASSWORD:
+            # A session or a token would be made anew here for ever, whoever took it back.
+            return await self._by_password(*_name_and_password(authorization), address)
+        if not authorization:
+            if caller := self._signed_in(request):
+                return caller
+            self._send_to_sign_in(request)
+        return await self._named(authorization, address)
+
+    def _challenge(self, why: str, request: Request, path: str) -> RefusedError:
+        """Say how to sign in; a browser asks for a password where one is of use."""
+        step = "send a token of `footnote token new NAME` as `Authorization: Bearer …`"
+        scheme = "Basic"
+        if self._signs_in and path != BY_PASSWORD:
+            step = f"open {request.scope.get('root_path', '')}{SIGN_IN}, or {step}"
+            scheme = "Bearer"
+        said = f'{scheme} realm="Footnote"' + (', charset="UTF-8"' if scheme == "Basic" else "")
+        return RefusedError(401, why, step, {"WWW-Authenticate": said})
+
     def _signed_in(self, request: Request) -> Caller | None:
         """Return whom the cookie names; None for nobody, or where it has ended."""
         session = request.scope.get("session") or {}
@@ -154,12 +185,12 @@ class Access:
         name, scope = session["caller"]
         return Caller(name, Scope(scope))
 
-    def _send_to_sign_in(self, request: Request, path: str) -> None:
-        """Send a browser that opens a page, and says nothing of who it is, to the provider."""
+    def _send_to_sign_in(self, request: Request) -> None:
+        """Send a browser that opens a page to the provider, and keep which page it was."""
         is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-        says_who = "authorization" in request.headers or path == f"{SIGN_IN}/password"
-        if self._signs_in and is_page and not says_who:
+        if self._signs_in and is_page:
             to = request.scope.get("root_path", "") + SIGN_IN
+            request.session["back"] = _place_here(request)
             raise RefusedError(303, "sign in first", f"at {to}", {"Location": to})
 
     def _check_place(self, headers: Headers) -> None:
@@ -184,17 +215,14 @@ class Access:
         if kind.lower() == "bearer" and (token := self._tokens.find(value.strip())):
             return Caller(token.name, token.scope)
         if kind.lower() == "basic":
-            return await self._user(value, address)
-        raise _unknown("no token or password was sent" if not kind else "that is no token of here")
+            name, password = _name_and_password(authorization)
+            # A browser sends a token so, with any name.
+            if token := self._tokens.find(password):
+                return Caller(token.name, token.scope)
+            return await self._by_password(name, password, address)
+        raise _UnknownError("that is no token of here" if kind else "no token or password was sent")
 
-    async def _user(self, value: str, address: str) -> Caller:
-        """Return who has this name and password; the password may be a token, with any name."""
-        try:
-            name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError) as error:
-            raise _unknown("the password cannot be read") from error
-        if token := self._tokens.find(password):
-            return Caller(token.name, token.scope)
+    async def _by_password(self, name: str, password: str, address: str) -> Caller:
         seen = hmac.digest(self._key, password.encode(), "sha256")
         if not self._was_right(name, seen):
             async with self._comparing:
@@ -213,7 +241,7 @@ class Access:
         # A name that there is not takes as long.
         is_right = await run_sync(is_password, password, kept or self._nobody)
         if kept is None or not is_right:
-            raise _unknown("the name or the password is wrong")
+            raise _UnknownError("the name or the password is wrong")
         self._failures.forget(address)
 
 
@@ -353,18 +381,30 @@ def _name(place: str) -> str:
         return ""
 
 
+def _name_and_password(authorization: str) -> tuple[str, str]:
+    kind, _, value = authorization.partition(" ")
+    if kind.lower() != "basic":
+        raise _UnknownError("no name and password were sent")
+    try:
+        name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise _UnknownError("the password cannot be read") from error
+    return name, password
+
+
+def _place_here(request: Request) -> str | None:
+    """Return the path and query that a browser asked for; None for one that may lead elsewhere."""
+    path: str = request.scope["path"]
+    query = request.url.query
+    place = quote(path) + (f"?{query}" if query else "")
+    # Browsers read two slashes, or a backslash, as the beginning of another host's name.
+    is_here = path.startswith("/") and not path.startswith("//") and "\\" not in path + query
+    return place if is_here and len(place) <= _MAX_BACK_CHARS else None
+
+
 def _too_large(most: int) -> RefusedError:
     said = f"the call is larger than {most:,} bytes"
     return RefusedError(413, said, "send less at once", _CLOSED_AFTER)
-
-
-def _unknown(why: str) -> RefusedError:
-    return RefusedError(
-        401,
-        why,
-        "send a token of `footnote token new NAME` as `Authorization: Bearer …`",
-        {"WWW-Authenticate": 'Basic realm="Footnote", charset="UTF-8"'},
-    )
 
 
 async def _with_headers(send: Send, message: Message) -> None:

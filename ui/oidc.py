@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse
 
 from footnote.rag.core.config import Oidc, Web
 from footnote.rag.core.errors import ConfigError
-from footnote.ui.guard import SESSION_S, SIGN_IN, Caller
+from footnote.ui.guard import BY_PASSWORD, SESSION_S, SIGN_IN, Caller
 from footnote.ui.refusals import RefusedError
 from footnote.ui.tokens import Scope
 
@@ -147,7 +147,7 @@ def sign_in_doors(provider: Provider) -> APIRouter:
     async def back(request: Request) -> Response:
         return _let_in(request, await provider.end(request))
 
-    @doors.get("/password")
+    @doors.get(BY_PASSWORD.removeprefix(SIGN_IN))
     async def by_password(request: Request) -> Response:
         return _let_in(request, request.state.caller)
 
@@ -175,10 +175,12 @@ def add_sessions(app: FastAPI, web: Web) -> None:
 
 
 def _let_in(request: Request, caller: Caller) -> Response:
+    """Begin a session, and open the page that was asked for before."""
+    back = request.session.get("back") or request.scope.get("root_path", "") + "/"
     request.session.clear()
     request.session["caller"] = [caller.name, caller.scope]
     request.session["until"] = time.time() + SESSION_S
-    return RedirectResponse(request.scope.get("root_path", "") + "/", 303)
+    return RedirectResponse(back, 303)
 
 
 def _faults() -> tuple[type[Exception], ...]:

@@ -77,11 +77,16 @@ def sign_in(browser: TestClient) -> httpx.Response:
     return browser.get(sent_back(browser))
 
 
+def by_password(browser: TestClient, name: str, password: str) -> httpx.Response:
+    basic = base64.b64encode(f"{name}:{password}".encode()).decode()
+    return browser.get("/sign-in/password", headers=PAGE | {"authorization": f"Basic {basic}"})
+
+
 def test_a_page_sends_to_the_provider_and_who_comes_back_is_in(browser: TestClient):
     first = browser.get("/v1/papers", headers=PAGE)
     assert (first.status_code, first.headers["location"]) == (303, "/sign-in")
     done = sign_in(browser)
-    assert (done.status_code, done.headers["location"]) == (303, "/")
+    assert (done.status_code, done.headers["location"]) == (303, "/v1/papers")
     cookie = done.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
@@ -107,10 +112,50 @@ def test_programs_are_not_sent_anywhere_and_tokens_and_passwords_still_count(
     asked = browser.get("/sign-in/password", headers=PAGE)
     assert asked.status_code == 401
     assert asked.headers["www-authenticate"].startswith("Basic")
-    basic = base64.b64encode(b"eve:her password").decode()
-    done = browser.get("/sign-in/password", headers=PAGE | {"authorization": f"Basic {basic}"})
+    done = by_password(browser, "eve", "her password")
     assert done.status_code == 303
     assert browser.get("/v1/papers").status_code == 200
+
+
+def test_only_a_password_makes_a_session_without_the_provider(browser: TestClient, config: Config):
+    sign_in(browser)
+    assert browser.get("/sign-in/password", headers=PAGE).status_code == 401
+    browser.get("/sign-in/out")
+    token = Tokens(config.index).new("a program", Scope.WRITE)
+    bearer = {"authorization": f"Bearer {token}"}
+    assert browser.get("/sign-in/password", headers=bearer).status_code == 401
+    refused = by_password(browser, "eve", token)
+    assert refused.status_code == 401
+    assert "the name or the password is wrong" in refused.json()["detail"]
+    assert "footnote" not in browser.cookies
+
+
+def test_a_page_whose_session_has_ended_is_not_asked_for_a_password(browser: TestClient):
+    for headers in ({}, {"authorization": "Basic ZXZlOndyb25n"}, {"authorization": "Bearer x"}):
+        refused = browser.get("/v1/papers", headers=headers)
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"].startswith("Bearer")
+        assert "open /sign-in" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("opened", "shown"),
+    [
+        ("/v1/papers?q=what%20is%20it%3F&k=a%26b", "/v1/papers?q=what%20is%20it%3F&k=a%26b"),
+        ("/v1/papers/100%25%3F", "/v1/papers/100%25%3F"),
+        ("//evil.example/x", "/"),
+        ("/%2Fevil.example/x", "/"),
+        ("/%5Cevil.example/x", "/"),
+        ("/%09/evil.example/x", "/%09/evil.example/x"),
+        ("/?q=" + "a" * 2_000, "/"),
+    ],
+)
+def test_a_link_is_opened_after_the_sign_in(browser: TestClient, opened: str, shown: str):
+    # By its whole address: httpx would take two slashes for the name of a host.
+    first = browser.get(f"http://127.0.0.1{opened}", headers=PAGE)
+    assert first.headers["location"] == "/sign-in"
+    assert sign_in(browser).headers["location"] == shown
+    assert sign_in(browser).headers["location"] == "/"
 
 
 LIES: dict[str, Callable[[Identity], object]] = {
