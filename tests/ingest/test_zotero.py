@@ -268,6 +268,12 @@ def test_a_library_that_is_too_large_is_refused(serve: Serve, tmp_path: Path):
         fetch(serve(Library(*ITEMS)).url, tmp_path, max_papers=4)
 
 
+@pytest.mark.parametrize("url", ["http://papers.invalid/api", "http://192.0.2.1/api", "api"])
+def test_a_zotero_elsewhere_is_not_asked(tmp_path: Path, url: str):
+    with pytest.raises(SourceError, match=r"is not on this machine; check `sources\.zotero\.url`"):
+        fetch(url, tmp_path)
+
+
 @pytest.mark.parametrize("text", ["zotero:inbox", "zotero:collection:", "zotero:tag: "])
 def test_a_part_that_is_none(text: str):
     with pytest.raises(SourceError, match="names no part of a library; write `zotero:`"):
