@@ -161,7 +161,12 @@ class _Zotero:
                 )
             listed = cast(list[_Item], json.loads(reply.body))
             found |= {str(each.get("key")): each for each in listed}
-            start += self._sources.page_papers
+            start += len(listed)
+            if not listed and start < total:
+                raise FetchError(
+                    f"{NAME} tells of {total:,} items and gives {start:,}; run the command again",
+                    retryable=True,
+                )
         return found
 
     def _page(self, start: int, since: int) -> dict[str, str]:

@@ -52,6 +52,19 @@ def test_a_library_is_read_page_by_page(serve: Serve, tmp_path: Path):
     assert not any("since" in asked for asked in pages)
 
 
+def test_one_that_gives_fewer_at_once_is_read_to_its_end(serve: Serve, tmp_path: Path):
+    library = Library(*ITEMS)
+    library.most = 1
+    assert len(titles(fetch(serve(library).url, tmp_path))) == 5
+
+
+def test_one_that_gives_less_than_it_tells_is_an_error(serve: Serve, tmp_path: Path):
+    library = Library(*ITEMS)
+    library.most = 0
+    with pytest.raises(FetchError, match="tells of 5 items and gives 0"):
+        fetch(serve(library).url, tmp_path)
+
+
 def test_what_zotero_knows_of_a_paper_is_taken_over(serve: Serve, tmp_path: Path):
     library = Library(
         item(
