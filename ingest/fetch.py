@@ -19,6 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import FetchError
+from footnote.rag.core.hosts import leads_here
 from footnote.rag.core.records import fingerprint
 from footnote.rag.index.durable import make_folder, write_durably
 
@@ -77,6 +78,7 @@ class Fetcher:
     def __init__(
         self,
         service: str,
+        url: str,
         cache: Path,
         *,
         interval_s: float,
@@ -93,6 +95,7 @@ class Fetcher:
 
         Args:
             service: Its name in messages, such as `arXiv`.
+            url: Where it is; all that is asked for is on this host.
             cache: Folder for the pages; made when first needed.
             interval_s: Least time between the beginnings of two requests.
             timeout_s: Longest wait for a connection, and for each piece of an answer.
@@ -121,6 +124,7 @@ class Fetcher:
             timeout=timeout_s,
             headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
             follow_redirects=False,
+            trust_env=not leads_here(url),  # no proxy leads to this machine itself
         )
 
     def fetch(self, url: str, parameters: Mapping[str, str], page_format: PageFormat) -> Path:

@@ -128,6 +128,7 @@ def fetch_pages(
     }[locator.service]
     fetcher = Fetcher(
         _NAMES[locator.service],
+        service.url,
         cache / locator.service,
         interval_s=service.interval_s,
         timeout_s=sources.timeout_s,

@@ -17,6 +17,7 @@ from footnote.ingest.fetch import Fetcher, PageFormat, Reply, save_beside, save_
 from footnote.rag.core.base import Record
 from footnote.rag.core.config import Sources
 from footnote.rag.core.errors import FetchError, SourceError
+from footnote.rag.core.hosts import leads_here
 
 NAME = "Zotero"
 _API_VERSION = "3"
@@ -83,8 +84,14 @@ def fetch_items(name: str, wanted: Wanted, url: str, sources: Sources, fetcher: 
 
     Raises:
         FetchError: Zotero does not answer, or not as it should.
-        SourceError: There is no such collection, or there are more items than the settings allow.
+        SourceError: The address is not on this machine, there is no such collection, or there are
+            more items than the settings allow.
     """
+    if not leads_here(url):
+        raise SourceError(
+            f"{NAME} at {url[:200]!r} is not on this machine; check `sources.zotero.url`, such as "
+            "http://127.0.0.1:23119/api"
+        )
     zotero = _Zotero(url.rstrip("/"), sources, fetcher)
     server = zotero.server()
     collections = list(zotero.listed(f"{_LIBRARY}/collections", {}).values())
@@ -154,7 +161,12 @@ class _Zotero:
                 )
             listed = cast(list[_Item], json.loads(reply.body))
             found |= {str(each.get("key")): each for each in listed}
-            start += self._sources.page_papers
+            start += len(listed)
+            if not listed and start < total:
+                raise FetchError(
+                    f"{NAME} tells of {total:,} items and gives {start:,}; run the command again",
+                    retryable=True,
+                )
         return found
 
     def _page(self, start: int, since: int) -> dict[str, str]:

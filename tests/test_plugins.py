@@ -133,6 +133,30 @@ def test_the_working_folder_adds_nothing(install: Install, monkeypatch: pytest.M
     assert installed() == []
 
 
+@pytest.mark.parametrize("said", [b"[any]\nno value\n", b"[any]\nname = \xff\n"])
+def test_a_package_whose_entry_points_cannot_be_read_is_passed_over_and_named(
+    install: Install, said: bytes
+):
+    install(Group.JUDGES, "", package="other")
+    site = install(Group.SOURCES, "def detects(head): ...\ndef parse(lines, source): ...")
+    (site / "other-1.0.dist-info" / "entry_points.txt").write_bytes(said)
+    assert [plugin.distribution for plugin in installed()] == ["added 1.0"]
+    [problem] = problems()
+    assert problem.startswith("the entry points of other 1.0 cannot be read: ")
+    assert problem.endswith("; update or uninstall it")
+
+
+def test_a_working_folder_that_was_deleted_stops_nothing(
+    install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    install(Group.SOURCES, "")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    monkeypatch.syspath_prepend("beside")
+    (tmp_path / "gone").rmdir()
+    assert [plugin.name for plugin in installed()] == ["own"]
+
+
 SOURCE = """
 from footnote.plugins import SourceRecord, Sighting
 def detects(head): return head[0].text == "own"

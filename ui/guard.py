@@ -4,7 +4,6 @@ import asyncio
 import base64
 import binascii
 import hmac
-import ipaddress
 import re
 import secrets
 import time
@@ -24,6 +23,7 @@ from starlette.types import Scope as Call
 
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import ConfigError, FootnoteError
+from footnote.rag.core.hosts import is_loopback
 from footnote.ui.refusals import BusyError, NotHereError, RefusedError, answer_to
 from footnote.ui.tokens import Scope, Tokens, hash_password, is_password
 
@@ -362,15 +362,6 @@ def scope_of(path: str) -> Scope:
     if _WRITE.match(path):
         return Scope.WRITE
     return Scope.READ if _READ.match(path) else Scope.ASK
-
-
-def is_loopback(host: str) -> bool:
-    """Return True if only programs of this machine reach a server that listens there."""
-    name = host.strip("[]").lower()
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def _name(place: str) -> str:

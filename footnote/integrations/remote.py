@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import ServerError
+from footnote.rag.core.hosts import leads_here
 from footnote.rag.core.records import Answer, Hit, Paper
 from footnote.rag.core.text import Span
 
@@ -54,7 +55,11 @@ class Remote:
                 "write one such as http://127.0.0.1:7860",
             )
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(timeout=timeout_s, headers=headers)
+        self._client = httpx.Client(
+            timeout=timeout_s,
+            headers=headers,
+            trust_env=not leads_here(self.url),  # no proxy leads to this machine itself
+        )
 
     def search(self, question: str, k: int = 10) -> list[Hit]:
         """Find the papers that fit a question, best first, at most `k`.

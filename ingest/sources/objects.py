@@ -244,7 +244,8 @@ def _tags(fields: Mapping[str, Any], names: Iterable[str]) -> tuple[str, ...]:
         if isinstance(listed, list):
             said = [v.get("tag") if isinstance(v, dict) else v for v in listed]
             found = (" ".join(v[:_MAX_NAME_CHARS].split()) for v in said if isinstance(v, str))
-            return tuple(dict.fromkeys(filter(None, found)))[:_MAX_TAGS]
+            if tags := tuple(dict.fromkeys(filter(None, found)))[:_MAX_TAGS]:
+                return tags
     return ()
 
 

@@ -79,19 +79,7 @@ class Plugin(NamedTuple):
 
 def installed(*groups: Group) -> list[Plugin]:
     """List the plugins of these groups, or of all; by group, name and distribution."""
-    found: list[Plugin] = []
-    seen: set[str] = set()
-    for distribution in distributions(path=_where()):
-        # Of two with one name Python imports the first; one that was half removed has none.
-        name = distribution.metadata["Name"]
-        if not name or name in seen:
-            continue
-        seen.add(name)
-        found += [
-            Plugin(Group(entry.group), entry.name, f"{name} {distribution.version}", entry)
-            for entry in distribution.entry_points
-            if entry.group in (groups or [*Group])
-        ]
+    found = [plugin for plugin in _scanned().plugins if plugin.group in (groups or [*Group])]
     order = [*Group]
     return sorted(found, key=lambda p: (order.index(p.group), p.name, p.distribution))
 
@@ -112,8 +100,9 @@ def find(group: Group, name: str) -> Plugin | None:
 
 
 def problems() -> list[str]:
-    """Say in a line each which plugins cannot be loaded; all are imported for it."""
-    return [problem for plugin in installed() if (problem := plugin.problem())]
+    """Say in a line each what cannot be read or loaded; all plugins are imported for it."""
+    unloaded = [problem for plugin in installed() if (problem := plugin.problem())]
+    return [*_scanned().unread, *unloaded]
 
 
 def reason(error: BaseException) -> str:
@@ -122,7 +111,41 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+class _Scanned(NamedTuple):
+    plugins: list[Plugin]
+    unread: list[str]
+    """In a line each, the distributions whose entry points cannot be read."""
+
+
+def _scanned() -> _Scanned:
+    """Read the entry points of all distributions; one of another make stops no other."""
+    scanned = _Scanned([], [])
+    seen: set[str] = set()
+    for distribution in distributions(path=_where()):
+        # Of two with one name Python imports the first; one that was half removed has none.
+        name = distribution.metadata["Name"]
+        if not name or name in seen:
+            continue
+        seen.add(name)
+        shown = f"{name} {distribution.version}"
+        try:
+            entries = list(distribution.entry_points)
+        except (TypeError, ValueError) as error:  # a line without `=` is a TypeError
+            why = f"the entry points of {shown} cannot be read: {reason(error)}"
+            scanned.unread.append(f"{why}; update or uninstall it")
+            continue
+        scanned.plugins.extend(
+            Plugin(Group(entry.group), entry.name, shown, entry)
+            for entry in entries
+            if entry.group in [*Group]
+        )
+    return scanned
+
+
 def _where() -> list[str]:
     """Where Python imports from, without the working folder, which `python -m` puts there."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # it was deleted, and what is named from there with it
+        return [place for place in sys.path if Path(place).is_absolute()]
     return [place for place in sys.path if place and Path(place).resolve() != here]

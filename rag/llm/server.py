@@ -3,13 +3,13 @@
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import cache
-from ipaddress import ip_address
 from typing import NamedTuple
 
 import httpx
 from pydantic import SecretStr
 
 from footnote.rag.core.errors import GenerationError
+from footnote.rag.core.hosts import leads_here
 
 
 class Server(NamedTuple):
@@ -30,7 +30,7 @@ def open_client(server: Server) -> httpx.AsyncClient:
             base_url=server.url,
             auth=_Key(server.key) if server.key else None,
             timeout=None,  # noqa: S113  # whoever listens stops it at the deadline
-            trust_env=not _is_loopback(server.url),  # no proxy leads to this machine itself
+            trust_env=not leads_here(server.url),  # no proxy leads to this machine itself
             follow_redirects=False,  # one would carry the key to wherever it points
             # A compressed answer may be a thousand times its size.
             headers={"Accept-Encoding": "identity"},
@@ -76,11 +76,3 @@ class _Key(httpx.Auth):
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         request.headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
         yield request
-
-
-def _is_loopback(url: str) -> bool:
-    host = httpx.URL(url).host
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

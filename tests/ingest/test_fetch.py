@@ -21,6 +21,17 @@ def test_requests_keep_their_distance(serve: Serve, tmp_path: Path):
     assert clock.slept == [3.0, 3.0]
 
 
+@pytest.mark.usefixtures("proxied")
+def test_no_proxy_leads_to_this_machine(serve: Serve, tmp_path: Path):
+    assert fetch(serve(arxiv).url, tmp_path) == TITLES
+
+
+@pytest.mark.usefixtures("proxied")
+def test_elsewhere_the_proxy_of_the_environment_is_asked(tmp_path: Path):
+    with pytest.raises(FetchError, match=r"could not be reached: .*refused"):
+        fetch("http://papers.invalid/api", tmp_path)
+
+
 def test_what_a_request_took_counts_as_distance(serve: Serve, tmp_path: Path):
     clock = QuickClock()
 

@@ -30,6 +30,13 @@ def test_all_fields(tmp_path: Path):
     assert (paper.n_authors, paper.organisation, paper.upvotes) == (2, "lab", 3)
 
 
+@pytest.mark.parametrize("none", [[], "", " ; ", [None]])
+def test_tags_that_say_nothing_hide_no_keywords(tmp_path: Path, none: object):
+    [paper] = read(tmp_path, GOOD | {"tags": none, "keywords": "caching; disks"})
+    assert isinstance(paper, SourceRecord)
+    assert paper.tags == ("caching", "disks")
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

@@ -52,6 +52,19 @@ def test_a_library_is_read_page_by_page(serve: Serve, tmp_path: Path):
     assert not any("since" in asked for asked in pages)
 
 
+def test_one_that_gives_fewer_at_once_is_read_to_its_end(serve: Serve, tmp_path: Path):
+    library = Library(*ITEMS)
+    library.most = 1
+    assert len(titles(fetch(serve(library).url, tmp_path))) == 5
+
+
+def test_one_that_gives_less_than_it_tells_is_an_error(serve: Serve, tmp_path: Path):
+    library = Library(*ITEMS)
+    library.most = 0
+    with pytest.raises(FetchError, match="tells of 5 items and gives 0"):
+        fetch(serve(library).url, tmp_path)
+
+
 def test_what_zotero_knows_of_a_paper_is_taken_over(serve: Serve, tmp_path: Path):
     library = Library(
         item(
@@ -266,6 +279,12 @@ def test_an_answer_that_is_not_as_it_should_be(
 def test_a_library_that_is_too_large_is_refused(serve: Serve, tmp_path: Path):
     with pytest.raises(SourceError, match="5 of them, more than 4; ask for a collection"):
         fetch(serve(Library(*ITEMS)).url, tmp_path, max_papers=4)
+
+
+@pytest.mark.parametrize("url", ["http://papers.invalid/api", "http://192.0.2.1/api", "api"])
+def test_a_zotero_elsewhere_is_not_asked(tmp_path: Path, url: str):
+    with pytest.raises(SourceError, match=r"is not on this machine; check `sources\.zotero\.url`"):
+        fetch(url, tmp_path)
 
 
 @pytest.mark.parametrize("text", ["zotero:inbox", "zotero:collection:", "zotero:tag: "])

@@ -39,6 +39,8 @@ class Library:
         self.server = server
         self.synced_version: int | None = None
         """What Zotero tells before version 10: no change counts until it is synced."""
+        self.most: int | None = None
+        """Items that it gives at once, whatever is asked for."""
         self.before_reply: Callable[[dict[str, str]], None] = lambda _: None
 
     @property
@@ -67,7 +69,8 @@ class Library:
         if condition and self.version <= condition:
             return Reply(status=304, headers=said)
         start = int(asked["start"])
-        page = found[start : start + int(asked["limit"])]
+        size = int(asked["limit"]) if self.most is None else self.most
+        page = found[start : start + size]
         return Reply(body=dumps(page, indent=4).encode(), content_type=JSON, headers=said)
 
     def _found(self, path: str, asked: dict[str, str]) -> list[dict[str, Any]] | None:

@@ -139,6 +139,13 @@ def test_one_that_is_no_footnote_or_is_gone_is_told(serve: Serve):  # noqa: F811
     assert (caught.value.status, caught.value.retryable) == (None, True)
 
 
+@pytest.mark.usefixtures("proxied")
+def test_no_proxy_leads_to_this_machine(serve: Serve):  # noqa: F811
+    here = serve(lambda _asked, _n: Reply(status=404))
+    with Remote(here.url.removesuffix("/api")) as remote:
+        assert remote._paper("x") is None
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:7860", "file:///etc/passwd", ""])
 def test_an_address_that_is_none_is_refused(url: str):
     with pytest.raises(ServerError, match="is no address of a server; write one such as"):

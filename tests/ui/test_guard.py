@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from footnote.rag.core.errors import ConfigError
-from footnote.ui.guard import Access, is_loopback, scope_of
+from footnote.ui.guard import Access, scope_of
 from footnote.ui.tokens import Scope, Tokens, hash_password
 from tests.conftest import Run
 from tests.ui.serving import Served, made_index, served
@@ -214,24 +214,6 @@ def test_others_are_not_served_without_tokens_or_users(footnote: Run, tmp_path: 
     with pytest.raises(ConfigError, match="nothing asks who they are"):
         Access(Tokens(tmp_path / "index"), {}, host="192.0.2.1")
     Access(Tokens(tmp_path / "index"), {"ada": hash_password(SECRET)}, host="192.0.2.1")
-
-
-@pytest.mark.parametrize(
-    ("host", "here"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.8.8", True),
-        ("::1", True),
-        ("[::1]", True),
-        ("localhost", True),
-        (ANYWHERE, False),
-        ("::", False),
-        ("192.168.0.2", False),
-        ("papers", False),
-    ],
-)
-def test_what_only_this_machine_reaches(host: str, here: bool):
-    assert is_loopback(host) is here
 
 
 @pytest.mark.parametrize(
