@@ -16,7 +16,7 @@ pytestmark = [
 ]
 FIRST, SECOND, THIRD = (f"What does {name}?" for name in ("Alpha keep", "Beta put", "Gamma fuse"))
 # What the first version kept: a conversation with all its turns in one record.
-KEEP_AS_OF_OLD = """async (turns) => {
+KEEP_AS_OF_OLD = """async ([turns, staysOpen]) => {
   const opening = indexedDB.open("footnote", 1);
   opening.onupgradeneeded = () =>
     opening.result.createObjectStore("conversations", { keyPath: "id" });
@@ -26,8 +26,22 @@ KEEP_AS_OF_OLD = """async (turns) => {
   all.put({ id: "old", name: "Of old", at: 1, turns });
   all.put({ id: "none", name: "Without turns", at: 2 });
   await new Promise((done) => (changing.oncomplete = done));
-  db.close();
+  if (!staysOpen) db.close();
 }"""
+
+COUNT_TURNS = """async () => {
+  const opening = indexedDB.open("footnote");
+  const db = await new Promise((done) => (opening.onsuccess = () => done(opening.result)));
+  const counting = db.transaction("turns").objectStore("turns").count();
+  await new Promise((done) => (counting.onsuccess = done));
+  db.close();
+  return counting.result;
+}"""
+
+
+def n_kept(page: "sync_api.Page") -> int:
+    """Count the turns that are kept, after those that are being written."""
+    return page.evaluate(COUNT_TURNS)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +71,7 @@ def test_two_windows_write_one_conversation_and_nothing_is_lost(visit: Open, url
     other.get_by_role("button", name="OK").click()
     expect(other.locator(".fn-conversations .fn-name")).to_have_text("Three systems")
     ask(one, THIRD)
+    assert n_kept(one) == 3
     one.reload()
     expect(one.locator(".fn-asked")).to_have_text([FIRST, SECOND, THIRD])
     expect(one.locator(".fn-turn:last-child .fn-marker").first).to_be_visible()
@@ -74,20 +89,13 @@ def test_an_edited_question_keeps_its_place_and_what_is_deleted_is_gone(page: "s
     page.fill("#fn-question", THIRD)
     page.press("#fn-question", "Enter")
     expect(page.locator(".fn-turn").first.locator(".fn-body")).to_contain_text("loops")
+    assert n_kept(page) == 2
     page.reload()
     expect(page.locator(".fn-asked")).to_have_text([THIRD, SECOND])
     page.get_by_role("button", name="Delete all").click()
     page.get_by_role("button", name="OK").click()
     expect(page.locator(".fn-conversations .fn-name")).to_have_count(0)
-    left = page.evaluate(
-        """async () => {
-          const opening = indexedDB.open("footnote");
-          const db = await new Promise((done) => (opening.onsuccess = () => done(opening.result)));
-          const turns = db.transaction("turns").objectStore("turns").count();
-          return await new Promise((done) => (turns.onsuccess = () => done(turns.result)));
-        }"""
-    )
-    assert left == 0
+    assert n_kept(page) == 0
 
 
 def test_what_an_older_version_kept_is_there_and_goes_on(browser: "sync_api.Browser", url: str):
@@ -98,7 +106,7 @@ def test_what_an_older_version_kept_is_there_and_goes_on(browser: "sync_api.Brow
     for n, question in enumerate((SECOND, FIRST)):
         answer = page.request.post(f"{url}v1/ask", data={"question": question}).json()
         turns.append({"id": f"old-{n}", "question": question, "answer": answer, "changed": None})
-    page.evaluate(KEEP_AS_OF_OLD, turns)
+    page.evaluate(KEEP_AS_OF_OLD, [turns, False])
     page.goto(url)
     names = page.locator(".fn-conversations .fn-name")
     expect(names).to_have_text(["Without turns", "Of old"])
@@ -108,6 +116,27 @@ def test_what_an_older_version_kept_is_there_and_goes_on(browser: "sync_api.Brow
     expect(page.locator(".fn-asked")).to_have_text([SECOND, FIRST])
     expect(page.locator(".fn-turn:last-child .fn-marker").first).to_be_visible()
     ask(page, THIRD)
+    assert n_kept(page) == 3
     page.reload()
     expect(page.locator(".fn-asked")).to_have_text([SECOND, FIRST, THIRD])
+    context.close()
+
+
+def test_a_window_of_an_older_version_is_named_and_no_answer_waits_for_it(
+    browser: "sync_api.Browser", url: str
+):
+    context = browser.new_context()
+    old = context.new_page()
+    old.goto(f"{url}health")
+    old.evaluate(KEEP_AS_OF_OLD, [[], True])
+    page = context.new_page()
+    page.goto(url)
+    expect(page.get_by_role("dialog")).to_contain_text("Close the other windows of Footnote")
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(ask(page, FIRST).locator(".fn-marker").first).to_be_visible()
+    expect(page.locator("#fn-send")).to_be_visible()
+    names = page.locator(".fn-conversations .fn-name")
+    expect(names).to_have_count(0)
+    old.close()
+    expect(names).to_have_text([FIRST, "Without turns", "Of old"])
     context.close()

@@ -17,9 +17,13 @@ function openDatabase() {
     turns.createIndex("asked", ["conversation", "at", "question"]);
     if (oldVersion === 1) takeTurnsApart(opening.transaction);
   };
-  // A window of an older version may hold it; what is asked meanwhile is kept when that is closed.
+  // What is asked meanwhile is kept when that window is closed.
+  opening.onblocked = () => openDialog(say("store_blocked"), "", [no()]);
   return asPromise(opening).then((db) => {
-    db.onversionchange = () => db.close();
+    db.onversionchange = () => {
+      db.close();
+      database = null;
+    };
     return db;
   });
 }
@@ -37,12 +41,14 @@ function takeTurnsApart(transaction) {
   };
 }
 
-const database = Promise.resolve().then(openDatabase).catch(() => null);
+// Opened when it is first asked, as the page must be there to say that another window holds it.
+let database = null;
+const opened = () => (database ??= Promise.resolve().then(openDatabase).catch(() => null));
 const memory = { conversations: new Map(), turns: new Map() };
 
 // Does a job in one transaction over both stores, or with the memory of the page.
 async function inStores(mode, job, otherwise) {
-  const db = await database;
+  const db = await opened();
   if (!db) return otherwise(memory);
   const transaction = db.transaction(["conversations", "turns"], mode);
   const done = new Promise((resolve, reject) => {

@@ -99,7 +99,7 @@ async function answer(turn, asked) {
     if (turn === lastTurn() || !evidence.turn) showEvidence(turn);
     else if (evidence.turn === turn) showEvidence(turn);
     if (!turn.isReport) showFilters(turn.answer.request?.filters);
-    await keepTurn(turn).catch(announceFault);
+    keepTurn(turn).catch(announceFault);
   } catch (error) {
     fail(turn, error.message);
   } finally {
