@@ -27,7 +27,6 @@ def setup(
     as_json: AsJson = False,
 ) -> None:
     """Propose models that suit this machine, or fetch those of a profile and write its settings."""
-    del config
     if profile is None:
         _show(this_machine(), as_json=as_json)
         return
@@ -35,12 +34,19 @@ def setup(
         raise ConfigError(f"no profile {profile!r}; there are {', '.join(PROFILES)}")
     if to.exists():
         raise ConfigError(f"settings file {to} is there already; name a new one with --to")
+    if not to.absolute().parent.is_dir():
+        raise ConfigError(f"there is no folder {to.parent}; make it, or name another with --to")
     _fetch(PROFILES[profile], asked=yes)
-    to.write_text(yaml.safe_dump(PROFILES[profile].settings()), encoding="utf-8")
+    settings = {"index": str(config.index.absolute())} | PROFILES[profile].settings()
+    to.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    if as_json:
+        print_json({"written": to, "settings": settings})
+        return
     _out.print(
-        f"written to {to}\n"
+        f"written to {to}, to which other settings of yours can be added\n"
         f"`footnote rebuild --config {to}` makes the index anew beside the one in force;\n"
-        f"`footnote calibrate --config {to}` then fits when to refuse to these models"
+        f"`footnote calibrate --config {to}` then fits when to refuse to these models;\n"
+        f"name it with --config, or as FOOTNOTE_CONFIG, from then on"
     )
 
 

@@ -848,7 +848,7 @@ def _checksum(record: bytes, *about: str | None) -> int:
 def _packed(paper: Paper) -> bytes:
     """Write a paper as compressed JSON; a part is read only where papers are merged or told apart.
 
-    A fifth of its size: of most papers title and abstract stand in it twice.
+    Less than a third of its size: of most papers title and abstract stand in it twice.
     """
     return zlib.compress(paper.model_dump_json().encode())
 

@@ -69,7 +69,7 @@ def _leaning_or_new(
 def _with_what_was_said(request: Request, sources: Sequence[Source]) -> Request | None:
     """Complete a comparison that names one side or none by the papers that were said last.
 
-    All such lines in conversations of the labelled ones lean on what was said, 30 of 30. One that
+    All such lines in conversations of the labelled ones lean on what was said, 28 of 28. One that
     is nothing but a name asks for that thing alone.
     """
     is_name = words(request.question) == words(" ".join(request.sides))

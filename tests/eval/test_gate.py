@@ -31,7 +31,7 @@ def test_the_gate_names_what_fell_and_on_which_questions():
         pytest.param(GOOD, GOOD, id="the-same"),
         pytest.param(GOOD, BAD, id="better"),
         pytest.param(GOOD | {"q00": 0.0}, GOOD, id="one-question-by-chance"),
-        pytest.param(dict.fromkeys(GOOD, 0.998), GOOD, id="another-processor"),
+        pytest.param(dict.fromkeys(GOOD, 0.998), GOOD, id="too-little"),
     ],
 )
 def test_the_gate_lets_through(new: dict[str, float], old: dict[str, float]):

@@ -120,14 +120,14 @@ def test_a_profile_is_fetched_set_and_used(tmp_path: Path):
     hub = {"HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     file, papers, index = tmp_path / "plus.yaml", tmp_path / "papers.jsonl", tmp_path / "index"
     papers.write_text("".join(f"{json.dumps(paper)}\n" for paper in PAPERS))
-    said = footnote("setup", "cpu-plus", "--to", file, "--yes", **hub)
+    said = footnote("setup", "cpu-plus", "--to", file, "--yes", "--index", index, **hub)
     assert said.returncode == 0, said.stderr
     assert f"footnote rebuild --config {file}" in said.stdout
-    made = footnote("ingest", papers, "--config", file, "--index", index, **hub)
+    made = footnote("ingest", papers, "--config", file, **hub)
     assert made.returncode == 0, made.stderr
     card = json.loads(next(index.glob("snapshots/*/card.json")).read_text())
     assert (card["embedder"], card["dimension"]) == (CPU_PLUS.embedder.name, 32)
-    found = footnote("search", "blocks", "--json", "--config", file, "--index", index, **hub)
+    found = footnote("search", "blocks", "--json", "--config", file, **hub)
     assert {hit["title"] for hit in json.loads(found.stdout)} == {p["title"] for p in PAPERS}
 
 
@@ -143,6 +143,8 @@ def test_nothing_is_written_where_a_model_cannot_be_fetched_or_a_file_is(tmp_pat
     said = footnote("setup", "offline", "--to", file, "--yes", **hub)
     assert "is there already; name a new one with --to" in said.stderr
     assert file.read_text() == "llm: {}\n"
+    said = footnote("setup", "offline", "--to", tmp_path / "nowhere" / "x.yaml", **hub)
+    assert f"there is no folder {tmp_path / 'nowhere'}; make it" in said.stderr
 
 
 @pytest.mark.slow
