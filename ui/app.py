@@ -91,14 +91,15 @@ def build_app(
     app.state.watches = Watches(config.index)
     for router in (open_doors, openai_doors, watch_doors, *([job_doors] if page else []), doors):
         app.include_router(router)
-    if web.oidc:
+    # A session is signed by a key of this process; there is one that serves the page.
+    if web.oidc and page:
         app.include_router(sign_in_doors(Provider(web.oidc)))
     add_examples(app)
     app.router.routes.extend(routes)
     upload_bytes = _upload_bytes(web) if shelf.is_writable else 0
     # The last one added stands first.
     app.add_middleware(Guard, access=access, upload_bytes=upload_bytes)
-    if web.oidc:
+    if web.oidc and page:
         add_sessions(app, web)
     app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(_Rooted, root_path=web.root_path)

@@ -74,6 +74,8 @@ class Caller(NamedTuple):
 
     name: str
     scope: Scope
+    is_signed_in: bool = False
+    """By a session, whose scope comes of a role."""
 
 
 class _UnknownError(Exception):
@@ -95,6 +97,7 @@ class Access:
         host: str,
         hosts: tuple[str, ...] = (),
         signs_in: bool = False,
+        page: bool = True,
     ):
         """Guard a server.
 
@@ -104,13 +107,14 @@ class Access:
             host: The address that it listens on.
             hosts: Further names by which browsers reach it.
             signs_in: True where people sign in by an OpenID provider.
+            page: False where the page, and with it the doors to sign in, is served elsewhere.
 
         Raises:
             ConfigError: It can be reached from elsewhere, and there are neither tokens nor users.
         """
         self._tokens = tokens
         self._users = dict(users)
-        self._signs_in = signs_in
+        self._signs_in = signs_in and page
         self._is_guarded = bool(signs_in or users or tokens.all())
         self._further = frozenset(map(str.lower, hosts))
         here = is_loopback(host)
@@ -152,7 +156,9 @@ class Access:
             raise RefusedError(
                 403,
                 f"{caller.name} may {caller.scope}, and this takes {needed}",
-                f"use a token of `footnote token new NAME --scope {needed}`",
+                f"ask who runs this for a role that gives {needed} by `web.oidc`"
+                if caller.is_signed_in
+                else f"use a token of `footnote token new NAME --scope {needed}`",
             )
         return caller
 
@@ -183,7 +189,7 @@ class Access:
         if not self._signs_in or "caller" not in session or session["until"] < time.time():
             return None
         name, scope = session["caller"]
-        return Caller(name, Scope(scope))
+        return Caller(name, Scope(scope), is_signed_in=True)
 
     def _send_to_sign_in(self, request: Request) -> None:
         """Send a browser that opens a page to the provider, and keep which page it was."""
@@ -245,15 +251,20 @@ class Access:
         self._failures.forget(address)
 
 
-def access_to(config: Config, host: str) -> Access:
-    """Guard a server of these settings at this address.
+def access_to(config: Config, host: str, *, page: bool = True) -> Access:
+    """Guard a server of these settings at this address, with the page or without.
 
     Raises:
         ConfigError: Others can reach it, and it has no tokens, users or provider.
     """
     web = config.web
     return Access(
-        Tokens(config.index), web.users, host=host, hosts=web.hosts, signs_in=bool(web.oidc)
+        Tokens(config.index),
+        web.users,
+        host=host,
+        hosts=web.hosts,
+        signs_in=bool(web.oidc),
+        page=page,
     )
 
 

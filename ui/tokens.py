@@ -27,9 +27,9 @@ class Scope(StrEnum):
     READ = "read"
     """Search and list papers."""
     ASK = "ask"
-    """Ask and check, and use the page."""
+    """Ask and check."""
     WRITE = "write"
-    """Change which papers are here."""
+    """Change which papers are here, and use the page, which can."""
 
     def covers(self, other: "Scope") -> bool:
         """Return True if who has this one may do what the other one allows."""

@@ -95,7 +95,8 @@ def _work(settings: dict[str, Any], listener: socket.socket, host: str, quiet: i
         warnings.simplefilter("ignore")
     threading.Thread(target=_end_with_parent, daemon=True).start()
     config = Config.model_validate(settings)
-    serve(open_assistant(config), config, access_to(config, host), listener, host=host, page=False)
+    access = access_to(config, host, page=False)
+    serve(open_assistant(config), config, access, listener, host=host, page=False)
 
 
 def _end_with_parent() -> None:

@@ -16,8 +16,7 @@ from footnote.ingest.pipeline import ingest
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.ui.app import build_app
-from footnote.ui.guard import Access
-from footnote.ui.tokens import Tokens
+from footnote.ui.guard import access_to
 from tests.conftest import footnote_command, started
 
 EMBEDDER = "tests.hashing:HashEmbedding"
@@ -71,13 +70,13 @@ def served(
         yield Served(f"{match[1]}://127.0.0.1:{match[2]}", process, log)
 
 
-def client_of(config: Config, **web: object) -> TestClient:
+def client_of(config: Config, *, page: bool = True, **web: object) -> TestClient:
     """A client of an application in this process, whose settings of `web` are changed so."""
     asked = config.model_copy(update={"web": config.web.model_copy(update=web)})
 
     async def made() -> FastAPI:  # gradio makes a loop where none runs, and closes it never
-        access = Access(Tokens(asked.index), asked.web.users, host="127.0.0.1")
-        return build_app(open_assistant(asked), asked, access)
+        access = access_to(asked, "127.0.0.1", page=page)
+        return build_app(open_assistant(asked), asked, access, page=page)
 
     app = asyncio.run(made())
     return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)

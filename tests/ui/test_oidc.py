@@ -19,6 +19,7 @@ from footnote.ui.oidc import Provider, add_sessions, role_of, sign_in_doors
 from footnote.ui.refusals import use_refusals
 from footnote.ui.tokens import Scope, Tokens, hash_password
 from tests.ui.provider import CLIENT_ID, CLIENT_SECRET, Identity, provided
+from tests.ui.serving import client_of, made_index
 
 PAGE = {"accept": "text/html"}
 ROLES = {"reader": "read", "asker": "ask", "admin": "write"}
@@ -95,6 +96,7 @@ def test_a_page_sends_to_the_provider_and_who_comes_back_is_in(browser: TestClie
     refused = browser.post("/v1/ask", json={"question": "what?"})
     assert refused.status_code == 403
     assert "ada@example.org may read" in refused.json()["detail"]
+    assert "a role that gives ask" in refused.json()["detail"]
     assert browser.get("/sign-in/out").text == "Signed out."
     assert browser.get("/v1/papers").status_code == 401
 
@@ -240,6 +242,16 @@ def test_the_most_that_roles_allow_counts(claims: dict[str, object], scope: Scop
     inside = oidc.model_copy(update={"role_claim": "realm.roles"})
     assert role_of({"realm": claims}, inside) == scope
     assert role_of(claims, oidc.model_copy(update={"everyone": "read"})) == (scope or Scope.READ)
+
+
+def test_people_sign_in_where_the_page_is_and_nowhere_else(tmp_path: Path):
+    oidc = Oidc(issuer="https://x", client_id="x", roles=ROLES)  # pyright: ignore[reportArgumentType]
+    worker = client_of(made_index(tmp_path), page=False, oidc=oidc)
+    for path in ("/", "/v1/papers", "/sign-in", "/sign-in/back", "/sign-in/password"):
+        refused = worker.get(path, headers=PAGE, follow_redirects=False)
+        assert refused.status_code == 401
+        assert "/sign-in" not in refused.json()["detail"]
+    assert "footnote" not in worker.cookies
 
 
 def test_a_server_for_others_starts_with_a_provider(tmp_path: Path):
