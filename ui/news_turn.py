@@ -55,8 +55,9 @@ def watch_calls(assistant: Assistant, watches: Watches) -> list[Callable[[Any], 
     @told
     def mark_read(sent: Mapping[str, Any], _: Wording) -> Reply:
         watch_id = str(sent["watch_id"])
-        kept = watches.news(unread=True).items()
-        watches.mark_read([number for number, each in kept if each.watch_id == watch_id])
+        # Newer ones may have come since the page was drawn.
+        kept, upto = watches.news(unread=True).items(), sent["upto"]
+        watches.mark_read([n for n, each in kept if each.watch_id == watch_id and n <= upto])
         return {}
 
     return [news, watch, unwatch, mark_read]
@@ -121,7 +122,7 @@ def _watch_html(
     n_more = len(told.news) - _SHOWN
     more = f"<p>{escape(say('news_more', n_more))}</p>" if n_more > 0 else ""
     none = f'<p class="fn-facts">{escape(say("no_news"))}</p>'
-    read = _button("mark_read", watch, say) if n_unread else ""
+    read = _button("mark_read", watch, say, upto=told.news[0][0]) if n_unread else ""
     question = escape(watch.question)
     return (
         f'<article class="fn-watch"><h3 lang="en">{question}</h3>'
@@ -132,9 +133,10 @@ def _watch_html(
     )
 
 
-def _button(do: str, watch: Watch, say: Wording) -> str:
+def _button(do: str, watch: Watch, say: Wording, *, upto: int | None = None) -> str:
+    number = "" if upto is None else f' data-upto="{upto}"'
     return (
-        f'<button type="button" data-do="{do}" data-id="{escape(watch.watch_id)}"'
+        f'<button type="button" data-do="{do}" data-id="{escape(watch.watch_id)}"{number}'
         f' data-name="{escape(watch.question)}">{escape(say(do))}</button>'
     )
 

@@ -25,10 +25,11 @@ def url(sample_config: Config) -> Iterator[str]:
 
 def test_without_a_model_a_report_is_of_quotes_and_says_so(page: "sync_api.Page"):
     page.fill("#fn-question", TOPIC)
-    page.get_by_role("button", name="Report", exact=True).click()
+    page.get_by_role("button", name="Report", exact=True).dblclick()
     turn = answered(page, 0)
     headings = turn.get_by_role("heading", level=3).all_inner_texts()
     assert headings[-2:] == ["The papers", "Limits"]
+    expect(page.locator(".fn-turn")).to_have_count(1)
     assert "Quotes only: no language model is configured." in turn.inner_text()
     expect(page.locator("#fn-question")).to_have_value("")
     turn.locator(".fn-marker:visible", has_text="2a").first.click()

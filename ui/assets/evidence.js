@@ -19,9 +19,26 @@ function showEvidence(turn) {
   markPins();
 }
 
+// Draws the evidence of a turn that has more of it now, unless that of another is read; who reads
+// it keeps the place and the quote.
+function redrawEvidence(turn) {
+  if (evidence.turn && evidence.turn !== turn) return;
+  const { label } = evidence;
+  const { scrollTop } = at("fn-cards");
+  showEvidence(turn);
+  at("fn-cards").scrollTop = scrollTop;
+  const mark = label && markOf(turn, label);
+  if (!mark) return;
+  evidence.label = label;
+  markOpen(turn, label);
+  light(mark.closest(".fn-card"), mark);
+}
+
+const markOf = (turn, label) => turn.cards.querySelector(`mark[data-cite="${CSS.escape(label)}"]`);
+
 function openQuote(turn, label, from = null) {
   if (evidence.turn !== turn) showEvidence(turn);
-  const mark = turn.cards.querySelector(`mark[data-cite="${CSS.escape(label)}"]`);
+  const mark = markOf(turn, label);
   if (!mark) return;
   hideHover();
   evidence.label = label;
@@ -31,10 +48,14 @@ function openQuote(turn, label, from = null) {
   keepQuote(label);
 }
 
-function openCard(card, mark = null) {
+function light(card, mark) {
   for (const each of card.parentElement.children) each.classList.toggle("fn-on", each === card);
   for (const each of at("fn-cards").querySelectorAll("mark.fn-on")) each.classList.remove("fn-on");
   mark?.classList.add("fn-on");
+}
+
+function openCard(card, mark = null) {
+  light(card, mark);
   const cards = at("fn-cards");
   const seen = (mark ?? card).getBoundingClientRect();
   const frame = cards.getBoundingClientRect();
@@ -71,7 +92,7 @@ function closeSheet() {
 
 function showHover(marker) {
   const turn = turnOf(marker);
-  const mark = turn?.cards.querySelector(`mark[data-cite="${CSS.escape(marker.dataset.cite)}"]`);
+  const mark = turn && markOf(turn, marker.dataset.cite);
   // The quote that is open stands beside the answer.
   if (!mark || isNarrow() || marker.classList.contains("fn-on")) return;
   const card = mark.closest(".fn-card");

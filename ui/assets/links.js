@@ -17,11 +17,15 @@ function keepQuote(label) {
 }
 
 // Opens what the address names: a turn that this browser keeps, or a question to be asked.
-async function openAddress() {
+const openAddress = () => openNamed().catch(announceFault);
+
+async function openNamed() {
   if (history.state?.news) return showNews();
-  const label = decodeURIComponent(location.hash.slice(1));
+  const label = location.hash.slice(1);
   const query = new URLSearchParams(location.search);
+  const mine = ++moves;
   const kept = history.state?.conversation && (await store.get(history.state.conversation));
+  if (mine !== moves) return;
   if (kept) {
     if (thread.id !== kept.id) await openThread(kept, history.state.turn);
     const turn = thread.turns.find((each) => each.id === history.state.turn);
@@ -31,7 +35,9 @@ async function openAddress() {
     }
   } else if (query.get("q")?.trim()) {
     clearThread();
+    const opened = thread;
     await ask(query.get("q"), { request: readRequest(query.get("r")), quiet: true });
+    if (thread !== opened) return;
     history.replaceState({ conversation: thread.id, turn: lastTurn()?.id }, "", location.href);
   } else {
     clearThread();

@@ -9,8 +9,11 @@ async function loadNews() {
   return told;
 }
 
+// Returns whether they are shown: not where the reader went on meanwhile.
 async function showNews() {
+  const mine = ++moves;
   const told = await loadNews();
+  if (mine !== moves) return false;
   clearThread();
   news.turn = makeTurn(say("standing"), "news");
   news.turn.body.innerHTML = told.html;
@@ -20,6 +23,7 @@ async function showNews() {
   showEvidence(news.turn);
   news.turn.heading.focus({ preventScroll: true });
   drawConversations();
+  return true;
 }
 
 function clearNews() {
@@ -29,8 +33,7 @@ function clearNews() {
 
 async function openNews() {
   closeMenu();
-  await showNews();
-  history.pushState({ news: true }, "", location.pathname);
+  if (await showNews()) history.pushState({ news: true }, "", location.pathname);
 }
 
 async function watchTurn(turn) {
@@ -45,7 +48,7 @@ async function unwatch({ id, name }) {
   await showNews();
 }
 
-async function markRead({ id }) {
-  await call("mark_read", { watch_id: id });
+async function markRead({ id, upto }) {
+  await call("mark_read", { watch_id: id, upto: Number(upto) });
   await showNews();
 }

@@ -2,13 +2,31 @@
 async function askForReport(topic, turn = null) {
   topic = topic.trim();
   if (!topic) return at("fn-question").focus();
-  const { line } = await call("estimate", { question: topic, manner: manner(), filters: chosen() });
-  const actions = [yes(say("report.begin")), no()];
-  if (line && (await openDialog(say("report"), make("p", {}, line), actions)) !== "yes") return;
+  const from = thread;
+  if (!(await isReportWanted(topic))) return;
+  if (thread !== from || (turn && !thread.turns.includes(turn))) return; // the reader went on
   if (at("fn-question").value.trim() === topic) at("fn-question").value = "";
   grow();
   hideFound();
   await ask(topic, { turn, isReport: true });
+}
+
+let isEstimating = false;
+
+// Says what a report takes, if it takes anything; one at a time.
+async function isReportWanted(topic) {
+  if (isEstimating) return false;
+  isEstimating = true;
+  at("fn-app").classList.add("fn-estimating");
+  announce(say("thinking"));
+  try {
+    const { line } = await call("estimate", { question: topic, manner: manner(), filters: chosen() });
+    const actions = [yes(say("report.begin")), no()];
+    return !line || (await openDialog(say("report"), make("p", {}, line), actions)) === "yes";
+  } finally {
+    isEstimating = false;
+    at("fn-app").classList.remove("fn-estimating");
+  }
 }
 
 // Shows what there is of an answer or a report that is being written. The finished sections of a
@@ -26,5 +44,5 @@ function showDraft(turn, { draft, written }) {
   turn.written = written.html;
   done.innerHTML = written.html;
   turn.evidence = written.evidence;
-  showEvidence(turn);
+  redrawEvidence(turn);
 }

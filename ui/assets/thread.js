@@ -1,18 +1,18 @@
 // A conversation: turns, each a question with its answer. What is kept of a turn is the answer's
 // record; its HTML is drawn by the server.
-const thread = { id: null, name: "", at: 0, turns: [] };
+const newThread = () => ({ id: null, name: "", at: 0, turns: [] });
+let thread = newThread();
 let running = null;
+// How often the reader went on: what was waited for since, for the place before, is not shown.
+let moves = 0;
 
 const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 const turnOf = (node) => [...thread.turns, news.turn].find((turn) => turn?.el === node?.closest(".fn-turn"));
 const lastTurn = () => thread.turns.at(-1);
 
-// Keeps a turn in this browser.
-async function keepTurn({ id, at, question, answer, report, changed }) {
-  await store.putTurn(
-    { id: thread.id, name: thread.name, at: thread.at },
-    { id, at, question, answer, report, changed },
-  );
+// Keeps a turn in this browser, in the conversation that it was made for.
+async function keepTurn({ conversation, id, at, question, answer, report, changed }) {
+  await store.putTurn(conversation, { id, at, question, answer, report, changed });
   drawConversations();
 }
 
@@ -23,7 +23,7 @@ function makeTurn(question, id = newId(), at = Date.now()) {
   const cards = make("div");
   let evidence = null;
   return {
-    id, at, question, answer: null, report: null, isReport: false, changed: null, el, heading, body,
+    conversation: thread, id, at, question, answer: null, report: null, isReport: false, changed: null, el, heading, body,
     set evidence(html) { evidence = html; },
     // Made of its HTML when it is looked at: of most turns of a long conversation, never.
     get cards() {
@@ -56,6 +56,7 @@ function show(turn, drawn) {
 async function ask(question, { turn = null, request = null, alone = false, quiet = false, before = null, isReport = false } = {}) {
   question = question.trim();
   if (!question) return;
+  moves += 1;
   if (running) stop();
   if (!thread.id) Object.assign(thread, { id: newId(), name: question.slice(0, 120) });
   const isNew = !turn;
@@ -95,9 +96,9 @@ async function answer(turn, asked) {
   try {
     show(turn, await askServer(asked, (said) => running === turn && showDraft(turn, said)));
     announce(say(turn.answer.refused ? "refused" : "answered"));
-    thread.at = Date.now();
-    if (turn === lastTurn() || !evidence.turn) showEvidence(turn);
-    else if (evidence.turn === turn) showEvidence(turn);
+    turn.conversation.at = Date.now();
+    if (turn.isReport && evidence.turn === turn) redrawEvidence(turn);
+    else if ([turn, null].includes(evidence.turn) || turn === lastTurn()) showEvidence(turn);
     if (!turn.isReport) showFilters(turn.answer.request?.filters);
     keepTurn(turn).catch(announceFault);
   } catch (error) {
@@ -119,6 +120,7 @@ function giveBackFocus(turn) {
 // Puts what was answered before it was asked again in its place.
 async function takeBack(turn) {
   const [drawn] = await call("draw", { turns: [{ answer: turn.before }] });
+  if (!thread.turns.includes(turn)) return; // the reader went on
   show(turn, { ...drawn, answer: turn.before });
   turn.before = null;
   showEvidence(turn);
@@ -157,9 +159,10 @@ function scrollTo(turn) {
 }
 
 function clearThread() {
+  moves += 1;
   if (running) stop();
   stopEditing();
-  Object.assign(thread, { id: null, name: "", at: 0, turns: [] });
+  thread = newThread();
   clearNews();
   at("fn-start").hidden = false;
   showEvidence(null);
@@ -170,17 +173,17 @@ async function openThread(conversation, turnId = null) {
   clearThread();
   at("fn-start").hidden = true;
   const { id, name, turns } = conversation;
+  const opened = Object.assign(thread, { id, name, at: conversation.at });
   thread.turns = turns.map((each) => {
     const turn = makeTurn(each.question, each.id, each.at);
     return Object.assign(turn, { answer: each.answer, report: each.report, isReport: Boolean(each.report), changed: each.changed });
   });
-  Object.assign(thread, { id, name, at: conversation.at });
   at("fn-thread").append(...thread.turns.map((turn) => turn.el));
   const open = thread.turns.find((turn) => turn.id === turnId) ?? lastTurn();
   for (let end = thread.turns.length; end > 0; end -= 10) {
     const some = thread.turns.slice(Math.max(end - 10, 0), end);
     const drawn = await call("draw", { turns: some.map(({ answer, report }) => ({ answer, report })) });
-    if (thread.id !== id) return;
+    if (thread !== opened) return;
     some.forEach((turn, n) => drawn[n] && show(turn, drawn[n]));
     if (open && !evidence.turn) {
       showEvidence(open);
