@@ -89,6 +89,9 @@ def ask_tab(assistant: Assistant, helpers: Helpers) -> None:
                 yield {"id": asked.id} | reply
         except FootnoteError as error:
             yield {"id": asked.id, "error": str(error)}
+        except Exception:  # else the page would not know which answer failed
+            yield {"id": asked.id, "error": wording(asked.language)("broke")}
+            raise
 
     asking = wire.submit(
         answer,

@@ -208,7 +208,8 @@ def test_a_file_that_is_too_large_is_refused(page: "sync_api.Page", tmp_path: Pa
     large = tmp_path / "large.jsonl"
     large.write_bytes(b" " * 2_500_000)
     add(page, large)
-    sync_api.expect(page.locator(".fp-error")).to_contain_text("not taken")
+    refusal = page.locator(".fp-error")
+    sync_api.expect(refusal).to_contain_text("not taken: large.jsonl is larger")
 
 
 def test_a_paper_is_split_and_removed_after_a_question(page: "sync_api.Page"):

@@ -176,7 +176,11 @@ if (form) {
     button.textContent = say(chosen.files.length ? "add.sending" : "add.adding");
     try {
       const sent = [];
-      for (const file of chosen.files) sent.push((await upload(file)).path);
+      for (const file of chosen.files) {
+        // Said here: a server that refuses a body may be gone before the browser reads why.
+        if (file.size > limit.dataset.size * 1e6) throw say("add.too_large", { name: file.name });
+        sent.push((await upload(file)).path);
+      }
       const reply = await call("add", { files: sent, query: form.elements.query.value });
       if (!reply.error) { form.reset(); follow(); }
     } catch (error) {

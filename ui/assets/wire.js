@@ -10,6 +10,7 @@ function askServer(asked, onDraft) {
 }
 
 function stopServer() {
+  stoppedAt = performance.now();
   trigger("stop");
   failWaiting("stopped");
 }
@@ -29,7 +30,14 @@ watch("value", () => {
   else asked.resolve(said);
 });
 
-document.addEventListener("footnote-failed", () => failWaiting(say("offline")));
+// Gradio tells of a stopped answer, some time after, as of one that failed, and not of which.
+const STOPPING_MS = 10_000;
+let stoppedAt = -Infinity;
+document.addEventListener("footnote-failed", async () => {
+  const isLate = performance.now() - stoppedAt < STOPPING_MS;
+  if (isLate && (await call("progress").catch(() => null))) return;
+  failWaiting(say("offline"));
+});
 
 async function call(name, sent = {}) {
   const reply = await server[name]({ language, ...sent });
