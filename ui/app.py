@@ -31,7 +31,7 @@ from footnote.ui.calls import CallGuard
 from footnote.ui.changes import Uploads, job_doors
 from footnote.ui.connections import Hurried
 from footnote.ui.described import add_examples
-from footnote.ui.desk import desk_for
+from footnote.ui.desk import asked_at_once, desk_for
 from footnote.ui.guard import Access, Guard
 from footnote.ui.jobs import Jobs
 from footnote.ui.mcp_server import mcp_server
@@ -103,11 +103,14 @@ def build_app(
         add_sessions(app, web)
     app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(_Rooted, root_path=web.root_path)
-    return _with_page(app, build_page(assistant, config, shelf), web) if page else app
+    if not page:
+        return app
+    built = build_page(assistant, config, shelf)
+    return _with_page(app, built, web, at_once=asked_at_once(assistant, web))
 
 
-def _with_page(app: FastAPI, page: gr.Blocks, web: Web) -> FastAPI:
-    page.queue(default_concurrency_limit=web.at_once, max_size=web.waiting or 1)
+def _with_page(app: FastAPI, page: gr.Blocks, web: Web, *, at_once: int) -> FastAPI:
+    page.queue(default_concurrency_limit=at_once, max_size=web.waiting or 1)
     return gr.mount_gradio_app(
         app,
         page,

@@ -231,8 +231,9 @@ class Web(Section):
     """Names and hashed passwords, as `footnote password` writes them."""
     oidc: Oidc | None = None
     """An OpenID provider by which people sign in, beside passwords and tokens."""
-    at_once: int = Field(default=4, ge=1)
-    """Questions that are worked on at the same time."""
+    at_once: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Questions that are worked on at the same time: one a processor core, or 8 where a language
+    model writes, which is mostly waited for."""
     waiting: int = Field(default=64, ge=0)
     """Questions that may wait for that; further ones are sent away."""
     a_client: int = Field(default=8, ge=1)

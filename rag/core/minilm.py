@@ -3,7 +3,7 @@
 It is loaded in a tenth of the time that torch takes, and computes as fast or faster in float32.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,8 +18,10 @@ MOST_PIECES = 512
 """Its card says 256, the length it was trained at; its positions go to 512."""
 N_LAYERS = 3
 """Of six, that `lower_states` reads: see `docs/experiments.md`."""
-# The graph's own name of what the third layer gives.
-_LOWER = "layer_norm_6"
+# The graph's own names of what the third layer gives, and the last.
+_LOWER, _LAST = "layer_norm_6", "last_hidden_state"
+# The lines of a conversation are read again at each turn of it; one of 20 words takes 60 kB.
+_KEPT = 64
 
 
 class Read(NamedTuple):
@@ -35,13 +37,23 @@ class Read(NamedTuple):
     """int, (n,): where each ends."""
 
 
+class ReadLine(NamedTuple):
+    """A line that somebody typed, read once."""
+
+    lower: Read
+    """By the lower layers alone, as `read_lower` gives it."""
+    whole: Read
+    """By all layers."""
+
+
 def read(text: str, most_pieces: int = MOST_PIECES) -> Read:
     """Read a text with all layers, as far as its first pieces.
 
     Raises:
         EmbeddingError: The model is missing or damaged.
     """
-    return _read(_session(lower=False), _tokenizer(most_pieces).encode(text))
+    [found] = _read(text, most_pieces, _LAST)
+    return found
 
 
 def read_lower(text: str, most_pieces: int) -> Read:
@@ -53,17 +65,28 @@ def read_lower(text: str, most_pieces: int) -> Read:
     Raises:
         EmbeddingError: The model is missing or damaged.
     """
-    return _read(_session(lower=True), _tokenizer(most_pieces).encode(text))
+    [found] = _read(text, most_pieces, _LOWER)
+    return found
 
 
-def _read(session: "InferenceSession", pieces: Any) -> Read:  # noqa: ANN401 - tokenizers has no types
+@lru_cache(_KEPT)
+def read_line(text: str, most_pieces: int) -> ReadLine:
+    """Read a line with all layers, and keep what the lower ones gave; the arrays are shared.
+
+    Raises:
+        EmbeddingError: The model is missing or damaged.
+    """
+    return ReadLine(*_read(text, most_pieces, _LOWER, _LAST))
+
+
+def _read(text: str, most_pieces: int, *layers: str) -> list[Read]:
     # One text at a time: side by side they are padded to the longest, and none is read faster.
+    pieces = _tokenizer(most_pieces).encode(text)
     ids = np.array([pieces.ids], np.int64)
     given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": ids * 0}
-    found: Any = session.run(None, given)
-    [[states]] = found
+    found: Any = _session(*layers).run(layers, given)
     starts, ends = np.array(pieces.offsets[1:-1], int).reshape(-1, 2).T
-    return Read(states[1:-1], states.mean(axis=0), starts, ends)
+    return [Read(states[1:-1], states.mean(axis=0), starts, ends) for [states] in found]
 
 
 @cache
@@ -77,7 +100,7 @@ def _tokenizer(most_pieces: int) -> "Tokenizer":
 
 
 @cache
-def _session(*, lower: bool) -> "InferenceSession":
+def _session(*layers: str) -> "InferenceSession":
     from onnxruntime import (
         InferenceSession,
         SessionOptions,  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
@@ -86,16 +109,17 @@ def _session(*, lower: bool) -> "InferenceSession":
     options = SessionOptions()
     # Threads of one sum wait for each other at every step; texts are read side by side instead.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # that a graph has parts which nothing asks for is meant
-    graph = _lower_part() if lower else str(bundled_graph())
+    graph = str(bundled_graph()) if layers == (_LAST,) else _part(layers)
     return InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def _lower_part() -> bytes:
-    """Return the graph with the third layer's states as what it gives; the rest is left out."""
+def _part(layers: tuple[str, ...]) -> bytes:
+    """Return what of the graph gives these layers; onnxruntime would compute the rest as well."""
     import onnx
+    from onnx.utils import Extractor
 
     model = onnx.load(str(bundled_graph()))
     del model.graph.output[:]
-    model.graph.output.append(onnx.helper.make_empty_tensor_value_info(_LOWER))
-    return model.SerializeToString()
+    model.graph.output.extend(map(onnx.helper.make_empty_tensor_value_info, layers))
+    taken = [each.name for each in model.graph.input]
+    return Extractor(model).extract_model(taken, list(layers)).SerializeToString()

@@ -38,6 +38,8 @@ _FOREIGN = 0.01
 _TIED = 10
 # How often shards are opened that are written each time.
 _TRIES = 5
+# Words whose rarity is kept, some bytes each.
+_KEPT = 10_000
 
 
 class _Shard(NamedTuple):
@@ -60,6 +62,7 @@ class BM25Index:
         """
         self._folders = folders
         self._to_read: tantivy.Index | None = None
+        self._idf: dict[str, float] = {}
         self._metas: list[dict[str, Any]] = []
         self._drop: Callable[[], object] | None = None
         with self._explained():
@@ -110,6 +113,7 @@ class BM25Index:
     def _index(self) -> tantivy.Index:
         """All shards as one index, as it is now."""
         if (to_read := self._to_read) is None:
+            self._idf = {}
             to_read = self._to_read = self._opened_to_read()
         return to_read
 
@@ -170,6 +174,16 @@ class BM25Index:
 
         One in a script that no paper uses tells nothing of what is asked, and counts for nothing.
         """
+        with self._explained():
+            _ = self._index  # forgets what was counted of another
+        counted = self._idf
+        if term not in counted:
+            if len(counted) >= _KEPT:
+                counted.clear()
+            counted[term] = self._counted_idf(term)
+        return counted[term]
+
+    def _counted_idf(self, term: str) -> float:
         n_with = self.n_papers_with(term)
         if not n_with and not term.isascii():
             return _FOREIGN

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from footnote.rag.core.minilm import MOST_PIECES, read
+from footnote.rag.core.minilm import MOST_PIECES, Read, read, read_line
 from footnote.rag.core.processor import n_threads
 from footnote.rag.index.token_embeddings import TokenEmbeddings, unit_rows
 
@@ -58,19 +58,20 @@ class OnnxEncoder:
         self._most = min(most_tokens, MOST_PIECES)
 
     def encode(self, texts: Sequence[str], side: Side) -> list[Encoded]:
-        """Read texts one by one; the sides are read alike."""
-        del side
-        return [self._encoded(text) for text in texts]
-
-    def _encoded(self, text: str) -> Encoded:
-        found = read(text, self._most)
-        [vector] = unit_rows(found.mean[None])
-        return Encoded(vector, TokenEmbeddings(unit_rows(found.states), found.starts, found.ends))
+        """Read texts one by one; the sides are read alike, and questions once."""
+        if side == "query":
+            return [_encoded(read_line(text, self._most).whole) for text in texts]
+        return [_encoded(read(text, self._most)) for text in texts]
 
     def batch(self, *, abstracts: bool) -> int:
         """Return 1: side by side nothing is read faster, but for what is padded slower."""
         del abstracts
         return 1
+
+
+def _encoded(found: Read) -> Encoded:
+    [vector] = unit_rows(found.mean[None])
+    return Encoded(vector, TokenEmbeddings(unit_rows(found.states), found.starts, found.ends))
 
 
 class TorchEncoder:

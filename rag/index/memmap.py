@@ -12,7 +12,7 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,8 +200,10 @@ class MemmapRows:
                     " WHERE owner IN (SELECT value FROM json_each(?))",
                     [json.dumps(unread)],
                 )
-                seen.ranges.update((row[0], RowRange(*row)) for row in rows)
-            return self._with_arrays(seen, [seen.ranges[o] for o in wanted if o in seen.ranges])
+                read = {row[0]: RowRange(*row) for row in rows}
+                self._map(seen, read.values())
+                seen.ranges.update(read)
+            return Found([seen.ranges[o] for o in wanted if o in seen.ranges], seen.arrays)
 
     def all(self) -> Found:
         """Find all rows, in the order of the files; one object until they change."""
@@ -209,19 +211,19 @@ class MemmapRows:
             seen = self._current()
             if seen.all is None:
                 sql = "SELECT owner, start, n_rows, note FROM rows ORDER BY start"
-                seen.all = self._with_arrays(
-                    seen, [RowRange(*row) for row in self._db.execute(sql)]
-                )
+                ranges = [RowRange(*row) for row in self._db.execute(sql)]
+                self._map(seen, ranges)
+                seen.all = Found(ranges, seen.arrays)
             return seen.all
 
-    def _with_arrays(self, seen: _Seen, ranges: list[RowRange]) -> Found:
+    def _map(self, seen: _Seen, ranges: Collection[RowRange]) -> None:
+        """Map the files as far as these ranges reach."""
         end = max((each.end for each in ranges), default=0)
         if ranges and not (seen.arrays and end <= min(map(len, seen.arrays))):
             widths = self._widths()
             seen.arrays = [_mapped(self._folder / n, t, widths[n]) for n, t in self._types.items()]
             if end > min(map(len, seen.arrays)):
                 raise ValueError(f"its files end before row {end:,}")
-        return Found(ranges, seen.arrays)
 
     def _current(self) -> _Seen:
         (version,) = self._db.execute("PRAGMA data_version").fetchone()
@@ -304,6 +306,14 @@ class ShardedRows:
                 rows = [array[each.rows] for array in arrays]
                 found[each.owner] = Owned(each.owner, rows, each.note)
         return [found[owner] for owner in wanted if owner in found]
+
+    def notes(self, owners: Iterable[str]) -> dict[str, bytes]:
+        """Return what is kept of owners beside their rows; unknown owners are left out."""
+        return {
+            each.owner: each.note
+            for shard, own in split(owners, self._paper_of, self.shards)
+            for each in shard.find(own).ranges
+        }
 
 
 def _mapped(file: Path, kind: type[np.generic], width: int) -> np.ndarray:

@@ -149,7 +149,7 @@ class MultiVectorIndex:
         Returns:
             float32, (len(paper_ids), width), unit norm; a row of zeros for a paper without tokens.
         """
-        means = {own.owner: own.note for own in self._rows.read(paper_ids)}
+        means = self._rows.notes(paper_ids)
         nothing = bytes(max(map(len, means.values()), default=4 * WIDTH))
         rows = b"".join(means.get(paper_id, nothing) for paper_id in paper_ids)
         return np.frombuffer(rows, np.float32).reshape(len(paper_ids), len(nothing) // 4)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from footnote.rag.core.minilm import Read, read_lower
+from footnote.rag.core.minilm import MOST_PIECES, Read, read_line, read_lower
 from footnote.rag.core.text import Span
 
 # Words of a longer line say no more of what it asks for.
@@ -49,7 +49,7 @@ def encode(text: str) -> Encoded:
     Raises:
         EmbeddingError: The bundled model is missing or damaged.
     """
-    pieces = read_lower(text, _MOST_PIECES)
+    pieces = read_line(text, MOST_PIECES).lower
     width = pieces.states.shape[1]
     mean = pieces.states.mean(0) if len(pieces.states) else np.zeros(width, np.float32)
     return Encoded(*_by_word(text, pieces), _unit(mean[None])[0])

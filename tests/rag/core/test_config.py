@@ -226,6 +226,7 @@ def test_every_setting_that_is_no_number_and_no_fixed_choice_is_named(tmp_path: 
     free = {name for name, value in _leaves(values) if not isinstance(value, int | float)}
     fixed = {"embedder.dtype", "retrieval.system", "llm.profile"}
     numbers = {f"llm.{name}" for name in ("context_window", "max_tokens", "price_in", "price_out")}
+    numbers.add("web.at_once")
     assert told == free - fixed - numbers
 
 
@@ -252,7 +253,7 @@ def _altered(values: dict[str, object]) -> dict[str, object]:
             changed[name] = _altered(value) if value else {"a": "b"}  # pyright: ignore[reportUnknownArgumentType]
         elif name in ("dtype", "system", "profile"):
             changed[name] = {"dtype": "float32", "system": "bm25", "profile": "strong"}[name]
-        elif name in ("context_window", "max_tokens", "price_in", "price_out"):
+        elif name in ("context_window", "max_tokens", "price_in", "price_out", "at_once"):
             changed[name] = 300
         elif isinstance(value, list):
             changed[name] = ["stranger.example"]
