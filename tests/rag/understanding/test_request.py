@@ -96,3 +96,24 @@ def test_small_talk_is_what_is_surely_so():
     assert read_request("what does Charlie keep?").kind is Kind.DEFINITION
     assert read_request("hello there").kind is Kind.CHAT
     assert read_request("what can you do?").kind is Kind.CHAT
+
+
+def test_a_line_after_a_survey_asks_for_papers_on_something_else_and_compares_nothing():
+    survey = Request(
+        question="Which papers deal with tidal barrages?",
+        kind=Kind.SURVEY,
+        topic="tidal barrages",
+    )
+    request = read_request("and wind farms?", survey, today=TODAY)
+    assert (request.act, request.sides) == (Act.FOLLOW_UP, ())
+    assert request.kind is not Kind.COMPARISON
+    assert request.topic == "wind farms"
+
+
+def test_a_question_that_hardly_follows_up_is_new():
+    before = Request(
+        question="Which paper since 2024 reports the largest head of water?",
+        kind=Kind.SURVEY,
+        topic="head of water",
+    )
+    assert read_request("What does Okapi lift?", before, today=TODAY).act is Act.NEW
