@@ -63,7 +63,8 @@ class EvalReport(Record):
     confidence: Confidence | None = None
     """Of the answers' confidence, right meaning that the best paper found is; null for none."""
     index_bytes_per_paper: int
-    peak_memory_mb: float
+    peak_memory_mb: float | None
+    """Of the process that asked; null where the system does not tell, on Windows."""
 
 
 def make_report(

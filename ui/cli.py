@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -97,6 +98,10 @@ def main() -> NoReturn:
     # Read when numpy is loaded. Its threads and torch's would wait for each other, turn by turn:
     # a question then takes up to three times as long.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if sys.platform == "win32":  # what is piped has the system's own signs there, and no `×`
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(encoding="utf-8")
     if not debug:
         _quieten()
     try:
