@@ -56,8 +56,8 @@ def table(reports: Sequence[EvalReport]) -> Iterator[str]:
     yield "|---" * (len(names) + 2) + "|"
     for report in reports:
         cells = [_cell(report, reports[0], name) for name in names]
-        latency = report.latency_ms["search"]
-        cells.append(f"{latency['p50']:.1f} / {latency['p95']:.1f}")
+        latency = report.latency_ms.get("search")
+        cells.append(f"{latency['p50']:.1f} / {latency['p95']:.1f}" if latency else "–")
         yield f"| {report.system} | " + " | ".join(cells) + " |"
 
 
@@ -89,6 +89,22 @@ def _markdown(report: EvalReport, run: Run, others: Sequence[EvalReport]) -> Ite
     yield from _kinds_plot(report)
     if report.confidence:
         yield from _risk_plot(report.confidence)
+    if report.latency_ms:
+        yield from _speed_and_size(report)
+    yield f"Commit {report.commit or 'unknown'}, settings {report.settings}."
+    yield ""
+    yield "## Worst questions"
+    yield ""
+    ndcg = report.values["nDCG@10"]
+    by_id = {o.question.id: o.question for o in run.outcomes}
+    for question_id in sorted(ndcg, key=lambda q: (ndcg[q], q))[:20]:
+        question = by_id[question_id]
+        page = f"questions/{_file_name(question_id)}.md"
+        link = f"[{question_id}]({page}) ({question.kind})"
+        yield f"- {ndcg[question_id]:.2f} {link} {question.question}"
+
+
+def _speed_and_size(report: EvalReport) -> Iterator[str]:
     yield "## Speed and size"
     yield ""
     yield "| stage | p50 ms | p95 ms |"
@@ -100,19 +116,9 @@ def _markdown(report: EvalReport, run: Run, others: Sequence[EvalReport]) -> Ite
     used = "" if memory is None else f"; the process used {memory:,.0f} MB at most"
     yield (
         "`search` finds 100 papers, `ask` does all there is to do. The index has "
-        f"{report.index_bytes_per_paper:,} bytes a paper{used}. "
-        f"Commit {report.commit or 'unknown'}, settings {report.settings}."
+        f"{report.index_bytes_per_paper:,} bytes a paper{used}."
     )
     yield ""
-    yield "## Worst questions"
-    yield ""
-    ndcg = report.values["nDCG@10"]
-    by_id = {o.question.id: o.question for o in run.outcomes}
-    for question_id in sorted(ndcg, key=lambda q: (ndcg[q], q))[:20]:
-        question = by_id[question_id]
-        page = f"questions/{_file_name(question_id)}.md"
-        link = f"[{question_id}]({page}) ({question.kind})"
-        yield f"- {ndcg[question_id]:.2f} {link} {question.question}"
 
 
 def _kinds_plot(report: EvalReport) -> Iterator[str]:

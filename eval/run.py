@@ -24,8 +24,9 @@ class Outcome(Record):
     answer: Answer | None
     error: str | None = None
     """Why there are no hits and no answer: a crash counts as a wrong answer."""
-    search_ms: float
-    ask_ms: float
+    search_ms: float | None = None
+    ask_ms: float | None = None
+    """Null where nobody timed it."""
     citations: CitationScores | None = None
     """How well citations support what a model wrote; null for quotes and refusals."""
 

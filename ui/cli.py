@@ -588,25 +588,35 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.")
     ] = "test",
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Score what another system answered, a JSON object a line, and ask nothing.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure retrieval and answers on a set of judged questions."""
-    from footnote.eval.evaluate import evaluate_systems
+    from footnote.eval.evaluate import evaluate_systems, score_given
     from footnote.eval.gate import gate
     from footnote.eval.pages import table
     from footnote.eval.report import load_report
 
     earlier = load_report(baseline) if baseline else None
-    with _progress(as_json) as on_progress:
-        reports = evaluate_systems(
-            config,
-            dataset,
-            out,
-            systems.split(","),
-            split=split,
-            on_progress=on_progress,
-            on_left_out=lambda line: _err.print(escape(f"left out {line}")),
-        )
+    if answers:
+        reports = [score_given(config, dataset, out, answers, split=split)]
+    else:
+        with _progress(as_json) as on_progress:
+            reports = evaluate_systems(
+                config,
+                dataset,
+                out,
+                systems.split(","),
+                split=split,
+                on_progress=on_progress,
+                on_left_out=lambda line: _err.print(escape(f"left out {line}")),
+            )
     if as_json:
         print_json({r.system: r.means for r in reports})
     else:
