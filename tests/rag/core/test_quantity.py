@@ -60,6 +60,16 @@ def test_quantities_are_read(text: str, values: list[tuple[float, str]]):
         ("over 3×", "3×", DOUBTFUL),
         ("1.9×", "1.91×", DOUBTFUL),
         ("140%", "2.4×", DOUBTFUL),
+        ("2.4×", "140%", DOUBTFUL),
+        ("33%", "1.5×", DOUBTFUL),
+        ("60%", "1.5×", NONE),
+        ("half", "halved", SAME),
+        ("halved", "half", SAME),
+        ("up to half", "halved", DOUBTFUL),
+        ("half", "doubled", DOUBTFUL),
+        ("a third", "3×", DOUBTFUL),
+        ("a quarter", "3×", NONE),
+        ("50%", "1×", NONE),
         ("at least 3×", "up to 3×", CLASH),
         ("12 s", "12 ms", CLASH),
         ("2.4%", "2.4×", CLASH),
@@ -116,3 +126,25 @@ def test_quantities_lie_inside_the_text_and_do_not_overlap(text: str):
 def test_a_quantity_agrees_with_itself(text: str):
     for quantity in quantities(text):
         assert agreement(quantity, quantity) is SAME
+
+
+@pytest.mark.parametrize(
+    ("claimed", "stated", "follows"),
+    [
+        pytest.param("2.5×", "from 10 ms to 4 ms", True, id="ratio"),
+        pytest.param("150%", "from 10 ms to 4 ms", True, id="growth"),
+        pytest.param("60%", "from 10 ms to 4 ms", True, id="fall"),
+        pytest.param("40%", "from 10 ms to 4 ms", True, id="share"),
+        pytest.param("2.5×", "10 ms, 4 GB", False, id="of-two-units"),
+        pytest.param("350%", "from 10 ms to 4 ms", False, id="one-too-many"),
+        pytest.param("50%", "from 10 ms to 4 ms", False, id="another"),
+        pytest.param("2.5×", "from 0 ms to 4 ms", False, id="from-nothing"),
+        pytest.param("1×", "10 ms", False, id="one-figure-alone"),
+        pytest.param("6 ms", "from 10 ms to 4 ms", False, id="a-difference"),
+    ],
+)
+def test_a_figure_follows_from_two_by_their_ratio_alone(
+    claimed: str, stated: str, *, follows: bool
+):
+    [quantity] = quantities(claimed)
+    assert derivable(quantity, quantities(stated)) is follows
