@@ -16,6 +16,9 @@ NONE, CLASH, DOUBTFUL, SAME = Agreement
         ("about 18.4k questions", [(18_400, "")]),
         ("40 million sessions", [(40e6, "")]),
         ("two hundred and five days", [(205 * 86400, "s")]),
+        ("three thousand two hundred papers", [(3200, "")]),
+        ("a hundred papers", [(100, "")]),
+        ("two million five hundred thousand", [(2.5e6, "")]),
         ("from 480 ms to 0.16 s", [(0.48, "s"), (0.16, "s")]),
         ("2–4×", [(2, "x"), (4, "x")]),
         ("3, 5 and 7%", [(0.03, "share"), (0.05, "share"), (0.07, "share")]),
@@ -141,6 +144,16 @@ def test_a_quantity_agrees_with_itself(text: str):
         pytest.param("2.5×", "from 0 ms to 4 ms", False, id="from-nothing"),
         pytest.param("1×", "10 ms", False, id="one-figure-alone"),
         pytest.param("6 ms", "from 10 ms to 4 ms", False, id="a-difference"),
+        # 0.4, 0.6 and 1.5 follow; a bound in words may be a quarter away, `about` a twentieth.
+        pytest.param("under half", "from 10 ms to 4 ms", True, id="below"),
+        pytest.param("under a third", "from 10 ms to 4 ms", False, id="not-below"),
+        pytest.param("under nine tenths", "from 10 ms to 4 ms", False, id="far-below"),
+        pytest.param("over a third", "from 10 ms to 4 ms", True, id="above"),
+        pytest.param("over two fifths", "from 10 ms to 4 ms", True, id="just-there"),
+        pytest.param("over a tenth", "from 10 ms to 4 ms", False, id="far-above"),
+        pytest.param("two fifths", "from 10 ms to 4 ms", True, id="in-words"),
+        pytest.param("about 41%", "from 10 ms to 4 ms", True, id="about"),
+        pytest.param("41%", "from 10 ms to 4 ms", False, id="not-exactly"),
     ],
 )
 def test_a_figure_follows_from_two_by_their_ratio_alone(

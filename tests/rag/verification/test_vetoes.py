@@ -79,6 +79,12 @@ def test_figures_of_two_papers_are_told_apart_by_names_alone(text: str, *, is_me
     assert found == ("figures of two papers stand in one statement" if is_merged else None)
 
 
+@pytest.mark.parametrize("text", ["Decoding is up to 2.5x faster.", "H100s were tried."])
+def test_a_figure_or_a_plural_is_no_name_of_another_paper(text: str):
+    other = paper("Delta", "Delta is 2.5x smaller on H100s.")
+    assert difference(text, bound(SPEED, share=0.5), [other]) is None
+
+
 @pytest.mark.parametrize(
     ("title", "text", "is_its"),
     [
