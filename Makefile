@@ -51,7 +51,7 @@ docs: $(VENV)/.installed-test links  ## Write the documentation as pages, to bui
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 # mutmut tells modules by where their files are, so the package lies there as it is installed.
-mutants: $(VENV)/.installed-test links  ## Change the code that decides what is true, and see if a test notices (an hour)
+mutants: $(VENV)/.installed-test links  ## Change the code that decides what is true, and see if a test notices (hours)
 	$(BIN)/python -m pip install --quiet mutmut==3.8.1
 	rm -rf build/mutants
 	mkdir -p build/mutants/src
