@@ -9,7 +9,7 @@ CORPUS ?= ingest/sample
 DEMO_INDEX := .footnote/demo-$(shell printf '%s' '$(abspath $(CORPUS))' | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help install models demo test quick lint types imports tests gate wheel docs format links clean
+.PHONY: help install models demo test quick lint types imports tests gate wheel docs mutants format links clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t12
@@ -49,6 +49,15 @@ wheel:  ## Build the wheel and use it in an empty environment (minutes, 2 GB of 
 
 docs: $(VENV)/.installed-test links  ## Write the documentation as pages, to build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+# mutmut tells modules by where their files are, so the package lies there as it is installed.
+mutants: $(VENV)/.installed-test links  ## Change the code that decides what is true, and see if a test notices (hours)
+	$(BIN)/python -m pip install --quiet mutmut==3.8.1
+	rm -rf build/mutants
+	mkdir -p build/mutants/src
+	cp -rL build/links/footnote build/mutants/src/
+	cp -r tests pyproject.toml build/mutants/
+	cd build/mutants && ../../$(BIN)/python -m mutmut run --max-children 1
 
 format: $(VENV)/.installed-test  ## Put the code into shape
 	$(BIN)/ruff format .

@@ -5,7 +5,6 @@ questions. The embedder is loaded before the clock starts.
 """
 
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from footnote.eval.baselines import StockRetriever, load_stock_embedder
+from footnote.eval.timing import peak_memory_mb
 from footnote.ingest import pipeline
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
@@ -43,7 +43,7 @@ class Figures(Record):
     """For the starter without its language model's own time."""
     ask_ms_p95: float
     index_bytes_per_paper: float
-    peak_memory_mb: float
+    peak_memory_mb: float | None
     bytes_per_paper_by_part: dict[str, float]
 
 
@@ -127,7 +127,7 @@ class _Timed(NamedTuple):
     ingest_s: float
     retrieve_ms: np.ndarray
     ask_ms: np.ndarray
-    peak_memory_mb: float
+    peak_memory_mb: float | None
     folder: Path
 
 
@@ -150,7 +150,7 @@ def _measure_footnote(settings: dict[str, Any], file: Path, questions: list[str]
     tune_process()  # as the command line has it
     retrieve = _times_ms(lambda question: assistant.search(question, _DEPTH), questions)
     ask = _times_ms(assistant.ask, questions)
-    return _Timed(report.papers, seconds, retrieve, ask, _peak_memory_mb(), folder)
+    return _Timed(report.papers, seconds, retrieve, ask, peak_memory_mb(), folder)
 
 
 def _measure_stock(settings: dict[str, Any], file: Path, questions: list[str]) -> _Timed:
@@ -164,7 +164,7 @@ def _measure_stock(settings: dict[str, Any], file: Path, questions: list[str]) -
     seconds = time.perf_counter() - started
     retrieve = _times_ms(retriever.retrieve, questions)
     ask = _times_ms(retriever.answer, questions)
-    return _Timed(len(papers), seconds, retrieve, ask, _peak_memory_mb(), folder)
+    return _Timed(len(papers), seconds, retrieve, ask, peak_memory_mb(), folder)
 
 
 def _times_ms(ask: Callable[[str], object], questions: Sequence[str]) -> np.ndarray:
@@ -175,11 +175,6 @@ def _times_ms(ask: Callable[[str], object], questions: Sequence[str]) -> np.ndar
         ask(question)
         times.append((time.perf_counter() - started) * 1000)
     return np.array(times)
-
-
-def _peak_memory_mb() -> float:
-    # ru_maxrss counts kilobytes on Linux.
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def _sized(timed: _Timed) -> Figures:

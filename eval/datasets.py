@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,15 +78,15 @@ def load_questions(
             wrong or missing field, an id that occurred before, a title that no paper was ever
             seen under. All faults are listed.
     """
-    ids = _ids_by_name(papers, aliases or {})
+    ids = ids_by_name(papers, aliases or {})
     questions: list[JudgedQuestion] = []
     faults: list[str] = []
     seen: set[str] = set()
-    for number, line in _lines(file):
+    for number, line in lines_of(file):
         try:
             written = JudgedQuestion.model_validate(json.loads(line))
         except (json.JSONDecodeError, ValidationError) as error:
-            faults.append(f"line {number}: {_reason(error)}")
+            faults.append(f"line {number}: {reason_of(error)}")
             continue
         if written.id in seen:
             faults.append(f"line {number}: id {written.id!r} occurred before")
@@ -94,18 +94,18 @@ def load_questions(
         faults += [
             f"line {number}: no paper is called {name!r}"
             for name in [*written.relevant, *written.answers, *written.sides, *written.lists]
-            if _name_key(name) not in ids
+            if name_key(name) not in ids
         ]
-        relevant = {ids.get(_name_key(n), n): grade for n, grade in written.relevant.items()}
+        relevant = {ids.get(name_key(n), n): grade for n, grade in written.relevant.items()}
         faults += [f"line {number}: grade {g} is below 0" for g in relevant.values() if g < 0]
-        answers = {ids.get(_name_key(n), n): grades for n, grades in written.answers.items()}
+        answers = {ids.get(name_key(n), n): grades for n, grades in written.answers.items()}
         sides, lists = (
-            tuple(ids.get(_name_key(n), n) for n in names)
+            tuple(ids.get(name_key(n), n) for n in names)
             for names in (written.sides, written.lists)
         )
         resolved = {"relevant": relevant, "answers": answers, "sides": sides, "lists": lists}
         questions.append(written.model_copy(update=resolved))
-    _refuse(file, faults, questions)
+    refuse(file, faults, questions)
     return Dataset(file.stem, tuple(questions))
 
 
@@ -136,25 +136,32 @@ def load_beir(folder: Path, split: str = "test") -> tuple[list[Paper], Dataset]:
         for i, grades in judged.items()
         if i in texts
     ]
-    _refuse(folder, faults, questions)
+    refuse(folder, faults, questions)
     dataset = Dataset(folder.name, tuple(questions), tuple(left_out.values()))
     return list(papers.values()), dataset
 
 
-def _ids_by_name(papers: Iterable[Paper], aliases: Mapping[str, str]) -> Mapping[str, str]:
+def ids_by_name(papers: Iterable[Paper], aliases: Mapping[str, str]) -> Mapping[str, str]:
+    """Return paper ids by each name of a paper, an id or a title, spelt as by `name_key`."""
     # Before the papers: an alias that is now another paper's own name means that one.
-    ids = {_name_key(alias): paper_id for alias, paper_id in aliases.items()}
+    ids = {name_key(alias): paper_id for alias, paper_id in aliases.items()}
     for paper in papers:
         for name in (paper.paper_id, paper.title, *paper.titles):
-            ids[_name_key(name)] = paper.paper_id
+            ids[name_key(name)] = paper.paper_id
     return ids
 
 
-def _name_key(name: str) -> str:
+def name_key(name: str) -> str:
+    """Return what two spellings of one title share."""
     return identity_key(clean_text(name))
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
+def lines_of(file: Path) -> Iterator[tuple[int, str]]:
+    """Read the lines that are not empty, each with its number.
+
+    Raises:
+        DatasetError: The file cannot be read.
+    """
     try:
         with file.open(encoding="utf-8") as lines:
             yield from ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
@@ -164,7 +171,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 
 def _beir_papers(file: Path, faults: list[str], left_out: dict[str, str]) -> Iterator[Paper]:
     """The papers of a corpus; `left_out` is told of documents without text, by their ids."""
-    for number, line in _lines(file):
+    for number, line in lines_of(file):
         where = f"{file.name} line {number}"
         try:
             fields = json.loads(line)
@@ -173,7 +180,7 @@ def _beir_papers(file: Path, faults: list[str], left_out: dict[str, str]) -> Ite
                 title=title or text[:80], abstract=text, sighting=Sighting(source=file.name)
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            faults.append(f"{where}: {_reason(error)}")
+            faults.append(f"{where}: {reason_of(error)}")
             continue
         try:
             yield to_paper(record).model_copy(update={"paper_id": paper_id})
@@ -183,12 +190,12 @@ def _beir_papers(file: Path, faults: list[str], left_out: dict[str, str]) -> Ite
 
 def _beir_queries(file: Path, faults: list[str]) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
-    for number, line in _lines(file):
+    for number, line in lines_of(file):
         try:
             fields = json.loads(line)
             question_id, text = str(fields["_id"]), str(fields["text"])
         except (ValueError, KeyError, TypeError) as error:
-            faults.append(f"{file.name} line {number}: {_reason(error)}")
+            faults.append(f"{file.name} line {number}: {reason_of(error)}")
             continue
         if question_id in seen:
             faults.append(f"{file.name} line {number}: id {question_id!r} occurred before")
@@ -197,7 +204,7 @@ def _beir_queries(file: Path, faults: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _qrels(file: Path, faults: list[str]) -> Iterator[tuple[int, tuple[str, str, int]]]:
-    rows = csv.reader((line for _, line in _lines(file)), delimiter="\t")
+    rows = csv.reader((line for _, line in lines_of(file)), delimiter="\t")
     for number, row in enumerate(rows, start=1):
         try:
             question_id, paper_id, grade = row
@@ -207,9 +214,14 @@ def _qrels(file: Path, faults: list[str]) -> Iterator[tuple[int, tuple[str, str,
                 faults.append(f"{file.name} line {number}: not question, paper and whole grade")
 
 
-def _refuse(source: Path, faults: list[str], questions: list[JudgedQuestion]) -> None:
-    if not questions and not faults:
-        faults.append("it holds no question")
+def refuse(source: Path, faults: Sequence[str], held: Sized, what: str = "question") -> None:
+    """Refuse a file with faults, or one that holds nothing.
+
+    Raises:
+        DatasetError: It has; the message lists them, or the first of them.
+    """
+    if not held and not faults:
+        faults = [f"it holds no {what}"]
     if faults:
         shown = "; ".join(faults[:_FAULTS_SHOWN])
         more = len(faults) - _FAULTS_SHOWN
@@ -219,7 +231,8 @@ def _refuse(source: Path, faults: list[str], questions: list[JudgedQuestion]) ->
         )
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Say what is wrong with a line."""
     if isinstance(error, ValidationError):
         return ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     if isinstance(error, json.JSONDecodeError):

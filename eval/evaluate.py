@@ -6,6 +6,7 @@ from typing import get_args
 
 from footnote.eval.baselines import STOCK, stock_finder
 from footnote.eval.datasets import Dataset, load_beir, load_questions
+from footnote.eval.given import load_given
 from footnote.eval.pages import write_report
 from footnote.eval.report import EvalReport, make_report
 from footnote.eval.run import run_dataset
@@ -14,7 +15,7 @@ from footnote.rag.build import open_assistant, open_checker, open_index
 from footnote.rag.core.config import Config, Retrieval
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.processor import tune_process
-from footnote.rag.core.records import Paper
+from footnote.rag.core.records import Paper, fingerprint
 from footnote.rag.index.writer import IndexWriter, Progress
 
 _SYSTEMS = (*get_args(Retrieval.model_fields["system"].annotation), STOCK)
@@ -81,10 +82,48 @@ def evaluate_systems(
                 settings=asked.model_dump_json(exclude={"index"}),
                 index=config.index,
                 n_papers=len(assistant.catalogue),
+                corpus=assistant.catalogue.fingerprint(),
             )
         )
     write_report(out, reports[0], runs[0], reports[1:])
     return reports
+
+
+def score_given(
+    config: Config, source: Path, out: Path, answers: Path, *, split: str
+) -> EvalReport:
+    """Score what another system answered, and write its report; it is called as the file is.
+
+    Args:
+        config: Settings; of a question file, those of the index whose papers it is about.
+        source: A BEIR folder or a question file.
+        out: Where the report goes.
+        answers: What it answered; see `load_given`.
+        split: Judgements of a BEIR folder to use.
+
+    Raises:
+        DatasetError: The set or the answers have faults.
+        IndexMissingError: A question file was named and there is no index.
+    """
+    if source.is_dir():
+        papers, dataset = load_beir(source, split)
+        aliases: dict[str, str] = {}
+    else:
+        catalogue = open_index(config).catalogue
+        papers, aliases = catalogue.papers(), catalogue.aliases()
+        dataset = load_questions(source, papers, aliases)
+    run = load_given(answers, dataset, papers, aliases)
+    report = make_report(
+        run,
+        dataset,
+        system=answers.stem,
+        settings="",
+        index=out / "index",
+        n_papers=len(papers),
+        corpus=fingerprint(*sorted(paper.version for paper in papers)),
+    )
+    write_report(out, report, run)
+    return report
 
 
 def _prepare(

@@ -28,9 +28,12 @@ def write_report(
     """
     pages = out / "questions"
     pages.mkdir(parents=True, exist_ok=True)
-    (out / "report.json").write_text(report.model_dump_json(indent=1) + "\n")
-    (out / "report.md").write_text("\n".join(_markdown(report, run, others)) + "\n")
-    with (out / "run.trec").open("w") as trec, (out / "answers.jsonl").open("w") as answers:
+    _write(out / "report.json", report.model_dump_json(indent=1))
+    _write(out / "report.md", "\n".join(_markdown(report, run, others)))
+    with (
+        (out / "run.trec").open("w", encoding="utf-8") as trec,
+        (out / "answers.jsonl").open("w", encoding="utf-8") as answers,
+    ):
         for outcome in run.outcomes:
             trec.writelines(f"{row}\n" for row in _trec_rows(outcome))
             said = outcome.answer.model_dump(mode="json") if outcome.answer else None
@@ -43,7 +46,7 @@ def write_report(
             }
             answers.write(json.dumps(line, ensure_ascii=False) + "\n")
             page = "\n".join(_question_page(outcome, report))
-            (pages / f"{_file_name(outcome.question.id)}.md").write_text(page + "\n")
+            _write(pages / f"{_file_name(outcome.question.id)}.md", page)
 
 
 def table(reports: Sequence[EvalReport]) -> Iterator[str]:
@@ -53,8 +56,8 @@ def table(reports: Sequence[EvalReport]) -> Iterator[str]:
     yield "|---" * (len(names) + 2) + "|"
     for report in reports:
         cells = [_cell(report, reports[0], name) for name in names]
-        latency = report.latency_ms["search"]
-        cells.append(f"{latency['p50']:.1f} / {latency['p95']:.1f}")
+        latency = report.latency_ms.get("search")
+        cells.append(f"{latency['p50']:.1f} / {latency['p95']:.1f}" if latency else "–")
         yield f"| {report.system} | " + " | ".join(cells) + " |"
 
 
@@ -86,19 +89,9 @@ def _markdown(report: EvalReport, run: Run, others: Sequence[EvalReport]) -> Ite
     yield from _kinds_plot(report)
     if report.confidence:
         yield from _risk_plot(report.confidence)
-    yield "## Speed and size"
-    yield ""
-    yield "| stage | p50 ms | p95 ms |"
-    yield "|---|---|---|"
-    for stage, times in report.latency_ms.items():
-        yield f"| {stage} | {times['p50']:.1f} | {times['p95']:.1f} |"
-    yield ""
-    yield (
-        "`search` finds 100 papers, `ask` does all there is to do. The index has "
-        f"{report.index_bytes_per_paper:,} bytes a paper; the process used "
-        f"{report.peak_memory_mb:,.0f} MB at most. Commit {report.commit or 'unknown'}, "
-        f"settings {report.settings}."
-    )
+    if report.latency_ms:
+        yield from _speed_and_size(report)
+    yield f"Commit {report.commit or 'unknown'}, settings {report.settings}."
     yield ""
     yield "## Worst questions"
     yield ""
@@ -109,6 +102,23 @@ def _markdown(report: EvalReport, run: Run, others: Sequence[EvalReport]) -> Ite
         page = f"questions/{_file_name(question_id)}.md"
         link = f"[{question_id}]({page}) ({question.kind})"
         yield f"- {ndcg[question_id]:.2f} {link} {question.question}"
+
+
+def _speed_and_size(report: EvalReport) -> Iterator[str]:
+    yield "## Speed and size"
+    yield ""
+    yield "| stage | p50 ms | p95 ms |"
+    yield "|---|---|---|"
+    for stage, times in report.latency_ms.items():
+        yield f"| {stage} | {times['p50']:.1f} | {times['p95']:.1f} |"
+    yield ""
+    memory = report.peak_memory_mb
+    used = "" if memory is None else f"; the process used {memory:,.0f} MB at most"
+    yield (
+        "`search` finds 100 papers, `ask` does all there is to do. The index has "
+        f"{report.index_bytes_per_paper:,} bytes a paper{used}."
+    )
+    yield ""
 
 
 def _kinds_plot(report: EvalReport) -> Iterator[str]:
@@ -192,6 +202,10 @@ def _signal_ranks(outcome: Outcome) -> dict[str, dict[str, int]]:
         for rank, hit in enumerate(found, start=1):
             ranks[hit.paper.paper_id][signal] = rank
     return ranks
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text + "\n", encoding="utf-8")
 
 
 def _file_name(question_id: str) -> str:

@@ -1,7 +1,9 @@
 """The figures of a run: each question's, their means, and what it took."""
 
+import datetime
 import subprocess
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
@@ -59,15 +61,29 @@ class EvalReport(Record):
     means: dict[str, dict[str, Mean]]
     """By kind (`all` for every question) and measure."""
     latency_ms: dict[str, dict[str, float]]
-    """p50 and p95 of `search`, which finds 100 papers, its stages, and `ask`."""
+    """p50 and p95 of `search`, which finds 100 papers, its stages, and `ask`; of what was timed."""
     confidence: Confidence | None = None
     """Of the answers' confidence, right meaning that the best paper found is; null for none."""
     index_bytes_per_paper: int
-    peak_memory_mb: float
+    peak_memory_mb: float | None
+    """Of the process that asked; null where nobody counted it."""
+    day: datetime.date | None = None
+    """When it was measured; null in reports of before these three were noted."""
+    version: str | None = None
+    """Of Footnote, which measured."""
+    corpus: str | None = None
+    """Fingerprint of the versions of all papers that were there."""
 
 
 def make_report(
-    run: Run, dataset: Dataset, *, system: str, settings: str, index: Path, n_papers: int
+    run: Run,
+    dataset: Dataset,
+    *,
+    system: str,
+    settings: str,
+    index: Path,
+    n_papers: int,
+    corpus: str | None = None,
 ) -> EvalReport:
     """Compute what a run is worth.
 
@@ -97,14 +113,24 @@ def make_report(
         values=values,
         means=_means(values, kinds),
         latency_ms={
-            "search": _percentiles([o.search_ms for o in run.outcomes]),
-            **{name: _percentiles(durations) for name, durations in run.stages_ms.items()},
-            "ask": _percentiles([o.ask_ms for o in run.outcomes]),
+            name: _percentiles(durations) for name, durations in _timed(run).items() if durations
         },
         confidence=_confidence(run.outcomes, values),
         index_bytes_per_paper=round(n_bytes / max(n_papers, 1)),
         peak_memory_mb=run.peak_memory_mb,
+        day=datetime.datetime.now(datetime.UTC).date(),
+        version=version("footnote-papers"),
+        corpus=corpus,
     )
+
+
+def _timed(run: Run) -> dict[str, list[float]]:
+    """Return how long each part took, for each question that was timed."""
+    return {
+        "search": [o.search_ms for o in run.outcomes if o.search_ms is not None],
+        **{name: list(durations) for name, durations in run.stages_ms.items()},
+        "ask": [o.ask_ms for o in run.outcomes if o.ask_ms is not None],
+    }
 
 
 def load_report(file: Path) -> EvalReport:
@@ -250,8 +276,6 @@ def _means(
 
 
 def _percentiles(milliseconds: Sequence[float]) -> dict[str, float]:
-    if not milliseconds:
-        return {"p50": 0.0, "p95": 0.0}
     p50, p95 = np.percentile(milliseconds, [50, 95])
     return {"p50": round(float(p50), 2), "p95": round(float(p95), 2)}
 

@@ -1,13 +1,12 @@
 """Ask every question of a set, through the same Assistant that answers everyone else."""
 
-import resource
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from footnote.eval.citations import CitationScores, Judge, citation_scores
 from footnote.eval.datasets import Dataset, JudgedQuestion
-from footnote.eval.timing import stages
+from footnote.eval.timing import peak_memory_mb, stages
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import FootnoteError
@@ -25,8 +24,9 @@ class Outcome(Record):
     answer: Answer | None
     error: str | None = None
     """Why there are no hits and no answer: a crash counts as a wrong answer."""
-    search_ms: float
-    ask_ms: float
+    search_ms: float | None = None
+    ask_ms: float | None = None
+    """Null where nobody timed it."""
     citations: CitationScores | None = None
     """How well citations support what a model wrote; null for quotes and refusals."""
 
@@ -35,7 +35,7 @@ class Run(Record):
     """All outcomes, in the order of the questions."""
 
     outcomes: tuple[Outcome, ...]
-    peak_memory_mb: float
+    peak_memory_mb: float | None
     stages_ms: dict[str, tuple[float, ...]]
     """Durations of each stage of retrieval, by its name."""
 
@@ -62,11 +62,9 @@ def run_dataset(
         for question in dataset.questions:
             outcomes.append(_outcome(assistant, question, judge))
             on_progress(len(outcomes), len(dataset.questions))
-    # ru_maxrss counts kilobytes on Linux.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return Run(
         outcomes=tuple(outcomes),
-        peak_memory_mb=round(peak, 1),
+        peak_memory_mb=peak_memory_mb(),
         stages_ms={name: tuple(durations) for name, durations in found.items()},
     )
 

@@ -1,5 +1,6 @@
-"""Measure how long each stage of a question takes, from the spans of LlamaIndex's steps."""
+"""Measure what questions take: memory, and each stage's time, from the spans of LlamaIndex."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -37,3 +38,14 @@ def stages() -> Generator[dict[str, list[float]]]:
             name = span.id_.partition("-")[0]
             if name in _STAGES:
                 found[_STAGES[name]].append(span.duration * 1000)
+
+
+def peak_memory_mb() -> float | None:
+    """Return how much memory this process has held at most; None on Windows."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    # Counted in kilobytes, and on macOS in bytes.
+    per_mb = 1024 * 1024 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_mb, 1)

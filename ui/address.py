@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 
 from footnote.rag.core.errors import ConfigError
 
@@ -20,8 +21,10 @@ def bound(host: str, port: int) -> socket.socket:
     except (socket.gaierror, UnicodeError, ValueError) as error:
         raise _not_here(host) from error
     try:
-        # A port whose connections are only just closed is free.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # A port whose connections are only just closed is free. On Windows it is so without, and
+        # with it a port that another program listens on would be taken for free.
+        if sys.platform != "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen()
     except OSError as error:

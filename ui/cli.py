@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -97,6 +98,10 @@ def main() -> NoReturn:
     # Read when numpy is loaded. Its threads and torch's would wait for each other, turn by turn:
     # a question then takes up to three times as long.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if sys.platform == "win32":  # what is piped has the system's own signs there, and no `×`
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(encoding="utf-8")
     if not debug:
         _quieten()
     try:
@@ -583,25 +588,35 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.")
     ] = "test",
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Score what another system answered, a JSON object a line, and ask nothing.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure retrieval and answers on a set of judged questions."""
-    from footnote.eval.evaluate import evaluate_systems
+    from footnote.eval.evaluate import evaluate_systems, score_given
     from footnote.eval.gate import gate
     from footnote.eval.pages import table
     from footnote.eval.report import load_report
 
     earlier = load_report(baseline) if baseline else None
-    with _progress(as_json) as on_progress:
-        reports = evaluate_systems(
-            config,
-            dataset,
-            out,
-            systems.split(","),
-            split=split,
-            on_progress=on_progress,
-            on_left_out=lambda line: _err.print(escape(f"left out {line}")),
-        )
+    if answers:
+        reports = [score_given(config, dataset, out, answers, split=split)]
+    else:
+        with _progress(as_json) as on_progress:
+            reports = evaluate_systems(
+                config,
+                dataset,
+                out,
+                systems.split(","),
+                split=split,
+                on_progress=on_progress,
+                on_left_out=lambda line: _err.print(escape(f"left out {line}")),
+            )
     if as_json:
         print_json({r.system: r.means for r in reports})
     else:

@@ -1,7 +1,6 @@
 """A file of JSON objects, a line each: what the page notes down in the index folder."""
 
 import json
-import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,11 +53,8 @@ class Journal:
     def _append(self, line: bytes) -> None:
         make_file(self.file)
         # In one call, at the end, whoever else writes there.
-        opened = os.open(self.file, os.O_WRONLY | os.O_APPEND)
-        try:
-            os.write(opened, line)
-        finally:
-            os.close(opened)
+        with self.file.open("ab", buffering=0) as opened:
+            opened.write(line)
         self._n_rows = len(self._lines()) if self._n_rows is None else self._n_rows + 1
         if self._n_rows > 2 * self._keep:
             kept = self._lines()[-self._keep :]

@@ -75,6 +75,7 @@ def _number(mean: Mean | None) -> str:
 def report_html(name: str, report: EvalReport, questions: Mapping[str, str], say: Wording) -> str:
     """Render one report: its means by kind, its plots, and its questions, the worst first."""
     title = report.dataset if name == "." else name
+    searched = report.latency_ms.get("search")
     about = say(
         "quality.about",
         count=f"{report.n_questions:,}",
@@ -82,7 +83,7 @@ def report_html(name: str, report: EvalReport, questions: Mapping[str, str], say
         system=report.system,
         commit=report.commit or say("quality.unknown"),
         settings=report.settings,
-        ms=f"{report.latency_ms.get('search', {}).get('p50', 0):.0f}",
+        ms=f"{searched['p50']:.0f}" if searched else "–",
     )
     return (
         f'<h3 tabindex="-1">{escape(title)}</h3><p class="fp-muted">{escape(about)}</p>'

@@ -278,8 +278,12 @@ def _same_measure(claimed: Quantity, stated: Quantity) -> Agreement:
     elif claimed.bound == "about" and exact and abs(gap) <= _NEAR * abs(stated.value):
         return Agreement.SAME
     written = stated.value / claimed.scale
-    if claimed.places < stated.places and math.isclose(
-        round(written, claimed.places), claimed.value / claimed.scale
+    # 2.9 rounds to 3, and is not over it.
+    beyond = exact and {"least": gap < 0, "most": gap > 0}.get(claimed.bound, False)
+    if (
+        claimed.places < stated.places
+        and not beyond
+        and math.isclose(round(written, claimed.places), claimed.value / claimed.scale)
     ):
         return Agreement.DOUBTFUL
     return Agreement.CLASH if _same_digits(claimed, stated) else Agreement.NONE

@@ -1,6 +1,7 @@
 """What is relied on later: on disk before it is, and readable by its owner alone."""
 
 import os
+import sys
 from pathlib import Path
 
 _OWNERS_FOLDER, _OWNERS_FILE = 0o700, 0o600
@@ -40,8 +41,14 @@ def delete_durably(file: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until what a file holds, or which names a folder has, is on disk."""
-    opened = os.open(path, os.O_RDONLY)
+    """Wait until what a file holds, or which names a folder has, is on disk.
+
+    Windows waits for files alone: it opens no folder, and its names need no waiting for.
+    """
+    if sys.platform == "win32" and path.is_dir():
+        return
+    # Windows waits for nothing that is open to be read alone.
+    opened = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
     try:
         os.fsync(opened)
     finally:

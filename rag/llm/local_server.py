@@ -249,10 +249,12 @@ def _keep(
     polled: Lock,
 ) -> None:
     """Start a child, and read its log until it ends."""
-    tied = [sys.executable, "-I", str(_TIED), str(os.getpid()), *command]
+    # Linux alone can tie one process to another.
+    if sys.platform == "linux":
+        command = [sys.executable, "-I", str(_TIED), str(os.getpid()), *command]
     try:
         process = subprocess.Popen(  # noqa: S603  # the program is llama.cpp's, found above
-            tied,
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

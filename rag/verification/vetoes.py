@@ -53,7 +53,7 @@ def is_contradicted(text: str, bound: Sequence[Bound]) -> bool:
         return False
     stated = [q for b in bound for q in quantities(b.quote)]
     for claimed in quantities(text):
-        if claimed.in_words or claimed.turn or not claimed.measures:
+        if claimed.in_words or not claimed.measures:
             continue
         same = [q for q in stated if (q.measures, q.per) == (claimed.measures, claimed.per)]
         agreed = max((agreement(claimed, q) for q in stated), default=Agreement.NONE)
@@ -69,7 +69,7 @@ def _number(text: str, bound: Sequence[Bound]) -> str | None:
     is_bounded = any(q.bound in _MOST for q in claims)
     for claimed in claims:
         # `Twofold` and `halves` are as often no figure.
-        if claimed.in_words or claimed.turn or _is_own_count(claimed):
+        if claimed.in_words or _is_own_count(claimed):
             continue
         said = text[claimed.start : claimed.end].strip()
         best = max((agreement(claimed, q) for q in stated), default=Agreement.NONE)
@@ -95,7 +95,7 @@ def _merged(text: str, bound: Sequence[Bound]) -> str | None:
     quotes: dict[str, str] = {}
     for b in bound:
         quotes[b.paper.paper_id] = f"{quotes.get(b.paper.paper_id, b.paper.title)} {b.quote}"
-    figures = [q for q in quantities(text) if not (q.in_words or q.turn or _is_own_count(q))]
+    figures = [q for q in quantities(text) if not (q.in_words or _is_own_count(q))]
     of: dict[str, int] = {}
     for paper_id, quote in quotes.items():
         stated = quantities(quote)

@@ -16,6 +16,9 @@ NONE, CLASH, DOUBTFUL, SAME = Agreement
         ("about 18.4k questions", [(18_400, "")]),
         ("40 million sessions", [(40e6, "")]),
         ("two hundred and five days", [(205 * 86400, "s")]),
+        ("three thousand two hundred papers", [(3200, "")]),
+        ("a hundred papers", [(100, "")]),
+        ("two million five hundred thousand", [(2.5e6, "")]),
         ("from 480 ms to 0.16 s", [(0.48, "s"), (0.16, "s")]),
         ("2–4×", [(2, "x"), (4, "x")]),
         ("3, 5 and 7%", [(0.03, "share"), (0.05, "share"), (0.07, "share")]),
@@ -47,19 +50,42 @@ def test_quantities_are_read(text: str, values: list[tuple[float, str]]):
         ("0.012 seconds", "12 ms", SAME),
         ("4000 MB", "4 GB", SAME),
         ("4096 MB", "4 GB", SAME),
+        ("1,048,576 MB", "1 TB", SAME),
+        ("1,024,000 MB", "1 TB", NONE),
+        ("66%", "two thirds", SAME),
+        ("65%", "two thirds", NONE),
+        ("67%", "66.8%", DOUBTFUL),
+        ("66%", "66.8%", NONE),
         ("120 minutes", "two hours", SAME),
         ("24 months", "two years", SAME),
         ("half", "50%", SAME),
         ("twice", "2×", SAME),
         ("about 60%", "59.3%", SAME),
         ("over 3×", "3.3×", SAME),
+        ("over 3×", "3.75×", SAME),
+        ("over 3×", "4×", NONE),
+        ("over 3×", "2.9×", NONE),
         ("under 5%", "4.2%", SAME),
+        ("under 5%", "3.6%", NONE),
+        ("under 5%", "5.2%", NONE),
+        ("about 60%", "56%", NONE),
+        ("about 60%", "up to 59.3%", NONE),
         ("up to 3×", "3×", SAME),
         ("3×", "up to 3×", DOUBTFUL),
         ("3×", "over 3×", DOUBTFUL),
         ("over 3×", "3×", DOUBTFUL),
         ("1.9×", "1.91×", DOUBTFUL),
         ("140%", "2.4×", DOUBTFUL),
+        ("2.4×", "140%", DOUBTFUL),
+        ("33%", "1.5×", DOUBTFUL),
+        ("60%", "1.5×", NONE),
+        ("half", "halved", SAME),
+        ("halved", "half", SAME),
+        ("up to half", "halved", DOUBTFUL),
+        ("half", "doubled", DOUBTFUL),
+        ("a third", "3×", DOUBTFUL),
+        ("a quarter", "3×", NONE),
+        ("50%", "1×", NONE),
         ("at least 3×", "up to 3×", CLASH),
         ("12 s", "12 ms", CLASH),
         ("2.4%", "2.4×", CLASH),
@@ -116,3 +142,35 @@ def test_quantities_lie_inside_the_text_and_do_not_overlap(text: str):
 def test_a_quantity_agrees_with_itself(text: str):
     for quantity in quantities(text):
         assert agreement(quantity, quantity) is SAME
+
+
+@pytest.mark.parametrize(
+    ("claimed", "stated", "follows"),
+    [
+        pytest.param("2.5×", "from 10 ms to 4 ms", True, id="ratio"),
+        pytest.param("150%", "from 10 ms to 4 ms", True, id="growth"),
+        pytest.param("60%", "from 10 ms to 4 ms", True, id="fall"),
+        pytest.param("40%", "from 10 ms to 4 ms", True, id="share"),
+        pytest.param("2.5×", "10 ms, 4 GB", False, id="of-two-units"),
+        pytest.param("350%", "from 10 ms to 4 ms", False, id="one-too-many"),
+        pytest.param("50%", "from 10 ms to 4 ms", False, id="another"),
+        pytest.param("2.5×", "from 0 ms to 4 ms", False, id="from-nothing"),
+        pytest.param("1×", "10 ms", False, id="one-figure-alone"),
+        pytest.param("6 ms", "from 10 ms to 4 ms", False, id="a-difference"),
+        # 0.4, 0.6 and 1.5 follow; a bound in words may be a quarter away, `about` a twentieth.
+        pytest.param("under half", "from 10 ms to 4 ms", True, id="below"),
+        pytest.param("under a third", "from 10 ms to 4 ms", False, id="not-below"),
+        pytest.param("under nine tenths", "from 10 ms to 4 ms", False, id="far-below"),
+        pytest.param("over a third", "from 10 ms to 4 ms", True, id="above"),
+        pytest.param("over two fifths", "from 10 ms to 4 ms", True, id="just-there"),
+        pytest.param("over a tenth", "from 10 ms to 4 ms", False, id="far-above"),
+        pytest.param("two fifths", "from 10 ms to 4 ms", True, id="in-words"),
+        pytest.param("about 41%", "from 10 ms to 4 ms", True, id="about"),
+        pytest.param("41%", "from 10 ms to 4 ms", False, id="not-exactly"),
+    ],
+)
+def test_a_figure_follows_from_two_by_their_ratio_alone(
+    claimed: str, stated: str, *, follows: bool
+):
+    [quantity] = quantities(claimed)
+    assert derivable(quantity, quantities(stated)) is follows
