@@ -33,8 +33,8 @@ from footnote.rag.index.token_embeddings import unit_rows
 # Bytes round a cosine of 1 to no more than this.
 _LARGEST = 1.05
 _OF_OTHERS = "its scales are not those of its vectors"
-# Papers up to which their rows are looked up and copied, rather than all compared: 3 ms against 25
-# where there are 250,000 sentences.
+# Papers up to which their rows are looked up and copied, rather than all compared and those of
+# others left out: of 25,000 papers with ten sentences each 300 took 6 ms and not 25, 1,000 took 12.
 _FEW = 1_000
 
 

@@ -13,8 +13,8 @@ from footnote.rag.core.records import Paper
 from footnote.rag.index.chroma import CosineChroma, ShardedChroma
 from footnote.rag.index.dense import DenseIndex
 
-# Chroma's hosted servers give no more a query. Of 5,183 abstracts 300 hold TODO of the
-# sentences that are nearest of all (`docs/experiments.md`).
+# Chroma's hosted servers give no more a query. Of 5,183 abstracts they hold 99.97% of the nearest
+# ten sentences and 97% of the nearest 200 (`docs/experiments.md`).
 _CANDIDATES = 300
 
 
