@@ -56,8 +56,8 @@ class Store(Section):
     """Parts that an index is spread over when it is made, or made anew by `footnote rebuild`; a
     question finds the same whatever the number."""
     exact_up_to: int = Field(default=250_000, ge=0)
-    """Sentences up to which a question is compared with all of them; above, Chroma's graph is
-    searched, which loses some. So many take 4 to 13 ms on one thread, and 98 MB."""
+    """Sentences up to which a question is compared with all of them; above, Chroma finds the 300
+    nearest papers, and theirs are compared. So many take 4 to 13 ms on one thread, and 98 MB."""
 
 
 class Retrieval(Section):

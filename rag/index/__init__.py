@@ -2,8 +2,8 @@
 
 `index` opens the folder for reading and `writer` writes it; begin with these two. The `catalogue`
 (SQLite) is the truth. A `snapshot` is everything derived from it, in a folder of its own: vectors
-in `chroma` and as bytes in `dense`, words in `bm25`, token embeddings in `multivector`. `check`
-compares a snapshot with the catalogue.
+of papers in `chroma` and of sentences in `dense`, words in `bm25`, token embeddings in
+`multivector`. `check` compares a snapshot with the catalogue.
 
 Card         what a snapshot was built with; it has to fit the settings.
 In force     the one snapshot that the catalogue names; questions are asked of it.

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from llama_index.core.schema import BaseNode
 
 from footnote.rag.core.errors import (
     Fault,
@@ -24,18 +23,18 @@ from footnote.rag.core.errors import (
 )
 from footnote.rag.core.records import Paper
 from footnote.rag.index.catalogue import Catalogue
-from footnote.rag.index.chroma import CosineChroma, ShardedChroma
+from footnote.rag.index.chroma import CosineChroma, Row, ShardedChroma
 from footnote.rag.index.chunking import chunk_id
-from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.snapshot import PARTS, SNAPSHOTS, Snapshot
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 
 _BATCH = 200
-# A paper's own sentence, asked for by its own vector, is among so many.
+# A paper, asked for by its own vector, is among so many.
 _NEAR, _FAR = 10, 200
-# The cosine of a vector with itself, off by up to 0.002 where bytes round; and with another that is
-# as good as the same.
-_ITSELF, _SAME = 0.99, 0.999
+# The cosine of a vector with another that is as good as the same.
+_SAME = 0.999
+# How far a number of a vector may be from what it was made of: both are kept as 32 bits.
+_ROUNDED = 1e-4
 # Graphs lost up to 0.19 of 6,000 vectors (`docs/experiments.md`); one that loses more is damaged.
 _LOST_BY_GRAPHS = 0.25
 # Of `probe`: some 5,000 papers take a few seconds.
@@ -52,8 +51,8 @@ def miscount(catalogue: Catalogue, snapshot: Snapshot) -> str | None:
     """
     n_papers, n_chunks = catalogue.count_served(), catalogue.count_chunks()
     try:
-        if (held := snapshot.vectors.count()) != n_chunks:
-            return f"vector store holds {held} chunks, the catalogue has {n_chunks}"
+        if (held := snapshot.vectors.count()) != n_papers:
+            return f"vector store holds {held} papers, the catalogue has {n_papers}"
         if (held := len(snapshot.dense)) != n_chunks:
             return f"sentence index holds {held} chunks, the catalogue has {n_chunks}"
         if (held := len(snapshot.bm25)) != n_papers:
@@ -70,8 +69,9 @@ def miscount(catalogue: Catalogue, snapshot: Snapshot) -> str | None:
 def disagreements(catalogue: Catalogue, snapshot: Snapshot, exact_up_to: int) -> list[Fault]:
     """List what a snapshot does not hold as the catalogue says.
 
-    Every paper is asked for: its first sentence by its own vector, the paper by its title's words,
-    its token embeddings by their rows. A damaged part may take the process down: see `probe`.
+    Every paper is asked for: its vector, which is the mean of its sentences', the paper by its
+    title's words, its token embeddings by their rows. A damaged part may take the process down: see
+    `probe`.
 
     Args:
         catalogue: What it should hold.
@@ -96,69 +96,78 @@ def _served(catalogue: Catalogue) -> Iterator[list[Paper]]:
 
 def _vector_faults(snapshot: Snapshot, catalogue: Catalogue, exact_up_to: int) -> list[Fault]:
     vectors, sentences = snapshot.vectors, snapshot.dense
-    searched = snapshot.vector_search(exact_up_to)
-    held = vectors.ids()
-    expected: set[str] = set()
-    lost: list[str] = []
-    n_asked = 0
+    is_graph_asked = snapshot.vector_search(exact_up_to) is not sentences
+    n_asked, n_lost, n_apart, n_stale = 0, 0, 0, 0
     for papers in _served(catalogue):
-        expected |= {chunk_id(p, n) for p in papers for n in range(len(p.sentences))}
-        firsts = [chunk_id(p, 0) for p in papers if p.sentences and chunk_id(p, 0) in held]
-        n_asked += len(firsts)
-        lost += unreachable(searched, vectors.chunks(firsts))
+        means = sentences.means(papers)
+        versions = {paper.paper_id: paper.version for paper in papers}
+        rows = vectors.rows(list(versions))
+        n_asked += len(rows)
+        n_lost += len(unreachable(vectors, rows)) if is_graph_asked else 0
+        n_stale += sum(row.version != versions[row.paper_id] for row in rows)
+        n_apart += sum(
+            row.version == versions[row.paper_id]
+            and not np.allclose(row.vector, means.get(row.paper_id, row.vector), atol=_ROUNDED)
+            for row in rows
+        )
+    found = [_lost(n_lost, n_asked)] if n_lost else []
+    if n_apart:
+        what = f"sentence index and vector store do not agree on {n_apart} of {n_asked} papers"
+        found.append(Fault(what))
+    if n_stale:
+        what = f"vector store holds another version of {n_stale} of {n_asked} papers"
+        found.append(Fault(what, kind=FaultKind.SURPLUS))
+    found += _compared(PARTS["chroma"], vectors.ids(), catalogue)
+    return found + _chunk_faults(sentences.ids(), catalogue)
+
+
+def _chunk_faults(held: set[str], catalogue: Catalogue) -> list[Fault]:
+    served = (paper for papers in _served(catalogue) for paper in papers)
+    expected = {chunk_id(paper, n) for paper in served for n in range(len(paper.sentences))}
     found: list[Fault] = []
-    if lost and searched is sentences:
-        found.append(
-            Fault(f"sentence index does not find {len(lost)} papers by the vector store's vectors")
-        )
-    elif lost:
-        what = f"vector store does not find {len(lost)} of {n_asked} papers by their own sentences"
-        found.append(
-            Fault(
-                f"{what}, as happens to graphs of neighbours",
-                "raise `store.exact_up_to`, so that all are compared",
-                FaultKind.GRAPH,
-            )
-            if len(lost) <= _LOST_BY_GRAPHS * n_asked
-            else Fault(what)
-        )
-    for name, own in ((PARTS["chroma"], held), (PARTS["dense"], sentences.ids())):
-        if missing := expected - own:
-            found.append(Fault(f"{name} lacks {len(missing)} of {len(expected)} chunks"))
-        if surplus := own - expected:
-            what = f"{name} holds {len(surplus)} chunks of no paper"
-            found.append(Fault(what, kind=FaultKind.SURPLUS))
+    if missing := expected - held:
+        found.append(Fault(f"{PARTS['dense']} lacks {len(missing)} of {len(expected)} chunks"))
+    if surplus := held - expected:
+        what = f"{PARTS['dense']} holds {len(surplus)} chunks of no paper"
+        found.append(Fault(what, kind=FaultKind.SURPLUS))
     return found
 
 
+def _lost(n_lost: int, n_asked: int) -> Fault:
+    what = f"vector store does not find {n_lost} of {n_asked} papers by their own vectors"
+    if n_lost > _LOST_BY_GRAPHS * n_asked:
+        return Fault(what)
+    what = f"{what}, as happens to graphs of neighbours"
+    step = "raise `store.exact_up_to`, so that all sentences are compared"
+    return Fault(what, step, FaultKind.GRAPH)
+
+
 def unreachable(
-    searched: CosineChroma | ShardedChroma | DenseIndex,
-    chunks: Sequence[BaseNode],
+    searched: CosineChroma | ShardedChroma,
+    rows: Sequence[Row],
     *,
     depths: Sequence[int] = (_NEAR, _FAR),
-) -> list[str]:
-    """Return the ids of the chunks that a search by their own vector does not find.
+) -> list[Row]:
+    """Return the rows that a search by their own vector does not find.
 
     One whose vector others have too is found with any of them: Chroma's graph does not always reach
     each of hundreds that are the same.
 
     Args:
         searched: What is searched.
-        chunks: With their vectors.
+        rows: Of papers that it holds.
         depths: How many neighbours to look at; the next is tried with what one has missed.
     """
     for depth in depths:
-        if not chunks:
+        if not rows:
             break
-        near = searched.nearest_to_each([chunk.get_embedding() for chunk in chunks], depth=depth)
-        chunks = [
-            chunk
-            for chunk, found in zip(chunks, near, strict=True)
-            if not any(
-                cosine > (_ITSELF if id_ == chunk.node_id else _SAME) for id_, cosine in found
-            )
+        near = searched.nearest_to_each([row.vector.tolist() for row in rows], depth=depth)
+        rows = [
+            row
+            for row, found in zip(rows, near, strict=True)
+            if not any(id_ == row.paper_id or cosine > _SAME for id_, cosine in found)
         ]
-    return [chunk.node_id for chunk in chunks]
+    return list(rows)
 
 
 def _word_faults(snapshot: Snapshot, catalogue: Catalogue) -> list[Fault]:

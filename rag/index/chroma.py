@@ -1,4 +1,4 @@
-"""Vectors of chunks, kept by Chroma as a LlamaIndex vector store."""
+"""A vector a paper, kept by Chroma as a LlamaIndex vector store."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import chromadb
@@ -20,7 +20,7 @@ from chromadb.config import Settings
 from chromadb.errors import NotFoundError
 from filelock import ReadWriteLock
 from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.schema import BaseNode, QueryBundle
+from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import VectorStoreQueryResult
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
@@ -32,31 +32,21 @@ from footnote.rag.core.errors import (
     unusable,
 )
 from footnote.rag.core.records import Paper
-from footnote.rag.index.chunking import (
-    bare_node,
-    best_of_shards,
-    chunk_id,
-    facts_of,
-    paper_of_chunk,
-    parse_chunk_id,
-)
+from footnote.rag.index.chunking import bare_node, best_of_shards, facts_of
 from footnote.rag.index.readonly import drop_with, is_writable, stand_in
 from footnote.rag.index.sharding import split
-from footnote.rag.index.token_embeddings import unit_rows
 
 Item = TypeVar("Item")
-_COLLECTION = "chunks"
+_COLLECTION = "papers"
 _FOLDER, _SERVER = "vector store ", "Chroma server "
 # Neighbours looked at: with Chroma's default of 100 the order of the same index moved between runs.
 _SEARCHED = 400
-# What is not kept of a chunk: that is in the catalogue.
-_LEFT_OUT = ("title",)
 # Papers that one search names. Of 10,000, and 9,000 of them named, it takes 0.4 s; SQLite takes no
 # more than 32,766 values.
 _MOST_NAMED = 5_000
-# How many times as many chunks are looked at before a search names more papers than that.
+# How many times as many papers are looked at before a search names more papers than that.
 _WIDER = 4, 16
-# Chunks a call, or fewer where a server takes fewer. Chroma in a folder writes up to 5,461; smaller
+# Papers a call, or fewer where a server takes fewer. Chroma in a folder writes up to 5,461; smaller
 # transactions are shorter waits for readers. It fails to get more than 32,766.
 _BATCH = 1_000
 _GATE_TIMEOUT_S = 60
@@ -66,11 +56,20 @@ _CONNECT_TIMEOUT_S = 5.0
 _OPENING = threading.Lock()
 
 
+class Row(NamedTuple):
+    """What is kept of a paper, without its facts."""
+
+    paper_id: str
+    version: str
+    """Of the text whose sentences the vector is the mean of."""
+    vector: np.ndarray
+
+
 class CosineChroma(ChromaVectorStore):
     """Chroma whose similarities are cosines: its own class returns exp(cosine - 1).
 
-    It keeps of each chunk its vector, where it lies in which paper and the facts of that
-    (`facts_of`), neither text nor node.
+    It keeps a row a paper, without text or node: the mean of its sentences' vectors, the version
+    that they are of, and its facts (`facts_of`).
     """
 
     _place: str = PrivateAttr("vector store")
@@ -78,7 +77,7 @@ class CosineChroma(ChromaVectorStore):
     _gate: Callable[[], AbstractContextManager[object]] = PrivateAttr(nullcontext)
 
     def add(self, nodes: Sequence[BaseNode], **_add_kwargs: Any) -> list[str]:  # noqa: ANN401
-        """Add chunks with their vectors; one that is already here is replaced.
+        """Add papers, each a `paper_node`; one that is already here is replaced.
 
         Raises:
             IndexDamagedError: Chroma cannot write them.
@@ -88,63 +87,55 @@ class CosineChroma(ChromaVectorStore):
                 self._collection.upsert(
                     ids=[node.node_id for node in batch],
                     embeddings=[node.get_embedding() for node in batch],
-                    metadatas=[
-                        {key: node.metadata[key] for key in node.metadata if key not in _LEFT_OUT}
-                        for node in batch
-                    ],
+                    metadatas=[node.metadata for node in batch],
                 )
         return [node.node_id for node in nodes]
 
     def describe(self, papers: Sequence[Paper]) -> None:
-        """Give the chunks of papers their facts anew; one that is not here is passed over.
+        """Give papers their facts anew; one that is not here is passed over.
 
         Raises:
             IndexDamagedError: Chroma cannot write them.
         """
-        rows = [(chunk_id(p, n), facts_of(p)) for p in papers for n in range(len(p.sentences))]
         with self._explained("written"), self._gate():
-            for batch in self._batches(rows):
-                ids, facts = zip(*batch, strict=True)
-                self._collection.update(ids=list(ids), metadatas=list(facts))
+            for batch in self._batches(papers):
+                self._collection.update(
+                    ids=[paper.paper_id for paper in batch],
+                    metadatas=[facts_of(paper) for paper in batch],
+                )
 
-    def remove(self, versions: Sequence[tuple[str, str]]) -> None:
-        """Delete all chunks of these versions, each (paper id, version); none here is fine.
+    def remove(self, paper_ids: Sequence[str]) -> None:
+        """Delete papers; one that is not here is passed over.
 
         Raises:
             IndexDamagedError: Chroma cannot delete them.
         """
         with self._explained("written"), self._gate():
-            for batch in self._batches(versions):
-                paper_ids, hashes = zip(*batch, strict=True)
-                # A version is a fingerprint of the text: no other paper has it.
-                among = [{"paper_id": {"$in": list(paper_ids)}}, {"version": {"$in": list(hashes)}}]
-                self._collection.delete(where={"$and": among})  # pyright: ignore[reportArgumentType]
+            for batch in self._batches(paper_ids):
+                self._collection.delete(ids=list(batch))
 
     def ids(self) -> set[str]:
-        """Return the ids of all chunks."""
+        """Return the ids of all papers."""
         with self._explained():
             return set(self._collection.get(include=[])["ids"])
 
-    def chunks(self, ids: Sequence[str]) -> list[BaseNode]:
-        """Return those of these chunks that are here, with their vectors, without text."""
-        return [
-            bare_node(id_, parse_chunk_id(id_)).model_copy(update={"embedding": vector.tolist()})
-            for id_, vector in self._vectors(ids)
-        ]
-
-    def _vectors(self, ids: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield those of these chunks that are here, with their vectors."""
-        for batch in self._batches(ids):
+    def rows(self, paper_ids: Sequence[str]) -> list[Row]:
+        """Return the rows of those of these papers that are here."""
+        found: list[Row] = []
+        for batch in self._batches(paper_ids):
             with self._explained():
-                held = self._collection.get(ids=list(batch), include=["embeddings"])
-            yield from zip(held["ids"], np.asarray(held["embeddings"]), strict=True)
+                held = self._collection.get(ids=list(batch), include=["embeddings", "metadatas"])
+            versions = [str(of_one["version"]) for of_one in held["metadatas"] or ()]
+            vectors = np.asarray(held["embeddings"])
+            found += [Row(*each) for each in zip(held["ids"], versions, vectors, strict=True)]
+        return found
 
     def _batches(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         for first in range(0, len(items), self._batch):
             yield items[first : first + self._batch]
 
     def count(self) -> int:
-        """Count the chunks."""
+        """Count the papers."""
         with self._explained():
             return self._collection.count()
 
@@ -157,7 +148,7 @@ class CosineChroma(ChromaVectorStore):
     ) -> VectorStoreQueryResult:
         found = self.nearest(query_embeddings, depth=n_results, where=where or None, **kwargs)
         return VectorStoreQueryResult(
-            nodes=[bare_node(id_, parse_chunk_id(id_)) for id_, _ in found],
+            nodes=[bare_node(id_, {"paper_id": id_}) for id_, _ in found],
             similarities=[cosine for _, cosine in found],
             ids=[id_ for id_, _ in found],
         )
@@ -170,14 +161,14 @@ class CosineChroma(ChromaVectorStore):
         only: frozenset[str] | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> list[tuple[str, float]]:
-        """Find the chunks nearest to a vector: ids with cosines, best first, at most `depth`.
+        """Find the papers nearest to a vector: ids with cosines, best first, at most `depth`.
 
         Without the nodes that `query` makes of them, which take longer than the search.
 
         Args:
             vector: Of the collection's dimension.
-            depth: Chunks at most.
-            only: Ids of the papers whose chunks may be found; None for all.
+            depth: Papers at most.
+            only: Ids of the papers that may be found; None for all.
             kwargs: For Chroma, beside these.
         """
         if only is None:
@@ -185,13 +176,14 @@ class CosineChroma(ChromaVectorStore):
         if len(only) > _MOST_NAMED:
             for times in _WIDER:
                 found = self.nearest_to_each([vector], depth=times * depth, **kwargs)[0]
-                near = [(id_, cosine) for id_, cosine in found if paper_of_chunk(id_) in only]
+                near = [(id_, cosine) for id_, cosine in found if id_ in only]
                 if len(near) >= depth:
                     return near[:depth]
         named = sorted(only)
         near = [
             one
             for first in range(0, len(named), _MOST_NAMED)
+            # Not by `ids`: Chroma 1.5.9 fails where one of them is not here.
             for among in [{"paper_id": {"$in": named[first : first + _MOST_NAMED]}}]
             for one in self.nearest_to_each([vector], depth=depth, where=among, **kwargs)[0]
         ]
@@ -209,7 +201,7 @@ class CosineChroma(ChromaVectorStore):
             found = self._collection.query(
                 query_embeddings=np.array(vectors, np.float32),
                 n_results=depth,
-                # Its id says all that is read of a chunk; its metadata take longer than the search.
+                # Its id is all that is read of a row; its metadata take longer than the search.
                 include=["distances"],
                 **kwargs,
             )
@@ -229,60 +221,40 @@ class CosineChroma(ChromaVectorStore):
                 raise
             raise _unusable(self._place, error, done) from error
 
-    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
-        """Return cosines in [-1, 1] of sentences to a question, by paper id; float, (n_sentences,).
-
-        Papers whose sentences are not all here are left out, as all are for a question without a
-        vector.
-        """
-        ids = {p.paper_id: [chunk_id(p, n) for n in range(len(p.sentences))] for p in papers}
-        if query.embedding is None or not ids:
-            return {}
-        asked = np.array(query.embedding)
-        held = dict(self._vectors([i for own in ids.values() for i in own]))
-        rows = np.array(list(held.values())).reshape(len(held), len(asked))
-        cosines = unit_rows(rows) @ unit_rows(asked[None])[0]
-        by_id = dict(zip(held, cosines, strict=True))
-        return {
-            paper_id: np.array([by_id[i] for i in own])
-            for paper_id, own in ids.items()
-            if by_id.keys() >= set(own)
-        }
-
 
 class ShardedChroma:
-    """The collections of several shards, each with the chunks of its papers."""
+    """The collections of several shards, each with the rows of its papers."""
 
     def __init__(self, shards: Sequence[CosineChroma]):
         """Use these, in the order of their numbers."""
         self._shards = shards
 
     def add(self, nodes: Sequence[BaseNode]) -> None:
-        """Add chunks with their vectors; one that is already here is replaced."""
-        for shard, own in split(nodes, lambda node: paper_of_chunk(node.node_id), self._shards):
+        """Add papers, each a `paper_node`; one that is already here is replaced."""
+        for shard, own in split(nodes, lambda node: node.node_id, self._shards):
             shard.add(own)
 
     def describe(self, papers: Sequence[Paper]) -> None:
-        """Give the chunks of papers their facts anew; one that is not here is passed over."""
+        """Give papers their facts anew; one that is not here is passed over."""
         for shard, own in split(papers, lambda paper: paper.paper_id, self._shards):
             shard.describe(own)
 
-    def remove(self, versions: Sequence[tuple[str, str]]) -> None:
-        """Delete all chunks of these versions, each (paper id, version); none here is fine."""
-        for shard, own in split(versions, lambda version: version[0], self._shards):
+    def remove(self, paper_ids: Sequence[str]) -> None:
+        """Delete papers; one that is not here is passed over."""
+        for shard, own in split(paper_ids, str, self._shards):
             shard.remove(own)
 
     def ids(self) -> set[str]:
-        """Return the ids of all chunks."""
+        """Return the ids of all papers."""
         return {id_ for shard in self._shards for id_ in shard.ids()}
 
-    def chunks(self, ids: Sequence[str]) -> list[BaseNode]:
-        """Return those of these chunks that are here, with their vectors, without text."""
-        parts = split(ids, paper_of_chunk, self._shards)
-        return [chunk for shard, own in parts for chunk in shard.chunks(own)]
+    def rows(self, paper_ids: Sequence[str]) -> list[Row]:
+        """Return the rows of those of these papers that are here."""
+        parts = split(paper_ids, str, self._shards)
+        return [row for shard, own in parts for row in shard.rows(own)]
 
     def count(self) -> int:
-        """Count the chunks."""
+        """Count the papers."""
         return sum(shard.count() for shard in self._shards)
 
     def nearest(
@@ -296,21 +268,14 @@ class ShardedChroma:
                 shard.nearest(vector, depth=depth, only=frozenset(own))
                 for shard, own in split(only, str, self._shards)
             ]
-        return best_of_shards(found, depth)
+        return best_of_shards(found, depth, paper_of=str)
 
     def nearest_to_each(
         self, vectors: Sequence[Sequence[float]], *, depth: int
     ) -> list[list[tuple[str, float]]]:
         """Find as `nearest` does, for each of several vectors."""
         found = [shard.nearest_to_each(vectors, depth=depth) for shard in self._shards]
-        return [best_of_shards(of_one, depth) for of_one in zip(*found, strict=True)]
-
-    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
-        """Return cosines of sentences to a question; see `CosineChroma.sentence_scores`."""
-        scores: dict[str, np.ndarray] = {}
-        for shard, own in split(papers, lambda paper: paper.paper_id, self._shards):
-            scores |= shard.sentence_scores(query, own)
-        return scores
+        return [best_of_shards(own, depth, paper_of=str) for own in zip(*found, strict=True)]
 
 
 def open_chroma(folder: Path, *, create: bool = False) -> CosineChroma:
@@ -443,7 +408,7 @@ def _collection(client: ClientAPI, name: str, *, create: bool) -> Collection:
         return client.get_collection(name, embedding_function=None)
     return client.get_or_create_collection(
         name,
-        embedding_function=None,  # vectors come with the chunks
+        embedding_function=None,  # vectors come with the papers
         configuration={"hnsw": {"space": "cosine", "ef_search": _SEARCHED}},
     )
 

@@ -1,8 +1,9 @@
-"""Cut papers into the passages that the vector index searches: their sentences."""
+"""Papers as LlamaIndex nodes: whole, or cut into the passages that are searched, sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from llama_index.core.schema import (
     BaseNode,
     MetadataMode,
@@ -26,7 +27,6 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
     since a system is often named there alone. One sentence a chunk finds papers as well as windows
     of three (`docs/experiments.md`), and the same vectors then tell which sentence answers.
     """
-    facts = facts_of(paper)
     return [
         TextNode(
             id_=chunk_id(paper, number),
@@ -36,15 +36,20 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
                 "paper_id": paper.paper_id,
                 "version": paper.version,
                 "sentence": number,
-                **facts,
             },
-            excluded_embed_metadata_keys=["paper_id", "version", "sentence", *facts],
+            excluded_embed_metadata_keys=["paper_id", "version", "sentence"],
             metadata_template="{value}",
             text_template="{metadata_str}\n{content}",
             relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=paper.paper_id)},
         )
         for number, span in enumerate(paper.sentences)
     ]
+
+
+def paper_node(paper: Paper, vector: np.ndarray) -> TextNode:
+    """Make what a vector store keeps of a paper: this vector and its facts, without text."""
+    about = {"paper_id": paper.paper_id, "version": paper.version, **facts_of(paper)}
+    return TextNode(id_=paper.paper_id, embedding=vector.tolist(), metadata=about)
 
 
 def facts_of(paper: Paper) -> dict[str, Any]:
@@ -107,13 +112,22 @@ def paper_of_chunk(chunk: str) -> str:
 
 
 def best_of_shards(
-    by_shard: Sequence[list[tuple[str, float]]], depth: int
+    by_shard: Sequence[list[tuple[str, float]]],
+    depth: int,
+    *,
+    paper_of: Callable[[str], str] = paper_of_chunk,
 ) -> list[tuple[str, float]]:
-    """Merge what each shard found, ids of chunks with cosines, best first, at most `depth`."""
+    """Merge what each shard found, ids with cosines, best first, at most `depth`.
+
+    Args:
+        by_shard: Of each shard what it found, best first, at most `depth`.
+        depth: How many are kept.
+        paper_of: Tells the paper that an id is of; of papers as near the smaller id comes first.
+    """
     if len(by_shard) == 1:
         return by_shard[0]
     found = [each for own in by_shard for each in own]
-    return sorted(found, key=lambda each: (-each[1], paper_of_chunk(each[0])))[:depth]
+    return sorted(found, key=lambda each: (-each[1], paper_of(each[0])))[:depth]
 
 
 def bare_node(node_id: str, metadata: Mapping[str, Any]) -> TextNode:

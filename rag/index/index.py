@@ -36,6 +36,7 @@ from footnote.rag.index.durable import make_file, make_folder
 from footnote.rag.index.multivector import MultiVectorIndex
 from footnote.rag.index.readonly import is_writable
 from footnote.rag.index.snapshot import SNAPSHOTS, Card, Snapshot
+from footnote.rag.index.two_stage import TwoStageSearch
 
 # What an index of an earlier version was made of, beside its catalogue: of version 2 or less, and
 # of 3 to 5.
@@ -96,11 +97,11 @@ class Index:
 
     @property
     def vectors(self) -> CosineChroma | ShardedChroma:
-        """Vectors of chunks."""
+        """A vector a paper: the mean of its sentences'."""
         return self.snapshot().vectors
 
     @property
-    def vector_search(self) -> CosineChroma | ShardedChroma | DenseIndex:
+    def vector_search(self) -> TwoStageSearch | DenseIndex:
         """What finds the sentences nearest to a question, as the index is now."""
         return self.snapshot().vector_search(self.exact_up_to)
 

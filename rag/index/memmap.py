@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS files (
 """
 
 
+# No name goes on with a larger character.
+_LAST = chr(0x10FFFF)
+
+
 class Rows(NamedTuple):
     """Rows to be written."""
 
@@ -204,6 +208,18 @@ class MemmapRows:
                 self._map(seen, read.values())
                 seen.ranges.update(read)
             return Found([seen.ranges[o] for o in wanted if o in seen.ranges], seen.arrays)
+
+    def beginning(self, beginnings: Iterable[str]) -> Found:
+        """Find the rows of all owners whose names begin with one of these, in the files' order."""
+        with self.explained():
+            rows = self._db.execute(
+                "SELECT DISTINCT r.owner, r.start, r.n_rows, r.note"
+                " FROM json_each(?) AS wanted CROSS JOIN rows AS r"
+                " ON r.owner >= wanted.value AND r.owner < wanted.value || ?"
+                " ORDER BY r.start",
+                [json.dumps(list(beginnings)), _LAST],
+            )
+            return self._with_arrays(self._current(), [RowRange(*row) for row in rows])
 
     def all(self) -> Found:
         """Find all rows, in the order of the files; one object until they change."""

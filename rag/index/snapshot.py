@@ -4,12 +4,12 @@ A rebuild makes another beside it, and the catalogue then names that one; so the
 that is whole.
 
 card.json       embedder, dimension, chunker, store, number of shards and version of what follows
-chroma/         vectors of chunks, unless a Chroma server holds them
-dense/          the same as bytes, all of which are searched where they are not too many
+chroma/         a vector a paper, unless a Chroma server holds them
+dense/          vectors of sentences, as bytes
 bm25/           words of papers
 multivector/    token embeddings of papers, for late interaction
 manifest.json   size and checksum of their files; absent while they are written
-removed         how many chunks were deleted from them
+removed         how many sentences were deleted from them
 
 Of several shards each has its four folders, in a folder named by its number (`00`), and holds the
 papers whose ids fall to it (`rag.index.sharding`). A search asks all of them and gives what it
@@ -45,14 +45,15 @@ from footnote.rag.index.chroma import (
     open_chroma,
     open_server,
 )
-from footnote.rag.index.chunking import CHUNKER, chunk_id, facts_of
+from footnote.rag.index.chunking import CHUNKER, paper_node
 from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import delete_durably, make_folder, sync, sync_all, write_durably
 from footnote.rag.index.multivector import MultiVectorIndex
 from footnote.rag.index.token_embeddings import TokenEmbeddings
+from footnote.rag.index.two_stage import TwoStageSearch
 
 # Raised when what an earlier version derived cannot be read as what this one derives.
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 SNAPSHOTS = "snapshots"
 """The folder of an index that holds them."""
 FOLDER = "folder"
@@ -66,7 +67,7 @@ PARTS = {  # what they are to a person, by their folders
 # Larger files are compared by size alone when the index is opened; `doctor` reads all of them.
 _MAX_CHECKED_BYTES = 256_000_000
 _READ_BYTES = 1 << 20
-# Fewer deleted chunks, of some 100 papers, are not worth copying the others for.
+# Fewer deleted sentences, of some 100 papers, are not worth copying the others for.
 _MIN_REMOVED = 1_000
 
 
@@ -149,7 +150,7 @@ class Snapshot:
 
     @cached_property
     def vectors(self) -> CosineChroma | ShardedChroma:
-        """Vectors of chunks."""
+        """A vector a paper: the mean of its sentences'."""
         if self.card.store == FOLDER:
             opened = [open_chroma(each, create=self._create) for each in self._folders("chroma")]
         else:
@@ -161,12 +162,13 @@ class Snapshot:
 
     @cached_property
     def dense(self) -> DenseIndex:
-        """The same vectors as bytes."""
+        """Vectors of sentences."""
         return DenseIndex(*self._folders("dense"))
 
-    def vector_search(self, exact_up_to: int) -> CosineChroma | ShardedChroma | DenseIndex:
+    def vector_search(self, exact_up_to: int) -> TwoStageSearch | DenseIndex:
         """Return what finds the nearest sentences: all are compared, up to so many of them."""
-        return self.dense if len(self.dense) <= exact_up_to else self.vectors
+        is_exact = len(self.dense) <= exact_up_to
+        return self.dense if is_exact else TwoStageSearch(self.vectors, self.dense)
 
     @cached_property
     def bm25(self) -> BM25Index:
@@ -184,52 +186,55 @@ class Snapshot:
         chunks: Sequence[BaseNode],
         tokens: Sequence[TokenEmbeddings] | None,
     ) -> None:
-        """Add papers with their embedded chunks and token embeddings, beside older versions."""
-        self.vectors.add(chunks)
+        """Add papers with their embedded chunks and token embeddings.
+
+        Chunks stand beside those of older versions; all else takes the place of theirs.
+        """
         self.dense.add(chunks)
+        self._add_means(papers)
         self.bm25.replace(papers)
         if tokens:
             self.multivector.replace(papers, tokens)
 
     def copy(self, other: "Snapshot", papers: Sequence[Paper]) -> None:
         """Add papers as another snapshot has them, without embedding anything."""
-        ids = [chunk_id(paper, n) for paper in papers for n in range(len(paper.sentences))]
-        facts = {paper.paper_id: facts_of(paper) for paper in papers}
-        chunks = other.vectors.chunks(ids)
-        for chunk in chunks:
-            chunk.metadata |= facts[chunk.metadata["paper_id"]]
-        self.vectors.add(chunks)
         self.dense.copy(other.dense, [(paper.paper_id, paper.version) for paper in papers])
+        self._add_means(papers)
         self.bm25.replace(papers)
         if other.card.token_embeddings:
             self.multivector.copy(other.multivector, [paper.paper_id for paper in papers])
 
+    def _add_means(self, papers: Sequence[Paper]) -> None:
+        means = self.dense.means(papers)
+        held = [paper for paper in papers if paper.paper_id in means]
+        self.vectors.add([paper_node(paper, means[paper.paper_id]) for paper in held])
+
     def remove(self, versions: Sequence[Version], gone: Iterable[str]) -> None:
-        """Delete chunks of versions, and the words and token embeddings of papers that are gone."""
-        n_before = self.vectors.count()
-        self.vectors.remove(versions)
+        """Delete chunks of versions, and all else of papers that are gone."""
+        n_before = len(self.dense)
         self.dense.remove(versions)
-        self._note_removed(n_before - self.vectors.count())
+        self._note_removed(n_before - len(self.dense))
         if paper_ids := list(gone):
+            self.vectors.remove(paper_ids)
             self.bm25.remove(paper_ids)
             self.multivector.remove(paper_ids)
 
     @property
     def needs_compaction(self) -> bool:
-        """True where more chunks were deleted than are left, if any are.
+        """True where more sentences were deleted than are left, if any are.
 
         Neither Chroma's graph nor files of rows give their room back: questions become slower.
         """
-        n_left, n_removed = self.vectors.count(), self._n_removed()
+        n_left, n_removed = len(self.dense), self._n_removed()
         return 0 < n_left < n_removed and n_removed >= _MIN_REMOVED
 
-    def _note_removed(self, n_chunks: int) -> None:
+    def _note_removed(self, n_sentences: int) -> None:
         with self._explained():
-            n_removed = self._n_removed() + n_chunks
+            n_removed = self._n_removed() + n_sentences
             write_durably(self.folder / "removed", str(n_removed).encode())
 
     def _n_removed(self) -> int:
-        """Count the chunks deleted since it was made; at least, where a writer was killed."""
+        """Count the sentences deleted since it was made; at least, where a writer was killed."""
         try:
             return int((self.folder / "removed").read_text(encoding="utf-8"))
         except (OSError, ValueError):

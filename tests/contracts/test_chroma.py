@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from llama_index.core.schema import QueryBundle, TextNode
+from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from footnote.ingest.identity.merge import to_paper
@@ -22,7 +22,7 @@ from footnote.rag.core.errors import ConfigError, IndexDamagedError, VectorServe
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index.check import disagreements, unreachable
 from footnote.rag.index.chroma import CosineChroma, drop_from_server, open_chroma, open_server
-from footnote.rag.index.chunking import chunk_id, chunk_paper, sentence_id, version_id
+from footnote.rag.index.chunking import paper_node
 from footnote.rag.index.writer import IndexWriter
 
 pytestmark = pytest.mark.slow
@@ -37,13 +37,12 @@ def paper(title: str, abstract: str) -> Paper:
 
 ALPHA = paper("Alpha", "One two. Three four.")
 BRAVO = paper("Bravo", "Five six. Seven eight.")
+CHARLIE = paper("Charlie", "Nine ten.")
+PAPERS = (ALPHA, BRAVO, CHARLIE)
 
 
-def add(store: CosineChroma, paper: Paper, *axes: int) -> None:
-    chunks = chunk_paper(paper)
-    for chunk, axis in zip(chunks, axes, strict=True):
-        chunk.embedding = AXES[axis].tolist()
-    store.add(chunks)
+def add(store: CosineChroma, paper: Paper, axis: int) -> None:
+    store.add([paper_node(paper, AXES[axis])])
 
 
 def nearest(store: CosineChroma, axis: int, k: int = 10) -> list[tuple[str, float]]:
@@ -88,45 +87,47 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
 @pytest.fixture
 def store(opened: Open) -> CosineChroma:
     store = opened()
-    add(store, ALPHA, 0, 1)
-    add(store, BRAVO, 2, 3)
+    for axis, own in enumerate(PAPERS):
+        add(store, own, axis)
     return store
 
 
 def test_similarities_are_cosines_best_first(store: CosineChroma):
     found = nearest(store, 1)
-    assert found[0][0] == chunk_id(ALPHA, 1)
-    assert [round(score, 4) for _, score in found] == [1.0, 0.0, 0.0, 0.0]
+    assert found[0][0] == BRAVO.paper_id
+    assert [round(score, 4) for _, score in found] == [1.0, 0.0, 0.0]
 
 
-def test_a_chunk_says_where_it_lies(store: CosineChroma):
-    query = VectorStoreQuery(query_embedding=AXES[3].tolist(), similarity_top_k=1)
+def test_a_row_says_which_paper_it_is_and_of_which_version(store: CosineChroma):
+    query = VectorStoreQuery(query_embedding=AXES[1].tolist(), similarity_top_k=1)
     [node] = store.query(query).nodes or ()
-    assert node.metadata == {
-        "paper_id": BRAVO.paper_id,
-        "version": BRAVO.version,
-        "sentence": 1,
-    }
+    assert (node.node_id, node.metadata) == (BRAVO.paper_id, {"paper_id": BRAVO.paper_id})
+    [row] = store.rows([BRAVO.paper_id, "title:nowhere"])
+    assert (row.paper_id, row.version) == (BRAVO.paper_id, BRAVO.version)
+    assert row.vector.tolist() == AXES[1].tolist()
 
 
-def test_adding_twice_keeps_one_copy(store: CosineChroma):
-    add(store, ALPHA, 0, 3)
-    assert store.count() == 4
-    assert chunk_id(ALPHA, 1) in {id_ for id_, score in nearest(store, 3) if score > 0.9}
-
-
-def test_removing_takes_one_version_and_leaves_the_others(store: CosineChroma):
+def test_a_version_takes_the_place_of_the_one_before(store: CosineChroma):
     later = ALPHA.model_copy(update={"title": "Alpha!"})
-    add(store, later, 0, 1)
-    store.remove([(ALPHA.paper_id, ALPHA.version), ("title:nowhere", "0")])
-    assert store.ids() == {chunk_id(p, n) for p in (later, BRAVO) for n in (0, 1)}
-    assert nearest(store, 0, 1)[0][0] == chunk_id(later, 0)
+    add(store, later, 3)
+    assert store.count() == 3
+    assert [row.version for row in store.rows([ALPHA.paper_id])] == [later.version]
+    assert [id_ for id_, score in nearest(store, 3) if score > 0.9] == [ALPHA.paper_id]
+    assert [id_ for id_, score in nearest(store, 0) if score > 0.9] == []
 
 
-def test_sentences_are_scored_for_whole_papers_alone(store: CosineChroma):
-    later = ALPHA.model_copy(update={"title": "Alpha!"})
-    scores = store.sentence_scores(QueryBundle("q", embedding=AXES[2].tolist()), [later, BRAVO])
-    assert {i: s.round(4).tolist() for i, s in scores.items()} == {BRAVO.paper_id: [1.0, 0.0]}
+def test_removing_takes_some_papers_and_leaves_the_others(store: CosineChroma):
+    store.remove([ALPHA.paper_id, "title:nowhere"])
+    assert store.ids() == {BRAVO.paper_id, CHARLIE.paper_id}
+    assert nearest(store, 1, 1)[0][0] == BRAVO.paper_id
+
+
+def test_only_some_papers_are_found_where_they_are_named(store: CosineChroma):
+    named = frozenset([ALPHA.paper_id, CHARLIE.paper_id, "title:nowhere"])
+    found = store.nearest(AXES[2].tolist(), depth=10, only=named)
+    assert [id_ for id_, _ in found] == [CHARLIE.paper_id, ALPHA.paper_id]
+    assert store.nearest(AXES[2].tolist(), depth=1, only=named) == found[:1]
+    assert store.nearest(AXES[2].tolist(), depth=10, only=frozenset()) == []
 
 
 def test_another_process_sees_what_was_written(opened: Open, store: CosineChroma):
@@ -142,53 +143,48 @@ def test_a_vector_that_others_have_too_is_found_with_any_of_them(opened: Open):
     papers = [paper(f"Paper {n}", "All is the same.") for n in range(40)]
     for each in papers:
         add(store, each, 0)
-    ids = [chunk_id(p, 0) for p in papers]
-    assert unreachable(store, store.chunks(ids), depths=(1, 2)) == []
+    rows = store.rows([each.paper_id for each in papers])
+    assert len(rows) == 40
+    assert unreachable(store, rows, depths=(1, 2)) == []
 
 
-def test_every_sentence_is_found_after_many_deletes_and_additions(opened: Open):
+def test_every_paper_is_found_after_many_changes_deletes_and_additions(opened: Open):
     """Chroma 1.5.9 is reported to lose records to queries after many of these."""
     store, random = opened(), np.random.default_rng(0)
     papers = [paper(f"Paper {n}", f"Sentence {n}.") for n in range(600)]
     vectors = random.normal(size=(len(papers), 32))
     for cycle in range(5):
         chosen = range(600) if cycle == 0 else random.choice(600, 300, replace=False)
-        if cycle:
-            store.remove([(papers[n].paper_id, papers[n].version) for n in chosen])
+        if cycle % 2:
+            store.remove([papers[n].paper_id for n in chosen])
         for n in chosen:
             vectors[n] = random.normal(size=32)
-        chunks = [chunk for n in chosen for chunk in chunk_paper(papers[n])]
-        for chunk, n in zip(chunks, chosen, strict=True):
-            chunk.embedding = vectors[n].tolist()
-        store.add(chunks)
-    ids = [chunk_id(p, 0) for p in papers]
+        store.add([paper_node(papers[n], vectors[n]) for n in chosen])
+    ids = [each.paper_id for each in papers]
     assert store.ids() == set(ids)
     found = opened()
-    assert unreachable(found, found.chunks(ids), depths=(1,)) == []
+    held = {row.paper_id: row.vector for row in found.rows(ids)}
+    assert np.allclose([held[id_] for id_ in ids], vectors, atol=1e-5)
+    assert unreachable(found, found.rows(ids), depths=(1,)) == []
 
 
-def test_more_chunks_than_one_statement_takes_are_added_found_and_removed(tmp_path: Path):
+def test_more_papers_than_one_statement_takes_are_added_found_and_removed(tmp_path: Path):
     """SQLite takes 32,766 variables a statement; Chroma 1.5.9 has one for each id."""
     store = open_chroma(tmp_path / "chroma", create=True)
-    versions = [(f"title:{n}", f"v{n}") for n in range(11_000)]
-    chunks = [
-        TextNode(
-            id_=sentence_id(version_id(*version), n),
-            embedding=[float(n), 1.0],
-            metadata={"paper_id": version[0], "version": version[1], "sentence": n},
-        )
-        for version in versions
-        for n in range(3)
+    nodes = [
+        TextNode(id_=f"title:{n}", embedding=[float(n), 1.0], metadata={"version": f"v{n}"})
+        for n in range(33_000)
     ]
-    store.add(chunks)
-    ids = [chunk.node_id for chunk in chunks]
-    assert store.count() == len(ids) == 33_000
-    found = {chunk.node_id: chunk.get_embedding() for chunk in store.chunks(ids)}
+    store.add(nodes)
+    ids = [node.node_id for node in nodes]
+    assert store.count() == len(ids)
+    found = {row.paper_id: row for row in store.rows(ids)}
     assert found.keys() == set(ids)
     # Chroma divides them by their length, and multiplies again.
-    assert np.allclose([found[id_] for id_ in ids], [c.get_embedding() for c in chunks])
+    assert np.allclose([found[id_].vector for id_ in ids], [n.get_embedding() for n in nodes])
+    assert [found[id_].version for id_ in ids] == [n.metadata["version"] for n in nodes]
     assert store.ids() == set(ids)
-    store.remove(versions)
+    store.remove(ids)
     assert store.count() == 0
 
 
@@ -196,14 +192,14 @@ def test_no_write_is_larger_than_the_server_says(server: str, monkeypatch: pytes
     """Chroma's client refuses a larger one itself; a hosted one says 300."""
     monkeypatch.setattr("chromadb.api.fastapi.FastAPI.get_max_batch_size", lambda _: 3)
     store = open_server(server, f"test-{time.time_ns()}", create=True)
-    papers = [paper(f"Paper {n}", "One two. Three four.") for n in range(4)]
-    chunks = [chunk for each in papers for chunk in chunk_paper(each)]
-    for chunk in chunks:
-        chunk.embedding = AXES[0].tolist()
-    store.add(chunks)
-    ids = [chunk.node_id for chunk in chunks]
-    assert {chunk.node_id for chunk in store.chunks(ids)} == store.ids() == set(ids)
-    store.remove([(each.paper_id, each.version) for each in papers])
+    papers = [paper(f"Paper {n}", "One two. Three four.") for n in range(8)]
+    store.add([paper_node(each, AXES[0]) for each in papers])
+    ids = [each.paper_id for each in papers]
+    assert {row.paper_id for row in store.rows(ids)} == store.ids() == set(ids)
+    store.describe([each.model_copy(update={"withdrawn": True}) for each in papers])
+    withdrawn = store.nearest_to_each([AXES[0].tolist()], depth=9, where={"withdrawn": True})
+    assert {id_ for id_, _ in withdrawn[0]} == set(ids)
+    store.remove(ids)
     assert store.count() == 0
 
 
@@ -212,7 +208,7 @@ def config_for(folder: Path, url: str) -> Config:
         index=folder,
         embedder={"name": "tests.hashing:HashEmbedding"},
         answering={"min_confidence": 0},
-        # So that the server is asked: a small index would be compared with its own bytes.
+        # So that the server is asked: of a small index all sentences would be compared.
         store={"url": url, "exact_up_to": 0},
     )
 

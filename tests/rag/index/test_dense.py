@@ -1,4 +1,4 @@
-"""Sentences found by their vectors: certain to be the nearest, and in step with Chroma."""
+"""Sentences found by their vectors: certain to be the nearest."""
 
 import os
 import subprocess
@@ -13,10 +13,8 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.check import unreachable
-from footnote.rag.index.chunking import chunk_id, chunk_paper
+from footnote.rag.index.chunking import chunk_id, chunk_paper, paper_of_chunk
 from footnote.rag.index.dense import DenseIndex
-from footnote.rag.index.snapshot import Card, Snapshot
 from tests.conftest import ROOT
 
 AXES = np.eye(4)
@@ -57,23 +55,6 @@ def ids_near(index: DenseIndex, axis: int, depth: int = 10) -> list[str]:
     return [id_ for id_, cosine in found if cosine > 0.5]
 
 
-@pytest.mark.slow
-def test_no_sentence_is_lost_where_a_graph_of_neighbours_loses_some(tmp_path: Path):
-    card = Card(embedder="by hand", dimension=64)
-    snapshot = Snapshot.make(tmp_path / "snapshot", card)
-    papers = [paper(f"Paper {n}", 100) for n in range(60)]
-    every: list[BaseNode] = []
-    for own, vectors in zip(papers, clusters(60, 100), strict=True):
-        every += chunks(own, vectors)
-    snapshot.add(papers, every, None)
-    searched = {limit: snapshot.vector_search(limit) for limit in (5_999, 6_000)}
-    assert unreachable(searched[6_000], every) == []
-    # Chroma, which is asked where there are more than the limit; were it to find all of them, the
-    # index of sentences could go.
-    assert len(unreachable(searched[5_999], every)) > 0
-    assert searched == {5_999: snapshot.vectors, 6_000: snapshot.dense}
-
-
 def test_the_nearest_come_first_with_their_cosines(tmp_path: Path):
     index, whole = DenseIndex(tmp_path / "dense"), clusters(20, 20)
     papers = [paper(f"Paper {n}", 20) for n in range(20)]
@@ -87,8 +68,6 @@ def test_the_nearest_come_first_with_their_cosines(tmp_path: Path):
     assert [cosine for _, cosine in found] == sorted((c for _, c in found), reverse=True)
     assert dict(found) == pytest.approx(expected, abs=0.004)
     assert index.nearest(question.tolist(), depth=7) == found[:7]
-    of_both = index.nearest_to_each([AXES[0].repeat(16).tolist(), question.tolist()], depth=7)
-    assert dict(of_both[1]) == pytest.approx(dict(found[:7]))
 
 
 def test_sentences_are_scored_for_whole_papers_alone(index: DenseIndex):
@@ -193,11 +172,42 @@ def test_scales_of_other_vectors_are_named(index: DenseIndex, tmp_path: Path):
         DenseIndex(tmp_path / "dense").nearest(AXES[0].tolist(), depth=1)
 
 
-def test_a_row_that_is_not_its_own_sentences_is_unreachable(index: DenseIndex, tmp_path: Path):
-    file = tmp_path / "dense" / "vectors.i8"
-    data = bytearray(file.read_bytes())
-    data[0:4] = bytes([0, 0, 127, 0])  # Bravo's
-    file.write_bytes(data)
-    own = chunks(ALPHA, AXES[[0, 1]]) + chunks(BRAVO, AXES[[2, 3]])
-    found = unreachable(DenseIndex(tmp_path / "dense"), own, depths=(1, 2))
-    assert found == [chunk_id(ALPHA, 0)]
+def test_a_mean_is_that_of_the_sentences_of_one_version(index: DenseIndex):
+    index.add(chunks(LATER, np.array([[1, 0, 0, 0], [3, 4, 0, 0]])))
+    means = index.means([LATER, BRAVO, paper("Charlie")])
+    assert means.keys() == {ALPHA.paper_id, BRAVO.paper_id}
+    assert means[BRAVO.paper_id] == pytest.approx([0, 0, 0.5**0.5, 0.5**0.5])
+    # Of (1, 0) and (0.6, 0.8), each as long as the other: (1.6, 0.8), and its length is 3.2 ** 0.5.
+    assert means[ALPHA.paper_id] == pytest.approx([0.8944, 0.4472, 0, 0], abs=0.002)
+    index.add(chunks(ALPHA, np.zeros((2, 4))))
+    assert index.means([ALPHA])[ALPHA.paper_id].tolist() == [0, 0, 0, 0]
+
+
+def test_scales_of_other_vectors_have_no_mean(index: DenseIndex, tmp_path: Path):
+    (tmp_path / "dense" / "scales.f32").write_bytes(np.full(4, 9e9, np.float32).tobytes())
+    with pytest.raises(IndexDamagedError, match="its scales are not those of its vectors; run"):
+        DenseIndex(tmp_path / "dense").means([ALPHA])
+
+
+@pytest.mark.parametrize("few", [0, 1_000])
+def test_among_some_papers_the_same_is_found_whether_their_rows_are_copied_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+):
+    monkeypatch.setattr("footnote.rag.index.dense._FEW", few)
+    folders = [tmp_path / "0", tmp_path / "1"]
+    index = DenseIndex(*folders)
+    # The id of one begins as that of another does, with what ends it.
+    own = [paper(f"Paper {n}", 3) for n in range(9)]
+    longer = own[0].model_copy(update={"paper_id": f"{own[0].paper_id}@more"})
+    own += [longer]
+    random = np.random.default_rng(0)
+    for each in own:
+        index.add(chunks(each, random.normal(size=(3, 16))))
+    index.remove([(own[4].paper_id, own[4].version)])
+    question = random.normal(size=16).tolist()
+    of_all = index.nearest(question, depth=100)
+    assert len(of_all) == 27
+    for some in (own[:1], own[2:6], [longer], own, []):
+        only = frozenset([*(each.paper_id for each in some), "title:nowhere"])
+        found = index.nearest(question, depth=5, only=only)
+        assert found == [each for each in of_all if paper_of_chunk(each[0]) in only][:5]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index import chroma
-from footnote.rag.index.chunking import chunk_id, facts_of, paper_of_chunk
+from footnote.rag.index.chunking import facts_of, paper_of_chunk
 from footnote.rag.index.embedding import Question
 from footnote.rag.index.facts import prepare
 from footnote.rag.index.index import Index
@@ -110,9 +110,9 @@ def test_many_papers_are_named_in_several_searches_or_in_none(
     monkeypatch.setattr(chroma, "_MOST_NAMED", 4)
     for only in (frozenset(IDS[:25]), frozenset(IDS[:9])):
         for depth in (3, 50):
-            expected = [i for i, _ in of_all if paper_of_chunk(i) in only][:depth]
+            expected = [i for i, _ in of_all if i in only][:depth]
             found = index.vectors.nearest(asked, depth=depth, only=only)
-            assert [paper_of_chunk(i) in only for i, _ in found] == [True] * len(expected)
+            assert [i in only for i, _ in found] == [True] * len(expected)
             by_id = dict(of_all)
             assert [c for _, c in found] == pytest.approx([by_id[i] for i in expected], abs=1e-6)
 
@@ -141,7 +141,7 @@ KNOWN: dict[str, object] = {
 
 def rows_where(index: Index, where: dict[str, object]) -> set[str]:
     found = index.vectors._collection.get(where=where, include=[])  # pyright: ignore
-    return {paper_of_chunk(i) for i in found["ids"]}
+    return set(found["ids"])
 
 
 def update(index: Index, *papers: Paper) -> None:
@@ -208,6 +208,6 @@ def test_a_copy_of_a_snapshot_has_the_facts_too(tmp_path: Path):
     index = empty_index(tmp_path / "index")
     update(index, ALPHA.model_copy(update=KNOWN), BRAVO)
     IndexWriter(index)._compact(unwatched)  # pyright: ignore
-    assert index.vectors.ids() == {chunk_id(p, n) for p in (ALPHA, BRAVO) for n in (0, 1)}
+    assert index.vectors.ids() == {ALPHA.paper_id, BRAVO.paper_id}
     for where in WHERES:
         assert rows_where(index, where) == {ALPHA.paper_id}, where

@@ -54,7 +54,7 @@ def test_an_index_with_the_old_folders_is_named_until_it_is_rebuilt(index: Index
             command()
     assert old.problems()[0].endswith("was made by an earlier version; run `footnote rebuild`")
     IndexWriter(old).rebuild(unwatched)
-    assert old.snapshot().vectors.count() == 4
+    assert old.snapshot().vectors.count() == 2
     assert not (index.folder / "generations").exists()
 
 

@@ -113,9 +113,14 @@ def finish(process: subprocess.Popen[str], *, expect: int = 0, timeout: float = 
 
 @pytest.fixture(scope="module")
 def hashed_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index folder that holds the bundled sample; copy it before changing it."""
+    """An index folder that holds the bundled sample and more; copy it before changing it.
+
+    Chroma keeps its graph on disk from 1,000 papers on.
+    """
     config = config_for(tmp_path_factory.mktemp("hashed") / "index")
-    ingest([SAMPLE], open_index(config, create=True), lambda *_: None)
+    more = [{"title": f"Count {n}", "abstract": f"Here stand {n} of them."} for n in range(700)]
+    file = source(config.index.parent, "more.jsonl", *more)
+    ingest([SAMPLE, file], open_index(config, create=True), lambda *_: None)
     return config.index
 
 
@@ -222,9 +227,7 @@ def test_a_removed_paper_is_nowhere_and_comes_back_when_it_is_taken_in_again(con
     assert "mentions Alpha" in (assistant.ask("where does Alpha keep blocks?").reason or "")
     assert alpha.paper_id not in {h.paper.paper_id for h in assistant.search("blocks on disk")}
     index = open_index(config)
-    assert {i.split("@")[0] for i in index.vectors.ids()} == {
-        p.paper_id for p in index.catalogue.papers()
-    }
+    assert index.vectors.ids() == {p.paper_id for p in index.catalogue.papers()}
     assert alpha.paper_id not in index.bm25.paper_ids()
     assert found_disagreeing(config) == []
     take_in(config, ALPHA, BRAVO)
@@ -531,7 +534,7 @@ def test_a_file_that_ends_whoever_reads_it_ends_the_doctors_helper_alone(
     ("damage", "problem"),
     [
         pytest.param(lambda data: data[: len(data) // 2], "files end before row", id="cut"),
-        pytest.param(lambda data: data[::-1], "does not find 4", id="turned-round"),
+        pytest.param(lambda data: data[::-1], "scales are not those", id="turned-round"),
     ],
 )
 def test_sentences_that_an_interrupted_writer_spoilt_are_found_and_restored(
@@ -549,12 +552,12 @@ def test_sentences_that_an_interrupted_writer_spoilt_are_found_and_restored(
     assert found_disagreeing(config) == []
 
 
-def test_above_the_limit_the_graph_is_asked(config: Config):
+def test_above_the_limit_papers_are_found_first(config: Config):
     take_in(config, ALPHA, BRAVO)
-    for limit, is_graph in ((3, True), (4, False)):
+    for limit, is_exact in ((3, False), (4, True)):
         limited = config_for(config.index, store={"exact_up_to": limit})
         index = open_index(limited)
-        assert (index.vector_search is index.vectors) == is_graph
+        assert (index.vector_search is index.snapshot().dense) == is_exact
         assert found_disagreeing(limited) == []
         assert index.problems() == []
         assert "blocks" in open_assistant(limited).ask("where does Alpha keep blocks?").answer
@@ -566,13 +569,13 @@ def test_above_the_limit_the_graph_is_asked(config: Config):
         (
             1,
             Fault(
-                "vector store does not find 1 of 8 papers by their own sentences, as happens to "
+                "vector store does not find 1 of 8 papers by their own vectors, as happens to "
                 "graphs of neighbours",
-                "raise `store.exact_up_to`, so that all are compared",
+                "raise `store.exact_up_to`, so that all sentences are compared",
                 FaultKind.GRAPH,
             ),
         ),
-        (3, Fault("vector store does not find 3 of 8 papers by their own sentences")),
+        (3, Fault("vector store does not find 3 of 8 papers by their own vectors")),
     ],
     ids=["few", "many"],
 )
@@ -583,7 +586,7 @@ def test_what_a_graph_loses_is_no_damage_unless_it_is_much(
     take_in(config, *(ALPHA | {"title": f"Alpha {n}"} for n in range(8)))
     index = open_index(config)
     with monkeypatch.context() as patch:
-        patch.setattr("footnote.rag.index.check.unreachable", lambda _, chunks: chunks[:n_lost])
+        patch.setattr("footnote.rag.index.check.unreachable", lambda _, rows: rows[:n_lost])
         assert disagreements(index.catalogue, index.snapshot(), 0) == [said]
     told = json.dumps([(said.what, said.step, said.kind)])
     done = subprocess.CompletedProcess([], 0, stdout=told)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import chromadb
+import numpy as np
 import pytest
 from chromadb.config import Settings
 
@@ -17,7 +18,7 @@ from footnote.rag.index.archive import back_up, restore
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.check import disagreements, miscount
 from footnote.rag.index.chroma import ShardedChroma, open_chroma
-from footnote.rag.index.chunking import bare_node, chunk_id, paper_of_chunk, parse_chunk_id
+from footnote.rag.index.chunking import paper_node
 from footnote.rag.index.index import Index
 from footnote.rag.index.sharding import shard_of
 from footnote.rag.index.snapshot import Snapshot
@@ -133,15 +134,14 @@ def test_shards_are_whole_and_none_is_empty(indexes: dict[int, Config]):
 def test_a_shard_without_any_of_the_papers_is_not_asked(tmp_path: Path):
     stores = [open_chroma(tmp_path / name, create=True) for name in ("0", "1")]
     vectors = ShardedChroma(stores)
-    nodes = [bare_node(i, parse_chunk_id(i)) for i in (chunk_id(p, 0) for p in ALL)]
-    vectors.add([node.model_copy(update={"embedding": [1.0, 2.0]}) for node in nodes])
+    vectors.add([paper_node(p, np.array([1.0, 2.0])) for p in ALL])
     of_each = [[p.paper_id for p in ALL if shard_of(p.paper_id, 2) == n] for n in range(2)]
     # Whatever asks it now fails.
     chromadb.PersistentClient(
         str(tmp_path / "1"), Settings(anonymized_telemetry=False)
-    ).delete_collection("chunks")
+    ).delete_collection("papers")
     found = vectors.nearest([1.0, 2.0], depth=5, only=frozenset(of_each[0]))
-    assert sorted(paper_of_chunk(id_) for id_, _ in found) == sorted(of_each[0])
+    assert [id_ for id_, _ in found] == sorted(of_each[0])
     assert vectors.nearest([1.0, 2.0], depth=5, only=frozenset()) == []
     with pytest.raises(IndexDamagedError):
         vectors.nearest([1.0, 2.0], depth=5, only=frozenset(of_each[1]))

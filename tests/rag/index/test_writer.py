@@ -58,16 +58,16 @@ def test_a_compaction_keeps_all_that_is_left_and_gives_back_the_room(
     old = index.snapshot()
     size = (old.folder / "dense" / "vectors.i8").stat().st_size
     kept = sorted(chunk_id(LATER, n) for n in range(3))
-    before = {chunk.node_id: chunk.embedding for chunk in old.vectors.chunks(kept)}
+    [before] = old.vectors.rows([LATER.paper_id])
     monkeypatch.setattr("footnote.rag.index.snapshot._MIN_REMOVED", 4)
     monkeypatch.setattr("footnote.rag.index.writer.embed_papers", None)  # nothing is embedded
     IndexWriter(index, say=said.append).remove([BRAVO.paper_id])
     new = index.snapshot()
     assert said == ["more was removed from the index than is left; copying what is left"]
     assert not old.folder.exists()
-    assert new.vectors.ids() == set(kept)
-    for chunk in new.vectors.chunks(kept):
-        assert chunk.embedding == pytest.approx(before[chunk.node_id], abs=1e-6)
+    assert new.dense.ids() == set(kept)
+    [row] = new.vectors.rows([LATER.paper_id, BRAVO.paper_id])
+    assert row.vector == pytest.approx(before.vector, abs=1e-6)
     assert (new.folder / "dense" / "vectors.i8").stat().st_size == size * 3 // 7
     assert is_whole(index)
 
