@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ _OBJECT_STORE_BYTES = 100_000_000
 # Tasks that are handed out for each processor, so that none waits for the next.
 _AHEAD = 2
 _POLL_S = 1.0
+_CONNECT_TIMEOUT_S = 5.0
 
 
 class Share(NamedTuple):
@@ -111,8 +113,10 @@ def connected() -> Generator[Cluster]:
             "Ray is not installed", 'run `pip install "footnote-papers[ray]"`'
         ) from error
     try:
+        if address:
+            _check_answers(address)
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ClusterError(
             f"Ray cluster {address or 'on this machine'} does not answer: {reason}",
@@ -122,6 +126,17 @@ def connected() -> Generator[Cluster]:
         yield Cluster(ray)
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Make sure that something answers at `host:port`; Ray itself tries for minutes.
+
+    Raises:
+        OSError: Nothing does.
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "//" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT_S).close()
 
 
 def share_out(nodes: Sequence[Share], n_tasks: int) -> Share:

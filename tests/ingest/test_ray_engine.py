@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -53,6 +54,21 @@ def test_without_ray_the_command_says_what_to_install(
     assert not (tmp_path / "index").exists()
     told = footnote("ingest", SAMPLE, "--engine", "ray", "--watch", *where, expect=2).stderr
     assert "--engine and --watch do not go together" in told
+
+
+def test_a_cluster_that_does_not_answer_is_named(
+    footnote: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("ray", reason="ray is not installed")
+    with socket.socket() as nobody:  # bound, and not listening
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        where = ("--index", tmp_path / "index")
+        told = footnote("ingest", SAMPLE, "--engine", "ray", *where, expect=1).stderr
+    assert f"Ray cluster {address} does not answer: " in told
+    assert "change RAY_ADDRESS" in told
 
 
 @pytest.fixture
