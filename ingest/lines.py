@@ -27,6 +27,22 @@ _UTF_16_NULLS = 0.7
 _UNDECODED = re.compile("[\udc80-\udcff]")
 
 
+class Span(NamedTuple):
+    """Some of the lines of a file."""
+
+    begin: int
+    """Bytes before the first."""
+    end: int
+    """Bytes up to the end of the last."""
+    number: int
+    """Of the first line, from 1."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that they take."""
+        return self.end - self.begin
+
+
 class Line(NamedTuple):
     """One line without its end, or a piece of a long one."""
 
@@ -40,8 +56,10 @@ class Line(NamedTuple):
     """It goes on with the line of the piece before."""
 
 
-def load_lines(path: Path) -> Iterator[Line]:
+def load_lines(path: Path, span: Span | None = None) -> Iterator[Line]:
     """Yield the lines of a UTF-8 file, or of the standard input for `-`, counted from 1.
+
+    With a `span` those lines alone.
 
     A long line comes in pieces, see `whole_lines`; one that is not UTF-8 comes with its
     fault. Null bytes, which a damaged disk or a broken export leaves in text, are left out, and so
@@ -59,7 +77,9 @@ def load_lines(path: Path) -> Iterator[Line]:
             raise SourceError("not a regular file")
         with open_stdin() if path == STDIN else path.open("rb") as file:
             _check_head(file.peek(_HEAD_BYTES)[:_HEAD_BYTES])
-            yield from _lines(file)
+            if span:
+                file.seek(span.begin)
+            yield from _lines(file, span)
     except OSError as error:
         raise SourceError(error.strerror or str(error)) from error
     except ValueError as error:  # a name with a null byte
@@ -106,10 +126,29 @@ def undecoded(text: str, first_line: int | None = None) -> str | None:
     return f"{where}not UTF-8: byte 0x{ord(found.group()) - 0xDC00:02x} at column {column}"
 
 
-def _lines(file: io.BufferedReader) -> Iterator[Line]:
-    number, rest, n_blank = 1, b"", 0
+def cut_lines(path: Path, n_bytes: int) -> Iterator[Span]:
+    """Cut a file at ends of lines, each span as short as it can be from `n_bytes` on."""
+    begin, number, n_lines, at = 0, 1, 0, 0
+    with path.open("rb") as file:
+        while piece := file.readline(_PIECE_BYTES):
+            at += len(piece)
+            n_lines += piece.endswith(b"\n")
+            if at - begin >= n_bytes and piece.endswith(b"\n"):
+                yield Span(begin, at, number)
+                begin, number, n_lines = at, number + n_lines, 0
+    if at > begin:
+        yield Span(begin, at, number)
+
+
+def _lines(file: io.BufferedReader, span: Span | None) -> Iterator[Line]:
+    number, rest, n_blank = span.number if span else 1, b"", 0
     continues = False
-    while raw := rest + file.readline(_PIECE_BYTES - len(rest)):
+
+    def read(n_bytes: int) -> bytes:
+        # No line goes over the end of a span, and only blank ones are passed over unread.
+        return b"" if span and file.tell() >= span.end else file.readline(n_bytes)
+
+    while raw := rest + read(_PIECE_BYTES - len(rest)):
         is_end = raw.endswith(b"\n") or len(raw) < _PIECE_BYTES
         at = len(raw) if is_end else _seam(raw)
         raw, rest = raw[:at], raw[at:]

@@ -4,9 +4,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
 
 from footnote.ingest.identity.keys import record_fingerprint
 from footnote.ingest.identity.merge import CLEANING, regroup, to_part
+from footnote.ingest.lines import STDIN
 from footnote.ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRecord
 from footnote.ingest.restore import restore, take_back
 from footnote.ingest.services import Locator, fetch_pages, is_locator, parse_locator
@@ -24,8 +26,9 @@ from footnote.rag.core.errors import FetchError, SourceError
 from footnote.rag.core.records import Paper
 from footnote.rag.index.catalogue import Catalogue, Part, Regrouping
 from footnote.rag.index.index import Index
-from footnote.rag.index.writer import IndexWriter, Progress
+from footnote.rag.index.writer import Elsewhere, IndexWriter, Progress
 
+Item = TypeVar("Item")
 # Papers a transaction: an interrupted ingest repeats at most these.
 _BATCH = 200
 # Refusals that are listed, and reasons by which further ones are counted.
@@ -58,11 +61,28 @@ class IngestReport(Record):
     seconds: float
 
 
+class Read(NamedTuple):
+    """A record that was read."""
+
+    record: SourceRecord
+    cleaned: Part | str | None = None
+    """What `clean` makes of it; None where that was not done yet."""
+
+
+class Engine(Elsewhere, Protocol):
+    """Reads files, and fills an index, by other processes than this one."""
+
+    def read(self, files: Iterator[NamedFile], meter: Meter) -> Iterator[Read | Refusal]:
+        """Yield what the files hold in order, cleaned, and a refusal for each thing left out."""
+        ...
+
+
 def ingest(
     paths: Sequence[str | Path | NamedFile],
     index: Index,
     on_progress: Progress,
     sources: Sources | None = None,
+    engine: Engine | None = None,
 ) -> IngestReport:
     """Read files, folders and services into the catalogue, then bring the index up to it.
 
@@ -75,6 +95,7 @@ def ingest(
         on_progress: Told how many pages are fetched and how many records are read, then how many
             papers of all are indexed.
         sources: How papers are fetched.
+        engine: Where the work is done, of files alone; None for this process.
 
     Raises:
         IndexMismatchError: The index was built with other settings; nothing is changed.
@@ -88,11 +109,13 @@ def ingest(
         tally = _Tally()
         restored, lost = restore(index.catalogue)
         tally.restored.update(restored)
-        reader = _PathReader(index.folder / "fetched", sources or Sources(), tally, on_progress)
+        reader = _PathReader(
+            index.folder / "fetched", sources or Sources(), tally, on_progress, engine
+        )
         for batch in _batches(reader.read(paths)):
             _store(batch, index.catalogue, tally, lost)
             on_progress("reading", tally.records, reader.estimate())
-        writer.update(on_progress)
+        writer.update(on_progress, engine)
     report = tally.report(time.perf_counter() - started)
     if not report.papers and report.refused:
         first = report.refused[0]
@@ -163,7 +186,15 @@ class _Tally:
 class _PathReader:
     """Reads one path after the other; what cannot be read is refused."""
 
-    def __init__(self, cache: Path, sources: Sources, tally: _Tally, on_progress: Progress):
+    def __init__(
+        self,
+        cache: Path,
+        sources: Sources,
+        tally: _Tally,
+        on_progress: Progress,
+        engine: Engine | None,
+    ):
+        self._engine = engine
         self._cache = cache
         self._sources = sources
         self._tally = tally
@@ -171,9 +202,24 @@ class _PathReader:
         self._meter = Meter()
         self._n_bytes: int | None = 0
 
-    def read(self, paths: Sequence[str | Path | NamedFile]) -> Iterator[SourceRecord]:
+    def read(self, paths: Sequence[str | Path | NamedFile]) -> Iterator[Read]:
         files = [p.file if isinstance(p, NamedFile) else Path(p) for p in paths if is_file(p)]
         self._n_bytes = count_bytes(files)
+        if self._engine:
+            yield from self._told(self._engine.read(self._files(paths), self._meter))
+        else:
+            yield from map(Read, self._read_here(paths))
+
+    def _files(self, paths: Sequence[str | Path | NamedFile]) -> Iterator[NamedFile]:
+        for path in paths:
+            if isinstance(path, NamedFile):
+                yield path
+            elif is_file(path) and path != str(STDIN):
+                yield from find_files([Path(path)])
+            else:
+                self._refuse(str(path), "other machines read files alone; take it in without them")
+
+    def _read_here(self, paths: Sequence[str | Path | NamedFile]) -> Iterator[SourceRecord]:
         for path in paths:
             if isinstance(path, NamedFile):
                 yield from self._read_file(*path)
@@ -210,7 +256,10 @@ class _PathReader:
                 self._refuse(path, "nothing is found there")
 
     def _read_file(self, file: Path, source: str) -> Iterator[SourceRecord]:
-        for item in read_source(file, source, self._meter):
+        yield from self._told(read_source(file, source, self._meter))
+
+    def _told(self, items: Iterator[Item | Refusal]) -> Iterator[Item]:
+        for item in items:
             if isinstance(item, Refusal):
                 self._tally.refuse(item)
             else:
@@ -237,39 +286,33 @@ def _given_by(locator: Locator, record: SourceRecord) -> SourceRecord:
     return record.model_copy(update={"sighting": sighting})
 
 
-def _batches(records: Iterator[SourceRecord]) -> Iterator[list[SourceRecord]]:
-    batch: list[SourceRecord] = []
-    for record in records:
-        batch.append(record)
+def _batches(records: Iterator[Read]) -> Iterator[list[Read]]:
+    batch: list[Read] = []
+    for read in records:
+        batch.append(read)
         if len(batch) == _BATCH:
             yield batch
             batch = []
     yield batch
 
 
-def _store(
-    records: list[SourceRecord], catalogue: Catalogue, tally: _Tally, lost: dict[str, str]
-) -> None:
+def _store(records: list[Read], catalogue: Catalogue, tally: _Tally, lost: dict[str, str]) -> None:
     """Merge records into the catalogue, all or none of the batch; `lost` ones come back."""
-    alike: defaultdict[str, list[SourceRecord]] = defaultdict(list)
-    for record in records:
-        alike[record_fingerprint(record)].append(record)
+    alike: defaultdict[str, list[Read]] = defaultdict(list)
+    for read in records:
+        alike[record_fingerprint(read.record)].append(read)
     taken_in = catalogue.papers_of_records(alike)
     tally.seen.update(taken_in.values())
     outdated = catalogue.cleaned_otherwise(alike, CLEANING)
     parts: list[Part] = []
     for part_id, same in alike.items():
         if part_id not in taken_in or part_id in outdated or part_id in lost:
-            try:
-                part = to_part(same[-1])
-                reason = _too_long(part.paper)
-            except ValueError:
-                part, reason = None, "nothing is left of its title or abstract once cleaned"
-            if part is None or reason:
-                for record in same:
-                    tally.refuse(_refusal(record, reason or ""))
+            cleaned = same[-1].cleaned or clean(same[-1].record)
+            if isinstance(cleaned, str):
+                for read in same:
+                    tally.refuse(_refusal(read.record, cleaned))
                 continue
-            parts.append(part)
+            parts.append(cleaned)
         tally.accepted += len(same)
     back = [part for part in parts if part.part_id in lost]
     restored = take_back(back, lost, catalogue)
@@ -282,6 +325,15 @@ def _store(
     known = catalogue.get(paper.paper_id for paper, _ in change.papers)
     catalogue.regroup(change)
     tally.count(change, known)
+
+
+def clean(record: SourceRecord) -> Part | str:
+    """Make the paper that a record alone would be; or say why it is refused."""
+    try:
+        part = to_part(record)
+    except ValueError:
+        return "nothing is left of its title or abstract once cleaned"
+    return _too_long(part.paper) or part
 
 
 def _refusal(record: SourceRecord, reason: str) -> Refusal:

@@ -73,7 +73,14 @@ def open_index(config: Config, *, create: bool = False) -> Index:
         shards=config.store.shards,
     )
 
-    load = partial(
+    load, exact_up_to = embedder_loader(config), config.store.exact_up_to
+    return Index(config.index, asked, load, exact_up_to=exact_up_to, create=create)
+
+
+def embedder_loader(config: Config) -> Callable[[], BaseEmbedding]:
+    """Return what loads the embedder of the settings; it can be sent to another process."""
+    embedder = config.embedder
+    return partial(
         load_embedder,
         embedder.name,
         max_tokens=embedder.max_tokens,
@@ -82,7 +89,6 @@ def open_index(config: Config, *, create: bool = False) -> Index:
         one_pass=embedder.passes == 1,
         arguments=embedder.arguments,
     )
-    return Index(config.index, asked, load, exact_up_to=config.store.exact_up_to, create=create)
 
 
 def open_assistant(

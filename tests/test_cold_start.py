@@ -7,7 +7,16 @@ import pytest
 
 from footnote.rag.core.config import Config
 
-_HEAVY = {"torch", "transformers", "sentence_transformers", "sklearn", "scipy", "pandas", "gradio"}
+_HEAVY = {
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "sklearn",
+    "scipy",
+    "pandas",
+    "gradio",
+    "ray",
+}
 _ASK = """
 import sys
 from footnote.ui.cli import main

@@ -7,11 +7,11 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import wraps
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -53,6 +53,7 @@ from footnote.ui.options import (
 if TYPE_CHECKING:
     from footnote.export.obsidian import NoteFile
     from footnote.ingest.pipeline import IngestReport
+    from footnote.ingest.ray_engine import RayEngine
     from footnote.rag.answering.generative import Event
     from footnote.rag.core.records import Answer
     from footnote.rag.index.index import Index
@@ -188,30 +189,49 @@ def ingest(
             help="With --watch, how often services are asked; else `sources.fresh_h`, 12.",
         ),
     ] = None,
+    engine: Annotated[
+        Literal["ray"] | None,
+        typer.Option(
+            help="Read and embed files on a Ray cluster, that of RAY_ADDRESS or one on this "
+            "machine; needs footnote-papers[ray]."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take in papers, from files or services; again changes nothing."""
     from footnote.rag.index.lock import check_free
 
+    if watched and engine:
+        _fail("--engine and --watch do not go together; leave one out", code=2)
     check_free(config.index)  # before the libraries are loaded, which takes seconds
     if watched:
         every_s = 3_600 * (every_h or max(config.sources.fresh_h, 0.01))
         cli_watch.keep_taking_in(config, paths, every_s, _say_ingested, as_json=as_json)
         return
-    _take_in(config, paths, as_json=as_json)
+    _take_in(config, paths, on_ray=bool(engine), as_json=as_json)
 
 
-def _take_in(config: Config, paths: Sequence[str], *, as_json: bool = False) -> None:
+def _take_in(
+    config: Config, paths: Sequence[str], *, on_ray: bool = False, as_json: bool = False
+) -> None:
     from footnote.ingest.pipeline import ingest as run_ingest
     from footnote.rag.build import open_index
 
-    index = open_index(config, create=True)
-    with _progress(as_json) as on_progress:
-        report = run_ingest(paths, index, on_progress, config.sources)
+    with _ray(config) if on_ray else nullcontext() as engine:
+        index = open_index(config, create=True)
+        with _progress(as_json) as on_progress:
+            report = run_ingest(paths, index, on_progress, config.sources, engine)
     if as_json:
         print_json(report)
     else:
         _say_ingested(report)
+
+
+def _ray(config: Config) -> AbstractContextManager["RayEngine"]:
+    from footnote.ingest.ray_engine import ray_engine
+    from footnote.rag.build import embedder_loader
+
+    return ray_engine(config.index, embedder_loader(config))
 
 
 def _say_ingested(report: "IngestReport") -> None:

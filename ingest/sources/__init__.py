@@ -5,7 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from footnote.ingest.lines import STDIN, Line, load_lines
+from footnote.ingest.lines import STDIN, Line, Span, cut_lines, load_lines
 from footnote.ingest.record import Refusal, SourceRecord, fault
 from footnote.ingest.sources import array, atom, bibtex, jsonl, pages, ris, table
 from footnote.ingest.sources.plugged import Source, plugged
@@ -94,14 +94,46 @@ def count_bytes(paths: Sequence[Path]) -> int | None:
     return total
 
 
-def read_source(
-    path: Path, source: str, meter: Meter | None = None
-) -> Iterator[SourceRecord | Refusal]:
-    """Yield the records of one file in order, and a refusal for each thing left out."""
+def cut(path: Path, n_bytes: int) -> Iterator[Span | None]:
+    """Cut a file into spans that can be read one by one, each a little longer than `n_bytes`.
+
+    None is the whole of it: of a format whose records are no lines, or a file that cannot be read.
+    """
+    if _is_longer(path, n_bytes) and _is_of_lines(path):
+        yield from cut_lines(path, n_bytes)
+    else:
+        yield None
+
+
+def _is_longer(path: Path, n_bytes: int) -> bool:
     try:
-        lines = (meter or Meter()).count(load_lines(path))
+        return path.is_file() and path.stat().st_size > n_bytes
+    except (OSError, ValueError):  # whoever reads it says why
+        return False
+
+
+def _is_of_lines(path: Path) -> bool:
+    try:
+        return _format(_take(load_lines(path)))[0] is jsonl
+    except SourceError:
+        return False
+
+
+def read_source(
+    path: Path, source: str, meter: Meter | None = None, span: Span | None = None
+) -> Iterator[SourceRecord | Refusal]:
+    """Yield the records of one file in order, and a refusal for each thing left out.
+
+    Args:
+        path: The file.
+        source: The name that its sightings carry.
+        meter: Counts what is read.
+        span: One of `cut`; None for the whole file.
+    """
+    try:
+        lines = (meter or Meter()).count(load_lines(path, span))
         head = _take(lines)
-        form, failures = _format(head)
+        form, failures = (jsonl, []) if span else _format(head)
         for failure in failures:
             yield Refusal(source=source, record=None, reason=failure)
         if form is None:

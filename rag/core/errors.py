@@ -11,6 +11,7 @@ FootnoteError                     one line for a person: the thing, the value, t
 ├── DatasetError                  an evaluation set with faults; all of them are listed
 ├── EmbeddingError                the embedder cannot be loaded, or returned something unusable
 ├── VerifierError                 the model of `llm.judge` cannot be loaded, or judges nothing
+├── ClusterError                  a Ray cluster that is not there, or loses its tasks
 ├── ServerError                   a server of Footnote that is asked over HTTP refuses
 ├── GenerationError               the language model did not answer; quotes take its place
 └── IndexFolderError              the index folder cannot be used as it is
@@ -104,6 +105,10 @@ class EmbeddingError(FootnoteError):
 
 class VerifierError(FootnoteError):
     """The entailment model cannot be loaded, or does not say what it entails."""
+
+
+class ClusterError(FootnoteError):
+    """Ray is not installed, its cluster does not answer, or it lost a task too often."""
 
 
 class ServerError(FootnoteError):

@@ -30,7 +30,12 @@ def tune_process() -> None:
 
 
 def n_threads() -> int:
-    """Return how many threads can compute side by side here."""
+    """Return how many threads can compute side by side here.
+
+    As many as the environment says, which is how Ray and others share out a machine.
+    """
+    if (told := os.environ.get("OMP_NUM_THREADS", "")).isdecimal() and int(told):
+        return int(told)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -649,12 +649,17 @@ class Catalogue:
             "SELECT coalesce(sum(n_chunks), 0) FROM papers WHERE indexed IS NOT NULL"
         )[0][0]
 
-    def pending(self, limit: int) -> list[Paper]:
-        """Return up to `limit` papers that the index does not hold as they are now."""
+    def pending(self, limit: int, after: str = "") -> list[Paper]:
+        """Return up to `limit` papers that the index does not hold as they are now, by id.
+
+        Args:
+            limit: How many at most.
+            after: The id of a paper; from the one after it on.
+        """
         return self._papers(
             f"SELECT {_RECORD} FROM papers WHERE indexed IS NOT version"  # noqa: S608
-            " ORDER BY paper_id LIMIT ?",
-            (limit,),
+            " AND paper_id > ? ORDER BY paper_id LIMIT ?",
+            (after, limit),
         )
 
     def tombstones(self) -> list[Version]:

@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, partial
@@ -52,6 +53,10 @@ _BATCH = 1_000
 _GATE_TIMEOUT_S = 60
 _SERVER_TIMEOUT_S = 30.0
 _CONNECT_TIMEOUT_S = 5.0
+# How often a server is asked that puts a call off, and the longest wait between two of these.
+_PUT_OFF = 429
+_ATTEMPTS = 8
+_LONGEST_WAIT_S = 30.0
 # One that opens must not see the table of open systems emptied by another.
 _OPENING = threading.Lock()
 
@@ -74,6 +79,7 @@ class CosineChroma(ChromaVectorStore):
 
     _place: str = PrivateAttr("vector store")
     _batch: int = PrivateAttr(_BATCH)
+    _most_found: int | None = PrivateAttr(None)
     _gate: Callable[[], AbstractContextManager[object]] = PrivateAttr(nullcontext)
 
     def add(self, nodes: Sequence[BaseNode], **_add_kwargs: Any) -> list[str]:  # noqa: ANN401
@@ -116,8 +122,15 @@ class CosineChroma(ChromaVectorStore):
 
     def ids(self) -> set[str]:
         """Return the ids of all papers."""
+        found: set[str] = set()
         with self._explained():
-            return set(self._collection.get(include=[])["ids"])
+            while page := self._collection.get(
+                include=[], limit=self._most_found, offset=len(found)
+            )["ids"]:
+                found.update(page)
+                if self._most_found is None:
+                    break
+        return found
 
     def rows(self, paper_ids: Sequence[str]) -> list[Row]:
         """Return the rows of those of these papers that are here."""
@@ -200,7 +213,7 @@ class CosineChroma(ChromaVectorStore):
         with self._explained():
             found = self._collection.query(
                 query_embeddings=np.array(vectors, np.float32),
-                n_results=depth,
+                n_results=min(depth, self._most_found or depth),
                 # Its id is all that is read of a row; its metadata take longer than the search.
                 include=["distances"],
                 **kwargs,
@@ -351,6 +364,8 @@ def _store(
     most = collection._client.get_max_batch_size()  # pyright: ignore[reportPrivateUsage]
     if most > 0:
         store._batch = min(_BATCH, most)  # pyright: ignore[reportPrivateUsage]
+    if 0 < most < _BATCH:  # a hosted one, which gives no more at once than it takes
+        store._most_found = most  # pyright: ignore[reportPrivateUsage]
     return store
 
 
@@ -387,15 +402,49 @@ def _connected(url: str) -> ClientAPI:
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     # Its client waits for ever, from its first request on; so ask first, and then set a limit.
-    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=_CONNECT_TIMEOUT_S).raise_for_status()
+    with httpx.Client(timeout=_CONNECT_TIMEOUT_S) as asking:
+        _make_patient(asking)
+        asking.get(f"{url.rstrip('/')}/api/v2/heartbeat").raise_for_status()
     client = chromadb.HttpClient(
         host=parts.hostname or "",
         port=parts.port or (443 if secure else 80),
         ssl=secure,
         settings=_settings(),
     )
-    client._server._session.timeout = _SERVER_TIMEOUT_S  # pyright: ignore
+    session: httpx.Client = client._server._session  # pyright: ignore
+    session.timeout = _SERVER_TIMEOUT_S
+    _make_patient(session)
     return client
+
+
+def _make_patient(client: httpx.Client) -> None:
+    """Have a client send again what a server puts off, through a proxy too."""
+    ways = client._mounts  # pyright: ignore[reportPrivateUsage]
+    client._transport = _Patient(client._transport)  # pyright: ignore[reportPrivateUsage]
+    client._mounts = {  # pyright: ignore[reportPrivateUsage]
+        pattern: way and _Patient(way) for pattern, way in ways.items()
+    }
+
+
+class _Patient(httpx.BaseTransport):
+    """Sends again, a little later each time, what a server puts off (429)."""
+
+    def __init__(self, transport: httpx.BaseTransport):
+        self._transport = transport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for attempt in range(_ATTEMPTS):
+            response = self._transport.handle_request(request)
+            if response.status_code != _PUT_OFF or attempt == _ATTEMPTS - 1:
+                return response
+            response.close()
+            told = response.headers.get("retry-after", "")
+            wait_s = int(told) if told.isdecimal() else 0.5 * 2**attempt
+            time.sleep(min(wait_s, _LONGEST_WAIT_S))
+        raise AssertionError("the last attempt returns")
+
+    def close(self) -> None:
+        self._transport.close()
 
 
 def _settings() -> Settings:

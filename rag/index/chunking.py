@@ -1,6 +1,7 @@
 """Papers as LlamaIndex nodes: whole, or cut into the passages that are searched, sentences."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from footnote.rag.core.records import Paper
 CHUNKER = "sentences-under-title"
 # Where their vectors come from one pass over the paper.
 IN_CONTEXT = "sentences-in-context"
+# Of a list, in Chroma Cloud, less a bit: nothing is answered from it, the catalogue has them all.
+_MOST_BYTES = 4_000
 
 
 def chunk_paper(paper: Paper) -> list[TextNode]:
@@ -57,7 +60,8 @@ def facts_of(paper: Paper) -> dict[str, Any]:
 
     Returns:
         `date` as the whole number YYYYMMDD, `year`, `organisation`, `upvotes`, `n_authors`,
-        `withdrawn`, and the lists `authors` and `sources`; None for what is not known.
+        `withdrawn`, and the lists `authors` and `sources`, of many the first; None for what is not
+        known.
     """
     return {
         "date": int(paper.date.strftime("%Y%m%d")) if paper.date else None,
@@ -66,9 +70,15 @@ def facts_of(paper: Paper) -> dict[str, Any]:
         "upvotes": paper.upvotes,
         "n_authors": paper.n_authors,
         "withdrawn": paper.withdrawn,
-        "authors": list(paper.authors) or None,
-        "sources": list(dict.fromkeys(s.source for s in paper.sightings)) or None,
+        "authors": _fitting(paper.authors) or None,
+        "sources": _fitting(dict.fromkeys(s.source for s in paper.sightings)) or None,
     }
+
+
+def _fitting(names: Iterable[str]) -> list[str]:
+    """Return the first of the names, as many as a hosted store takes."""
+    ends = accumulate(len(name.encode()) for name in names)
+    return [name for name, end in zip(names, ends, strict=True) if end <= _MOST_BYTES]
 
 
 def embedded_length(chunk: BaseNode) -> int:

@@ -219,7 +219,9 @@ class MemmapRows:
                 " ORDER BY r.start",
                 [json.dumps(list(beginnings)), _LAST],
             )
-            return self._with_arrays(self._current(), [RowRange(*row) for row in rows])
+            seen, ranges = self._current(), [RowRange(*row) for row in rows]
+            self._map(seen, ranges)
+            return Found(ranges, seen.arrays)
 
     def all(self) -> Found:
         """Find all rows, in the order of the files; one object until they change."""

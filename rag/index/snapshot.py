@@ -105,10 +105,11 @@ class Card(Record):
 class Snapshot:
     """The parts of one snapshot, opened when first used, as they then are."""
 
-    def __init__(self, folder: Path, card: Card, *, create: bool = False):
+    def __init__(self, folder: Path, card: Card, *, create: bool = False, only: int | None = None):
         self.folder = folder
         self.card = card
         self._create = create
+        self._only = only
 
     @classmethod
     def make(cls, folder: Path, card: Card) -> "Snapshot":
@@ -142,6 +143,10 @@ class Snapshot:
                 f"index card {file} is lost or cannot be read", "run `footnote rebuild`"
             ) from error
         return cls(folder, card)
+
+    def shard(self, number: int) -> "Snapshot":
+        """Return one of its shards alone, from 0, for who writes that and no other."""
+        return Snapshot(self.folder, self.card, only=number)
 
     @property
     def name(self) -> str:
@@ -308,7 +313,8 @@ class Snapshot:
     def _shards(self) -> list[str]:
         """Return what tells the shards apart; nothing, where there is one."""
         n_shards = self.card.shards
-        return [f"{number:02}" for number in range(n_shards)] if n_shards > 1 else [""]
+        shards = [f"{number:02}" for number in range(n_shards)] if n_shards > 1 else [""]
+        return shards if self._only is None else [shards[self._only]]
 
     def _folders(self, part: str) -> list[Path]:
         """Return the folders of a part, one a shard."""

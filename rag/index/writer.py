@@ -20,6 +20,7 @@ from footnote.rag.core.errors import (
     VectorServerError,
 )
 from footnote.rag.index import lock
+from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.check import miscount, probe
 from footnote.rag.index.index import MAKE_WRITABLE, OLD_PARTS, OLD_SNAPSHOTS, Index
 from footnote.rag.index.passages import embed_papers
@@ -35,6 +36,14 @@ class Progress(Protocol):
 
     def __call__(self, phase: str, done: int, total: int | None) -> None:
         """Note that `done` of `total` are done in this phase; None when the total is not known."""
+        ...
+
+
+class Elsewhere(Protocol):
+    """Adds papers to a snapshot by other processes than this one."""
+
+    def fill(self, snapshot: Snapshot, catalogue: Catalogue, on_progress: Progress) -> None:
+        """Add all papers that the catalogue has pending, and mark them indexed."""
         ...
 
 
@@ -115,13 +124,14 @@ class IndexWriter:
             if not self._catalogue.count_served() or self.index.snapshot().faults():
                 raise
 
-    def update(self, on_progress: Progress) -> None:
+    def update(self, on_progress: Progress, elsewhere: Elsewhere | None = None) -> None:
         """Bring the index up to the catalogue; what it already holds costs nothing.
 
         May be interrupted at any point: what was not marked is done again by the next call.
 
         Args:
             on_progress: Told how many papers of all to do are done.
+            elsewhere: What adds papers, but for the first few, in place of this process.
 
         Raises:
             IndexMismatchError: The index was built with other settings.
@@ -133,7 +143,7 @@ class IndexWriter:
             self._say(f"{reason}; making the index anew from the catalogue")
             self.rebuild(on_progress)
             return
-        self._index_pending(on_progress)
+        self._index_pending(on_progress, elsewhere)
         if self._catalogue.state().snapshot is None:
             return  # there are no papers
         if self.index.snapshot().needs_compaction:
@@ -239,7 +249,7 @@ class IndexWriter:
         except IndexFolderError as error:
             return error.what
 
-    def _index_pending(self, on_progress: Progress) -> None:
+    def _index_pending(self, on_progress: Progress, elsewhere: Elsewhere | None) -> None:
         """Add the papers that the snapshot in force lacks as they are now; make it if need be."""
         to_do, done = self._catalogue.count_pending(), 0
         if self._catalogue.state().snapshot is not None:
@@ -264,6 +274,11 @@ class IndexWriter:
             self._catalogue.mark_indexed(papers)
             done += len(papers)
             on_progress("indexing", done, to_do)
+            # The first are added here: of them come the card and the projection of all shards.
+            if elsewhere and done < to_do:
+                snapshot = self.index.snapshot()
+                elsewhere.fill(snapshot, self._catalogue, on_progress)
+                self.index.adopt(Snapshot.load(snapshot.folder))  # as it is now
         self._purge_tombstones()
         self._describe(on_progress)
         self.index.snapshot().seal()

@@ -26,8 +26,8 @@ _LEAST_LIKELY = 1e-4
 # A friendly line in place of an answer costs more than an answer to small talk. All of 67 labelled
 # lines of that are at least so likely.
 _LEAST_CHAT = 0.7
-# Of 34 lines in labelled conversations that seem to follow up and are less likely to, 11 stand alone;
-# of 284 likelier ones 5.
+# Of 34 lines in labelled conversations that seem to follow up and are less likely to 11 stand
+# alone, of 284 likelier ones 5.
 _LEAST_FOLLOWING = 0.75
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (

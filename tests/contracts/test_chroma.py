@@ -24,6 +24,7 @@ from footnote.rag.index.check import disagreements, unreachable
 from footnote.rag.index.chroma import CosineChroma, drop_from_server, open_chroma, open_server
 from footnote.rag.index.chunking import paper_node
 from footnote.rag.index.writer import IndexWriter
+from tests.contracts.quotas import QuotaProxy
 
 pytestmark = pytest.mark.slow
 
@@ -75,12 +76,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.kill()
 
 
-@pytest.fixture(params=["folder", "server"])
+@pytest.fixture
+def cloud(server: str) -> Iterator[QuotaProxy]:
+    """The same server behind the quotas of Chroma Cloud, none of which may be passed."""
+    proxy = QuotaProxy(server)
+    yield proxy
+    proxy.close()
+    assert proxy.refused == []
+    assert proxy.put_off
+
+
+@pytest.fixture(params=["folder", "server", "cloud"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Opens one and the same store, each time as another process would."""
     if request.param == "folder":
         return lambda: open_chroma(tmp_path / "chroma", create=True)
-    url, name = request.getfixturevalue("server"), f"test-{time.time_ns()}"
+    found = request.getfixturevalue(request.param)
+    url = found.url if isinstance(found, QuotaProxy) else found
+    name = f"test-{time.time_ns()}"
     return lambda: open_server(url, name, create=True)
 
 
@@ -201,6 +214,37 @@ def test_no_write_is_larger_than_the_server_says(server: str, monkeypatch: pytes
     assert {id_ for id_, _ in withdrawn[0]} == set(ids)
     store.remove(ids)
     assert store.count() == 0
+
+
+def test_more_than_a_hosted_server_gives_at_once_is_read_and_found(cloud: QuotaProxy):
+    store = open_server(cloud.url, f"test-{time.time_ns()}", create=True)
+    authors = [f"Author {n} of a Large Collaboration" for n in range(3_000)]
+    papers = [
+        paper(f"Paper {n}", "One two. Three four.").model_copy(update={"authors": authors})
+        for n in range(400)
+    ]
+    for each in papers:
+        add(store, each, 0)
+    ids = {each.paper_id for each in papers}
+    assert store.ids() == ids
+    assert {row.paper_id for row in store.rows(list(ids))} == ids
+    assert len(store.nearest([1, 0, 0, 0], depth=1_000)) == 300
+    only = frozenset(each.paper_id for each in papers[:100])
+    found = store.nearest([1, 0, 0, 0], depth=100, only=only)
+    assert {id_ for id_, _ in found} == only
+    store.describe(papers)
+    store.remove(list(ids))
+    assert store.count() == 0
+    assert cloud.calls["upsert"] >= 400
+
+
+def test_a_server_that_puts_off_without_end_is_named(server: str):
+    proxy = QuotaProxy(server, put_off_every=1)
+    try:
+        with pytest.raises(VectorServerError, match=r"Chroma server .* does not answer: .*429"):
+            open_server(proxy.url, "chunks", create=True)
+    finally:
+        proxy.close()
 
 
 def config_for(folder: Path, url: str) -> Config:

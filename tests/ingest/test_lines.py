@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footnote.ingest import lines
-from footnote.ingest.lines import Line, load_lines, undecoded, whole_lines
+from footnote.ingest.lines import Line, Span, cut_lines, load_lines, undecoded, whole_lines
 from footnote.rag.core.errors import SourceError
 
 
@@ -25,6 +25,36 @@ def test_lines_are_counted_from_one_and_lose_their_ends():
         (1, "one"), (2, "two"), (3, ""), (4, "four"),
     ]  # fmt: skip
     assert not any(line.fault or line.continues for line in found)
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"", b" ", b"{}", b'{"title": "One"}', b"x" * 40, b"\xff"]), max_size=300
+    ),
+    st.integers(1, 200),
+)
+def test_spans_hold_each_line_once_under_its_number(found: list[bytes], n_bytes: int):
+    content = b"\n".join([b"{}", *found])
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "file"
+        file.write_bytes(content)
+        spans = list(cut_lines(file, n_bytes))
+        parts = [line for span in spans for line in load_lines(file, span)]
+        whole = list(load_lines(file))
+    assert [span.begin for span in spans] == [0, *(span.end for span in spans[:-1])]
+    assert sum(span.n_bytes for span in spans) == len(content)
+    assert all(span.n_bytes >= n_bytes for span in spans[:-1])
+    # Of many blank lines some are passed over, and they may be others.
+    assert [line for line in parts if line.text.strip()] == [
+        line for line in whole if line.text.strip()
+    ]
+
+
+def test_a_line_longer_than_a_span_stays_whole(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"a\n" + b"b" * 250_000 + b"\nc\n")
+    assert list(cut_lines(tmp_path / "file", 2)) == [
+        Span(0, 2, 1), Span(2, 250_003, 2), Span(250_003, 250_005, 3),
+    ]  # fmt: skip
 
 
 text_lines = st.lists(st.text(st.characters(exclude_characters="\0\r\n\ufeff", codec="utf-8"), max_size=30), min_size=1, max_size=6)  # fmt: skip

@@ -1,6 +1,7 @@
 import gc
 import weakref
 
+import pytest
 from threadpoolctl import threadpool_info
 
 from footnote.rag.core.processor import n_threads, tune_process
@@ -20,5 +21,9 @@ def test_questions_take_one_thread_and_leave_what_is_loaded_out_of_collections()
     assert later() is None
 
 
-def test_there_is_a_thread_to_compute_on():
+def test_there_is_a_thread_to_compute_on(monkeypatch: pytest.MonkeyPatch):
+    assert n_threads() >= 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert n_threads() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "0")
     assert n_threads() >= 1

@@ -20,10 +20,11 @@ from footnote.rag.index.check import disagreements, miscount
 from footnote.rag.index.chroma import ShardedChroma, open_chroma
 from footnote.rag.index.chunking import paper_node
 from footnote.rag.index.index import Index
+from footnote.rag.index.passages import embed_papers
 from footnote.rag.index.sharding import shard_of
 from footnote.rag.index.snapshot import Snapshot
 from footnote.rag.index.writer import IndexWriter, unwatched
-from tests.rag.index.small import ALPHA, BRAVO, LATER, empty_index, paper, save
+from tests.rag.index.small import ALPHA, BRAVO, LATER, empty_index, files, paper, save
 
 pytestmark = pytest.mark.slow
 QUESTIONS = (
@@ -159,6 +160,26 @@ def test_what_changes_goes_to_its_shard(tmp_path: Path):
     IndexWriter(index).remove([BRAVO.paper_id, DELTA.paper_id])
     whole(index)
     assert len(index.opened_anew().bm25) == 2
+
+
+def test_a_shard_is_filled_alone(tmp_path: Path):
+    index = empty_index(tmp_path / "index", shards=2)
+    save(index, *ALL)
+    first, rest = index.catalogue.pending(1), index.catalogue.pending(9, after=ALPHA.paper_id)
+    assert first == [ALPHA]
+    assert rest == [BRAVO, CHARLIE, DELTA]
+    made = Snapshot.make(index.snapshots / "made", index.asked)
+    embedder = index.embedder
+    made.add(first, *embed_papers(embedder, first))
+    for number in range(2):
+        own = [each for each in rest if shard_of(each.paper_id, 2) == number]
+        before = files(made.folder / f"{1 - number:02}")
+        Snapshot.load(made.folder).shard(number).add(own, *embed_papers(embedder, own))
+        assert files(made.folder / f"{1 - number:02}") == before
+    made = Snapshot.load(made.folder)
+    made.seal()
+    index.catalogue.switch(made.name)
+    whole(index)
 
 
 def test_what_was_removed_is_left_behind_shard_by_shard(
