@@ -210,8 +210,8 @@ def test_no_write_is_larger_than_the_server_says(server: str, monkeypatch: pytes
     ids = [each.paper_id for each in papers]
     assert {row.paper_id for row in store.rows(ids)} == store.ids() == set(ids)
     store.describe([each.model_copy(update={"withdrawn": True}) for each in papers])
-    withdrawn = store.nearest_to_each([AXES[0].tolist()], depth=9, where={"withdrawn": True})
-    assert {id_ for id_, _ in withdrawn[0]} == set(ids)
+    [withdrawn] = store.nearest_to_each([AXES[0].tolist()], depth=9, where={"withdrawn": True})
+    assert len({id_ for id_, _ in withdrawn} & set(ids)) == 3  # nor is more found at once
     store.remove(ids)
     assert store.count() == 0
 
