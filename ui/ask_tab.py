@@ -254,6 +254,8 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
         if not helpers.export or not turn:
             return {}
         answer = turn if isinstance(turn, Answer) else _titled(turn)
+        if sent.get("only"):
+            answer = _of_papers(answer, frozenset(map(str, sent["only"])))
         file = helpers.export(answer, assistant.paper, str(sent.get("form")))
         return {"name": file.name, "media_type": file.media_type, "text": file.text}
 
@@ -278,6 +280,23 @@ def _progress(assistant: Assistant) -> dict[str, Any]:
     """Say how many papers answer, and how many are still being taken in."""
     catalogue = assistant.catalogue
     return {"n_papers": catalogue.count_served(), "n_coming": catalogue.count_pending()}
+
+
+def _of_papers(answer: Answer, paper_ids: frozenset[str]) -> Answer:
+    """Return what an answer quotes of these papers alone, one sentence after the other."""
+    about = (
+        (sentence, tuple(c for c in sentence.citations if c.paper_id in paper_ids))
+        for sentence in answer.sentences
+    )
+    return answer.model_copy(
+        update={
+            "sentences": tuple(
+                sentence.model_copy(update={"citations": own}) for sentence, own in about if own
+            ),
+            "sources": tuple(s for s in answer.sources if s.paper_id in paper_ids),
+            "blocks": (),
+        }
+    )
 
 
 def _titled(report: Report) -> Answer:

@@ -1,8 +1,10 @@
 """Render the parts of an answer: prose, lists, tables and counts, with a marker for each quote."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import NamedTuple
 
+from footnote.rag.core.quantity import measure_of, quantities
 from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence
 from footnote.rag.core.text import short_name
 from footnote.ui.labels import labels_of, place_of
@@ -10,6 +12,17 @@ from footnote.ui.wording import Wording
 
 # A date, a count: what is no longer than this is not broken.
 _BRIEF = 12
+# By what papers in a table can be put in another order, with what each figure is counted in.
+_FIGURES = {"factor": measure_of("x"), "share": measure_of("%")}
+_TO_ORDER = 3
+
+
+class _Row(NamedTuple):
+    """A row of a table."""
+
+    cells: str
+    orders: Mapping[str, str]
+    """What it can be put in order by; the largest comes first."""
 
 
 class Blocks:
@@ -32,7 +45,7 @@ class Blocks:
 
     def as_table(self) -> str:
         """Render a row for each paper with what is quoted of it."""
-        say, rows = self._say, ""
+        say, rows = self._say, list[_Row]()
         for source in self._answer.sources:
             quotes = {
                 place_of(c): c
@@ -43,13 +56,16 @@ class Blocks:
             said = "".join(f"<li>{escape(c.quote)} {self.marker(c)}</li>" for c in quotes.values())
             paper = self._papers.get(source.paper_id)
             date = str(paper.date) if paper and paper.date else say("no_date")
-            rows += (
-                f'<tr><th scope="row">{self._paper(source.marker, is_short=True)}'
+            cells = (
+                f'<th scope="row">{self._paper(source.marker, is_short=True)}'
                 f'<span class="fn-date">{escape(date)}</span></th>'
-                f'<td><ul lang="en">{said}</ul></td></tr>'
+                f'<td><ul lang="en">{said}</ul></td>'
+            )
+            rows.append(
+                _Row(cells, self._orders(source.marker, [c.quote for c in quotes.values()]))
             )
         heads = "".join(f'<th scope="col">{escape(say(key))}</th>' for key in ("paper", "quotes"))
-        return _table(heads, rows)
+        return self._ordered(heads, rows)
 
     def as_papers(self) -> str:
         """List the papers it cites, or those that come near."""
@@ -96,13 +112,49 @@ class Blocks:
         heads = "".join(
             f'<th scope="col" lang="en">{escape(block.columns[at])}</th>' for at in shown
         )
-        rows = "".join(
-            "<tr>"
-            + "".join(self._cell(row[at], block.columns[at], at == shown[0]) for at in shown)
-            + "</tr>"
+        rows = [
+            _Row(
+                "".join(self._cell(row[at], block.columns[at], at == shown[0]) for at in shown),
+                self._orders(row[shown[0]].marker, self._texts(row)),
+            )
             for row in block.rows
+        ]
+        return self._ordered(heads, rows)
+
+    def _texts(self, row: Sequence[Cell]) -> list[str]:
+        return [self._answer.sentences[at].text for cell in row for at in cell.sentences]
+
+    def _orders(self, marker: int | None, texts: Iterable[str]) -> dict[str, str]:
+        """Return by what a paper's row can be put in order; nothing where the row is no paper's."""
+        source = self._sources.get(marker or 0)
+        if source is None:
+            return {}
+        paper = self._papers.get(source.paper_id)
+        stated = [figure for text in texts for figure in quantities(text)]
+        largest = {
+            name: max((q.value for q in stated if q.measures == measure), default=None)
+            for name, measure in _FIGURES.items()
+        }
+        found = {name: f"{value:.6g}" for name, value in largest.items() if value is not None}
+        return found | ({"date": paper.date.isoformat()} if paper and paper.date else {})
+
+    def _ordered(self, heads: str, rows: Sequence[_Row]) -> str:
+        """Render a table, with a menu of its orders where there is more than the one it has."""
+        orders = [
+            name
+            for name in ("date", *_FIGURES)
+            if sum(name in row.orders for row in rows) >= _TO_ORDER
+        ]
+        body = "".join(f"<tr{_data(row.orders)}>{row.cells}</tr>" for row in rows)
+        return (self._order_menu(orders) if orders else "") + _table(heads, body)
+
+    def _order_menu(self, orders: Sequence[str]) -> str:
+        options = "".join(
+            f'<option value="{name}">{escape(self._say(f"order.{name}"))}</option>'
+            for name in ("found", *orders)
         )
-        return _table(heads, rows)
+        named = escape(self._say("order"))
+        return f'<label class="fn-order">{named} <select data-do="order">{options}</select></label>'
 
     def _cell(self, cell: Cell, column: str, is_head: bool) -> str:
         text = self._paper(cell.marker, is_short=True) if cell.marker else escape(cell.text)
@@ -164,6 +216,10 @@ def _named(sentence: Sentence) -> str:
 
 def _is_filled(cell: Cell) -> bool:
     return bool(cell.text or cell.sentences or cell.marker)
+
+
+def _data(values: Mapping[str, str]) -> str:
+    return "".join(f' data-{name}="{escape(value)}"' for name, value in values.items())
 
 
 def _table(heads: str, rows: str) -> str:

@@ -225,9 +225,13 @@ def _actions_html(answer: Answer, does: Sequence[str], say: Wording) -> str:
             f"{escape(name)}</button>"
             for form, name in forms.items()
         )
+        # Offered once some of its papers are pinned.
+        pinned = (
+            '<label class="fn-only" hidden><input type="checkbox" data-only> <span></span></label>'
+        )
         away = (
             f'<details class="fn-menu"><summary>{escape(say("export"))}</summary>'
-            f'<div class="fn-list">{items}</div></details>'
+            f'<div class="fn-list">{pinned}{items}</div></details>'
         )
     copy = _button("copy", say) if answer.sources else ""
     others = "".join(_button(do, say) for do in does)

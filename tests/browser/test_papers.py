@@ -154,6 +154,25 @@ def test_an_uploaded_file_is_asked_and_what_was_refused_is_listed(
     sync_api.expect(turn).to_contain_text("over eight disks")
 
 
+def test_news_that_are_open_tell_of_what_is_added_meanwhile(page: "sync_api.Page", tmp_path: Path):
+    page.get_by_role("tab", name="Ask").click()
+    ask(page, "What do okapis eat?").get_by_role("button", name="Watch this question").click()
+    page.locator("#fn-standing").click()
+    watch = page.locator(".fn-watch")
+    sync_api.expect(watch).to_contain_text("No news yet")
+    page.get_by_role("tab", name="Papers").click()
+    okapi = {
+        "title": "Okapi Meals",
+        "abstract": "Okapis eat leaves and what okapis find. It is green.",
+    }
+    add(page, write(tmp_path / "okapi.jsonl", record(8_000, **okapi)))
+    page.locator(".fp-done", has_text="okapi.jsonl").wait_for()
+    page.get_by_role("tab", name="Ask").click()
+    sync_api.expect(watch.locator("q").first).to_contain_text("eat leaves")
+    watch.get_by_role("button", name="Stop watching").click()
+    page.get_by_role("button", name="OK", exact=True).click()
+
+
 def test_an_answer_is_asked_again_and_what_changed_is_told(
     page: "sync_api.Page", url: str, tmp_path: Path
 ):

@@ -209,6 +209,38 @@ def test_pins_are_kept_by_the_browser_and_dropped_at_the_side(page: "sync_api.Pa
     expect(page.locator(".fn-card").first.get_by_role("button", name="Pin")).to_be_visible()
 
 
+def test_pinned_papers_alone_are_taken_away_where_that_is_asked(page: "sync_api.Page"):
+    turn = ask(page, COMPARISON)
+    menu, only = turn.locator("summary", has_text="Export"), turn.locator("[data-only]")
+    menu.click()
+    expect(only).to_be_hidden()
+    menu.click()
+    page.locator(".fn-card").first.get_by_role("button", name="Pin").click()
+    menu.click()
+    turn.get_by_label("Only pinned papers (1)").check()
+    _, bibtex = saved(page, turn.get_by_role("button", name="BibTeX", exact=True).click)
+    assert bibtex.count("@") == 1
+    assert TITLES[0].split(":")[0] in bibtex
+    menu.click()
+    _, text = saved(page, turn.get_by_role("button", name="Text", exact=True).click)
+    assert TITLES[0] in text
+    assert "DeltaZip:" not in text
+
+
+def test_a_table_is_put_in_order_by_what_its_rows_state(page: "sync_api.Page"):
+    turn = ask(page, "Which paper since 2024 reports the largest speed-up?")
+    order, rows = turn.locator("select[data-do=order]:visible"), "tbody:visible tr"
+    found = turn.locator(rows).all_inner_texts()
+    order.select_option(label="largest × first")
+    said = turn.locator(rows).evaluate_all("rows => rows.map((row) => row.dataset.factor)")
+    factors = [float(each) for each in said if each is not None]
+    assert len(factors) >= 3
+    assert factors == sorted(factors, reverse=True)
+    assert None not in said[: len(factors)]  # those that state none stand last
+    order.select_option(label="as found")
+    assert turn.locator(rows).all_inner_texts() == found
+
+
 def test_back_and_forward_keep_the_conversation_and_its_place(page: "sync_api.Page"):
     for question in ("What is NanoFlow?", COMPARISON):
         ask(page, question)

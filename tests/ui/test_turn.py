@@ -1,6 +1,7 @@
 """How an answer and its evidence are rendered, without a browser."""
 
 import datetime
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -14,6 +15,7 @@ from footnote.rag.core.records import Answer, Citation, Paper, Sentence, Sightin
 from footnote.rag.core.request import Filters, Kind, Request
 from footnote.rag.replay import replayed
 from footnote.ui.asked import Asked, narrowed, read_answers
+from footnote.ui.blocks import Blocks
 from footnote.ui.difference import difference_html
 from footnote.ui.evidence import evidence_html
 from footnote.ui.labels import labels_of
@@ -80,6 +82,30 @@ def test_quotes_are_named_by_paper_and_sentence():
     html = evidence_html(answer, KNOWN, SAY)
     assert '<mark data-cite="1b">The second sentence is plain.<sup>1b</sup></mark>' in html
     assert html.count("<article") == 1
+
+
+def test_rows_carry_the_largest_figures_that_they_state():
+    stated = {
+        "One": "It is 3.7x faster, 1.5x at least.",
+        "Two": "It saves 40%.",
+        "Three": "It is 12× as fast and saves 5.5%.",
+        "Four": "It doubles throughput.",
+    }
+    papers = [
+        to_paper(SourceRecord(title=t, abstract=f"{a} End.", sighting=Sighting(source="s")))
+        for t, a in stated.items()
+    ]
+    answer = cite(request(), drafted(*(evidence(paper, 0) for paper in papers)))
+    table = Blocks(answer, {paper.paper_id: paper for paper in papers}, SAY).as_table()
+    rows = re.findall(r"<tr(.*?)>", table)[1:]
+    assert rows == [
+        ' data-factor="3.7"',
+        ' data-share="0.4"',
+        ' data-factor="12" data-share="0.055"',
+        ' data-factor="2"',
+    ]
+    options = re.findall(r'<option value="(\w+)"', table)
+    assert options == ["found", "factor"]  # two rows state a share: too few to be put in order
 
 
 @given(st.integers(1, 800))

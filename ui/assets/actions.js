@@ -54,7 +54,7 @@ const actions = {
     announce(say("link_copied"));
   },
   export: async ({ turn, data }) => {
-    const { name, media_type, text } = await call("export", { answer: turn.answer, report: turn.report, form: data.form });
+    const { name, media_type, text } = await call("export", { answer: turn.answer, report: turn.report, form: data.form, only: onlyPinned(turn) });
     saveFile(name, media_type, text);
   },
   right: ({ turn }) => judge(turn, "right", ""),

@@ -1,5 +1,5 @@
 // Standing questions: what new papers say to them, shown in place of a conversation.
-const news = { turn: null };
+const news = { turn: null, html: "" };
 
 // Asked when the page begins, and whenever they are shown: new papers may have come.
 async function loadNews() {
@@ -16,7 +16,7 @@ async function showNews() {
   if (mine !== moves) return false;
   clearThread();
   news.turn = makeTurn(say("standing"), "news");
-  news.turn.body.innerHTML = told.html;
+  news.html = news.turn.body.innerHTML = told.html;
   news.turn.evidence = told.evidence;
   at("fn-start").hidden = true;
   at("fn-thread").replaceChildren(news.turn.el);
@@ -24,6 +24,16 @@ async function showNews() {
   news.turn.heading.focus({ preventScroll: true });
   drawConversations();
   return true;
+}
+
+// Papers came or went: what is new of it is told, wherever the reader is.
+async function refreshNews() {
+  if (!page.can.watch) return;
+  const told = await loadNews();
+  if (!news.turn || told.html === news.html) return;
+  news.html = news.turn.body.innerHTML = told.html;
+  news.turn.evidence = told.evidence;
+  redrawEvidence(news.turn);
 }
 
 function clearNews() {

@@ -27,3 +27,17 @@ function markPins() {
     each.setAttribute("aria-pressed", has);
   }
 }
+
+// Offers to take away pinned papers alone, where an answer rests on some.
+function offerPinned(menu) {
+  const box = menu.open && menu.querySelector?.("[data-only]");
+  if (!box) return;
+  const cited = new Set(turnOf(menu).answer.sources.map((each) => each.paper_id));
+  const n = pins.filter((each) => cited.has(each.paper_id)).length;
+  box.closest("label").hidden = !n;
+  if (!n) box.checked = false;
+  box.nextElementSibling.textContent = say("export_pinned", { count: n });
+}
+
+const onlyPinned = (turn) =>
+  turn.body.querySelector("[data-only]")?.checked ? pins.map((each) => each.paper_id) : null;

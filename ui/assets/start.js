@@ -70,12 +70,15 @@ async function begin() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("change", (event) => {
     if (event.target.dataset?.do === "kind") changeKind(turnOf(event.target), event.target.value);
+    if (event.target.dataset?.do === "order") putInOrder(event.target);
   });
+  // It does not bubble.
+  document.addEventListener("toggle", (event) => offerPinned(event.target), true);
   at("fn-search").addEventListener("input", drawConversations);
   addEventListener("popstate", openAddress);
   startFilters();
   await drawAll();
-  document.addEventListener("footnote-papers", () => drawAll().catch(announceFault));
+  document.addEventListener("footnote-papers", () => drawAll().then(refreshNews).catch(announceFault));
   drawConversations();
   at("fn-app").classList.add("fn-ready");
   if (!isNarrow()) at("fn-question").focus();

@@ -52,6 +52,18 @@ function show(turn, drawn) {
   showDefaultView(turn);
 }
 
+// Puts the rows of a table in another order: the largest or the newest first, those without last.
+function putInOrder(menu) {
+  const body = menu.closest("label").nextElementSibling.querySelector("tbody");
+  const rows = [...body.rows];
+  rows.forEach((row, at) => { row.dataset.found ??= at; });
+  const value = (row) => menu.value === "date" ? Date.parse(row.dataset.date) : Number.parseFloat(row.dataset[menu.value]);
+  const byFound = (a, b) => a.dataset.found - b.dataset.found;
+  const largest = (a, b) => (value(b) || -Infinity) - (value(a) || -Infinity) || byFound(a, b);
+  body.append(...rows.sort(menu.value === "found" ? byFound : largest));
+  announce(say("ordered", { order: menu.selectedOptions[0].textContent }));
+}
+
 // Asks anew, or the question of a turn again, in its place.
 async function ask(question, { turn = null, request = null, alone = false, quiet = false, before = null, isReport = false } = {}) {
   question = question.trim();
