@@ -82,6 +82,37 @@ def test_two_windows_write_one_conversation_and_nothing_is_lost(visit: Open, url
     expect(names).to_have_count(0)
 
 
+def test_what_another_window_deletes_is_gone_from_the_list(visit: Open, url: str):
+    one = visit()
+    errors: list[str] = []
+    one.on("pageerror", lambda error: errors.append(str(error)))
+    ask(one, FIRST)
+    one.get_by_role("button", name="New question").click()
+    names = one.locator(".fn-conversations .fn-name")
+    expect(names).to_have_text([FIRST])
+    # The list is as it was: what a click names may be gone by then.
+    gone = names.evaluate("(name) => name.dataset.id")
+    other = one.context.new_page()
+    other.goto(url)
+    other.get_by_role("button", name="Delete all").click()
+    other.get_by_role("button", name="OK").click()
+    expect(names).to_have_count(0)
+    for do in ("open", "rename", "keep", "delete"):
+        one.evaluate(
+            """([id, what]) => {
+              const button = document.createElement("button");
+              Object.assign(button.dataset, { do: what, id });
+              document.querySelector(".fn-conversations").append(button);
+              button.click();
+              button.remove();
+            }""",
+            [gone, do],
+        )
+        expect(one.locator("[aria-live]", has_text="deleted in another window")).to_have_count(1)
+    assert one.locator("dialog[open]").count() == 0
+    assert errors == []
+
+
 def test_an_edited_question_keeps_its_place_and_what_is_deleted_is_gone(page: "sync_api.Page"):
     for question in (FIRST, SECOND):
         ask(page, question)

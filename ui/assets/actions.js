@@ -11,8 +11,9 @@ const actions = {
   menu: openMenu,
   close: () => closeSheet() || closeMenu(),
   open: async ({ data }) => {
-    const each = await store.get(data.id);
+    const each = await keptConversation(data.id);
     closeMenu();
+    if (!each) return;
     await openThread(each);
     if (lastTurn()) history.pushState({ conversation: each.id, turn: lastTurn().id }, "", addressOf(lastTurn()));
   },

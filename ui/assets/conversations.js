@@ -19,8 +19,16 @@ async function drawConversations() {
   document.querySelector("[data-do=delete_all]").hidden = !all.length;
 }
 
-async function renameConversation(id) {
+// Returns a conversation with its turns; says so where another window deleted it.
+async function keptConversation(id) {
   const each = await store.get(id);
+  if (!each) announce(say("conversation_gone"));
+  return each;
+}
+
+async function renameConversation(id) {
+  const each = await keptConversation(id);
+  if (!each) return;
   const name = await askFor(say("new_name"), each.name);
   if (!name) return;
   await store.rename(id, name);
@@ -30,7 +38,8 @@ async function renameConversation(id) {
 }
 
 async function deleteConversation(id) {
-  const each = await store.get(id);
+  const each = await keptConversation(id);
+  if (!each) return;
   if (!(await confirmed(say("really_delete", { name: each.name })))) return;
   await store.remove(id);
   if (thread.id === id) newConversation();
@@ -46,7 +55,8 @@ async function deleteAll() {
 }
 
 async function keepConversation(id) {
-  const each = await store.get(id);
+  const each = await keptConversation(id);
+  if (!each) return;
   const text = each.turns.map(({ question, answer }) => `# ${question}\n\n${answer.answer}\n\n${sourcesText(answer)}`).join("\n\n");
   saveFile("conversation.md", "text/markdown", text);
 }

@@ -75,8 +75,18 @@ const eachAsked = (turns, each) =>
     };
   });
 
-// What the list shows and finds of each conversation.
+// What the list shows and finds of each conversation; another window of this browser may change it.
 let briefs = null;
+const others = new BroadcastChannel("footnote");
+others.onmessage = () => {
+  briefs = null;
+  drawConversations();
+};
+
+function changed() {
+  briefs = null;
+  others.postMessage(null);
+}
 
 async function readBriefs() {
   const asked = new Map();
@@ -130,7 +140,7 @@ const store = {
         conversations.set(id, { name, ...conversations.get(id), id, at });
       },
     );
-    briefs = null;
+    changed();
   },
   rename: async (id, name) => {
     await inStores(
@@ -141,7 +151,7 @@ const store = {
       },
       ({ conversations }) => conversations.set(id, { ...conversations.get(id), name }),
     );
-    briefs = null;
+    changed();
   },
   remove: async (id) => {
     await inStores(
@@ -155,7 +165,7 @@ const store = {
         for (const turn of turns.values()) if (turn.conversation === id) turns.delete(turn.id);
       },
     );
-    briefs = null;
+    changed();
   },
   clear: async () => {
     await inStores(
@@ -163,9 +173,6 @@ const store = {
       async (...stores) => stores.forEach((each) => each.clear()),
       (stores) => Object.values(stores).forEach((each) => each.clear()),
     );
-    briefs = null;
+    changed();
   },
 };
-
-// Another window of this browser may keep more.
-document.addEventListener("visibilitychange", () => (briefs = null));
