@@ -7,7 +7,7 @@ import hmac
 import re
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
@@ -49,6 +49,9 @@ _READ = re.compile(
 _WRITE = re.compile(r"/(?:v1/(?:ingest|evaluate|jobs)|gradio_api)(?:/|$)")
 # What gradio would do for anybody who knows of it: fetch pages for them, and show its figures.
 _CLOSED = re.compile(r"/(?:gradio_api/(?:proxy=|file=https?:)|monitoring(?:/|$))")
+_OF_PROGRAMS = "/v1/"
+# Calls of one client that are looked at side by side; more wait so long, and are refused unread.
+_MOST_CALLS, _HELD_S = 32, 2.0
 # Else the rest of a refused body would be read to its end, and thrown away.
 _CLOSED_AFTER = {"Connection": "close"}
 _PAGE_UPLOAD = re.compile(r"/gradio_api/upload")
@@ -310,6 +313,7 @@ class Guard:
         self._app = app
         self._access = access
         self._most_uploaded = MAX_BODY_BYTES + upload_bytes
+        self._calls = Counter[str]()
         closed = _CLOSED.pattern if upload_bytes else f"{_CLOSED.pattern}|{_PAGE_UPLOAD.pattern}"
         self._closed = re.compile(closed)
 
@@ -332,7 +336,22 @@ class Guard:
             await answer_to(error, request.url.path)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, _Bounded(receive, most), send)
+        if not path.startswith(_OF_PROGRAMS):
+            await self._app(scope, _Bounded(receive, most), send)
+            return
+        if self._calls[caller.name] >= _MOST_CALLS:
+            # Told at once it would call again at once, and others would wait for the telling.
+            await asyncio.sleep(_HELD_S)
+            busy = BusyError(f"you have {_MOST_CALLS} calls here already", _HELD_S)
+            await answer_to(busy, request.url.path)(scope, receive, send)
+            return
+        self._calls[caller.name] += 1
+        try:
+            await self._app(scope, _Bounded(receive, most), send)
+        finally:
+            self._calls[caller.name] -= 1
+            if not self._calls[caller.name]:
+                del self._calls[caller.name]
 
     def _check_call(self, request: Request, path: str, most: int) -> None:
         if self._closed.match(path):

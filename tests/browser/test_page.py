@@ -67,7 +67,7 @@ def test_a_chip_changes_how_a_question_is_understood_and_the_answer_follows(page
     expect(turn.locator(".fn-chip", has_text="since")).to_have_count(0)
     answered(page, 0)
     assert page.locator("select[data-filter=since]").input_value() == ""
-    turn.locator("select").select_option("number")
+    turn.locator("select[data-do=kind]").select_option("number")
     expect(turn.locator("table")).to_have_count(0)
     assert page.locator(".fn-turn").count() == 1
 
