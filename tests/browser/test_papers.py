@@ -185,7 +185,7 @@ def test_an_answer_is_asked_again_and_what_changed_is_told(
     sync_api.expect(turn.locator(".fn-difference")).to_contain_text("Nothing changed")
     page.get_by_role("tab", name="Papers").click()
     add(page, write(tmp_path / "quagga.jsonl", record(7_000, **QUAGGA)))
-    page.locator(".fp-done").wait_for()
+    page.locator(".fp-done", has_text="quagga.jsonl").wait_for()
     page.get_by_role("tab", name="Ask").click()
     turn.get_by_role("button", name="Ask again and compare").click()
     difference = turn.locator(".fn-difference")

@@ -73,14 +73,14 @@ def test_a_cancelled_addition_leaves_a_whole_index(tmp_path: Path):
     job_id, stopped = "", threading.Event()
     work = IndexWriter.update
 
-    def update(writer: IndexWriter, on_progress: Any) -> None:
+    def update(writer: IndexWriter, on_progress: Any, *engine: Any) -> None:
         def told(phase: str, done: int, total: int | None) -> None:
             if done == 64 and not stopped.is_set():  # the first batch is in
                 stopped.set()
                 assert shelf.jobs.cancel(shelf.jobs.latest().job_id)  # pyright: ignore
             on_progress(phase, done, total)
 
-        work(writer, told)
+        work(writer, told, *engine)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(IndexWriter, "update", update)
