@@ -15,13 +15,14 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,6 +33,8 @@ from footnote.rag.core.errors import ConfigError
 
 _TIMEOUT_S = 120.0
 _OTHERS, _PAUSE_S = 3, 1.0
+# An answer of quotes has some 80 words; who reads it takes longer.
+_READ_S = 3.0
 _TOO_MANY = 429
 _UPLOAD_BYTES, _CHUNK_BYTES = 500_000_000, 65_536
 _UPLOAD_HEAD = (
@@ -55,10 +58,13 @@ class Load(Record):
     """All that was measured."""
 
     users: Asked
-    """Of many users who each ask again once they have an answer."""
+    """Of many users who each ask again at once when they have an answer."""
     users_per_s: float
-    memory_mb: tuple[float, float] | None
-    """Of the server's process, before and after these; null where it was not named."""
+    readers: Asked
+    """Of as many who read for three seconds before they ask again."""
+    readers_per_s: float
+    memory_mb: tuple[float, ...] | None
+    """Of the server's process, before, between and after these; null where it was not named."""
     others_before: Asked
     """Of three who ask once a second, alone."""
     others_beside_one: Asked
@@ -132,8 +138,8 @@ async def measure(
 
     Args:
         url: Of a server of this machine.
-        n_users: Users of the first part.
-        seconds: How long each part lasts; all but the first take at most a fifth of it.
+        n_users: Users of the first two parts.
+        seconds: How long each part lasts; all but the first two take at most a fifth of it.
         n_at_once: Questions that one client asks at once.
         n_slow: Slow connections.
         pid: The server's process, whose memory is read.
@@ -146,11 +152,13 @@ async def measure(
         raise ConfigError(f"{url} is not of this machine; load is measured on 127.0.0.1 alone")
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=n_users)
     async with httpx.AsyncClient(timeout=_TIMEOUT_S, limits=limits) as client:
-        busy, memory = os.getloadavg()[0], _memory_mb(pid)
-        begun = time.perf_counter()
-        users = await _users(client, url, n_users, seconds, pause_s=0.0)
-        spent = time.perf_counter() - begun
-        memory_after = _memory_mb(pid)
+        busy, memory = os.getloadavg()[0], [_memory_mb(pid)]
+        users, users_per_s = await _timed(_users(client, url, n_users, seconds, pause_s=0.0))
+        memory.append(_memory_mb(pid))
+        readers, readers_per_s = await _timed(
+            _users(client, url, n_users, seconds, pause_s=_READ_S)
+        )
+        memory.append(_memory_mb(pid))
         part = seconds / 5
         before = await _users(client, url, _OTHERS, part, pause_s=_PAUSE_S)
         # In a process of its own, or the others would wait for it in this one.
@@ -171,8 +179,10 @@ async def measure(
         upload, uploaded_mb = await sending
     return Load(
         users=users,
-        users_per_s=round(users.statuses.get("200", 0) / spent, 1),
-        memory_mb=(memory, memory_after) if memory and memory_after else None,
+        users_per_s=users_per_s,
+        readers=readers,
+        readers_per_s=readers_per_s,
+        memory_mb=tuple(mb for mb in memory if mb) or None,
         others_before=before,
         others_beside_one=beside,
         the_one=one,
@@ -204,6 +214,7 @@ async def _users(
     calls, end = _Calls(url), time.perf_counter() + seconds
 
     async def user(number: int) -> None:
+        await asyncio.sleep(pause_s * number / n)  # people do not begin all at once
         for question in _questions(10_000, first=number * 7):
             if time.perf_counter() >= end:
                 return
@@ -212,6 +223,13 @@ async def _users(
 
     await asyncio.gather(*map(user, range(n)))
     return calls.result()
+
+
+async def _timed(asking: Coroutine[Any, Any, Asked]) -> tuple[Asked, float]:
+    """Return what came of calls, and how many were answered in a second."""
+    begun = time.perf_counter()
+    asked = await asking
+    return asked, round(asked.statuses.get("200", 0) / (time.perf_counter() - begun), 1)
 
 
 async def _upload(client: httpx.AsyncClient, url: str) -> tuple[str, float]:

@@ -75,10 +75,16 @@ class SentenceSignal(Protocol):
 class LateInteractionSignal(Protocol):
     """A signal that compares token by token, and so can look at single words."""
 
-    def sentence_scores(
-        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str] = ()
-    ) -> Mapping[str, np.ndarray]:
-        """Return scores as a `SentenceSignal` does; words of the topic, folded, count little."""
+    def scores_beside(
+        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str]
+    ) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
+        """Return scores as a `SentenceSignal` does, and such as count the topic's words little.
+
+        Args:
+            query: The question.
+            papers: Of which all sentences are scored.
+            topic: Words, folded.
+        """
         ...
 
     def word_scores(
@@ -191,11 +197,10 @@ class SentenceRanker:
         papers = list({c.hit.paper.paper_id: c.hit.paper for c in candidates}.values())
         by_vectors = self._vectors.sentence_scores(query, papers)
         # An embedder that gives no token embeddings has its vectors stand in for them.
-        by_tokens = {**by_vectors, **self._late.sentence_scores(query, papers)}
-        of_topic = frozenset(words(topic))
-        asked = by_tokens
-        if of_topic:
-            asked = {**by_vectors, **self._late.sentence_scores(query, papers, of_topic)}
+        by_tokens, asked = (
+            {**by_vectors, **found}
+            for found in self._late.scores_beside(query, papers, frozenset(words(topic)))
+        )
         likeness, late, late_asked = (
             _laid_out(scores, candidates) for scores in (by_vectors, by_tokens, asked)
         )

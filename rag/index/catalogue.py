@@ -9,7 +9,7 @@ import sqlite3
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -66,6 +66,8 @@ CREATE TABLE IF NOT EXISTS state (       -- one row
     snapshot TEXT                        -- name of the folder that holds the index; null for none
 );
 """
+# Papers that are asked for again and again; each takes some 10 kB.
+_KEPT_PAPERS = 512
 # What an earlier version called its tables and columns, and did not have.
 _OLD_TABLE, _OLD_COLUMN = "leftovers", "generation"
 _ADDED_COLUMNS = {
@@ -818,7 +820,7 @@ class Catalogue:
 
     def _paper(self, record: bytes) -> Paper:
         try:
-            return Paper.model_validate_json(record)
+            return _read_paper(record)
         except ValueError as error:
             raise IndexDamagedError(
                 f"catalogue {self.file} holds a record that is no paper: {error}"
@@ -838,6 +840,12 @@ class Catalogue:
             raise IndexDamagedError(
                 f"catalogue {self.file} cannot be used: {error}", _next_step(error)
             ) from error
+
+
+@lru_cache(_KEPT_PAPERS)
+def _read_paper(record: bytes) -> Paper:
+    """Read a paper from its record; the same one for the same record, which cannot be changed."""
+    return Paper.model_validate_json(record)
 
 
 def _has_index(folder: Path) -> bool:

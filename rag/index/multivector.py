@@ -128,6 +128,7 @@ class MultiVectorIndex:
     ) -> Mapping[str, np.ndarray]:
         """Return the weighted MaxSim of each sentence, by paper id; float32, (n_sentences,).
 
+        With a column of `weights` a weighting, (tokens of the question, n), it is (n_sentences, n).
         A title's tokens count for every sentence, since what a sentence is about is often named
         there alone. A sentence that was cut off by the embedder's limit scores as its title does.
         """
@@ -140,7 +141,7 @@ class MultiVectorIndex:
         for own, first, end in zip(found, firsts, [*firsts[1:], len(best)], strict=True):
             n_sentences = len(by_id[own.owner].sentences)
             of_paper = _by_sentence(best[first:end], numbers[first:end], n_sentences)
-            scores[own.owner] = of_paper @ weights / weights.sum()
+            scores[own.owner] = of_paper @ weights / weights.sum(axis=0)
         return scores
 
     def paper_vectors(self, paper_ids: Sequence[str]) -> np.ndarray:

@@ -117,24 +117,41 @@ class LateSentences:
         self._bm25 = bm25
 
     def sentence_scores(
-        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str] = ()
+        self, query: QueryBundle, papers: Sequence[Paper]
     ) -> Mapping[str, np.ndarray]:
-        """Return the weighted MaxSim in [-1, 1] by paper id; float32, (n_sentences,).
+        """Return the weighted MaxSim in [-1, 1] by paper id; float32, (n_sentences,)."""
+        return self.scores_beside(query, papers, ())[0]
+
+    def scores_beside(
+        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str]
+    ) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
+        """Return the weighted MaxSim by all words, and by those beside a topic.
 
         Args:
             query: The question.
             papers: Of which all sentences are scored.
             topic: Words of the question, folded, that count little: what it asks is beside them.
+
+        Returns:
+            Each in [-1, 1] by paper id; float32, (n_sentences,).
         """
         tokens = query.token_embeddings if isinstance(query, Question) else None
         if not papers or tokens is None or not len(tokens.starts):
-            return {}
+            return {}, {}
         weights = token_weights(query.query_str, tokens, self._bm25)
+        of_topic = np.zeros(len(weights), bool)
         if topic:
             words = _words_of(query.query_str, tokens)
             of_topic = np.array([fold(word) in topic for word in words])
-            weights = weights if of_topic.all() else weights * np.where(of_topic, _OF_THE_TOPIC, 1)
-        return self._multivector.sentence_scores(tokens, weights, papers)
+        if of_topic.all() or not of_topic.any():
+            scores = self._multivector.sentence_scores(tokens, weights, papers)
+            return scores, scores
+        beside = weights * np.where(of_topic, _OF_THE_TOPIC, 1).astype(np.float32)
+        # Compared once, weighed twice: to compare takes nearly all of the time.
+        both = np.stack([weights, beside], axis=1)
+        found = self._multivector.sentence_scores(tokens, both, papers)
+        by_all, by_asked = ({key: own[:, at] for key, own in found.items()} for at in (0, 1))
+        return by_all, by_asked
 
     def word_scores(
         self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]

@@ -72,10 +72,13 @@ def _by_word(text: str, pieces: Read) -> tuple[tuple[Token, ...], np.ndarray]:
     """Return the words of a text, and the mean state of the pieces of each."""
     tokens = tuple(tokens_of(text)[:_MOST_WORDS])
     rows = np.zeros((len(tokens), pieces.states.shape[1]), np.float32)
-    for at, (_, span) in enumerate(tokens):
-        own = (pieces.starts < span.end) & (pieces.ends > span.start)
-        if own.any():
-            rows[at] = pieces.states[own].mean(0)
+    # Both lie in the order of the text, so the pieces of a word are side by side.
+    firsts = np.searchsorted(pieces.ends, [token.span.start for token in tokens], side="right")
+    ends = np.searchsorted(pieces.starts, [token.span.end for token in tokens])
+    single = ends - firsts == 1
+    rows[single] = pieces.states[firsts[single]]
+    for at in np.flatnonzero(ends - firsts > 1):
+        rows[at] = pieces.states[firsts[at] : ends[at]].mean(0)
     return tokens, _unit(rows)
 
 

@@ -17,6 +17,7 @@ def test_a_small_load_is_counted(server: Served):
     load = asyncio.run(asked)
     for kind in (
         load.users,
+        load.readers,
         load.others_before,
         load.others_beside_slow,
         load.others_beside_upload,
@@ -27,7 +28,9 @@ def test_a_small_load_is_counted(server: Served):
     assert 1 <= load.the_one.statuses["200"] <= 20
     assert load.upload in ("413", "WriteError", "ReadError", "RemoteProtocolError")
     assert load.uploaded_mb < 500
+    assert load.readers.calls <= load.users.calls
     assert load.memory_mb
+    assert len(load.memory_mb) == 3
     assert min(load.memory_mb) > 50
 
 

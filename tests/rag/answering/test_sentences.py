@@ -50,10 +50,10 @@ class Scores:
 class Nothing:
     """An embedder without token embeddings."""
 
-    def sentence_scores(
-        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str] = ()
-    ) -> dict[str, np.ndarray]:
-        return {}
+    def scores_beside(
+        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str]
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        return {}, {}
 
 
 def ranked(

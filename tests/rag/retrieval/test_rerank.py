@@ -141,3 +141,16 @@ def test_a_word_that_a_paper_says_is_matched_and_another_is_not(index: Index):
     matched = late.word_scores(question, ["giraffes", "throughput", "absent"], [paper])
     assert matched.keys() == {"giraffes", "throughput"}
     assert matched["giraffes"] < 0.5 < matched["throughput"]
+
+
+def test_words_beside_the_topic_are_weighed_apart(index: Index):
+    late = LateSentences(index.multivector, index.bm25)
+    question = read_question(index.embedder, "What throughput does NanoFlow reach?")
+    papers = [p for p in index.catalogue.papers() if p.title.startswith("NanoFlow")]
+    own = papers[0].paper_id
+    by_all, by_asked = late.scores_beside(question, papers, {"nanoflow"})
+    np.testing.assert_allclose(by_all[own], late.sentence_scores(question, papers)[own], atol=1e-6)
+    assert np.abs(by_asked[own] - by_all[own]).max() > 0.01
+    for topic in ((), {"what", "throughput", "does", "nanoflow", "reach", "reach?"}):
+        same, again = late.scores_beside(question, papers, topic)
+        assert (same[own] == again[own]).all()
