@@ -19,8 +19,9 @@ from footnote.export.styles import Markdown, cited
 from footnote.rag.core.errors import QuestionError
 from footnote.rag.core.records import Answer, Paper, fingerprint
 
-# With the digits behind it, and `.md`, a name of letters of three bytes stays below 255 bytes.
 _MAX_NAME_CHARS = 70
+# With the digits behind it, `.md`, and what a draft is called, a name then stays below 255 bytes.
+_MAX_NAME_BYTES = 230
 _ID_CHARS = 8
 # What a tag of Obsidian's may not hold.
 _NOT_IN_TAG = re.compile(r"[^\w/-]+")
@@ -116,7 +117,10 @@ def write_notes(notes: Iterable[NoteFile], folder: Path) -> Written:
         for note in notes:
             file = folder / note.name
             if not file.exists():
-                file.write_text(note.text, encoding="utf-8", newline="\n")
+                # Whole or not at all: half a note would be left as if a person had changed it.
+                draft = folder / f".{note.name}.new"
+                draft.write_text(note.text, encoding="utf-8", newline="\n")
+                draft.replace(file)
                 written += 1
             elif file.read_bytes() != note.text.encode():
                 kept.append(note.name)
@@ -139,7 +143,8 @@ def block_name(quote: str) -> str:
 
 def _name(text: str, number: str) -> str:
     """Make a name that every system takes, and that links may hold."""
-    words = _words(unicodedata.normalize("NFC", text))[:_MAX_NAME_CHARS].strip()
+    words = _words(unicodedata.normalize("NFC", text))[:_MAX_NAME_CHARS]
+    words = words.encode()[:_MAX_NAME_BYTES].decode(errors="ignore").strip()
     return f"{words} {number[:_ID_CHARS]}".strip()
 
 

@@ -1,5 +1,6 @@
 """The papers of a running `footnote serve`, asked over its REST door."""
 
+import re
 from contextlib import suppress
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from footnote.rag.core.text import Span
 _NOT_FOUND = 404
 _RETRYABLE = frozenset({408, 429, 502, 503, 504})
 _MAX_SAID_CHARS = 500
+# What a header can carry of a token (RFC 6750, section 2.1).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _T = TypeVar("_T")
 
 
@@ -46,13 +49,17 @@ class Remote:
             timeout_s: Longest wait for a connection, and for each piece of an answer.
 
         Raises:
-            ServerError: It is no address of the web.
+            ServerError: It is no address of the web, or the token can be none.
         """
         self.url = url.rstrip("/")
         if not self.url.startswith(("http://", "https://")):
             raise ServerError(
                 f"{url[:200]!r} is no address of a server",
                 "write one such as http://127.0.0.1:7860",
+            )
+        if token and not _TOKEN.fullmatch(token):
+            raise ServerError(
+                "the token holds signs that no token has", "copy it again, without quotation marks"
             )
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = httpx.Client(
@@ -139,10 +146,26 @@ def _refusal(url: str, response: httpx.Response) -> ServerError:
     detail = said.get("detail")
     why = detail if isinstance(detail, str) else f"{status} {response.reason_phrase}"
     kind = said.get("type")
+    wait_s = float(wait) if wait.isdecimal() and len(wait) < 9 else None
     return ServerError(
         f"{url} refuses: {why[:_MAX_SAID_CHARS]}",
+        _next_step(response, wait_s),
         status=status,
         kind=kind if isinstance(kind, str) else None,
         retryable=status in _RETRYABLE,
-        wait_s=float(wait) if wait.isdecimal() and len(wait) < 9 else None,
+        wait_s=wait_s,
     )
+
+
+def _next_step(response: httpx.Response, wait_s: float | None) -> str:
+    if response.has_redirect_location:
+        return f"use the address that it names: {response.headers['location'][:_MAX_SAID_CHARS]}"
+    match response.status_code:
+        case 401:
+            return "give a token that `footnote token new` made there"
+        case 403:
+            return "give a token with the scope that this takes"
+        case 429:
+            return f"wait {wait_s:g} s and ask again" if wait_s else "wait and ask again"
+        case _:
+            return ""

@@ -1,8 +1,10 @@
 """Notes of Obsidian: what of a paper is text in them, what is linked, and which files they are."""
 
 import datetime
+import errno
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -127,6 +129,13 @@ def test_a_name_is_one_that_every_system_takes(title: str, paper_id: str):
     assert name.split(".")[0].upper() not in {"CON", "PRN", "AUX", "NUL", "COM1", "LPT1"}
 
 
+@pytest.mark.parametrize("letter", ["a", "é", "紙", "𝔘", "𐀀"])
+def test_a_long_name_fits_whatever_its_letters_take(letter: str):
+    name = note_name(made("T").model_copy(update={"title": letter * 300}))
+    assert name.startswith(letter * 40)
+    assert len(f".{name}.md.new".encode()) <= 255
+
+
 def test_papers_of_the_same_title_have_names_of_their_own():
     names = {note_name(made("Cache", paper_id=f"title:{n}")).casefold() for n in range(1_000)}
     assert len(names) == 1_000
@@ -140,6 +149,26 @@ def test_notes_are_written_once_and_what_a_person_changed_is_left(tmp_path: Path
     (folder / notes[1].name).write_text("mine")
     assert write_notes(notes, folder) == (0, (notes[1].name,))
     assert (folder / notes[1].name).read_text() == "mine"
+
+
+def test_a_note_that_could_not_be_written_whole_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    notes = list(answer_notes(answered(), {ALPHA.paper_id: ALPHA}.get))
+
+    write = Path.write_text
+
+    def half(file: Path, text: str, **how: Any) -> int:
+        write(file, text[: len(text) // 2], **how)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(QuestionError, match="No space left"):
+        write_notes(notes, tmp_path)
+    assert list(tmp_path.glob("*.md")) == []
+    monkeypatch.undo()
+    assert write_notes(notes, tmp_path) == (2, ())
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(n.name for n in notes)
 
 
 def test_a_folder_that_is_a_file_is_an_error_of_one_line(tmp_path: Path):

@@ -122,6 +122,31 @@ def test_a_server_that_is_busy_says_how_long_to_wait(serve: Serve):  # noqa: F81
     assert (caught.value.status, caught.value.retryable, caught.value.wait_s) == (429, True, 7)
 
 
+@pytest.mark.parametrize(
+    ("reply", "step"),
+    [
+        (Reply(status=401), "footnote token new"),
+        (Reply(status=403), "scope"),
+        (Reply(status=307, headers={"Location": "https://papers.example/v1/papers/x"}), "papers"),
+        (Reply(status=429, headers={"Retry-After": "7"}), "wait 7 s"),
+    ],
+)
+def test_what_is_refused_names_the_next_step(serve: Serve, reply: Reply, step: str):  # noqa: F811
+    refusing = serve(lambda _asked, _n: reply)
+    with (
+        Remote(refusing.url.removesuffix("/api")) as remote,
+        pytest.raises(ServerError, match=rf"refuses: {reply.status}.*; .*{step}"),
+    ):
+        remote._paper("x")
+
+
+@pytest.mark.parametrize("token", ["sécret", "a b", "a\nb", "‘quoted’"])
+def test_a_token_that_can_be_none_is_refused_and_not_shown(token: str):
+    with pytest.raises(ServerError, match="the token holds") as caught:
+        Remote("http://127.0.0.1:7860", token=token)
+    assert token not in str(caught.value)
+
+
 def test_one_that_is_no_footnote_or_is_gone_is_told(serve: Serve):  # noqa: F811
     other = serve(lambda _asked, _n: Reply(body=b"[]", content_type="application/json"))
     url = other.url.removesuffix("/api")
