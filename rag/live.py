@@ -11,6 +11,7 @@ from footnote.rag.answering.generative import Event, Writer
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.assistant import Assistant, Turn
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
+from footnote.rag.core.processor import on_one_thread
 from footnote.rag.core.records import Answer, Claim, Hit, Paper
 from footnote.rag.core.request import Filters, Manner, Request
 from footnote.rag.index.catalogue import Catalogue, State
@@ -139,7 +140,8 @@ class LiveAssistant(Assistant):
             assistant: Assistant | None = None
             try:
                 assistant = self._current()
-                return job(assistant)
+                with on_one_thread():
+                    return job(assistant)
             except PaperDamagedError:  # to open it anew mends nothing
                 raise
             except IndexDamagedError:

@@ -2,9 +2,10 @@
 
 import gc
 import os
+from contextlib import AbstractContextManager
 from functools import cache
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 
 @cache
@@ -27,6 +28,20 @@ def tune_process() -> None:
     """
     threadpool_limits(1, user_api="blas")
     gc.freeze()
+
+
+def on_one_thread() -> AbstractContextManager[object]:
+    """Have numpy compute on one thread in a `with` block; see `tune_process`.
+
+    Only so long: it may be somebody's notebook, and have sums of its own. Of several threads in
+    such blocks the first one decides, and ends it.
+    """
+    return _libraries().limit(limits=1, user_api="blas")
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through all that is loaded, which takes milliseconds
 
 
 def n_threads() -> int:
