@@ -399,7 +399,7 @@ class Assistant:
         """Answer without a language model."""
         last = turns[-1] if turns else None
         if request.kind is Kind.CHAT:
-            return hello(request, self.catalogue.count_served())
+            return hello(request, self._corpus[1])
         if last and request.act in REARRANGES:
             return rearrange(turns, request)
         if request.kind is Kind.CATALOGUE:
@@ -419,9 +419,7 @@ class Assistant:
             return cite(request, draft).model_copy(update=receipt)
         reason = reason_for_refusal(
             draft,
-            len(self.catalogue.matching(request.filters))
-            if request.filters
-            else self.catalogue.count_served(),
+            len(self.catalogue.matching(request.filters)) if request.filters else self._corpus[1],
             filtered=bool(request.filters),
             n_coming=self.catalogue.count_pending(),
         )

@@ -257,6 +257,20 @@ class Catalogue:
             (paper_id, limit),
         )
 
+    def most_liked(self, limit: int) -> list[Paper]:
+        """Return up to `limit` papers that are served: most upvotes first, then the newest."""
+        sql = (
+            "SELECT paper_id FROM facts ORDER BY coalesce(upvotes, 0) DESC, date DESC, paper_id"
+            " LIMIT ?"
+        )
+        ids = [paper_id for (paper_id,) in self._rows(sql, [limit])]
+        found = self.served(ids)
+        return [found[each] for each in ids if each in found]
+
+    def count_stating(self) -> int:
+        """Count the served papers that state a measured value."""
+        return len(figures.stating(self._rows))
+
     def matching(self, filters: Filters) -> frozenset[str]:
         """Return the ids of the served papers that may answer; all where nothing is filtered."""
         return facts.matching(self._rows, filters)
@@ -268,6 +282,10 @@ class Catalogue:
     def names(self, kind: Literal["author", "source"], paper_ids: Iterable[str]) -> dict[str, int]:
         """Count the served papers among these that have each author or source, most first."""
         return facts.names_of(self._rows, kind, paper_ids)
+
+    def names_authors(self) -> bool:
+        """Return True if the record of any served paper names an author."""
+        return bool(self._rows("SELECT 1 FROM names WHERE kind = 'author' LIMIT 1"))
 
     def sheet(
         self, sheet: Sheet, with_words: Iterable[str] = ()

@@ -11,7 +11,7 @@ first papers, pooled (`rag.index.pooling`) and stored as bytes: about 20 KB a pa
     rows.sqlite            where each paper's tokens are, and their mean; see `rag.index.memmap`
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -190,12 +190,19 @@ class MultiVectorIndex:
         rows = b"".join(means.get(paper_id, nothing) for paper_id in paper_ids)
         return np.frombuffer(rows, np.float32).reshape(len(paper_ids), len(nothing) // 4)
 
-    def similar(self, paper_id: str, n: int) -> list[tuple[str, float]]:
+    def similar(
+        self, paper_id: str, n: int, among: Collection[str] | None = None
+    ) -> list[tuple[str, float]]:
         """Find the papers most like one as a whole: ids with cosines, best first, at most `n`.
 
         None are like a paper without token embeddings.
+
+        Args:
+            paper_id: Of that paper.
+            n: How many at most.
+            among: Ids of the papers that it is compared with; None for all.
         """
-        others = sorted(self.paper_ids() - {paper_id})
+        others = sorted({*(self.paper_ids() if among is None else among)} - {paper_id})
         [own, *vectors] = self.paper_vectors([paper_id, *others])
         if not own.any() or not others:
             return []

@@ -195,3 +195,12 @@ def test_only_tokens_of_one_projection_can_be_compared(index: MultiVectorIndex, 
         [ALPHA], [tokens(ALPHA, 0, 1, 2, 3, 4)._replace(vectors=np.eye(5, dtype=np.float32))]
     )
     assert not index.is_cut_like(other)
+
+
+def test_a_paper_is_compared_with_some_alone(index: MultiVectorIndex):
+    charlie, delta = paper("Charlie"), paper("Delta")
+    index.replace([charlie, delta], [tokens(each, 0, 1, 2, 3, 4) for each in (charlie, delta)])
+    ids = [each.paper_id for each in (charlie, delta)]
+    assert {i for i, _ in index.similar(ALPHA.paper_id, 2)} == {*ids}
+    among = [BRAVO.paper_id, ids[0], ALPHA.paper_id]
+    assert [i for i, _ in index.similar(ALPHA.paper_id, 2, among)] == [ids[0], BRAVO.paper_id]
