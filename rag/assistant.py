@@ -333,7 +333,9 @@ class Assistant:
             raise QuestionError("the text holds no statement; write a sentence")
         by_key: dict[str, Paper] = {}
         if any(each.keys for each in stated):
-            by_key = {key: paper for paper in self.catalogue.papers() for key in paper.cite_keys}
+            # One by one: few of many papers have keys.
+            each_paper = self.catalogue.each_paper()
+            by_key = {key: paper for paper in each_paper for key in paper.cite_keys}
         within = filters or Filters()
         found = [self._compared(each, by_key, within) for each in stated]
         judged = self._checker.judged([(s.text, c) for s, c in zip(stated, found, strict=True)])
