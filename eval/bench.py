@@ -8,15 +8,13 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from footnote.eval.baselines import StockRetriever, load_stock_embedder
-from footnote.eval.timing import peak_memory_mb
+from footnote.eval.timing import apart, bytes_by_part, peak_memory_mb
 from footnote.ingest import pipeline
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
@@ -91,7 +89,7 @@ def bench(
         figures: list[Figures] = []
         for number, measure in enumerate((_measure_footnote, _measure_stock)):
             on_progress("measuring", number, 2)
-            figures.append(_sized(_apart(measure, settings, file, questions)))
+            figures.append(_sized(apart(measure, settings, file, questions)))
         on_progress("measuring", 2, 2)
     return Bench(
         n_papers=len(papers),
@@ -129,12 +127,6 @@ class _Timed(NamedTuple):
     ask_ms: np.ndarray
     peak_memory_mb: float | None
     folder: Path
-
-
-def _apart(measure: Callable[..., _Timed], *arguments: object) -> _Timed:
-    """Run in a fresh process, whose peak of memory is then its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(measure, *arguments).result()
 
 
 def _measure_footnote(settings: dict[str, Any], file: Path, questions: list[str]) -> _Timed:
@@ -179,7 +171,7 @@ def _times_ms(ask: Callable[[str], object], questions: Sequence[str]) -> np.ndar
 
 def _sized(timed: _Timed) -> Figures:
     """Return the figures, with the size of what is on disk once the process has ended."""
-    parts = _bytes_by_part(timed.folder)
+    parts = bytes_by_part(timed.folder)
     return Figures(
         ingest_papers_per_s=round(timed.n_papers / timed.ingest_s, 2),
         retrieve_ms_p50=round(float(np.percentile(timed.retrieve_ms, 50)), 2),
@@ -192,16 +184,6 @@ def _sized(timed: _Timed) -> Figures:
             part: round(size / timed.n_papers, 1) for part, size in parts.items()
         },
     )
-
-
-def _bytes_by_part(folder: Path) -> dict[str, int]:
-    parts: dict[str, int] = {}
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            below = file.relative_to(folder).parts
-            named = below[2] if below[0] == "snapshots" else below[0]
-            parts[named] = parts.get(named, 0) + file.stat().st_size
-    return {part: size for part, size in parts.items() if size}
 
 
 def _ratios(footnote: Figures, stock: Figures) -> dict[str, float]:

@@ -333,7 +333,9 @@ class Assistant:
             raise QuestionError("the text holds no statement; write a sentence")
         by_key: dict[str, Paper] = {}
         if any(each.keys for each in stated):
-            by_key = {key: paper for paper in self.catalogue.papers() for key in paper.cite_keys}
+            # One by one: few of many papers have keys.
+            each_paper = self.catalogue.each_paper()
+            by_key = {key: paper for paper in each_paper for key in paper.cite_keys}
         within = filters or Filters()
         found = [self._compared(each, by_key, within) for each in stated]
         judged = self._checker.judged([(s.text, c) for s, c in zip(stated, found, strict=True)])
@@ -399,7 +401,7 @@ class Assistant:
         """Answer without a language model."""
         last = turns[-1] if turns else None
         if request.kind is Kind.CHAT:
-            return hello(request, self.catalogue.count_served())
+            return hello(request, self._corpus[1])
         if last and request.act in REARRANGES:
             return rearrange(turns, request)
         if request.kind is Kind.CATALOGUE:
@@ -419,9 +421,7 @@ class Assistant:
             return cite(request, draft).model_copy(update=receipt)
         reason = reason_for_refusal(
             draft,
-            len(self.catalogue.matching(request.filters))
-            if request.filters
-            else self.catalogue.count_served(),
+            len(self.catalogue.matching(request.filters)) if request.filters else self._corpus[1],
             filtered=bool(request.filters),
             n_coming=self.catalogue.count_pending(),
         )

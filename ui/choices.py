@@ -3,7 +3,6 @@
 from collections import Counter
 from html import escape
 
-from footnote.rag.core.request import Filters
 from footnote.rag.index.catalogue import Catalogue
 from footnote.ui.wording import Wording
 
@@ -13,16 +12,16 @@ _NAMES_SHOWN = 40
 
 def choices_html(catalogue: Catalogue, say: Wording) -> str:
     """Render years as a histogram, organisations and sources as menus. All text is escaped."""
-    ids = catalogue.matching(Filters())
-    facts = catalogue.facts(ids)
-    years = Counter(int(each.year) for each in facts if each.year)
-    undated = len(facts) - years.total()
-    organisations = Counter(each.organisation for each in facts if each.organisation)
-    stating = len(catalogue.matching(Filters(reports_number=True)))
+    by_year = dict(catalogue.tally("year"))
+    undated = by_year.pop(None, 0)
+    years = Counter({int(year): n for year, n in by_year.items() if year})
+    organisations = [(name, n) for name, n in catalogue.tally("organisation") if name]
+    sources = {name: n for name, n in catalogue.tally("source") if name}
+    stating = catalogue.count_stating()
     return (
         _years_html(years, undated, say)
-        + _menu_html("organisation", dict(organisations.most_common(_NAMES_SHOWN)), say)
-        + _menu_html("source", catalogue.names("source", ids), say)
+        + _menu_html("organisation", dict(organisations[:_NAMES_SHOWN]), say)
+        + _menu_html("source", sources, say)
         + _figures_html(stating, say)
     )
 

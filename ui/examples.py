@@ -15,6 +15,8 @@ from footnote.rag.core.text import short_name, words
 # Words more common than this name no topic: `is all you`.
 _MOST_COMMON = 5.3
 _LEAST_PAPERS = 3
+# Papers that are read for it, the best liked: all of a million would take ten gigabytes.
+_MOST_READ = 2_000
 
 
 class Example(NamedTuple):
@@ -26,7 +28,7 @@ class Example(NamedTuple):
 
 def example_questions(assistant: Assistant) -> list[Example]:
     """Suggest up to four questions of four kinds; none for an empty catalogue."""
-    papers = sorted(assistant.catalogue.papers(), key=_liked)
+    papers = sorted(assistant.catalogue.most_liked(_MOST_READ), key=_liked)
     if not papers:
         return []
     named = [name for p in papers if (name := short_name(p.title)) and name in p.abstract]

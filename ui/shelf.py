@@ -214,7 +214,7 @@ def _holding(index: Index, text: str) -> list[str]:
 
 def _alike(index: Index, paper_id: str) -> list[tuple[str, float]]:
     try:
-        return index.multivector.similar(paper_id, _SIMILAR)
+        return index.similar(paper_id, _SIMILAR)
     except PaperDamagedError:
         raise
     except IndexDamagedError:

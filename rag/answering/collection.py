@@ -101,15 +101,16 @@ class _Asked:
         self.skip = skip
         self.terms = frozenset(words.terms(request.topic))
         self._holding = words.holding(request.topic) if self.terms else None
-        self.every = catalogue.matching(Filters())
+        self.n_every = catalogue.count_served()
         self.papers = self._fitting(request.filters)
         self.conditions = [*_filtered(request.filters), *self._said()]
 
     def _fitting(self, filters: Filters) -> list[Facts]:
-        found = self.catalogue.matching(filters)
-        return self.catalogue.facts(
-            found if self._holding is None else found.intersection(self._holding)
-        )
+        if self._holding is None:
+            return self.catalogue.facts(self.catalogue.matching(filters))
+        if not filters:  # those that are not served have no facts
+            return self.catalogue.facts(self._holding)
+        return self.catalogue.facts(self.catalogue.matching(filters).intersection(self._holding))
 
     def _said(self) -> list[_Condition]:
         topic = f"“{self.request.topic}”"
@@ -132,7 +133,7 @@ class _Asked:
 
     def counted(self) -> str:
         """Say how many there are, of how many."""
-        n, n_every = len(self.papers), len(self.every)
+        n, n_every = len(self.papers), self.n_every
         if not self.conditions:
             return f"There {'is' if n == 1 else 'are'} {_n(n, 'paper')} here."
         of_one = " and ".join(c.of_one for c in self.conditions)
@@ -155,7 +156,7 @@ class _Asked:
             wider = filters.model_copy(update=dict.fromkeys(fields))
             if wider != filters:
                 others = self._fitting(wider)
-                said += lack.said_of(others, otherwise=len(others) < len(self.every))
+                said += lack.said_of(others, otherwise=len(others) < self.n_every)
         return said
 
     def all_counted(self, *lacking: _Lack) -> str:
@@ -267,8 +268,8 @@ def _tally(asked: _Asked, what: str, counts: Sequence[tuple[str, int]], lack: _L
 def _authors(asked: _Asked) -> Answer:
     """Say who wrote the papers referred to, or one by its title; or what an author wrote."""
     if asked.request.filters.author:
-        if not asked.catalogue.names("author", asked.every):
-            return _refused(asked, _no_names(len(asked.every)))
+        if not asked.catalogue.names_authors():
+            return _refused(asked, _no_names(asked.n_every))
         return _list(asked)
     if not asked.request.refers_to and not asked.terms:
         return _every_author(asked)

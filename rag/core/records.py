@@ -1,6 +1,7 @@
 """The records that pass between the rooms: checked where data enters, trusted afterwards."""
 
 import datetime
+from collections.abc import Iterable
 from hashlib import blake2b
 from operator import not_
 from typing import Literal, Self
@@ -334,6 +335,11 @@ def paper_id(title: str) -> str:
 
 def fingerprint(*parts: str) -> str:
     """Return sixteen hexadecimal digits that depend on every part and on where each ends."""
+    return fingerprint_of(parts)
+
+
+def fingerprint_of(parts: Iterable[str]) -> str:
+    """Return the `fingerprint` of parts that are read one by one."""
     digest = blake2b(digest_size=8)
     for part in parts:
         data = part.encode()

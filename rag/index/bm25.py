@@ -36,6 +36,10 @@ _META = "meta.json"
 _FOREIGN = 0.01
 # Papers of one score that are looked at where a search ends among them, in times its depth.
 _TIED = 10
+# Papers that a search names; where more may be found, so many times as many as are asked for are
+# looked at before, among all.
+_MOST_NAMED = 5_000
+_WIDER = 4, 16
 # How often shards are opened that are written each time.
 _TRIES = 5
 # Words whose rarity is kept, some bytes each.
@@ -204,12 +208,8 @@ class BM25Index:
             only: Ids of the papers that are looked in; None for all.
         """
         with self._explained():
-            searcher = self._index.searcher()
             queries = [self._query(term) for term in self.terms(name)]
-            if only is not None and queries:
-                among = (Occur.Must, self._one_of(only))
-                queries = [Query.boolean_query([(Occur.Must, each), among]) for each in queries]
-            return all(searcher.search(each, 1).hits for each in queries)
+            return all(self._found(each, 1, only) for each in queries)
 
     def is_misspelt(self, word: str) -> bool:
         """Return True if no paper has a word, but one has a word that is spelled nearly so."""
@@ -258,10 +258,24 @@ class BM25Index:
             terms = list(dict.fromkeys(self.terms(question)))
             most = sum(self.idf(term) for term in terms) * _MOST_A_TERM
             query = Query.boolean_query([(Occur.Should, self._query(term)) for term in terms])
-            if only is not None:
-                query = Query.boolean_query([(Occur.Must, query), (Occur.Must, self._one_of(only))])
-            found = _best(self._index.searcher(), query, depth)
+            found = self._found(query, depth, only)
             return [(paper_id, min(score / most, 1.0)) for paper_id, score in found]
+
+    def _found(
+        self, query: Query, depth: int, only: frozenset[str] | None
+    ) -> list[tuple[str, float]]:
+        """Find as `_best` does, of these papers alone; None for all."""
+        searcher = self._index.searcher()
+        if only is None:
+            return _best(searcher, query, depth)
+        if len(only) > _MOST_NAMED:
+            for times in _WIDER:
+                found = _best(searcher, query, times * depth)
+                among = [each for each in found if each[0] in only]
+                if len(among) >= depth or len(found) < times * depth:
+                    return among[:depth]
+        named = [(Occur.Must, query), (Occur.Must, self._one_of(only))]
+        return _best(searcher, Query.boolean_query(named), depth)
 
     @contextmanager
     def _explained(self, done: str = "used") -> Generator[None]:

@@ -8,13 +8,13 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from footnote.rag.core.errors import IndexDamagedError, IndexMissingError, PaperDamagedError
-from footnote.rag.core.records import Paper, fingerprint
+from footnote.rag.core.records import Paper, fingerprint_of
 from footnote.rag.core.request import Filters
 from footnote.rag.index import browse, facts, figures
 from footnote.rag.index.browse import Sheet, Tallied
@@ -82,6 +82,10 @@ _ADDED_COLUMNS = {
 # Not with the tables: an earlier version's lack the columns until they are added.
 _INDEXES = """
 CREATE INDEX IF NOT EXISTS papers_by_state ON papers (indexed, version, n_chunks);
+"""
+# Of few papers, while many are indexed: to ask for the next ones does not read the others.
+_PENDING = """
+CREATE INDEX IF NOT EXISTS papers_pending ON papers (paper_id) WHERE indexed IS NOT version;
 """
 
 
@@ -255,6 +259,20 @@ class Catalogue:
             (paper_id, limit),
         )
 
+    def most_liked(self, limit: int) -> list[Paper]:
+        """Return up to `limit` papers that are served: most upvotes first, then the newest."""
+        sql = (
+            "SELECT paper_id FROM facts ORDER BY coalesce(upvotes, 0) DESC, date DESC, paper_id"
+            " LIMIT ?"
+        )
+        ids = [paper_id for (paper_id,) in self._rows(sql, [limit])]
+        found = self.served(ids)
+        return [found[each] for each in ids if each in found]
+
+    def count_stating(self) -> int:
+        """Count the served papers that state a measured value."""
+        return len(figures.stating(self._rows))
+
     def matching(self, filters: Filters) -> frozenset[str]:
         """Return the ids of the served papers that may answer; all where nothing is filtered."""
         return facts.matching(self._rows, filters)
@@ -266,6 +284,10 @@ class Catalogue:
     def names(self, kind: Literal["author", "source"], paper_ids: Iterable[str]) -> dict[str, int]:
         """Count the served papers among these that have each author or source, most first."""
         return facts.names_of(self._rows, kind, paper_ids)
+
+    def names_authors(self) -> bool:
+        """Return True if the record of any served paper names an author."""
+        return bool(self._rows("SELECT 1 FROM names WHERE kind = 'author' LIMIT 1"))
 
     def sheet(
         self, sheet: Sheet, with_words: Iterable[str] = ()
@@ -626,7 +648,9 @@ class Catalogue:
 
     def count_pending(self) -> int:
         """Count the papers that the index does not hold as they are now."""
-        return self._rows("SELECT count(*) FROM papers WHERE indexed IS NOT version")[0][0]
+        # An id is never empty; asked so, the index of those alone is counted.
+        sql = "SELECT count(*) FROM papers WHERE indexed IS NOT version AND paper_id > ''"
+        return self._rows(sql)[0][0]
 
     def count_served(self) -> int:
         """Count the papers that the index holds."""
@@ -638,7 +662,9 @@ class Catalogue:
         Reads an index of SQLite's alone: some 0.1 s for 100,000 papers.
         """
         sql = "SELECT indexed FROM papers WHERE indexed IS NOT NULL ORDER BY indexed"
-        return fingerprint(*(version for (version,) in self._rows(sql)))
+        with self._explained():
+            # Read on the way: of a million papers the list of them all takes 150 MB.
+            return fingerprint_of(version for (version,) in self._db.execute(sql))
 
     def served_versions(self) -> dict[str, str]:
         """Return the version that the index holds of each paper, by paper id."""
@@ -751,6 +777,9 @@ class Catalogue:
                 if ("parts", "checksum") in lacking:
                     self._add_checksums()
         self._db.executescript(_INDEXES)
+        # An earlier version's that cannot be written is read without it.
+        with suppress(sqlite3.OperationalError):
+            self._db.executescript(_PENDING)
         facts.prepare(self._db)
         figures.prepare(self._db)
         # Asked first: a reader must not wait for a writer in order to write what is there already.

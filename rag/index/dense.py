@@ -73,10 +73,22 @@ class DenseIndex:
         Raises:
             IndexDamagedError: They cannot be written.
         """
-        self._rows.append(
-            Rows(version, _in_bytes(np.array([c.get_embedding() for c in own], np.float32)))
+        self.add_vectors(
+            (version, np.array([chunk.get_embedding() for chunk in own], np.float32))
             for version, own in groupby(chunks, lambda c: version_of_chunk(c.node_id))
         )
+
+    def add_vectors(self, versions: Iterable[tuple[str, np.ndarray]]) -> None:
+        """Add versions of papers, each in place of what is here of it.
+
+        Args:
+            versions: The `version_id` of each, and the vectors of its sentences in order; float32,
+                (n_sentences, dimension).
+
+        Raises:
+            IndexDamagedError: They cannot be written.
+        """
+        self._rows.append(Rows(version, _in_bytes(vectors)) for version, vectors in versions)
 
     def copy(self, other: "DenseIndex", versions: Iterable[tuple[str, str]]) -> None:
         """Add versions, each (paper id, version), as another index has them."""
@@ -109,6 +121,17 @@ class DenseIndex:
 
         Papers that are not here in this version are left out. A mean of zeros stays one.
         """
+        return {
+            paper_id: unit_rows(sentences.sum(axis=0, keepdims=True))[0]
+            for paper_id, sentences in self.vectors(papers).items()
+        }
+
+    def vectors(self, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+        """Return the vectors of papers' sentences, by paper id; float32, (n_sentences, dimension).
+
+        Their norm is 1 but for what a byte rounds. Papers that are not here in this version are
+        left out.
+        """
         by_version = {version_id(p.paper_id, p.version): p.paper_id for p in papers}
         found: dict[str, np.ndarray] = {}
         with self._rows.explained():
@@ -117,7 +140,7 @@ class DenseIndex:
                 sentences = vectors * scales
                 if (np.linalg.norm(sentences, axis=1) > _LARGEST).any():
                     raise ValueError(_OF_OTHERS)
-                found[by_version[own.owner]] = unit_rows(sentences.sum(axis=0, keepdims=True))[0]
+                found[by_version[own.owner]] = sentences
         return found
 
     def sentence_scores(

@@ -105,6 +105,15 @@ class Index:
         """What finds the sentences nearest to a question, as the index is now."""
         return self.snapshot().vector_search(self.exact_up_to)
 
+    def similar(self, paper_id: str, n: int) -> list[tuple[str, float]]:
+        """Find the papers most like one as a whole; see `MultiVectorIndex.similar`.
+
+        Where there are too many to compare all, it is compared with those of the nearest means.
+        """
+        search = self.vector_search
+        among = search.like(paper_id) if isinstance(search, TwoStageSearch) else None
+        return self.multivector.similar(paper_id, n, among)
+
     @property
     def multivector(self) -> MultiVectorIndex:
         """Token embeddings of papers; empty when the embedder gives none."""

@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS files (
 """
 
 
+# Owners that are remembered, a kilobyte each at most; two steps of a question ask for some 200.
+_REMEMBERED = 20_000
 # No name goes on with a larger character.
 _LAST = chr(0x10FFFF)
 
@@ -193,12 +195,13 @@ class MemmapRows:
     def find(self, owners: Iterable[str]) -> Found:
         """Find the rows of owners, in the order asked for; unknown owners are left out.
 
-        Each is read once for as long as nobody writes: two steps ask for some 200 a question.
+        Each is read once for as long as nobody writes and not too many others are asked for.
         """
         wanted = list(owners)
         with self.explained():
             seen = self._current()
-            if unread := [owner for owner in wanted if owner not in seen.ranges]:
+            known = seen.ranges
+            if unread := [owner for owner in wanted if owner not in known]:
                 rows = self._db.execute(
                     "SELECT owner, start, n_rows, note FROM rows"
                     " WHERE owner IN (SELECT value FROM json_each(?))",
@@ -206,8 +209,11 @@ class MemmapRows:
                 )
                 read = {row[0]: RowRange(*row) for row in rows}
                 self._map(seen, read.values())
-                seen.ranges.update(read)
-            return Found([seen.ranges[o] for o in wanted if o in seen.ranges], seen.arrays)
+                if len(known) + len(read) > _REMEMBERED:
+                    # Another object: one who asks meanwhile goes on with the old one.
+                    known = seen.ranges = {own: known[own] for own in wanted if own in known}
+                known.update(read)
+            return Found([known[o] for o in wanted if o in known], seen.arrays)
 
     def beginning(self, beginnings: Iterable[str]) -> Found:
         """Find the rows of all owners whose names begin with one of these, in the files' order."""

@@ -11,8 +11,9 @@ first papers, pooled (`rag.index.pooling`) and stored as bytes: about 20 KB a pa
     rows.sqlite            where each paper's tokens are, and their mean; see `rag.index.memmap`
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,15 @@ WIDTH = 128
 _MIN_TOKENS_A_COMPONENT = 4
 # A unit vector of 128 numbers has none above 0.5 but by accident; such a one is clipped.
 _SCALE = 254.0
+
+
+class Pooled(NamedTuple):
+    """Tokens of a paper as they are kept."""
+
+    vectors: np.ndarray
+    """int8, (n, width)."""
+    numbers: np.ndarray
+    """int16, (n,): the sentence of each, rising; -1 for the title."""
 
 
 # The numbers of each file, by its name.
@@ -77,6 +87,32 @@ class MultiVectorIndex:
             if self._projection is None and other._projection is not None:
                 self._project(other._projection)
             self._rows.copy(other._rows, paper_ids)
+
+    def is_cut_like(self, other: "MultiVectorIndex") -> bool:
+        """Return True if tokens of the other can be compared with those here: by one projection."""
+        ours, theirs = self._projection, other._projection
+        return ours is not None and theirs is not None and np.array_equal(ours, theirs)
+
+    def pooled(self, paper_ids: Iterable[str]) -> dict[str, Pooled]:
+        """Return the tokens of papers as they are kept, by paper id; unknown ones are left out."""
+        return {
+            own.owner: Pooled(own.arrays[0], own.arrays[1][:, 0])
+            for own in self._rows.read(paper_ids)
+        }
+
+    def add_pooled(self, papers: Iterable[tuple[str, Pooled]]) -> None:
+        """Add papers by their ids with tokens that are cut and pooled as those here are.
+
+        What a paper is about as a whole is the mean of these, and not that of all its tokens.
+        """
+        self._rows.append(
+            Rows(
+                paper_id,
+                tokens,
+                unit_rows(tokens.vectors.sum(axis=0, dtype=np.float32)[None])[0].tobytes(),
+            )
+            for paper_id, tokens in papers
+        )
 
     def _project(self, projection: np.ndarray) -> None:
         self._projection = projection
@@ -155,12 +191,19 @@ class MultiVectorIndex:
         rows = b"".join(means.get(paper_id, nothing) for paper_id in paper_ids)
         return np.frombuffer(rows, np.float32).reshape(len(paper_ids), len(nothing) // 4)
 
-    def similar(self, paper_id: str, n: int) -> list[tuple[str, float]]:
+    def similar(
+        self, paper_id: str, n: int, among: Collection[str] | None = None
+    ) -> list[tuple[str, float]]:
         """Find the papers most like one as a whole: ids with cosines, best first, at most `n`.
 
         None are like a paper without token embeddings.
+
+        Args:
+            paper_id: Of that paper.
+            n: How many at most.
+            among: Ids of the papers that it is compared with; None for all.
         """
-        others = sorted(self.paper_ids() - {paper_id})
+        others = sorted({*(self.paper_ids() if among is None else among)} - {paper_id})
         [own, *vectors] = self.paper_vectors([paper_id, *others])
         if not own.any() or not others:
             return []

@@ -196,7 +196,7 @@ class Snapshot:
         Chunks stand beside those of older versions; all else takes the place of theirs.
         """
         self.dense.add(chunks)
-        self._add_means(papers)
+        self.add_means(papers)
         self.bm25.replace(papers)
         if tokens:
             self.multivector.replace(papers, tokens)
@@ -204,12 +204,13 @@ class Snapshot:
     def copy(self, other: "Snapshot", papers: Sequence[Paper]) -> None:
         """Add papers as another snapshot has them, without embedding anything."""
         self.dense.copy(other.dense, [(paper.paper_id, paper.version) for paper in papers])
-        self._add_means(papers)
+        self.add_means(papers)
         self.bm25.replace(papers)
         if other.card.token_embeddings:
             self.multivector.copy(other.multivector, [paper.paper_id for paper in papers])
 
-    def _add_means(self, papers: Sequence[Paper]) -> None:
+    def add_means(self, papers: Sequence[Paper]) -> None:
+        """Add the vectors of papers, the means of the sentences that `dense` has of them."""
         means = self.dense.means(papers)
         held = [paper for paper in papers if paper.paper_id in means]
         self.vectors.add([paper_node(paper, means[paper.paper_id]) for paper in held])

@@ -26,6 +26,12 @@ class TwoStageSearch:
         self._papers = papers
         self._sentences = sentences
 
+    def like(self, paper_id: str) -> list[str]:
+        """Return the ids of the papers whose means are nearest to that of one, if it is here."""
+        rows = self._papers.rows([paper_id])
+        near = [self._papers.nearest(row.vector.tolist(), depth=_CANDIDATES) for row in rows]
+        return [found for found, _ in near[0]] if near else []
+
     def nearest(
         self, vector: Sequence[float], *, depth: int, only: frozenset[str] | None = None
     ) -> list[tuple[str, float]]:

@@ -21,8 +21,8 @@ class Stand:
         self.catalogue = self
         self._papers = papers
 
-    def papers(self) -> tuple[Paper, ...]:
-        return self._papers
+    def most_liked(self, limit: int) -> tuple[Paper, ...]:
+        return self._papers[:limit]
 
 
 def suggested(*papers: Paper) -> list[str]:

@@ -112,3 +112,9 @@ def test_papers_are_counted_by_what_their_records_say(catalogue: Catalogue):
 def test_papers_without_token_embeddings_are_like_no_other(tmp_path: Path):
     index = filled_index(tmp_path)
     assert index.multivector.similar("title:alpha", 5) == []
+
+
+def test_the_best_liked_come_first_and_then_the_newest(catalogue: Catalogue):
+    liked = [paper.title for paper in catalogue.most_liked(4)]
+    assert liked == ["delta", "alpha", "Bravo", "Delta_x"]
+    assert len(catalogue.most_liked(100)) == len(PAPERS)

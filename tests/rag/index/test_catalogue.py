@@ -17,6 +17,7 @@ from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.index.catalogue import Catalogue, Damage
 from footnote.ui import cli
 from tests.made import rewritten
+from tests.rag.index.small import paper
 from tests.rag.index.test_recovery import (
     ALPHA,
     BRAVO,
@@ -265,3 +266,25 @@ def test_a_catalogue_cut_short_is_damaged_and_not_empty(config: Config, n_bytes:
         with pytest.raises(IndexDamagedError, match=r"^catalogue .*put a copy of it back"):
             command()
     assert any((config.index / "snapshots").iterdir())
+
+
+def steps(catalogue: Catalogue, ask: Callable[[], object]) -> int:
+    """How many of ten steps of SQLite's machine it takes to ask something."""
+    taken: list[None] = []
+    catalogue._db.set_progress_handler(lambda: taken.append(None), 10)
+    try:
+        ask()
+    finally:
+        catalogue._db.set_progress_handler(None, 0)
+    return len(taken)
+
+
+def test_what_is_pending_is_found_without_reading_what_is_indexed(tmp_path: Path):
+    catalogue = Catalogue(tmp_path / "catalogue.sqlite", create=True)
+    papers = [paper(f"Paper {n:04}", "One.") for n in range(600)]
+    catalogue.save([(each, []) for each in papers], {})
+    catalogue.mark_indexed(papers[:590])
+    assert [p.title for p in catalogue.pending(5)] == [p.title for p in papers[590:595]]
+    assert catalogue.count_pending() == 10
+    few = steps(catalogue, lambda: catalogue.pending(5)), steps(catalogue, catalogue.count_pending)
+    assert max(few) < 60

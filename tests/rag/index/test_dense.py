@@ -13,7 +13,7 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.chunking import chunk_id, chunk_paper, paper_of_chunk
+from footnote.rag.index.chunking import chunk_id, chunk_paper, paper_of_chunk, version_id
 from footnote.rag.index.dense import DenseIndex
 from tests.conftest import ROOT
 
@@ -211,3 +211,15 @@ def test_among_some_papers_the_same_is_found_whether_their_rows_are_copied_or_no
         only = frozenset([*(each.paper_id for each in some), "title:nowhere"])
         found = index.nearest(question, depth=5, only=only)
         assert found == [each for each in of_all if paper_of_chunk(each[0]) in only][:5]
+
+
+def test_vectors_are_given_back_and_can_be_added_to_another(index: DenseIndex, tmp_path: Path):
+    found = index.vectors([BRAVO, LATER, ALPHA])
+    assert found.keys() == {ALPHA.paper_id, BRAVO.paper_id}  # not of a version that is not here
+    assert found[BRAVO.paper_id] == pytest.approx(AXES[[2, 3]])
+    other = DenseIndex(tmp_path / "other")
+    other.add_vectors([(version_id(BRAVO.paper_id, BRAVO.version), found[BRAVO.paper_id])])
+    assert ids_near(other, 3) == [chunk_id(BRAVO, 1)]
+    assert other.means([BRAVO])[BRAVO.paper_id] == pytest.approx(
+        index.means([BRAVO])[BRAVO.paper_id]
+    )

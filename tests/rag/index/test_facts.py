@@ -241,6 +241,7 @@ def test_an_earlier_catalogue_is_read_for_figures_until_it_is_indexed_again(cata
     assert noted(earlier) == set()
     assert earlier.matching(Filters(reports_number=True)) == {first.paper_id}
     assert earlier.matching(Filters(reports_number=False)) == {second.paper_id}
+    assert earlier.count_stating() == 1
     earlier.switch("snapshot")
     assert noted(earlier) == {(first.version, 1), (second.version, 0)}
     assert earlier.matching(Filters(reports_number=True)) == {first.paper_id}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index import chroma
+from footnote.rag.index import bm25, chroma
 from footnote.rag.index.chunking import facts_of, paper_of_chunk
 from footnote.rag.index.embedding import Question
 from footnote.rag.index.facts import prepare
@@ -89,6 +89,26 @@ def test_words_find_among_some_papers_what_they_find_of_all_without_the_others(
     found = index.bm25.search(" ".join(words), depth=depth, only=only)
     assert [s for _, s in found] == pytest.approx([s for _, s in expected])
     assert {i for i, _ in found} <= {i for i, _ in of_all if i in only}
+
+
+def test_words_find_the_same_whether_papers_are_named_or_looked_for_among_all(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    asked = [(words, frozenset(IDS[first::step])) for words in ("models", "caches disks graphs")
+             for step in (1, 2, 5) for first in range(step)]  # fmt: skip
+    names = [*WORDS, "zebrs", "nowhere"]
+
+    def found() -> list[object]:
+        searches = [index.bm25.search(words, depth=3, only=only) for words, only in asked]
+        known = [[index.bm25.knows(name, only) for name in names] for _, only in asked]
+        return [searches, known]
+
+    named = found()
+    monkeypatch.setattr(bm25, "_MOST_NAMED", 0)
+    assert found() == named
+    # Of so few that are looked at first none may be found, though there are some.
+    monkeypatch.setattr(bm25, "_WIDER", (1,))
+    assert found() == named
 
 
 @pytest.mark.parametrize("exact_up_to", [1_000, 0])

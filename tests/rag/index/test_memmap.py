@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from footnote.rag.core.errors import IndexDamagedError
+from footnote.rag.index import memmap
 from footnote.rag.index.memmap import MemmapRows, Rows, ShardedRows
 
 FILES = {"pairs.i8": np.int8, "places.f32": np.float32}
@@ -136,3 +137,16 @@ def test_rows_of_another_width_are_refused_and_change_nothing(rows: MemmapRows):
     with pytest.raises(IndexDamagedError, match=r"list of pairs .* cannot be written"):
         rows.append([Rows("c", [np.ones((1, 3)), np.ones(1)])])
     assert held(rows) == before
+
+
+def test_few_owners_are_remembered_however_many_were_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(memmap, "_REMEMBERED", 5)
+    rows = opened(tmp_path)
+    owners = [f"owner {n}" for n in range(30)]
+    rows.append([pairs(owner, n) for n, owner in enumerate(owners)])
+    for first in range(0, 30, 4):
+        wanted = owners[max(0, first - 2) : first + 4]  # two of them were asked for just before
+        assert [own.owner for own in rows.find(wanted).ranges] == wanted
+        assert len(rows._seen.ranges) <= 5 + len(wanted)

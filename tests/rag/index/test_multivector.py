@@ -7,7 +7,7 @@ from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.multivector import MultiVectorIndex
+from footnote.rag.index.multivector import MultiVectorIndex, Pooled
 from footnote.rag.index.token_embeddings import TokenEmbeddings, paper_text
 
 AXES = np.eye(6, dtype=np.float32)
@@ -170,3 +170,37 @@ def test_a_paper_may_be_answered_from_while_a_longer_version_of_it_is_written(
     served = ALPHA.model_copy(update={"sentences": ALPHA.sentences[:1]})
     scores = index.sentence_scores(asked(2, 4), np.ones(2), [served])
     assert scores[ALPHA.paper_id] == pytest.approx(np.array([0.25]))
+
+
+def test_tokens_as_they_are_kept_can_be_given_to_another_paper(index: MultiVectorIndex):
+    both = index.pooled([ALPHA.paper_id, "nobody", BRAVO.paper_id])
+    assert both.keys() == {ALPHA.paper_id, BRAVO.paper_id}
+    vectors, numbers = both[ALPHA.paper_id]
+    assert (vectors.shape, numbers.tolist()) == ((5, 6), [-1, 0, 0, 1, 1])
+    # The title of Bravo, which lies along 0, over Alpha's second sentence, along 3 and 4.
+    of_title = both[BRAVO.paper_id].vectors[:1]
+    made = Pooled(np.concatenate([of_title, vectors[3:]]), np.array([-1, 0, 0]))
+    index.add_pooled([("made", made)])
+    scores = index.paper_scores(asked(0, 3), np.ones(2), ["made", ALPHA.paper_id])
+    assert scores["made"] == pytest.approx(0.5)
+    assert index.paper_vectors(["made"])[0] == pytest.approx(np.eye(6)[[0, 3, 4]].sum(0) / 3**0.5)
+
+
+def test_only_tokens_of_one_projection_can_be_compared(index: MultiVectorIndex, tmp_path: Path):
+    copied, other = (MultiVectorIndex(tmp_path / name) for name in ("copied", "other"))
+    assert not index.is_cut_like(other)  # which has none yet
+    copied.copy(index, [ALPHA.paper_id])
+    assert copied.is_cut_like(index)
+    other.replace(
+        [ALPHA], [tokens(ALPHA, 0, 1, 2, 3, 4)._replace(vectors=np.eye(5, dtype=np.float32))]
+    )
+    assert not index.is_cut_like(other)
+
+
+def test_a_paper_is_compared_with_some_alone(index: MultiVectorIndex):
+    charlie, delta = paper("Charlie"), paper("Delta")
+    index.replace([charlie, delta], [tokens(each, 0, 1, 2, 3, 4) for each in (charlie, delta)])
+    ids = [each.paper_id for each in (charlie, delta)]
+    assert {i for i, _ in index.similar(ALPHA.paper_id, 2)} == {*ids}
+    among = [BRAVO.paper_id, ids[0], ALPHA.paper_id]
+    assert [i for i, _ in index.similar(ALPHA.paper_id, 2, among)] == [ids[0], BRAVO.paper_id]

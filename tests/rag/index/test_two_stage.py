@@ -9,6 +9,7 @@ from footnote.ingest.record import SourceRecord
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index.chunking import chunk_paper, paper_of_chunk
 from footnote.rag.index.snapshot import Card, Snapshot
+from footnote.rag.index.two_stage import TwoStageSearch
 
 pytestmark = pytest.mark.slow
 N_PAPERS, N_SENTENCES, WIDTH = 60, 5, 64
@@ -71,3 +72,15 @@ def test_above_the_limit_sentences_are_those_of_the_nearest_papers(
         few = frozenset(own.paper_id for own in PAPERS[3:10])
         expected = exact.nearest(question, depth=9, only=few)
         assert two_stage.nearest(question, depth=9, only=few) == expected
+
+
+def test_a_paper_is_like_those_of_the_nearest_means(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("footnote.rag.index.two_stage._CANDIDATES", 7)
+    search = snapshot.vector_search(0)
+    assert isinstance(search, TwoStageSearch)
+    own = snapshot.vectors.rows([PAPERS[3].paper_id])[0].vector.tolist()
+    assert search.like(PAPERS[3].paper_id) == [i for i, _ in snapshot.vectors.nearest(own, depth=7)]
+    assert search.like(PAPERS[3].paper_id)[0] == PAPERS[3].paper_id
+    assert search.like("nobody") == []
