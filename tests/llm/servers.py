@@ -37,8 +37,8 @@ class Faults(ThreadingHTTPServer):
         self.counting = Lock()
         self.text = GOOD
         """What `good` and `slow` say."""
-        self.answers: Callable[[str], str] = lambda _: GOOD
-        """What `answers` says to the last message of a conversation."""
+        self.answers: Callable[[str], str | None] = lambda _: GOOD
+        """What `answers` says to the last message of a conversation; None to break off in it."""
         self.asked: Counter[str] = Counter()
         """Requests by fault."""
         self.authorizations: list[str | None] = []
@@ -213,7 +213,11 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._chunk(b"")
             case "answers":
                 messages: Any = self.server.bodies[-1]["messages"]
-                self._say(self.server.answers(messages[-1]["content"]))
+                said = self.server.answers(messages[-1]["content"])
+                if said is None:
+                    self._say("[2] > ")
+                    return self.connection.shutdown(socket.SHUT_RDWR)
+                self._say(said)
             case _:
                 for piece in _SAID.get(fault, self.server.text).split(" "):
                     self._say(f"{piece} ")
