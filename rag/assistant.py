@@ -1,7 +1,8 @@
 """Ask a question of the index. Reads like the lower half of the architecture diagram."""
 
 import datetime
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import closing
 from copy import copy
 from functools import cached_property, partial
 from typing import Any
@@ -14,7 +15,7 @@ from footnote.rag.answering.citations import cite, hello, reason_for_refusal, re
 from footnote.rag.answering.claims import Stated, evidence_of, statements_of
 from footnote.rag.answering.collection import answer_from_catalogue
 from footnote.rag.answering.draft import Draft, Drafter
-from footnote.rag.answering.generative import Event, Writer, rewrite_with_model
+from footnote.rag.answering.generative import Event, Status, Writer, rewrite_with_model
 from footnote.rag.answering.model_reader import read_with_model
 from footnote.rag.answering.rearranged import REARRANGES, rearrange
 from footnote.rag.answering.sentences import Evidence, SentenceSignal
@@ -33,6 +34,8 @@ from footnote.rag.core.request import Act, Depth, Filters, Kind, Manner, Operati
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.embedding import Question
+from footnote.rag.retrieval.listwise import Listwise, Ordering
+from footnote.rag.retrieval.queries import fuse_queries
 from footnote.rag.understanding.dialogue import last_said, refer
 from footnote.rag.understanding.leaning import Leaning, leans
 from footnote.rag.understanding.question import check_question
@@ -78,6 +81,9 @@ class Assistant:
         min_confidence: float,
         max_question_chars: int,
         writer: Writer | None = None,
+        last: BaseNodePostprocessor | None = None,
+        listwise: Listwise | None = None,
+        most_queries: int = 0,
     ):
         """Answer from these parts.
 
@@ -85,7 +91,7 @@ class Assistant:
             catalogue: The papers.
             read_question: Embeds a question.
             retriever: Finds papers, one node each.
-            rerankers: Change their order, one after the other.
+            rerankers: Change the order of what a search finds, one after the other.
             sentences: Finds the passage of a paper that was found by its words alone.
             words: The words of the papers.
             drafter: Chooses what is said.
@@ -95,6 +101,9 @@ class Assistant:
             min_confidence: A question that the papers answer less surely is refused.
             max_question_chars: Longer ones are an error.
             writer: Writes with a language model; None to quote.
+            last: Changes the order of what all searches for a question found; None to leave it.
+            listwise: Has a strong model put the best papers in order; None to leave them.
+            most_queries: Searches that a strong model may add to those for a question.
         """
         self.catalogue = catalogue
         self._read_question = read_question
@@ -109,6 +118,9 @@ class Assistant:
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
         self.writer = writer
+        self._last = last
+        self._listwise = listwise
+        self._most_queries = most_queries
 
     def in_manner(self, manner: Manner) -> "Assistant":
         """Return one that answers in the manner that a reader wants, from the same papers."""
@@ -149,8 +161,17 @@ class Assistant:
         history: Sequence[Turn] = (),
         filters: Filters | None = None,
         request: Request | None = None,
+        *,
+        within: Filters | None = None,
     ) -> Generator[Event]:
         """Answer as `ask` does, with progress.
+
+        Args:
+            question: As a person typed it.
+            history: The turns before it; see `ask`.
+            filters: Which papers may answer, in place of what the question itself says.
+            request: How it is to be understood, where the reader has changed that.
+            within: Which papers may answer where the question itself says no more.
 
         Yields:
             Progress, each sentence of a model that passed the check, and at last the answer,
@@ -162,7 +183,11 @@ class Assistant:
         asked = self._checked(question)
         turns = self._turns(history)
         writer, meter = self.writer.metered() if self.writer else (None, None)
+        if writer and writer.is_strong and not request:
+            yield Status(f"{writer.model.name} is reading the question")
         understood = request or self._understood(asked, turns, writer)
+        if within and not request:
+            filters = filters or understood.filters.within(within)
         if filters:
             understood = understood.model_copy(update={"filters": filters})
         full = understood.question if understood.question != asked else None
@@ -193,9 +218,11 @@ class Assistant:
 
     def _understood(self, question: str, turns: Sequence[Answer], writer: Writer | None) -> Request:
         if writer and writer.is_strong:
-            read = read_with_model(writer.model, question, turns)
+            read = read_with_model(writer.model, question, turns, most_queries=self._most_queries)
             if read and len(read.question) <= self._max_question_chars:
                 return self._resolved(read, question, turns)
+            # It was asked to write the line out, and is not asked again.
+            return self._read(question, turns)
         request = self._read(question, turns)
         if not writer or not turns or request.act is not Act.FOLLOW_UP:
             return request
@@ -212,7 +239,8 @@ class Assistant:
             kept = said.request.model_copy(update={"act": read.act, "by": read.by})
             return refer(kept, turns, leans=_always)
         if read.act is Act.NTH and said:
-            return refer(read.model_copy(update={"question": line}), turns, leans=_always)
+            alone = read.model_copy(update={"question": line, "queries": ()})
+            return refer(alone, turns, leans=_always)
         return self._without_unknown_names(read)
 
     def _read(self, question: str, turns: Sequence[Answer]) -> Request:
@@ -239,15 +267,28 @@ class Assistant:
         """
         asked = self._checked(question)
         request = self.understand(asked, self._turns(history))
-        return self._find(request.question, filters or request.filters, k)[1]
+        query = self._query(request.question, filters or request.filters)
+        depth = self._listwise.depth if self._listwise else 0
+        hits = self._retrieve(query, max(k, depth), self._queries(request))
+        if ordering := self._ordering(request, hits, self.writer):
+            for _ in ordering:
+                pass
+            hits = ordering.hits
+        return hits[:k]
 
-    def find(self, text: str, k: int, filters: Filters) -> list[Hit]:
+    def find(self, text: str, k: int, filters: Filters, queries: Sequence[str] = ()) -> list[Hit]:
         """Find papers for a text as it stands, best first, at most `k`; no model reads it.
+
+        Args:
+            text: What is searched for.
+            k: Papers at most.
+            filters: Which papers may be found.
+            queries: What is searched for beside it.
 
         Raises:
             QuestionError: The text is empty or too long.
         """
-        return self._find(self._checked(text), filters, k)[1]
+        return self._retrieve(self._query(self._checked(text), filters), k, queries)
 
     def evidence(self, text: str, hits: Sequence[Hit]) -> list[Evidence]:
         """Rank all sentences of papers by how well they speak to a text, best first.
@@ -265,6 +306,11 @@ class Assistant:
     def model_name(self) -> str | None:
         """The language model that writes; None where quotes are all that is said."""
         return self.writer.model.name if self.writer else None
+
+    @property
+    def most_queries(self) -> int:
+        """How much a strong model may search for beside a question."""
+        return self._most_queries
 
     def glance(self, text: str, k: int) -> list[Paper]:
         """Find papers by their words alone, best first: for what is still being typed."""
@@ -369,15 +415,40 @@ class Assistant:
 
     def _events(
         self, request: Request, turns: Sequence[Answer], writer: Writer | None
-    ) -> Iterable[Event]:
+    ) -> Generator[Event]:
         if not writer or request.kind in _NOT_WRITTEN or request.act in REARRANGES:
-            return [self._by_quotes(request, turns)]
+            yield self._by_quotes(request, turns)
+            return
+        if queries := self._queries(request):
+            yield Status(f"Also searched for: {'; '.join(queries)}")
         keep = max(self._keep, writer.papers if writer.is_strong else 0)
-        hits, draft = self._draft(request, turns, keep=keep)
-        quotes = self._cited(request, draft, hits)
+        query = self._query(request.question, request.filters)
+        hits, unordered = self._retrieve(query, keep, queries), None
+        if ordering := self._ordering(request, hits, writer):
+            with closing(iter(ordering)) as waits:
+                for _ in waits:
+                    yield Status(f"{writer.model.name} is putting papers in order")
+            hits, unordered = ordering.hits, ordering.fault
+        if unordered:
+            yield Status(f"Papers stay as they were found: {writer.model.name} {unordered}")
+        hits, draft = self._drafted(request, query, hits, turns)
+        quotes = self._cited(request, draft, hits, unordered)
         if quotes.refused and not (writer.is_strong and draft.comes_near):
-            return [quotes]
-        return writer.write(quotes, _sources(draft, hits), turns)
+            yield quotes
+            return
+        yield from writer.write(quotes, _sources(draft, hits), turns)
+
+    def _ordering(
+        self, request: Request, hits: Sequence[Hit], writer: Writer | None
+    ) -> Ordering | None:
+        """Return what has a strong model put papers in order, where the settings ask for that."""
+        if not self._listwise or not writer or not writer.is_strong:
+            return None
+        return self._listwise.order(writer.model, request.question, hits)
+
+    def _queries(self, request: Request) -> tuple[str, ...]:
+        """Return what is searched for beside the question."""
+        return request.queries[: self._most_queries]
 
     def _turns(self, history: Sequence[Turn]) -> list[Answer]:
         """Return the turns before a line as answers; what was only asked is answered by quotes.
@@ -415,8 +486,14 @@ class Assistant:
         hits, draft = self._draft(request, turns)
         return self._cited(request, draft, hits)
 
-    def _cited(self, request: Request, draft: Draft, hits: Sequence[Hit]) -> Answer:
-        receipt = {"receipt": self._receipt(hits)}
+    def _cited(
+        self,
+        request: Request,
+        draft: Draft,
+        hits: Sequence[Hit],
+        unordered: str | None = None,
+    ) -> Answer:
+        receipt = {"receipt": self._receipt(hits, self._queries(request), unordered)}
         if self._is_answer(draft):
             return cite(request, draft).model_copy(update=receipt)
         reason = reason_for_refusal(
@@ -427,7 +504,9 @@ class Assistant:
         )
         return refuse(request, draft, reason).model_copy(update=receipt)
 
-    def _receipt(self, hits: Sequence[Hit]) -> Receipt:
+    def _receipt(
+        self, hits: Sequence[Hit], queries: Sequence[str] = (), unordered: str | None = None
+    ) -> Receipt:
         """Note what an answer rests on."""
         corpus, n_papers = self._corpus
         papers = [
@@ -440,6 +519,8 @@ class Assistant:
             n_papers=n_papers,
             setup=self._setup,
             papers=tuple(papers),
+            queries=tuple(queries),
+            unordered=unordered,
         )
 
     @cached_property
@@ -502,16 +583,17 @@ class Assistant:
         )
 
     def _draft(
-        self,
-        request: Request,
-        turns: Sequence[Answer] = (),
-        without: Collection[str] = (),
-        *,
-        keep: int = 0,
+        self, request: Request, turns: Sequence[Answer] = (), without: Collection[str] = ()
     ) -> tuple[list[Hit], Draft]:
         """Find papers for a request, and choose from them what could be said."""
         query = self._query(request.question, request.filters, without)
-        hits = self._retrieve(query, keep or self._keep)
+        hits = self._retrieve(query, self._keep, self._queries(request))
+        return self._drafted(request, query, hits, turns)
+
+    def _drafted(
+        self, request: Request, query: QueryBundle, hits: list[Hit], turns: Sequence[Answer]
+    ) -> tuple[list[Hit], Draft]:
+        """Choose from the papers found what could be said; return those that it is about first."""
         if request.act is Act.SUMMARISE and request.refers_to:
             hits = self._cited_before(request.refers_to)
         elif request.act in _OF_ONE and request.refers_to:
@@ -548,17 +630,15 @@ class Assistant:
         query = self._read_question(text)
         if not filters and not without:
             return query
-        return Question(
-            query.query_str,
-            embedding=query.embedding,
-            token_embeddings=query.token_embeddings if isinstance(query, Question) else None,
-            only=self.catalogue.matching(filters).difference(without),
-        )
+        return _among(query, self.catalogue.matching(filters).difference(without))
 
-    def _retrieve(self, query: QueryBundle, k: int) -> list[Hit]:
-        nodes = self._retriever.retrieve(query)
-        for reranker in self._rerankers:
-            nodes = reranker.postprocess_nodes(nodes, query)
+    def _retrieve(self, query: QueryBundle, k: int, queries: Sequence[str] = ()) -> list[Hit]:
+        """Find papers for a question and for what is searched for beside it; best first."""
+        nodes = self._nodes(query)
+        if queries:
+            nodes = fuse_queries(nodes, [self._nodes(self._beside(query, q)) for q in queries])
+        if self._last:
+            nodes = self._last.postprocess_nodes(nodes, query)
         best = {node.node.metadata["paper_id"]: node for node in nodes[:k]}
         papers = self.catalogue.served(best)
         passages = self._passages(query, best, papers)
@@ -572,6 +652,18 @@ class Assistant:
             for paper_id, node in best.items()
             if paper_id in papers
         ]
+
+    def _nodes(self, query: QueryBundle) -> list[NodeWithScore]:
+        nodes = self._retriever.retrieve(query)
+        for reranker in self._rerankers:
+            nodes = reranker.postprocess_nodes(nodes, query)
+        return nodes
+
+    def _beside(self, query: QueryBundle, text: str) -> QueryBundle:
+        """Embed what is searched for beside a question, among the papers that may answer it."""
+        beside = self._read_question(text)
+        only = query.only if isinstance(query, Question) else None
+        return beside if only is None else _among(beside, only)
 
     def _passages(
         self, query: QueryBundle, nodes: Mapping[str, NodeWithScore], papers: Mapping[str, Paper]
@@ -606,6 +698,16 @@ def _in_manner(setup: Setup, manner: Manner) -> Setup:
             "settings": setup.settings | depth,
             "model": setup.model if manner.writes else None,
         }
+    )
+
+
+def _among(query: QueryBundle, only: frozenset[str]) -> QueryBundle:
+    """Return a question that papers among these alone may answer."""
+    return Question(
+        query.query_str,
+        embedding=query.embedding,
+        token_embeddings=query.token_embeddings if isinstance(query, Question) else None,
+        only=only,
     )
 
 

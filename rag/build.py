@@ -13,11 +13,12 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from footnote.rag.answering.answerability import SignalReader
 from footnote.rag.answering.draft import Drafter
 from footnote.rag.answering.generative import Writer
+from footnote.rag.answering.roles import gist
 from footnote.rag.answering.second_pass import judge_by
 from footnote.rag.answering.sentences import SentenceRanker
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
-from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
+from footnote.rag.core.errors import ConfigError, EmbeddingError, IndexMismatchError
 from footnote.rag.core.records import Setup, fingerprint
 from footnote.rag.core.request import Filters
 from footnote.rag.index.chunking import CHUNKER, IN_CONTEXT
@@ -43,6 +44,7 @@ from footnote.rag.retrieval.hybrid import (
     only_vectors,
     only_words,
 )
+from footnote.rag.retrieval.listwise import Listwise
 from footnote.rag.retrieval.rerank import LateInteraction, LateSentences, Neighbours
 from footnote.rag.understanding import request
 from footnote.rag.verification.checker import Checker
@@ -51,8 +53,11 @@ from footnote.rag.verification.judges import Judgement, load_judge
 # Papers read from the catalogue for a question: the right ones of a survey are nearly all among so
 # many.
 _KEPT = 60
-# The judge that is the language model itself.
+# The judge, and the reranker, that is the language model itself.
 _BY_THE_MODEL = "model"
+# Papers that a reranker reads where the settings leave that open, and those that the language model
+# puts in order, with the time that it has for it.
+_READ, _ORDERED, _ORDER_S = 30, 40, 30.0
 # In the index folder.
 _REPORTS = "reports"
 
@@ -234,6 +239,9 @@ def _assemble(
         min_confidence=answering.min_confidence,
         max_question_chars=answering.max_question_chars,
         writer=open_writer(config, checker, model) if model else None,
+        last=None if finder else _cross_encoded(config, index),
+        listwise=None if finder else _listwise(config),
+        most_queries=config.llm.queries,
     )
 
 
@@ -380,11 +388,28 @@ def _rerankers(config: Config, index: Index) -> list[BaseNodePostprocessor]:
     if config.retrieval.system != "footnote":
         return []
     settings = config.retrieval
-    steps: list[BaseNodePostprocessor] = [
+    return [
         LateInteraction(index.multivector, index.bm25, weight=settings.late_weight),
         Neighbours(index.multivector, weight=settings.neighbour_weight),
     ]
-    if settings.reranker:
-        score = _cross_encoder(settings.reranker)
-        steps.append(CrossEncoded(score, index.catalogue.served, depth=settings.reranker_depth))
-    return steps
+
+
+def _cross_encoded(config: Config, index: Index) -> BaseNodePostprocessor | None:
+    settings = config.retrieval
+    if settings.system != "footnote" or settings.reranker in ("", _BY_THE_MODEL):
+        return None
+    depth = _READ if settings.reranker_depth == "auto" else settings.reranker_depth
+    return CrossEncoded(_cross_encoder(settings.reranker), index.catalogue.served, depth=depth)
+
+
+def _listwise(config: Config) -> Listwise | None:
+    settings, llm = config.retrieval, config.llm
+    if settings.system != "footnote" or settings.reranker != _BY_THE_MODEL:
+        return None
+    if llm.backend == "none" or llm.profile != "strong":
+        raise ConfigError(
+            "`retrieval.reranker: model` needs a strong language model; name one under `llm`, with "
+            "`profile: strong`"
+        )
+    depth = _ORDERED if settings.reranker_depth == "auto" else settings.reranker_depth
+    return Listwise(gist, depth=depth, timeout_s=min(llm.timeout_s, _ORDER_S))

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TypeVar
 
 from footnote.rag.answering.draft import Draft
-from footnote.rag.answering.generative import Event, Writer
+from footnote.rag.answering.generative import Event, Status, Writer
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.assistant import Assistant, Turn
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
@@ -59,15 +59,13 @@ class LiveAssistant(Assistant):
         history: Sequence[Turn] = (),
         filters: Filters | None = None,
         request: Request | None = None,
+        *,
+        within: Filters | None = None,
     ) -> Generator[Event]:
         """Answer, with progress; see `Assistant`."""
-        # All that the index is read for comes before the first event.
-        first, events = self._attempt(
-            lambda a: _begun(a.ask_stream(question, history, filters, request))
+        return self._stream(
+            lambda a: a.ask_stream(question, history, filters, request, within=within)
         )
-        with closing(events):
-            yield first
-            yield from events
 
     def search(
         self,
@@ -83,9 +81,9 @@ class LiveAssistant(Assistant):
         """Read what a line asks for; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.understand(question, turns))
 
-    def find(self, text: str, k: int, filters: Filters) -> list[Hit]:
+    def find(self, text: str, k: int, filters: Filters, queries: Sequence[str] = ()) -> list[Hit]:
         """Find papers for a text as it stands; see `Assistant`."""
-        return self._attempt(lambda assistant: assistant.find(text, k, filters))
+        return self._attempt(lambda assistant: assistant.find(text, k, filters, queries))
 
     def evidence(self, text: str, hits: Sequence[Hit]) -> list[Evidence]:
         """Rank all sentences of papers; see `Assistant`."""
@@ -99,6 +97,11 @@ class LiveAssistant(Assistant):
     def model_name(self) -> str | None:
         """The language model that writes; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.model_name)
+
+    @property
+    def most_queries(self) -> int:
+        """How much a strong model may search for beside a question; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.most_queries)
 
     def glance(self, text: str, k: int) -> list[Paper]:
         """Find papers by their words alone; see `Assistant`."""
@@ -136,20 +139,36 @@ class LiveAssistant(Assistant):
         return self._attempt(lambda assistant: assistant.paper(paper_id))
 
     def _attempt(self, job: Callable[[Assistant], Result]) -> Result:
+        """Return what a job gives; it is begun anew where the index changed under it."""
+
+        def once(assistant: Assistant) -> Generator[Result]:
+            yield job(assistant)
+
+        [result] = self._stream(once)
+        return result
+
+    def _stream(self, job: Callable[[Assistant], Generator[Result]]) -> Generator[Result]:
+        """Give what a job yields; it is begun anew as above, until more than progress was told.
+
+        All that the index is read for comes before that.
+        """
+        has_told = False
         for tries_left in reversed(range(_TRIES)):
             assistant: Assistant | None = None
             try:
                 assistant = self._current()
-                with on_one_thread():
-                    return job(assistant)
+                with closing(job(assistant)) as events:
+                    for event in _on_one_thread(events):
+                        has_told |= not isinstance(event, Status)
+                        yield event
+                return
             except PaperDamagedError:  # to open it anew mends nothing
                 raise
             except IndexDamagedError:
                 self._forget(assistant)
-                if not tries_left:
+                if has_told or not tries_left:
                     raise
                 time.sleep(_PAUSE_S)
-        raise AssertionError("unreachable")
 
     def _current(self) -> Assistant:
         """Return the assistant over the index as it is now.
@@ -180,9 +199,16 @@ class _InManner(LiveAssistant):
         self._live = live
         self._manner = manner
 
-    def _attempt(self, job: Callable[[Assistant], Result]) -> Result:
-        return self._live._attempt(lambda assistant: job(assistant.in_manner(self._manner)))
+    def _stream(self, job: Callable[[Assistant], Generator[Result]]) -> Generator[Result]:
+        return self._live._stream(lambda assistant: job(assistant.in_manner(self._manner)))
 
 
-def _begun(events: Generator[Event]) -> tuple[Event, Generator[Event]]:
-    return next(events), events
+def _on_one_thread(events: Generator[Result]) -> Generator[Result]:
+    """Give what a job yields, its sums on one thread; between two of them they are as before."""
+    while True:
+        with on_one_thread():
+            try:
+                event = next(events)
+            except StopIteration:
+                return
+        yield event

@@ -39,6 +39,7 @@ from footnote.rag.core.base import Record
 from footnote.rag.core.errors import GenerationError
 from footnote.rag.core.records import Answer, Hit, Paper, Report, fingerprint
 from footnote.rag.core.request import Filters, Kind, Request
+from footnote.rag.llm.listing import Choice
 from footnote.rag.llm.port import Message
 from footnote.rag.llm.prompts import estimate_tokens
 from footnote.rag.llm.report_prompts import section_task
@@ -121,6 +122,8 @@ class ReportWriter:
         self._prices = price_in, price_out
         writer = assistant.current_writer()
         self._writer, self._meter = writer.metered() if writer else (None, None)
+        strong = self._writer and self._writer.is_strong
+        self._most_queries = assistant.most_queries if strong else 0
         self._state = assistant.catalogue.state()
         self._near = assistant.find(topic, _CANDIDATES, self._filters)
         self._refusal = self._refused()
@@ -146,7 +149,7 @@ class ReportWriter:
         n_sections = len(plan.sections) if plan else MOST_SECTIONS
         n_orders, n_written = (max(n_sections - kept[kind], 0) for kind in (_ORDER, _SECTION))
         n_plans = 0 if plan else 1
-        choosing = _tokens(plan_choice(model, self._topic, self._near).messages)
+        choosing = _tokens(self._plan_choice(self._writer).messages)
         read, written = self._writer.most_tokens([hit.paper for hit in self._near])
         tokens_in = (n_plans + n_orders) * choosing + n_written * (read + _TASK)
         tokens_out = n_plans * PLAN_TOKENS + n_orders * RANK_TOKENS + n_written * written
@@ -217,7 +220,7 @@ class ReportWriter:
             joining.add(
                 section.heading,
                 None if _found_nothing(answer) else answer,
-                questions=section.questions,
+                questions=(*section.questions, *section.queries),
                 n_papers=len(hits),
                 remarks=[remark] if remark else [],
             )
@@ -292,19 +295,30 @@ class ReportWriter:
     def _plan(self, writer: Writer) -> Plan:
         if kept := self._kept_plan(writer):
             return kept
-        choice = plan_choice(writer.model, self._topic, self._near)
-        plan = plan_with(writer.model, self._topic, choice, timeout_s=self._timeout_s)
+        choice = self._plan_choice(writer)
+        plan = plan_with(
+            writer.model,
+            self._topic,
+            choice,
+            timeout_s=self._timeout_s,
+            most_queries=self._most_queries,
+        )
         self._steps.put(_PLAN, _texts(choice.messages), plan)
         return plan
 
     def _kept_plan(self, writer: Writer) -> Plan | None:
-        choice = plan_choice(writer.model, self._topic, self._near)
-        return self._steps.get(_PLAN, _texts(choice.messages), Plan)
+        return self._steps.get(_PLAN, _texts(self._plan_choice(writer).messages), Plan)
+
+    def _plan_choice(self, writer: Writer) -> Choice:
+        most = self._most_queries
+        return plan_choice(writer.model, self._topic, self._near, most_queries=most)
 
     def _found(self, section: PlannedSection) -> list[Hit]:
-        """Search each question of a section, and merge what is found."""
-        questions = section.questions
-        hits = (self._assistant.find(q, _CANDIDATES, self._filters) for q in questions)
+        """Search each question of a section with what is beside it, and merge what is found."""
+        hits = (
+            self._assistant.find(question, _CANDIDATES, self._filters, section.queries)
+            for question in section.questions
+        )
         return merged(hits, _CANDIDATES)
 
     def _ranked(self, writer: Writer, section: PlannedSection, hits: Sequence[Hit]) -> list[Hit]:

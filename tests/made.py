@@ -57,6 +57,9 @@ class Says:
         self.context_window = window
         self.max_tokens = 400
 
+    def in_form(self, _schema: object) -> "Says":
+        return self
+
     def begin(
         self, messages: Sequence[Message], put: Put, *, deadline: float
     ) -> Callable[[], None]:

@@ -9,11 +9,11 @@ import gradio as gr
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import FootnoteError, QuestionError
 from footnote.rag.core.records import Answer, Paper, Report, Sentence
-from footnote.rag.core.request import Filters, Request
+from footnote.rag.core.request import Filters
 from footnote.rag.replay import replayed
 from footnote.rag.report import ReportWriter
 from footnote.rag.watches import Watches
-from footnote.ui.asked import MOST_DRAWN, Asked, narrowed, read_turn
+from footnote.ui.asked import MOST_DRAWN, Asked, read_turn
 from footnote.ui.choices import choices_html
 from footnote.ui.difference import difference_html
 from footnote.ui.evidence import evidence_html
@@ -170,7 +170,7 @@ def _events(assistant: Assistant, asked: Asked) -> Any:  # noqa: ANN401
     if asked.before and asked.before.request:  # as it was understood then
         return assistant.ask_stream(asked.question, asked.history, request=asked.before.request)
     return assistant.ask_stream(
-        asked.question, asked.history, request=asked.request or _filtered(assistant, asked)
+        asked.question, asked.history, request=asked.request, within=asked.filters
     )
 
 
@@ -179,17 +179,6 @@ def _compared(assistant: Assistant, asked: Asked, answer: Answer, say: Wording) 
         return {}
     difference = replayed(asked.before, answer, assistant.paper)
     return {"difference": difference_html(difference, say)}
-
-
-def _filtered(assistant: Assistant, asked: Asked) -> Request | None:
-    """Read a question with the filters that the reader chose; None where there are none."""
-    if not asked.filters:
-        return None
-    try:
-        request = assistant.read(asked.question, asked.history)
-    except QuestionError:
-        return None  # it is said when it is asked
-    return request.model_copy(update={"filters": narrowed(request.filters, asked.filters)})
 
 
 def _drawn(assistant: Assistant, turn: Answer | Report, say: Wording) -> dict[str, str]:

@@ -98,9 +98,3 @@ def _answers(sent: Iterable[object]) -> Iterable[Answer]:
             yield Answer.model_validate(each)
         except ValidationError:
             continue
-
-
-def narrowed(own: Filters, chosen: Filters) -> Filters:
-    """Return the filters of a question with those that the reader chose; the question's count."""
-    said = {name: value for name, value in own if value is not None}
-    return chosen.model_copy(update=said)

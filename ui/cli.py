@@ -351,7 +351,8 @@ def search(
     from footnote.rag.core.processor import tune_process
     from footnote.ui.render import hit_rows
 
-    assistant = open_assistant(config, writes=False)
+    # The language model is asked where it puts papers in order, and else for nothing.
+    assistant = open_assistant(config, writes=config.retrieval.reranker == "model")
     tune_process()
     rows = hit_rows(assistant.search(" ".join(question), k, filters=filters))
     if as_json:
@@ -389,7 +390,7 @@ def ask(
     filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
-    from footnote.ui.render import source_text, writing_note
+    from footnote.ui.render import order_note, queries_note, source_text, writing_note
 
     assistant = open_assistant(config)
     tune_process()
@@ -409,7 +410,7 @@ def ask(
         sys.stdout.write(export(answer, assistant.paper, form).text)
         return
     answer = _told(assistant.ask_stream(" ".join(question), filters=filters))
-    if note := writing_note(answer):
+    for note in filter(None, (say(answer) for say in (queries_note, order_note, writing_note))):
         _err.print(escape(note))
     if answer.mode == "quote":
         _out.print(escape(answer.answer))

@@ -62,6 +62,20 @@ def hit_rows(hits: Sequence[Hit]) -> list[dict[str, object]]:
     ]
 
 
+def queries_note(answer: Answer) -> str | None:
+    """Say in a line what was searched for beside the question; None for nothing."""
+    queries = answer.receipt.queries if answer.receipt else ()
+    return f"Also searched for: {'; '.join(queries)}." if queries else None
+
+
+def order_note(answer: Answer) -> str | None:
+    """Say in a line why a model did not put papers in order; None where it did, or was not to."""
+    receipt = answer.receipt
+    if not receipt or not receipt.unordered:
+        return None
+    return _ended(f"Papers as they were found: the model {receipt.setup.model} {receipt.unordered}")
+
+
 def writing_note(answer: Answer) -> str | None:
     """Say in a line who wrote the answer and what was left out; None where no model was asked."""
     writing = answer.writing

@@ -9,7 +9,7 @@ from footnote.rag.core.records import Answer, Paper, Report, Sentence
 from footnote.rag.core.request import Kind, Request
 from footnote.rag.core.text import short_name
 from footnote.ui.blocks import Blocks
-from footnote.ui.render import writing_note
+from footnote.ui.render import order_note, writing_note
 from footnote.ui.wording import Wording
 
 # What a reader may take a question for; small talk is never meant by correcting.
@@ -43,6 +43,7 @@ def turn_html(answer: Answer, papers: Mapping[str, Paper], say: Wording) -> str:
     return (
         _understood_html(answer, say)
         + ("" if is_chat else _chips_html(answer.request, say) + _counts_html(answer, say))
+        + _queries_html(answer, say)
         + _views_html(answer, blocks, say)
         + ("" if is_chat else _actions_html(answer, _WITH_ANSWER, say))
         + _next_html(answer, papers, say)
@@ -166,6 +167,15 @@ def _counts_html(answer: Answer, say: Wording) -> str:
     return f'<p class="fn-counts">{escape(" · ".join(filter(None, said)))}</p>'
 
 
+def _queries_html(answer: Answer, say: Wording) -> str:
+    """Say what was searched for beside the question."""
+    queries = answer.receipt.queries if answer.receipt else ()
+    if not queries:
+        return ""
+    said = escape(say("queries", queries="; ".join(queries)))
+    return f'<p class="fn-counts fn-queries">{said}</p>'
+
+
 def _views_html(answer: Answer, blocks: Blocks, say: Wording) -> str:
     writer = _writer_html(answer)
     if answer.refused:
@@ -185,7 +195,7 @@ def _views_html(answer: Answer, blocks: Blocks, say: Wording) -> str:
 
 
 def _writer_html(answer: Answer) -> str:
-    note = writing_note(answer)
+    note = " ".join(filter(None, (order_note(answer), writing_note(answer))))
     return f'<p class="fn-writer" lang="en">{escape(note)}</p>' if note else ""
 
 

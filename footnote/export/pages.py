@@ -107,6 +107,8 @@ def _parts(answer: Answer, references: Mapping[str, Reference], style: Style) ->
     yield style.notes(list(_notes(answer, references)))
     if answer.receipt:
         yield style.paragraph(style.text(_rests_on(answer.receipt)))
+        if queries := answer.receipt.queries:
+            yield style.paragraph(style.text(f"Also searched for: {'; '.join(queries)}"))
 
 
 def _running(answer: Answer) -> Block:

@@ -1,22 +1,30 @@
-"""Have a strong language model read what a line asks for, into the same record as the network."""
+"""Have a strong language model read what a line asks for, into the same record as the network.
+
+In the same reply it may give searches that find what the line itself does not.
+"""
 
 import datetime
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, field_validator
 
 from footnote.rag.core.base import Record
 from footnote.rag.core.records import Answer
-from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
+from footnote.rag.core.request import LONGEST_QUERY, Act, Filters, Kind, Operation, Request
+from footnote.rag.core.text import identity_key
 from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import ask_to_read
 from footnote.rag.llm.talk import ask_once
 
-_MAX_TOKENS, _MAX_S = 400, 20.0
+_MAX_TOKENS, _MAX_S = 500, 20.0
 # Turns that it is told of.
 _TURNS = 4
+# No paper is searched for to answer these.
+_NOT_SEARCHED = frozenset({Kind.CATALOGUE, Kind.CHAT})
 _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 
 
@@ -36,26 +44,84 @@ class _Read(Record):
     nth: int | None = None
 
 
-def read_with_model(model: Model, line: str, turns: Sequence[Answer]) -> Request | None:
+class _ReadWithQueries(_Read):
+    """What it writes where it may give further searches."""
+
+    queries: tuple[str, ...] = ()
+
+    @field_validator("queries", mode="before")
+    @classmethod
+    def _those_that_are(cls, written: object) -> list[str]:
+        """Keep what is text; a line is read all the same where none is."""
+        return texts_of(written)
+
+
+def read_with_model(
+    model: Model, line: str, turns: Sequence[Answer], *, most_queries: int = 0
+) -> Request | None:
     """Read a line of a conversation.
 
     Args:
         model: Who reads it; it is given little time.
         line: As a person typed it.
         turns: What was said before, oldest first.
+        most_queries: Further searches that it may give.
 
     Returns:
         What is asked, the line written out in full; None when the model fails, or does not write
         such a record.
     """
     before = [(turn.question, turn.answer) for turn in turns[-_TURNS:]]
-    said = ask_once(model, ask_to_read(line, before), timeout_s=_MAX_S, max_tokens=_MAX_TOKENS)
+    record = _ReadWithQueries if most_queries else _Read
+    said = ask_once(
+        model.in_form(_form(record)),
+        ask_to_read(line, before, most_queries=most_queries),
+        timeout_s=_MAX_S,
+        max_tokens=_MAX_TOKENS,
+    )
     written = _OBJECT.search(said or "")
     try:
-        read = _Read.model_validate(json.loads(written[0])) if written else None
-        return _request(read, line) if read else None
+        read = record.model_validate(json.loads(written[0])) if written else None
+        request = _request(read, line) if read else None
     except (ValidationError, json.JSONDecodeError, RecursionError):
         return None
+    if not request or not isinstance(read, _ReadWithQueries) or request.kind in _NOT_SEARCHED:
+        return request
+    queries = further_queries(read.queries, [line, request.question], most=most_queries)
+    return request.model_copy(update={"queries": queries})
+
+
+@cache
+def _form(record: type[_Read]) -> dict[str, Any]:
+    """Return the schema of a record all of whose fields are to be written."""
+    schema = record.model_json_schema()
+    return schema | {"required": list(schema["properties"])}
+
+
+def texts_of(written: object) -> list[str]:
+    """Return the texts of a list that a model wrote; a text alone is one, and nothing else is."""
+    given = written if isinstance(written, list) else [written]
+    return [each for each in given if isinstance(each, str)]
+
+
+def further_queries(
+    written: Iterable[str], questions: Sequence[str], *, most: int
+) -> tuple[str, ...]:
+    """Return the searches that a model gave beside questions, each once, as they can be used.
+
+    Args:
+        written: What it wrote.
+        questions: What is searched for anyway.
+        most: How many are kept, the first ones.
+    """
+    known = set(map(identity_key, questions))
+    found: dict[str, str] = {}
+    for text in written:
+        query = " ".join(text.split())
+        key = identity_key(query)
+        if key and key not in known and len(query) <= LONGEST_QUERY:
+            found.setdefault(key, query)
+    return tuple(found.values())[:most]
 
 
 def _request(read: _Read, line: str) -> Request:

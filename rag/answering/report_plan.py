@@ -7,19 +7,22 @@ numbers count.
 import json
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from footnote.rag.answering.generative import spoken
-from footnote.rag.answering.roles import Role, roles_of
+from footnote.rag.answering.model_reader import further_queries, texts_of
+from footnote.rag.answering.roles import gist
 from footnote.rag.core.base import Record
 from footnote.rag.core.records import Hit
+from footnote.rag.llm.listing import Choice, Shown
 from footnote.rag.llm.port import Model
-from footnote.rag.llm.report_prompts import NONE, Choice, Shown, ask_to_plan, ask_to_rank
+from footnote.rag.llm.report_prompts import NONE, ask_to_plan, ask_to_rank
 from footnote.rag.llm.talk import Reply
 
 MOST_SECTIONS = 7
-PLAN_TOKENS, RANK_TOKENS = 1_500, 400
+PLAN_TOKENS, RANK_TOKENS = 2_000, 400
 _MOST_QUESTIONS = 2
 _MOST_CHARS = 300
 _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
@@ -32,6 +35,8 @@ class PlannedSection(Record):
     heading: str
     questions: tuple[str, ...]
     """What is searched for it; at least one."""
+    queries: tuple[str, ...] = ()
+    """What is searched for beside each of them."""
 
 
 class Plan(Record):
@@ -44,6 +49,8 @@ class Plan(Record):
 class _WrittenSection(BaseModel):
     heading: str
     questions: list[str] = Field(min_length=1)
+    queries: Any = None
+    """Read as far as it is a list of texts: no plan is the worse for these."""
 
 
 class _WrittenPlan(BaseModel):
@@ -53,9 +60,10 @@ class _WrittenPlan(BaseModel):
     sections: list[_WrittenSection] = Field(min_length=1)
 
 
-def plan_choice(model: Model, topic: str, hits: Sequence[Hit]) -> Choice:
-    """Build what asks a model for a plan."""
-    return ask_to_plan(topic, _shown(hits), room=model.context_window - PLAN_TOKENS)
+def plan_choice(model: Model, topic: str, hits: Sequence[Hit], *, most_queries: int = 0) -> Choice:
+    """Build what asks a model for a plan, and for further searches for each section."""
+    room = model.context_window - PLAN_TOKENS
+    return ask_to_plan(topic, _shown(hits), room=room, most_queries=most_queries)
 
 
 def rank_choice(model: Model, section: PlannedSection, hits: Sequence[Hit]) -> Choice:
@@ -64,24 +72,26 @@ def rank_choice(model: Model, section: PlannedSection, hits: Sequence[Hit]) -> C
     return ask_to_rank(section.heading, section.questions, _shown(hits), room=room)
 
 
-def plan_with(model: Model, topic: str, choice: Choice, *, timeout_s: float) -> Plan:
+def plan_with(
+    model: Model, topic: str, choice: Choice, *, timeout_s: float, most_queries: int = 0
+) -> Plan:
     """Have a model plan a report; the usual plan where it writes none.
 
     Raises:
         GenerationError: It does not answer.
     """
     text = _answer(model, choice, timeout_s=timeout_s, max_tokens=PLAN_TOKENS)
-    return read_plan(text) or usual_plan(topic)
+    return read_plan(text, most_queries=most_queries) or usual_plan(topic)
 
 
-def read_plan(text: str) -> Plan | None:
+def read_plan(text: str, *, most_queries: int = 0) -> Plan | None:
     """Read the plan that a model wrote; None where there is none."""
     try:
         found = _OBJECT.search(text)
         written = _WrittenPlan.model_validate(json.loads(found[0])) if found else None
     except (ValidationError, json.JSONDecodeError, RecursionError):
         return None
-    sections = [_planned(section) for section in written.sections] if written else []
+    sections = [_planned(section, most_queries) for section in written.sections] if written else []
     kept = [s for s in sections if _says_something(s.heading) and s.questions]
     title = _line(written.title) if written else ""
     return Plan(title=title, sections=tuple(kept[:MOST_SECTIONS])) if title and kept else None
@@ -150,22 +160,14 @@ def _answer(model: Model, choice: Choice, *, timeout_s: float, max_tokens: int) 
 
 
 def _shown(hits: Sequence[Hit]) -> list[Shown]:
-    return [Shown(hit.paper.title, _gist(hit)) for hit in hits]
+    return [Shown(hit.paper.title, gist(hit)) for hit in hits]
 
 
-def _gist(hit: Hit) -> str:
-    """Return the sentence that fits best, and the one with the idea of the paper."""
-    roles = [role.best for role in roles_of(hit.paper)]
-    ideas = [
-        span for span, role in zip(hit.paper.sentences, roles, strict=True) if role is Role.IDEA
-    ]
-    return " ".join(hit.paper.quote(span) for span in sorted({hit.passage, *ideas[:1]}))
-
-
-def _planned(written: _WrittenSection) -> PlannedSection:
+def _planned(written: _WrittenSection, most_queries: int) -> PlannedSection:
     questions = tuple(q for q in map(_line, written.questions) if _says_something(q))
     questions = questions[:_MOST_QUESTIONS]
-    return PlannedSection(heading=_line(written.heading), questions=questions)
+    queries = further_queries(texts_of(written.queries), questions, most=most_queries)
+    return PlannedSection(heading=_line(written.heading), questions=questions, queries=queries)
 
 
 def _line(text: str) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from footnote.rag.answering.heads import load_head
-from footnote.rag.core.records import Paper
+from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.text import fold
 from footnote.rag.understanding.encoder import tokens_of
 
@@ -47,6 +47,15 @@ class SentenceRole(NamedTuple):
 def roles_of(paper: Paper) -> tuple[SentenceRole, ...]:
     """Tell the role of each sentence of a paper, in order."""
     return _roles(tuple(map(paper.quote, paper.sentences)))
+
+
+def gist(hit: Hit) -> str:
+    """Return the sentence of a paper that fits best, and the one with its idea."""
+    roles = [role.best for role in roles_of(hit.paper)]
+    ideas = [
+        span for span, role in zip(hit.paper.sentences, roles, strict=True) if role is Role.IDEA
+    ]
+    return " ".join(hit.paper.quote(span) for span in sorted({hit.passage, *ideas[:1]}))
 
 
 @lru_cache(maxsize=1024)

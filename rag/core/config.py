@@ -16,6 +16,7 @@ from pydantic_settings import (
 from yaml import YAMLError
 
 from footnote.rag.core.errors import ConfigError
+from footnote.rag.core.request import MOST_QUERIES
 
 DEFAULT_FILE = Path("config.yaml")
 HASHED = r"^scrypt:[0-9a-f]{32}:[0-9a-f]{64}$"
@@ -75,9 +76,9 @@ class Retrieval(Section):
     """Share of the most alike papers' scores after that; 0 leaves it out."""
     reranker: str = ""
     """A plugin's name, or a sentence-transformers cross-encoder that reads the best papers, by its
-    name or folder."""
-    reranker_depth: int = Field(default=30, ge=1)
-    """Papers that it reads."""
+    name or folder; `model` for the strong language model, which puts them in order."""
+    reranker_depth: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Papers that it reads; `auto` is 30, or 40 of the language model."""
 
 
 class Answering(Section):
@@ -168,6 +169,8 @@ class LanguageModel(Section):
     statements that each name the sentences they rest on."""
     papers: int = Field(default=20, ge=1, le=100)
     """Papers that a strong model is sent at most."""
+    queries: int = Field(default=4, ge=0, le=MOST_QUERIES)
+    """Searches that a strong model may add to a question's own, when it reads it; 0 for none."""
     judge: str = ""
     """A sentence-transformers cross-encoder that judges if quotes say a statement, by its name or
     folder; a plugin's name; `model` for the language model itself, which sees the statement and its

@@ -259,6 +259,10 @@ class Receipt(Record):
     setup: Setup
     papers: tuple[Considered, ...] = ()
     """The papers found, best first, at most 30; none where nothing was searched for."""
+    queries: tuple[Text, ...] = Field(default=(), exclude_if=not_)
+    """What was searched for beside the question."""
+    unordered: Text | None = Field(default=None, exclude_if=is_none)
+    """Why the papers are not in the order that the model was to give; goes on after its name."""
 
     def __eq__(self, other: object) -> bool:
         """Return True if another rests on the same, whenever it was given."""

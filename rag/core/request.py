@@ -2,11 +2,18 @@
 
 import datetime
 from enum import StrEnum
-from typing import Literal
+from operator import not_
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from footnote.rag.core.base import Record, Text, is_none
+
+LONGEST_QUERY = 300
+"""Characters of a search beside the question; it is a few words."""
+MOST_QUERIES = 8
+"""Searches beside the question, whatever the settings say."""
+Query = Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY)]
 
 
 class Kind(StrEnum):
@@ -95,6 +102,11 @@ class Filters(Record):
         """Return True if any paper could be left out."""
         return self != Filters()
 
+    def within(self, chosen: "Filters") -> "Filters":
+        """Return those of a question with those that a reader chose; the question's count."""
+        said = {name: value for name, value in self if value is not None}
+        return chosen.model_copy(update=said)
+
 
 class Depth(StrEnum):
     """How much is read and said for an answer."""
@@ -134,6 +146,8 @@ class Request(Record):
     act: Act = Act.NEW
     topic: str = ""
     """What it is about, in words of the question; empty where all of it says so."""
+    queries: tuple[Query, ...] = Field(default=(), max_length=MOST_QUERIES, exclude_if=not_)
+    """What is searched for beside the question: its parts, and other terms for it, by a model."""
     sides: tuple[Text, ...] = ()
     """What is compared, in the order in which the question names it."""
     point: Kind | None = Field(default=None, exclude_if=is_none)

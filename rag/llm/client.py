@@ -14,9 +14,10 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import httpx
 from pydantic import (
@@ -45,7 +46,8 @@ _TOO_LONG = frozenset(["context_length_exceeded", "exceed_context_size_error"])
 _NO_CREDIT = "insufficient_quota"
 # Else a stream does not say what it took.
 _USUAL: dict[str, Any] = {"stream_options": {"include_usage": True}}
-_DISPENSABLE = frozenset(["max_tokens", "temperature", "stream_options"])
+_FORM = "response_format"
+_DISPENSABLE = frozenset(["max_tokens", "temperature", "stream_options", _FORM])
 
 
 class ServedModel:
@@ -73,8 +75,9 @@ class ServedModel:
         self._limits = limits
         self._server = server
         self._fields = _USUAL | {"temperature": temperature} | dict(arguments)
-        self._refused: frozenset[str] = frozenset()
-        """Fields that the server does not know by these names."""
+        self._refused: set[str] = set()
+        """Fields that the server does not know by these names, whichever copy it told."""
+        self._form: dict[str, Any] = {}
 
     @property
     def context_window(self) -> int:
@@ -85,6 +88,13 @@ class ServedModel:
     def max_tokens(self) -> int:
         """Tokens of an answer at most."""
         return self._limits.max_tokens
+
+    def in_form(self, schema: Mapping[str, Any]) -> Self:
+        """Return one whose server is asked for JSON of this schema; see `Model`."""
+        other = copy(self)
+        form = {"name": "reply", "schema": dict(schema)}
+        other._form = {_FORM: {"type": "json_schema", "json_schema": form}}
+        return other
 
     def begin(
         self, messages: Sequence[Message], put: Put, *, deadline: float
@@ -112,7 +122,7 @@ class ServedModel:
 
     def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
         said = [message._asdict() for message in messages]
-        fields = {"max_tokens": self.max_tokens} | self._fields
+        fields = {"max_tokens": self.max_tokens} | self._form | self._fields
         # OpenAI's reasoning models know the one by another name, and the temperature not at all.
         if "max_tokens" in self._refused:
             fields["max_completion_tokens"] = fields["max_tokens"]
@@ -123,7 +133,7 @@ class ServedModel:
         """Do without a field that the server refuses by its name; return True if that can help."""
         if refused not in _DISPENSABLE or refused not in body:
             return False
-        self._refused |= {refused}
+        self._refused.add(refused)
         return True
 
 
@@ -203,7 +213,7 @@ class _Exchange:
             async for piece in bounded(response, _MAX_ERROR_BYTES):
                 body += piece
         said = _Refusal.read(body)
-        self.refused = said.refused if status in (400, 422) else None
+        self.refused = said.refused if status in (400, 422) and said.code not in _TOO_LONG else None
         wait_s = retry_after(response.headers.get("retry-after"))
         passing = status in _RETRYABLE or status >= 500
         if status == 429 and said.code == _NO_CREDIT:
@@ -304,11 +314,14 @@ class _Refusal(NamedTuple):
     status: int | None = None
 
     @property
-    def refused(self) -> str | None:
-        """The field of the request that it does not take."""
+    def refused(self) -> str:
+        """The field of the request that it does not take, or likely does not."""
         # Servers other than OpenAI's name it in the text, each in its own way; who reads
-        # `max_tokens` there may be told that there are too many.
-        return self.field or ("stream_options" if "stream_options" in self.message else None)
+        # `max_tokens` there may be told that there are too many. What is wrong with a form they
+        # say in the words of whatever library sees to it.
+        if self.field:
+            return self.field.split(".")[0]
+        return "stream_options" if "stream_options" in self.message else _FORM
 
     @classmethod
     def read(cls, body: bytes) -> "_Refusal":

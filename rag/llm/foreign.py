@@ -4,10 +4,10 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, closing, suppress
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from llama_index.core.llms import LLM, ChatMessage, ChatResponse, MessageRole
 from pydantic import SecretStr
@@ -79,6 +79,10 @@ class ForeignModel:
     def max_tokens(self) -> int:
         """Tokens that it writes at most."""
         return self._limits.max_tokens
+
+    def in_form(self, _schema: Mapping[str, Any]) -> Self:
+        """Return this one: each vendor has another way to ask for a form."""
+        return self
 
     def begin(
         self, messages: Sequence[Message], put: Put, *, deadline: float

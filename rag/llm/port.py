@@ -1,7 +1,8 @@
 """Say what the rest of Footnote knows of a language model: it begins, says something, ends."""
 
-from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from pydantic import SecretStr
 
@@ -75,6 +76,13 @@ class Model(Protocol):
         """
         ...
 
+    def in_form(self, schema: Mapping[str, Any]) -> "Model":
+        """Return one that writes JSON of this schema, where its server can see to it.
+
+        It is told so in words as well: where its server cannot, nothing else sees to it.
+        """
+        ...
+
 
 class Around:
     """A model around another, with its name and its limits; who inherits says how it is asked."""
@@ -96,6 +104,12 @@ class Around:
     def max_tokens(self) -> int:
         """Tokens of an answer at most."""
         return self._model.max_tokens
+
+    def in_form(self, schema: Mapping[str, Any]) -> Self:
+        """Return one around a model that writes JSON of this schema; see `Model`."""
+        other = copy(self)
+        other._model = self._model.in_form(schema)
+        return other
 
 
 def without_key(text: str, key: SecretStr | None) -> str:

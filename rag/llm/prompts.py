@@ -71,11 +71,17 @@ listed), "correction", "summarise" or "thanks"
 "since", "until": the dates between which the papers must lie, as 2024-01-31, else null
 "organisation", "author": of which the papers must be, else null
 "nth": which of those listed, from 1, -1 for the last, else null
-
+{queries}
 Today is {today}. Earlier lines with their answers, oldest first:
 {history}
 
 The line: {question}"""
+QUERIES = """\
+"queries": up to {n} further searches that would find abstracts which the line itself may miss: a \
+search for each part of a question that asks several things, each side of a comparison, and what \
+is asked in other terms that papers of the field use; each a few words that can be understood \
+alone and keep to what is asked; [] where the line says it all, and of "catalogue" and "chat"
+"""
 JUDGE = """\
 Quotes from papers:
 {quotes}
@@ -196,10 +202,23 @@ def ask_to_rewrite(prompts: Prompts, question: str, history: Sequence[str]) -> l
     return [Message("user", text)]
 
 
-def ask_to_read(question: str, turns: Sequence[tuple[str, str]]) -> list[Message]:
-    """Build the message that asks to read what a line asks for; see `READ`."""
+def ask_to_read(
+    question: str, turns: Sequence[tuple[str, str]], *, most_queries: int = 0
+) -> list[Message]:
+    """Build the message that asks to read what a line asks for; see `READ`.
+
+    Args:
+        question: The line.
+        turns: The questions before it with their answers, oldest first.
+        most_queries: Further searches that are asked for with it; see `QUERIES`.
+    """
     earlier = "\n".join(f"Q: {asked}\nA: {answer[:_READ_OF_A_TURN]}" for asked, answer in turns)
-    text = READ.format(today=_today(), history=earlier or "none", question=question)
+    text = READ.format(
+        queries=QUERIES.format(n=most_queries) if most_queries else "",
+        today=_today(),
+        history=earlier or "none",
+        question=question,
+    )
     return [Message("user", text)]
 
 

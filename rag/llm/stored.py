@@ -4,9 +4,10 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -43,6 +44,12 @@ class Stored(Around):
         super().__init__(model)
         self._replies = replies
         self._settings = settings
+
+    def in_form(self, schema: Mapping[str, Any]) -> Self:
+        """Return one that writes JSON of this schema; what it says is kept apart."""
+        other = super().in_form(schema)
+        other._settings = json.dumps([self._settings, schema], sort_keys=True)
+        return other
 
     def begin(
         self, messages: Sequence[Message], put: Put, *, deadline: float

@@ -1,5 +1,6 @@
 """An answer as text, Markdown and HTML: whatever its papers say is text in it."""
 
+import datetime
 from html.parser import HTMLParser
 
 import pytest
@@ -10,7 +11,7 @@ from markdown_it import MarkdownIt
 from footnote.export.forms import Form, export
 from footnote.export.pages import labels
 from footnote.export.styles import Html, Markdown, PlainText
-from footnote.rag.core.records import Answer, Citation, Sentence, Source
+from footnote.rag.core.records import Answer, Citation, Receipt, Sentence, Setup, Source
 from tests.export.test_references import NASTY
 from tests.made import paper
 
@@ -90,6 +91,19 @@ def test_markup_in_a_question_a_title_and_a_sentence_is_text():
         MarkdownIt("commonmark").enable("table").render(export(attacked(), {}.get, "markdown").text)
     )
     assert {"img", "a", "strong", "table"}.isdisjoint(read(written).tags)
+
+
+def test_what_was_searched_for_beside_the_question_is_said():
+    receipt = Receipt(
+        asked_at=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        corpus="c",
+        n_papers=1,
+        setup=Setup(footnote="0", settings={}, model=None),
+        queries=("paging", ATTACK),
+    )
+    answer = attacked().model_copy(update={"receipt": receipt})
+    assert f"Also searched for: paging; {ATTACK}" in read(export(answer, {}.get, "html").text).said
+    assert "Also searched for: paging" in export(answer, {}.get, "text").text
 
 
 @pytest.mark.parametrize("form", list(Form))

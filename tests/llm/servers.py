@@ -37,8 +37,8 @@ class Faults(ThreadingHTTPServer):
         self.counting = Lock()
         self.text = GOOD
         """What `good` and `slow` say."""
-        self.answers: Callable[[str], str] = lambda _: GOOD
-        """What `answers` says to the last message of a conversation."""
+        self.answers: Callable[[str], str | None] = lambda _: GOOD
+        """What `answers` says to the last message of a conversation; None to break off in it."""
         self.asked: Counter[str] = Counter()
         """Requests by fault."""
         self.authorizations: list[str | None] = []
@@ -47,6 +47,8 @@ class Faults(ThreadingHTTPServer):
         """What it answers to GET, and to POST of what is no question, by what the path ends in."""
         self.looked_up: list[str] = []
         """Paths of these requests."""
+        self.refuses_forms: dict[str, str] = {"param": "response_format"}
+        """How `no-form` says that it writes no JSON of a schema."""
         self.usage: object = None
         """What `good` says that it took."""
         self.n_at_once, self.most_at_once = 0, 0
@@ -139,6 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
                 case "no-options" if "stream_options" in self.server.bodies[-1]:
                     detail = [{"type": "extra_forbidden", "loc": ["body", "stream_options"]}]
                     self._body(json.dumps({"detail": detail}).encode(), "application/json", 422)
+                case "no-form" if "response_format" in self.server.bodies[-1]:
+                    self._refuse(400, **self.server.refuses_forms)
                 case "reset-once" if n == 1:
                     self.close_connection = True
                 case "compressed":
@@ -209,7 +213,11 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._chunk(b"")
             case "answers":
                 messages: Any = self.server.bodies[-1]["messages"]
-                self._say(self.server.answers(messages[-1]["content"]))
+                said = self.server.answers(messages[-1]["content"])
+                if said is None:
+                    self._say("[2] > ")
+                    return self.connection.shutdown(socket.SHUT_RDWR)
+                self._say(said)
             case _:
                 for piece in _SAID.get(fault, self.server.text).split(" "):
                     self._say(f"{piece} ")

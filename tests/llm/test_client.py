@@ -131,6 +131,48 @@ def test_a_server_that_takes_no_options_of_a_stream_is_asked_without(server: Fau
     assert server.asked["no-options"] == 3
 
 
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+
+
+def test_a_server_is_asked_for_json_of_a_schema(server: Faults):
+    model = model_at(server.url("good"))
+    assert said(model.in_form(SCHEMA)).strip() == GOOD
+    form = {"name": "reply", "schema": SCHEMA}
+    asked = {"type": "json_schema", "json_schema": form}
+    assert server.bodies[-1]["response_format"] == asked
+    said(model)
+    assert "response_format" not in server.bodies[-1]
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"param": "response_format"},
+        {"param": "response_format.json_schema"},
+        {"message": "Input should be 'text' or 'json_object'"},
+        {"message": "guided decoding is not compiled in"},
+    ],
+    ids=lambda says: next(iter(says.values())),
+)
+def test_a_server_that_writes_no_json_of_a_schema_is_asked_without_from_then_on(
+    server: Faults, says: dict[str, str]
+):
+    server.refuses_forms = says
+    before = server.asked["no-form"]
+    model = model_at(server.url("no-form"))
+    for n_asked in (2, 3):
+        assert said(model.in_form(SCHEMA)).strip() == GOOD
+        assert "response_format" not in server.bodies[-1]
+        assert server.asked["no-form"] - before == n_asked
+
+
+def test_a_question_that_is_too_long_is_not_asked_again_without_its_form(server: Faults):
+    before = server.asked["too-long"]
+    with pytest.raises(GenerationError, match="reads less at once"):
+        said(model_at(server.url("too-long")).in_form(SCHEMA))
+    assert server.asked["too-long"] - before == 1
+
+
 def test_questions_at_once_do_all_without_a_field_that_is_refused(server: Faults):
     """The second to be refused it was told that it had none, and failed."""
     model, answers = model_at(server.url("reasoning"), max_tokens=9), list[str]()

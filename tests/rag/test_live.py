@@ -12,6 +12,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from footnote.ingest.pipeline import ingest
+from footnote.rag.answering.generative import Event, Status
 from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
@@ -22,6 +23,7 @@ from footnote.rag.core.errors import (
     IndexMissingError,
     PaperDamagedError,
 )
+from footnote.rag.core.records import Sentence
 from footnote.rag.core.request import Depth, Manner
 from footnote.rag.index.writer import IndexWriter
 from footnote.rag.live import LiveAssistant
@@ -244,3 +246,32 @@ def test_what_is_replaced_while_it_is_read_is_opened_anew_and_a_damaged_paper_is
 def test_every_question_that_an_assistant_takes_is_asked_of_the_index_as_it_is():
     public = {name for name in vars(Assistant) if not name.startswith("_")}
     assert public <= vars(LiveAssistant).keys()
+
+
+class Twice:
+    """Stands for an assistant whose index is replaced under it at its first question."""
+
+    def __init__(self, *before: Event):
+        self._before = before
+        self.n_asked = 0
+
+    def ask_stream(self, *_: object, **__: object) -> Iterator[Event]:
+        self.n_asked += 1
+        yield from self._before
+        if self.n_asked == 1:
+            raise IndexDamagedError("index was replaced", "ask again")
+        yield Status("is writing")
+
+
+def test_a_question_begins_anew_while_no_more_than_progress_was_told(config: Config):
+    assistant = LiveAssistant(open_index(config).catalogue, lambda: twice)  # pyright: ignore
+    twice = Twice(Status("is reading"))
+    assert [event.text for event in assistant.ask_stream("what?")] == [  # pyright: ignore
+        "is reading", "is reading", "is writing",
+    ]  # fmt: skip
+    said = Sentence(text="A.", verdict="unbound", citations=())
+    twice = Twice(said)
+    assistant = LiveAssistant(open_index(config).catalogue, lambda: twice)  # pyright: ignore
+    with pytest.raises(IndexDamagedError):
+        list(assistant.ask_stream("what?"))
+    assert twice.n_asked == 1

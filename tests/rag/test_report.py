@@ -12,6 +12,7 @@ from footnote.rag.build import open_assistant, open_report
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import GenerationError, IndexAccessError
 from footnote.rag.core.records import Answer, Report
+from footnote.rag.core.request import Filters
 from footnote.rag.llm.port import End, Message, Put
 from footnote.rag.report import ReportWriter
 from tests.rag.test_live import config_for, take_in
@@ -31,7 +32,11 @@ OTHER = {"title": "Echo: Birds", "abstract": "Birds sing at dawn. Echo counts th
 PLAN = {
     "title": "Where Caches Lie",
     "sections": [
-        {"heading": "Places", "questions": ["Where do language models keep the cache?"]},
+        {
+            "heading": "Places",
+            "questions": ["Where do language models keep the cache?"],
+            "queries": ["birds at dawn", 7],
+        },
         {"heading": "Speed", "questions": ["How much faster is a cache?"]},
     ],
 }
@@ -122,6 +127,22 @@ def test_it_is_planned_read_and_written_and_its_sources_are_numbered_once(begin:
         said = [at for part in (*blocks, *cells) for at in part.sentences]
         assert len(said) == n, section.heading
     assert remarks(report)[0] == "Written from 4 of the 5 papers here."
+
+
+def test_a_section_is_searched_for_by_what_the_plan_adds_to_its_questions(
+    begin: Begin, config: Config
+):
+    model = Strong()
+    report = whole(begin(model))
+    assert "up to 4 further searches" in model.asked[0]
+    [question] = PLAN["sections"][0]["questions"]
+    assert report.sections[0].questions == (question, "birds at dawn")
+    assistant = open_assistant(config)
+    alone, both = (
+        {hit.paper.title: hit.score for hit in assistant.find(question, 9, Filters(), queries)}
+        for queries in ((), ("birds at dawn",))
+    )
+    assert both["Echo: Birds"] > alone["Echo: Birds"]
 
 
 def uncounted(report: Report) -> Report:

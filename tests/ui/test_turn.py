@@ -11,10 +11,19 @@ from hypothesis import strategies as st
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite, refuse
-from footnote.rag.core.records import Answer, Citation, Paper, Sentence, Sighting, Writing
+from footnote.rag.core.records import (
+    Answer,
+    Citation,
+    Paper,
+    Receipt,
+    Sentence,
+    Setup,
+    Sighting,
+    Writing,
+)
 from footnote.rag.core.request import Filters, Kind, Request
 from footnote.rag.replay import replayed
-from footnote.ui.asked import Asked, narrowed, read_answers
+from footnote.ui.asked import Asked, read_answers
 from footnote.ui.blocks import Blocks
 from footnote.ui.difference import difference_html
 from footnote.ui.evidence import evidence_html
@@ -48,6 +57,29 @@ def card(**known: object) -> str:
     return evidence_html(answer, {paper.paper_id: paper}, SAY)
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Also searched for: paging; swapping"),
+        ("de", "Gesucht wurde auch nach: paging; swapping"),
+    ],
+)
+def test_the_page_says_what_was_searched_for_beside_the_question(language: str, said: str):
+    answer = cite(request(), drafted(evidence(PAPER, 0)))
+    receipt = Receipt(
+        asked_at=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        corpus="c",
+        n_papers=1,
+        setup=Setup(footnote="0", settings={}, model="strong-one"),
+        queries=("paging", "swapping"),
+        unordered="did not answer in time",
+    )
+    html = turn_html(answer.model_copy(update={"receipt": receipt}), KNOWN, wording(language))
+    assert said in html
+    assert "Papers as they were found: the model strong-one did not answer in time." in html
+    assert said not in turn_html(answer, KNOWN, wording(language))
+
+
 def test_nothing_of_a_paper_or_a_question_becomes_markup():
     asked = Request(
         question=ATTACK,
@@ -55,7 +87,15 @@ def test_nothing_of_a_paper_or_a_question_becomes_markup():
         sides=(ATTACK, "x"),
         filters=Filters(organisation=ATTACK),
     )
-    told = {"request": asked, "understood_as": ATTACK}
+    rests_on = Receipt(
+        asked_at=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        corpus="c",
+        n_papers=1,
+        setup=Setup(footnote="0", settings={}, model=ATTACK),
+        queries=(ATTACK,),
+        unordered=ATTACK,
+    )
+    told = {"request": asked, "understood_as": ATTACK, "receipt": rests_on}
     html = shown(cite(asked, drafted(evidence(PAPER, 0))).model_copy(update=told))
     html += shown(refuse(asked, drafted(evidence(PAPER, 0)), ATTACK).model_copy(update=told))
     assert "<img" not in html
@@ -211,7 +251,7 @@ def test_an_answer_that_the_browser_kept_is_read_back_as_it_was():
 def test_filters_of_a_question_count_more_than_those_chosen_beside_it():
     own = Filters(since=datetime.date(2024, 1, 1))
     chosen = Filters(since=datetime.date(2020, 1, 1), source="page")
-    assert narrowed(own, chosen) == Filters(since=own.since, source="page")
+    assert own.within(chosen) == Filters(since=own.since, source="page")
 
 
 def test_each_language_has_every_text_with_the_same_values():

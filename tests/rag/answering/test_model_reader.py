@@ -40,6 +40,63 @@ def test_sides_and_operations_belong_to_their_kinds():
     assert (found.sides, found.operation) == (("Alpha", "Bravo"), None)
 
 
+def queries_of(written: object, line: str = LINE, most: int = 3, **more: object) -> tuple[str, ...]:
+    text = json.dumps(WHOLE | {"kind": "fact", "queries": written} | more)
+    found = read_with_model(Says(text), line, [], most_queries=most)
+    assert found
+    return found.queries
+
+
+def test_searches_beside_the_line_are_read_each_once_and_no_more_than_asked_for():
+    given = [
+        "a cache on disk",
+        " A cache,\n on disk",
+        LINE,
+        "",
+        "?!",
+        "x" * 301,
+        "paging",
+        "b",
+        "c",
+    ]
+    assert queries_of(given) == ("a cache on disk", "paging", "b")
+    # What is searched for anyway, as it was typed or as it is written out, is no further search.
+    assert queries_of([str(WHOLE["question"]), "paging"]) == ("paging",)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("paging", ("paging",)), (None, ()), (7, ()), ({"a": "b"}, ()), ([["a"], 3, "b"], ("b",))],
+    ids=str,
+)
+def test_a_line_is_read_whatever_stands_for_searches(written: object, read: tuple[str, ...]):
+    assert queries_of(written) == read
+
+
+@pytest.mark.parametrize("kind", ["catalogue", "chat"])
+def test_what_no_paper_answers_is_not_searched_for(kind: str):
+    assert queries_of(["a"], kind=kind) == ()
+
+
+def test_the_server_is_asked_for_the_form_that_is_read_and_for_searches_where_there_may_be_any():
+    class Formed(Says):
+        def in_form(self, schema):
+            self.schema = schema
+            return self
+
+        def begin(self, messages, put, *, deadline):
+            self.told = messages[0].content
+            return super().begin(messages, put, deadline=deadline)
+
+    for most, wanted in ((0, False), (3, True)):
+        model = Formed(json.dumps(WHOLE))
+        assert read_with_model(model, LINE, [], most_queries=most)
+        assert set(WHOLE) <= set(model.schema["required"])
+        assert model.schema["additionalProperties"] is False
+        assert ("queries" in model.schema["required"]) is wanted
+        assert ("up to 3 further searches" in model.told) is wanted
+
+
 @pytest.mark.parametrize(
     "model",
     [

@@ -226,8 +226,13 @@ def test_every_setting_that_is_no_number_and_no_fixed_choice_is_named(tmp_path: 
     free = {name for name, value in _leaves(values) if not isinstance(value, int | float)}
     fixed = {"embedder.dtype", "retrieval.system", "llm.profile"}
     numbers = {f"llm.{name}" for name in ("context_window", "max_tokens", "price_in", "price_out")}
-    numbers.add("web.at_once")
+    numbers |= {"web.at_once", "retrieval.reranker_depth"}
     assert told == free - fixed - numbers
+
+
+_MAY_BE_NUMBERS = frozenset(
+    ["context_window", "max_tokens", "price_in", "price_out", "at_once", "reranker_depth"]
+)
 
 
 def _leaves(values: dict[str, object], prefix: str = "") -> list[tuple[str, object]]:
@@ -253,7 +258,7 @@ def _altered(values: dict[str, object]) -> dict[str, object]:
             changed[name] = _altered(value) if value else {"a": "b"}  # pyright: ignore[reportUnknownArgumentType]
         elif name in ("dtype", "system", "profile"):
             changed[name] = {"dtype": "float32", "system": "bm25", "profile": "strong"}[name]
-        elif name in ("context_window", "max_tokens", "price_in", "price_out", "at_once"):
+        elif name in _MAY_BE_NUMBERS:
             changed[name] = 300
         elif isinstance(value, list):
             changed[name] = ["stranger.example"]

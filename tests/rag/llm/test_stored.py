@@ -62,6 +62,19 @@ def test_what_is_not_whole_is_not_kept(tmp_path: Path, ending: End | Exception):
     assert not told(Says("Whole."), tmp_path).cached
 
 
+def test_what_was_written_in_a_form_is_kept_apart(tmp_path: Path):
+    replies = Replies(tmp_path)
+    for model, schema in ((Says("Plain."), None), (Says("{}"), {"a": 1}), (Says("[]"), {"a": 2})):
+        stored = Stored(model, replies, "a")
+        reply = Reply(
+            stored.in_form(schema) if schema else stored, ASKED, timeout_s=9, max_tokens=9
+        )
+        assert "".join(reply) == model.pieces[0]
+        assert not reply.cached
+    again = Reply(Stored(Says(), replies, "a").in_form({"a": 1}), ASKED, timeout_s=9, max_tokens=9)
+    assert ("".join(again), again.cached) == ("{}", True)
+
+
 def test_what_was_stopped_is_not_kept(tmp_path: Path):
     class Stopped(Says):
         pieces = ()
