@@ -78,6 +78,7 @@ class Assistant:
         min_confidence: float,
         max_question_chars: int,
         writer: Writer | None = None,
+        n_not_asked: int = 0,
     ):
         """Answer from these parts.
 
@@ -95,6 +96,7 @@ class Assistant:
             min_confidence: A question that the papers answer less surely is refused.
             max_question_chars: Longer ones are an error.
             writer: Writes with a language model; None to quote.
+            n_not_asked: Papers that cannot be asked, since the shards that hold them do not answer.
         """
         self.catalogue = catalogue
         self._read_question = read_question
@@ -109,6 +111,7 @@ class Assistant:
         self._min_confidence = min_confidence
         self._max_question_chars = max_question_chars
         self.writer = writer
+        self._n_not_asked = n_not_asked
 
     def in_manner(self, manner: Manner) -> "Assistant":
         """Return one that answers in the manner that a reader wants, from the same papers."""
@@ -260,6 +263,11 @@ class Assistant:
     def current_writer(self) -> Writer | None:
         """Return what writes with a language model from the papers as they are now."""
         return self.writer
+
+    @property
+    def n_not_asked(self) -> int:
+        """How many papers cannot be asked, since the shards that hold them do not answer."""
+        return self._n_not_asked
 
     @property
     def model_name(self) -> str | None:
@@ -414,7 +422,8 @@ class Assistant:
         return self._cited(request, draft, hits)
 
     def _cited(self, request: Request, draft: Draft, hits: Sequence[Hit]) -> Answer:
-        receipt = {"receipt": self._receipt(hits)}
+        # What is read from the catalogue alone is asked of no shard.
+        receipt = {"receipt": self._receipt(hits, n_not_asked=self._n_not_asked)}
         if self._is_answer(draft):
             return cite(request, draft).model_copy(update=receipt)
         reason = reason_for_refusal(
@@ -427,7 +436,7 @@ class Assistant:
         )
         return refuse(request, draft, reason).model_copy(update=receipt)
 
-    def _receipt(self, hits: Sequence[Hit]) -> Receipt:
+    def _receipt(self, hits: Sequence[Hit], n_not_asked: int = 0) -> Receipt:
         """Note what an answer rests on."""
         corpus, n_papers = self._corpus
         papers = [
@@ -440,6 +449,7 @@ class Assistant:
             n_papers=n_papers,
             setup=self._setup,
             papers=tuple(papers),
+            n_not_asked=n_not_asked,
         )
 
     @cached_property

@@ -258,6 +258,8 @@ class Receipt(Record):
     setup: Setup
     papers: tuple[Considered, ...] = ()
     """The papers found, best first, at most 30; none where nothing was searched for."""
+    n_not_asked: int = Field(default=0, ge=0, exclude_if=not_)
+    """Papers of these that could not be asked: no process that holds their shard answered."""
 
     def __eq__(self, other: object) -> bool:
         """Return True if another rests on the same, whenever it was given."""
@@ -267,7 +269,7 @@ class Receipt(Record):
         return hash((self.corpus, self.papers))
 
     def _basis(self) -> tuple[object, ...]:
-        return self.corpus, self.n_papers, self.setup, self.papers
+        return self.corpus, self.n_papers, self.setup, self.papers, self.n_not_asked
 
 
 class Answer(Record):
