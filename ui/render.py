@@ -62,6 +62,17 @@ def hit_rows(hits: Sequence[Hit]) -> list[dict[str, object]]:
     ]
 
 
+def not_asked_note(answer: Answer) -> str | None:
+    """Say how many papers could not be asked; None where all were, or none had to be."""
+    receipt = answer.receipt
+    if not receipt or not receipt.n_not_asked:
+        return None
+    return (
+        f"{receipt.n_not_asked:,} of {receipt.n_papers:,} papers could not be asked: "
+        "the processes that hold them do not answer."
+    )
+
+
 def writing_note(answer: Answer) -> str | None:
     """Say in a line who wrote the answer and what was left out; None where no model was asked."""
     writing = answer.writing
