@@ -430,7 +430,7 @@ class Assistant:
             draft,
             len(self.catalogue.matching(request.filters))
             if request.filters
-            else self.catalogue.count_served(),
+            else self.catalogue.count_served() - self._n_not_asked,
             filtered=bool(request.filters),
             n_coming=self.catalogue.count_pending(),
         )
