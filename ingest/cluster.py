@@ -116,7 +116,7 @@ def connected() -> Generator[Cluster]:
         if address:
             _check_answers(address)
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a machine that is busy has Ray raise that itself
         reason = " ".join(str(error).split())[:200]
         raise ClusterError(
             f"Ray cluster {address or 'on this machine'} does not answer: {reason}",

@@ -84,6 +84,7 @@ class Assistant:
         last: BaseNodePostprocessor | None = None,
         listwise: Listwise | None = None,
         most_queries: int = 0,
+        n_not_asked: int = 0,
     ):
         """Answer from these parts.
 
@@ -104,6 +105,7 @@ class Assistant:
             last: Changes the order of what all searches for a question found; None to leave it.
             listwise: Has a strong model put the best papers in order; None to leave them.
             most_queries: Searches that a strong model may add to those for a question.
+            n_not_asked: Papers that cannot be asked, since the shards that hold them do not answer.
         """
         self.catalogue = catalogue
         self._read_question = read_question
@@ -121,6 +123,7 @@ class Assistant:
         self._last = last
         self._listwise = listwise
         self._most_queries = most_queries
+        self._n_not_asked = n_not_asked
 
     def in_manner(self, manner: Manner) -> "Assistant":
         """Return one that answers in the manner that a reader wants, from the same papers."""
@@ -301,6 +304,11 @@ class Assistant:
     def current_writer(self) -> Writer | None:
         """Return what writes with a language model from the papers as they are now."""
         return self.writer
+
+    @property
+    def n_not_asked(self) -> int:
+        """How many papers cannot be asked, since the shards that hold them do not answer."""
+        return self._n_not_asked
 
     @property
     def model_name(self) -> str | None:
@@ -493,19 +501,27 @@ class Assistant:
         hits: Sequence[Hit],
         unordered: str | None = None,
     ) -> Answer:
-        receipt = {"receipt": self._receipt(hits, self._queries(request), unordered)}
+        # What is read from the catalogue alone is asked of no shard.
+        noted = self._receipt(hits, self._queries(request), unordered, self._n_not_asked)
+        receipt = {"receipt": noted}
         if self._is_answer(draft):
             return cite(request, draft).model_copy(update=receipt)
         reason = reason_for_refusal(
             draft,
-            len(self.catalogue.matching(request.filters)) if request.filters else self._corpus[1],
+            len(self.catalogue.matching(request.filters))
+            if request.filters
+            else self._corpus[1] - self._n_not_asked,
             filtered=bool(request.filters),
             n_coming=self.catalogue.count_pending(),
         )
         return refuse(request, draft, reason).model_copy(update=receipt)
 
     def _receipt(
-        self, hits: Sequence[Hit], queries: Sequence[str] = (), unordered: str | None = None
+        self,
+        hits: Sequence[Hit],
+        queries: Sequence[str] = (),
+        unordered: str | None = None,
+        n_not_asked: int = 0,
     ) -> Receipt:
         """Note what an answer rests on."""
         corpus, n_papers = self._corpus
@@ -521,6 +537,7 @@ class Assistant:
             papers=tuple(papers),
             queries=tuple(queries),
             unordered=unordered,
+            n_not_asked=n_not_asked,
         )
 
     @cached_property

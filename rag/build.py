@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -18,13 +19,24 @@ from footnote.rag.answering.second_pass import judge_by
 from footnote.rag.answering.sentences import SentenceRanker
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
-from footnote.rag.core.errors import ConfigError, EmbeddingError, IndexMismatchError
+from footnote.rag.core.errors import (
+    ConfigError,
+    EmbeddingError,
+    IndexDamagedError,
+    IndexMismatchError,
+)
 from footnote.rag.core.records import Setup, fingerprint
 from footnote.rag.core.request import Filters
+from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.chunking import CHUNKER, IN_CONTEXT
+from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.embedding import Question, load_embedder, read_question
+from footnote.rag.index.holders import Lines
 from footnote.rag.index.index import Index
+from footnote.rag.index.shard import TokensOf, VectorsOf, WordsOf
 from footnote.rag.index.snapshot import FOLDER, Card
+from footnote.rag.index.token_scores import TokenScores
+from footnote.rag.index.two_stage import TwoStageSearch
 from footnote.rag.index.writer import IndexWriter
 from footnote.rag.live import LiveAssistant
 from footnote.rag.llm.load import load_model
@@ -39,6 +51,7 @@ from footnote.rag.retrieval.cross_encoder import CrossEncoded, load_cross_encode
 from footnote.rag.retrieval.hybrid import (
     Fusion,
     HybridRetriever,
+    WordSearch,
     fuse_ranks,
     fuse_scores,
     only_vectors,
@@ -101,6 +114,7 @@ def open_assistant(
     *,
     writes: bool = True,
     finder: Callable[[Index], BaseRetriever] | None = None,
+    lines: Lines | None = None,
 ) -> Assistant:
     """Open the index for questions; without `writes` no model is loaded, for searching alone.
 
@@ -108,6 +122,7 @@ def open_assistant(
         config: The settings.
         writes: False where no language model shall write.
         finder: Gives what finds papers in the index, in place of what the settings say.
+        lines: Asks other processes, which hold the shards; None reads them here.
 
     Raises:
         IndexMissingError: There is no index, or it is empty.
@@ -117,12 +132,17 @@ def open_assistant(
         ConfigError: The language model cannot be loaded.
     """
     index = open_index(config)
-    IndexWriter(index).recover()
+    if lines is None:  # else the holders have it open, and who began them has looked
+        IndexWriter(index).recover()
     # Once, whatever is opened anew.
     request.load()
     _, model = index.embedder, load_writing_model(config) if writes else None
     followed = _Followed(config, index)
-    return LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model, finder))
+    return LiveAssistant(
+        index.catalogue,
+        lambda: _assemble(*followed.now(), model, finder, lines),
+        also=lambda: lines.lost if lines else None,
+    )
 
 
 def open_report(
@@ -208,27 +228,65 @@ class _Followed:
         return self._started_with.model_copy(update={"embedder": other})
 
 
+class _Parts(NamedTuple):
+    """What a question asks of an index, of one snapshot."""
+
+    vectors: DenseIndex | TwoStageSearch | VectorsOf
+    tokens: TokenScores
+    words: BM25Index
+    found_by_words: WordSearch
+    """The same words, or those of papers whose vectors and tokens can be asked too."""
+    n_not_asked: int = 0
+
+
+def _parts(index: Index, lines: Lines | None) -> _Parts:
+    """Open the parts of an index as it is now, here or where they are held.
+
+    Raises:
+        IndexDamagedError: It was made anew meanwhile.
+        ShardLostError: Nobody who holds any of it answers.
+    """
+    state, snapshot = index.catalogue.state(), index.snapshot()
+    words = snapshot.bm25
+    if lines is None:
+        return _Parts(index.vector_search, snapshot.multivector, words, words)
+    shards = lines.shards(state, snapshot.card.shards)
+    if not state.snapshot == snapshot.name == index.catalogue.state().snapshot:
+        raise IndexDamagedError(f"index {index.folder} was made anew meanwhile", "ask again")
+    vectors = VectorsOf(shards)
+    is_exact = shards.count_sentences() <= index.exact_up_to
+    served = () if shards.is_whole else index.catalogue.served_versions()
+    return _Parts(
+        vectors if is_exact else TwoStageSearch(shards.nearest_papers, vectors),
+        TokensOf(shards),
+        words,
+        WordsOf(words, shards),
+        sum(not shards.holds(each) for each in served),
+    )
+
+
 def _assemble(
     config: Config,
     index: Index,
     model: Model | None,
     finder: Callable[[Index], BaseRetriever] | None,
+    lines: Lines | None,
 ) -> Assistant:
     """Make an assistant over the parts of an index just opened."""
-    answering = config.answering
+    answering, parts = config.answering, _parts(index, lines)
     checker = open_checker(config, index, model)
-    late = LateSentences(index.multivector, index.bm25)
+    late = LateSentences(parts.tokens, parts.words)
     return Assistant(
         index.catalogue,
         lru_cache(maxsize=8)(partial(_read_question, index, index.embedder)),
-        finder(index) if finder else _retriever(config, index),
-        [] if finder else _rerankers(config, index),
+        finder(index) if finder else _retriever(config, index, parts),
+        [] if finder else _rerankers(config, index, parts),
         late,
-        index.bm25,
+        parts.words,
         Drafter(
-            SentenceRanker(index.vector_search, late, index.bm25),
-            SignalReader(late, index.bm25),
-            index.bm25,
+            SentenceRanker(parts.vectors, late, parts.words),
+            SignalReader(late, parts.words),
+            parts.words,
             papers=answering.papers,
             max_sentences=answering.max_sentences,
             survey_papers=answering.survey_papers,
@@ -242,6 +300,7 @@ def _assemble(
         last=None if finder else _cross_encoded(config, index),
         listwise=None if finder else _listwise(config),
         most_queries=config.llm.queries,
+        n_not_asked=parts.n_not_asked,
     )
 
 
@@ -368,7 +427,7 @@ def _read_question(index: Index, embedder: BaseEmbedding, text: str) -> Question
     return question
 
 
-def _retriever(config: Config, index: Index) -> BaseRetriever:
+def _retriever(config: Config, index: Index, parts: _Parts) -> BaseRetriever:
     fusions: dict[str, Fusion] = {
         "footnote": partial(fuse_scores, weight=config.retrieval.dense_weight),
         "hybrid-rrf": fuse_ranks,
@@ -376,21 +435,21 @@ def _retriever(config: Config, index: Index) -> BaseRetriever:
         "bm25": only_words,
     }
     return HybridRetriever(
-        index.vector_search,
-        index.bm25,
+        parts.vectors,
+        parts.found_by_words,
         index.embedder,
         depth=config.retrieval.depth,
         fuse=fusions[config.retrieval.system],
     )
 
 
-def _rerankers(config: Config, index: Index) -> list[BaseNodePostprocessor]:
+def _rerankers(config: Config, index: Index, parts: _Parts) -> list[BaseNodePostprocessor]:
     if config.retrieval.system != "footnote":
         return []
     settings = config.retrieval
     return [
-        LateInteraction(index.multivector, index.bm25, weight=settings.late_weight),
-        Neighbours(index.multivector, weight=settings.neighbour_weight),
+        LateInteraction(parts.tokens, parts.words, weight=settings.late_weight),
+        Neighbours(parts.tokens, weight=settings.neighbour_weight),
     ]
 
 

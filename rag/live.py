@@ -26,17 +26,24 @@ _PAUSE_S = 0.25
 class LiveAssistant(Assistant):
     """Opens the index anew when it has changed; a question sees it as it was, or as it is."""
 
-    def __init__(self, catalogue: Catalogue, make: Callable[[], Assistant]):
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        make: Callable[[], Assistant],
+        also: Callable[[], object] = lambda: None,
+    ):
         """Open the index.
 
         Args:
             catalogue: Of the index; says when that has changed, or is there no more.
             make: Opens every part as it is now, and the catalogue if another is in its place.
+            also: What else tells by its change that the parts are to be opened anew.
         """
         self.catalogue = catalogue
         self._make = make
+        self._also = also
         self._lock = threading.Lock()
-        self._made: tuple[State, Assistant] | None = None
+        self._made: tuple[tuple[State, object], Assistant] | None = None
         self._attempt(lambda _: None)
 
     def in_manner(self, manner: Manner) -> Assistant:
@@ -92,6 +99,11 @@ class LiveAssistant(Assistant):
     def current_writer(self) -> Writer | None:
         """Return what writes with a language model; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.writer)
+
+    @property
+    def n_not_asked(self) -> int:
+        """How many papers cannot be asked; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.n_not_asked)
 
     @property
     def model_name(self) -> str | None:
@@ -180,7 +192,7 @@ class LiveAssistant(Assistant):
             if not self.catalogue.is_in_place():
                 self.catalogue, self._made = self._make().catalogue, None
             # Before the parts are opened: what changes meanwhile is opened at the next question.
-            state = self.catalogue.state()
+            state = self.catalogue.state(), self._also()
             if self._made is None or self._made[0] != state:
                 self._made = state, self._make()
             return self._made[1]

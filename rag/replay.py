@@ -63,7 +63,8 @@ class Change(Record):
     """Something that an answer rests on and that is not as it was."""
 
     what: str
-    """`corpus`, `n_papers`, `footnote`, `model`, or a section of the settings: `settings.llm`."""
+    """`corpus`, `n_papers`, `n_not_asked`, `footnote`, `model`, or a section of the settings:
+    `settings.llm`."""
     before: str | None
     now: str | None
 
@@ -175,6 +176,7 @@ def _facts(receipt: Receipt) -> dict[str, str | None]:
     return {
         "corpus": receipt.corpus,
         "n_papers": str(receipt.n_papers),
+        "n_not_asked": str(receipt.n_not_asked),
         "footnote": setup.footnote,
         "model": setup.model,
         **{f"settings.{section}": value for section, value in setup.settings.items()},

@@ -1,5 +1,6 @@
 """Papers, sentences and requests made by hand, for tests of several rooms."""
 
+import datetime
 import zlib
 from collections.abc import Callable, Sequence
 
@@ -9,7 +10,7 @@ from footnote.rag.answering.draft import Draft
 from footnote.rag.answering.plans import Part
 from footnote.rag.answering.roles import Role
 from footnote.rag.answering.sentences import Evidence
-from footnote.rag.core.records import Paper, Sighting
+from footnote.rag.core.records import Answer, Paper, Receipt, Setup, Sighting
 from footnote.rag.core.request import Act, Kind, Request
 from footnote.rag.llm.port import End, Message, Put
 
@@ -66,3 +67,15 @@ class Says:
         for piece in (*self.pieces, self.ending):
             put(piece)
         return lambda: None
+
+
+def without(answer: Answer, n_not_asked: int) -> Answer:
+    """The same answer, given when so many of 408 papers could not be asked."""
+    receipt = Receipt(
+        asked_at=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
+        corpus="c",
+        n_papers=408,
+        setup=Setup(footnote="1.0", settings={}, model=None),
+        n_not_asked=n_not_asked,
+    )
+    return answer.model_copy(update={"receipt": receipt})

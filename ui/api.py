@@ -13,8 +13,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from footnote.rag.answering.generative import Event
 from footnote.rag.assistant import Assistant
-from footnote.rag.core.base import Record
-from footnote.rag.core.errors import FootnoteError, IndexMissingError
+from footnote.rag.core.base import Record, is_none
+from footnote.rag.core.errors import FootnoteError, IndexMissingError, ShardLostError
 from footnote.rag.core.records import Answer, Claim, Paper, Sentence
 from footnote.ui.desk import Desk
 from footnote.ui.filters import Which
@@ -123,6 +123,8 @@ class State(Record):
     """That can be asked."""
     coming: int | None = None
     """That are being taken in."""
+    not_asked: int | None = Field(default=None, exclude_if=is_none)
+    """Of these papers that no question reaches: nobody who holds them answers. Absent for none."""
 
 
 class Visit:
@@ -211,18 +213,21 @@ async def health() -> State:
 
 
 @open_doors.get("/ready", tags=["server"], responses={503: _PROBLEM})
-async def ready(request: Request) -> State:
-    """Say that there are papers to answer from."""
+def ready(request: Request) -> State:
+    """Say that there are papers to answer from, and how many of them do not answer."""
     desk: Desk = request.app.state.desk
     try:
         catalogue = desk.assistant.catalogue
         n_papers = catalogue.count_served() if catalogue.is_in_place() else 0
         n_coming = catalogue.count_pending() if n_papers else 0
+        n_not_asked = desk.assistant.n_not_asked if n_papers else 0
+    except ShardLostError:
+        raise
     except FootnoteError as error:
         raise IndexMissingError("the index cannot be read", "run `footnote doctor`") from error
     if not n_papers:
         raise RefusedError(503, "there are no papers here", "run `footnote ingest`")
-    return State(status="ready", papers=n_papers, coming=n_coming)
+    return State(status="ready", papers=n_papers, coming=n_coming, not_asked=n_not_asked or None)
 
 
 @open_doors.get("/metrics", tags=["server"], response_class=Response)

@@ -390,7 +390,13 @@ def ask(
     filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
-    from footnote.ui.render import order_note, queries_note, source_text, writing_note
+    from footnote.ui.render import (
+        not_asked_note,
+        order_note,
+        queries_note,
+        source_text,
+        writing_note,
+    )
 
     assistant = open_assistant(config)
     tune_process()
@@ -410,7 +416,8 @@ def ask(
         sys.stdout.write(export(answer, assistant.paper, form).text)
         return
     answer = _told(assistant.ask_stream(" ".join(question), filters=filters))
-    for note in filter(None, (say(answer) for say in (queries_note, order_note, writing_note))):
+    notes = (not_asked_note, queries_note, order_note, writing_note)
+    for note in filter(None, (say(answer) for say in notes)):
         _err.print(escape(note))
     if answer.mode == "quote":
         _out.print(escape(answer.answer))
@@ -768,11 +775,34 @@ def serve(
             help="Further processes that answer programs, on the next port; else `web.workers`, 0.",
         ),
     ] = None,
+    engine: Annotated[
+        Literal["ray"] | None,
+        typer.Option(
+            help="Have a Ray cluster serve: that of RAY_ADDRESS, or one on this machine. A process "
+            "or more hold each shard, as `ray` of the settings says."
+        ),
+    ] = None,
+    n_replicas: Annotated[
+        int | None,
+        typer.Option(
+            "--replicas",
+            min=1,
+            max=1000,
+            help="Processes that hold each shard, with --engine ray; else `ray.replicas`, 1.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the page, REST, OpenAI's protocol and MCP until interrupted."""
     from footnote.ui.address import bound
 
     host = config.web.host if host is None else host
+    if engine:
+        if n_workers:
+            _fail("--engine and --workers do not go together; use `ray.routers`", code=2)
+        _serve_on_ray(config, host, config.web.port if port is None else port, n_replicas)
+        return
+    if n_replicas:
+        _fail("--replicas goes with --engine ray; add that", code=2)
     n_workers = config.web.workers if n_workers is None else n_workers
     # Before everything is loaded, which takes seconds.
     with ExitStack() as held:
@@ -802,6 +832,29 @@ def serve(
             workers_port=them.port,
             on_end=them.end,
         )
+
+
+def _serve_on_ray(config: Config, host: str, port: int, n_replicas: int | None) -> None:
+    from footnote.ui.address import bound
+
+    # Taken by Ray's own process, on this machine or another; here it is only seen to be free.
+    with bound(host, port) as listener:
+        port = listener.getsockname()[1]
+    from footnote.rag.build import open_index
+    from footnote.rag.index.writer import IndexWriter
+    from footnote.ui.guard import access_to
+    from footnote.ui.ray_serve import serve_on_ray
+
+    access_to(config, host)
+    if n_replicas:
+        ray = config.ray.model_copy(update={"replicas": n_replicas})
+        config = config.model_copy(update={"ray": ray})
+    with _err.status("Loading the index"):
+        index = open_index(config)
+        IndexWriter(index).recover()
+        index.check_served()
+    n_shards, n_papers = index.snapshot().card.shards, len(index.catalogue)
+    serve_on_ray(config, host, port, n_shards, n_papers)
 
 
 @command

@@ -19,7 +19,7 @@ from footnote.rag.core.records import Answer, Source
 from footnote.rag.core.text import words
 from footnote.ui.api import PROBLEMS, Visitor, event_stream
 from footnote.ui.refusals import NotHereError, answer_to
-from footnote.ui.render import source_text
+from footnote.ui.render import not_asked_note, source_text
 
 MODEL = "footnote"
 _PATH = "/v1/chat/completions"
@@ -186,7 +186,7 @@ def _message(assistant: Assistant, answer: Answer) -> dict[str, Any]:
     listed = "\n".join(f"{source_text(source)} {links[source.marker]}" for source in answer.sources)
     cited = [citation for sentence in answer.sentences for citation in sentence.citations]
     return {
-        "content": "\n\n".join(filter(None, (answer.answer, listed))),
+        "content": "\n\n".join(filter(None, (answer.answer, not_asked_note(answer), listed))),
         "annotations": [
             {
                 "type": "url_citation",

@@ -76,6 +76,17 @@ def order_note(answer: Answer) -> str | None:
     return _ended(f"Papers as they were found: the model {receipt.setup.model} {receipt.unordered}")
 
 
+def not_asked_note(answer: Answer) -> str | None:
+    """Say how many papers could not be asked; None where all were, or none had to be."""
+    receipt = answer.receipt
+    if not receipt or not receipt.n_not_asked:
+        return None
+    return (
+        f"{receipt.n_not_asked:,} of {receipt.n_papers:,} papers could not be asked: "
+        "the processes that hold them do not answer."
+    )
+
+
 def writing_note(answer: Answer) -> str | None:
     """Say in a line who wrote the answer and what was left out; None where no model was asked."""
     writing = answer.writing

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from footnote.rag.core.records import Block, Cell, Report, Sentence, Source
 from footnote.rag.report import Estimate
-from footnote.ui.render import sentence_text, source_text, writing_note
+from footnote.ui.render import not_asked_note, sentence_text, source_text, writing_note
 
 
 def report_markdown(report: Report) -> str:
@@ -41,6 +41,7 @@ def _paragraphs(report: Report) -> Iterator[str]:
         yield "## Sources"
     for source in answer.sources:
         yield _source_paragraph(source, answer.sentences)
+    yield not_asked_note(answer) or ""
     yield writing_note(answer) or ""
 
 

@@ -44,6 +44,7 @@ def turn_html(answer: Answer, papers: Mapping[str, Paper], say: Wording) -> str:
         _understood_html(answer, say)
         + ("" if is_chat else _chips_html(answer.request, say) + _counts_html(answer, say))
         + _queries_html(answer, say)
+        + _lacking_html(answer, say)
         + _views_html(answer, blocks, say)
         + ("" if is_chat else _actions_html(answer, _WITH_ANSWER, say))
         + _next_html(answer, papers, say)
@@ -63,7 +64,8 @@ def report_html(report: Report, papers: Mapping[str, Paper], say: Wording) -> st
         said = _views_html(answer, blocks, say)
     else:
         views = {"report": sections_html(report, papers, say), "papers": blocks.as_papers()}
-        said = _counts_html(answer, say) + _opened_html(views, answer, say) + _writer_html(answer)
+        said = _counts_html(answer, say) + _lacking_html(answer, say)
+        said += _opened_html(views, answer, say) + _writer_html(answer)
     return said + _actions_html(answer, _WITH_REPORT, say)
 
 
@@ -174,6 +176,15 @@ def _queries_html(answer: Answer, say: Wording) -> str:
         return ""
     said = escape(say("queries", queries="; ".join(queries)))
     return f'<p class="fn-counts fn-queries">{said}</p>'
+
+
+def _lacking_html(answer: Answer, say: Wording) -> str:
+    """Say that papers could not be asked, where that is so."""
+    receipt = answer.receipt
+    if not receipt or not receipt.n_not_asked:
+        return ""
+    said = say("not_asked", receipt.n_not_asked, total=f"{receipt.n_papers:,}")
+    return f'<p class="fn-lacking" role="note">{escape(said)}</p>'
 
 
 def _views_html(answer: Answer, blocks: Blocks, say: Wording) -> str:

@@ -180,7 +180,8 @@ def _notes(answer: Answer, references: Mapping[str, Reference]) -> Iterator[Note
 
 def _rests_on(receipt: Receipt) -> str:
     model = f", {receipt.setup.model}" if receipt.setup.model else ""
+    lacking = f", of which {receipt.n_not_asked:,} did not answer" if receipt.n_not_asked else ""
     return (
-        f"Asked on {receipt.asked_at:%Y-%m-%d %H:%M} UTC of {receipt.n_papers:,} papers "
-        f"(corpus {receipt.corpus}), Footnote {receipt.setup.footnote}{model}."
+        f"Asked on {receipt.asked_at:%Y-%m-%d %H:%M} UTC of {receipt.n_papers:,} papers"
+        f"{lacking} (corpus {receipt.corpus}), Footnote {receipt.setup.footnote}{model}."
     )

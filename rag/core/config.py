@@ -247,6 +247,25 @@ class Web(Section):
     """Connections that are served at once, whatever is asked on them; further calls get 503."""
 
 
+class OnRay(Section):
+    """How `footnote serve --engine ray` is spread over a cluster."""
+
+    replicas: int = Field(default=1, ge=1, le=1000)
+    """Processes that hold each shard."""
+    max_replicas: int = Field(default=0, ge=0, le=1000)
+    """So many of each by load, and no fewer than `replicas`; 0 leaves their number as it is."""
+    routers: int = Field(default=1, ge=1, le=1000)
+    """Processes that answer. Where there may be more than one they serve programs, and no page."""
+    max_routers: int = Field(default=0, ge=0, le=1000)
+    """So many by load, as `max_replicas`."""
+    ongoing: float = Field(default=4.0, gt=0)
+    """Calls that each is to have at once, where their number goes by load."""
+    cpus: float = Field(default=0.0, ge=0)
+    """Processors that Ray sets aside for each of these processes."""
+    timeout_s: float = Field(default=10.0, gt=0)
+    """A shard that gives no answer for so long is left out, and the answer says so."""
+
+
 class Config(BaseSettings):
     """The whole of config.yaml."""
 
@@ -267,6 +286,7 @@ class Config(BaseSettings):
     sources: Sources = Sources()
     llm: LanguageModel = LanguageModel()
     web: Web = Web()
+    ray: OnRay = OnRay()
 
 
 def load_config(

@@ -20,7 +20,8 @@ FootnoteError                     one line for a person: the thing, the value, t
     ├── IndexDamagedError         a file of it cannot be read
     │   ├── PaperDamagedError     a paper of the catalogue is not as it was written
     │   ├── IndexAccessError      it may not be read or written here, or the disk is full
-    │   └── VectorServerError     the server that holds its vectors does not answer
+    │   ├── VectorServerError     the server that holds its vectors does not answer
+    │   └── ShardLostError        no process that holds a shard of it answers
     └── IndexBusyError            another process is writing it
 
 Fault                             one thing that `footnote doctor` finds wrong with an index
@@ -193,6 +194,10 @@ class IndexAccessError(IndexDamagedError):
 
 class VectorServerError(IndexDamagedError):
     """The server that holds the vectors does not answer; the index may well be whole."""
+
+
+class ShardLostError(IndexDamagedError):
+    """No process that holds a shard answers; the others can be asked again without it."""
 
 
 class IndexBusyError(IndexFolderError):

@@ -263,6 +263,8 @@ class Receipt(Record):
     """What was searched for beside the question."""
     unordered: Text | None = Field(default=None, exclude_if=is_none)
     """Why the papers are not in the order that the model was to give; goes on after its name."""
+    n_not_asked: int = Field(default=0, ge=0, exclude_if=not_)
+    """Papers of these that could not be asked: no process that holds their shard answered."""
 
     def __eq__(self, other: object) -> bool:
         """Return True if another rests on the same, whenever it was given."""
@@ -272,7 +274,7 @@ class Receipt(Record):
         return hash((self.corpus, self.papers))
 
     def _basis(self) -> tuple[object, ...]:
-        return self.corpus, self.n_papers, self.setup, self.papers
+        return self.corpus, self.n_papers, self.setup, self.papers, self.n_not_asked
 
 
 class Answer(Record):

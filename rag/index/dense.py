@@ -153,16 +153,24 @@ class DenseIndex:
         """
         if query.embedding is None:
             return {}
-        asked = unit_rows(np.array([query.embedding], np.float32))[0]
-        by_version = {version_id(p.paper_id, p.version): p for p in papers}
-        scores: dict[str, np.ndarray] = {}
+        versions = [version_id(paper.paper_id, paper.version) for paper in papers]
+        return of_whole_papers(self.cosines(query.embedding, versions), papers)
+
+    def cosines(self, vector: Sequence[float], versions: Iterable[str]) -> dict[str, np.ndarray]:
+        """Return cosines of all sentences of versions with a vector, by version; float32, (n,).
+
+        Off by some 0.001.
+
+        Args:
+            vector: Of the index's dimension.
+            versions: Each as `version_id` gives it; those that are not here are left out.
+        """
+        asked = unit_rows(np.array([vector], np.float32))[0]
         with self._rows.explained():
-            for own in self._rows.read(by_version):
-                paper = by_version[own.owner]
-                if own.n_rows == len(paper.sentences):
-                    vectors, scales = own.arrays
-                    scores[paper.paper_id] = vectors @ asked * scales[:, 0]
-        return scores
+            return {
+                own.owner: own.arrays[0] @ asked * own.arrays[1][:, 0]
+                for own in self._rows.read(versions)
+            }
 
     def _layouts(self, only: frozenset[str] | None) -> "list[_Layout]":
         """Return how the rows lie that may be found, shard by shard."""
@@ -180,6 +188,23 @@ class DenseIndex:
         if last is None or last.found is not found:
             self._last[number] = last = _lay_out(found)
         return last
+
+
+def of_whole_papers(
+    cosines: Mapping[str, np.ndarray], papers: Iterable[Paper]
+) -> dict[str, np.ndarray]:
+    """Return cosines by the ids of papers; one whose sentences are not all there is left out.
+
+    Args:
+        cosines: Of all sentences that are there, by version.
+        papers: As they are served.
+    """
+    found: dict[str, np.ndarray] = {}
+    for paper in papers:
+        own = cosines.get(version_id(paper.paper_id, paper.version))
+        if own is not None and len(own) == len(paper.sentences):
+            found[paper.paper_id] = own
+    return found
 
 
 class _Layout(NamedTuple):

@@ -110,8 +110,9 @@ class Index:
 
         Where there are too many to compare all, it is compared with those of the nearest means.
         """
-        search = self.vector_search
-        among = search.like(paper_id) if isinstance(search, TwoStageSearch) else None
+        snapshot = self.snapshot()
+        is_exact = isinstance(snapshot.vector_search(self.exact_up_to), DenseIndex)
+        among = None if is_exact else snapshot.like(paper_id)
         return self.multivector.similar(paper_id, n, among)
 
     @property

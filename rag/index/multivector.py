@@ -11,7 +11,7 @@ first papers, pooled (`rag.index.pooling`) and stored as bytes: about 20 KB a pa
     rows.sqlite            where each paper's tokens are, and their mean; see `rag.index.memmap`
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +19,10 @@ import numpy as np
 
 from footnote.rag.core.records import Paper
 from footnote.rag.index.maxsim import maxsim
-from footnote.rag.index.memmap import Owned, Rows, ShardedRows
+from footnote.rag.index.memmap import Rows, ShardedRows
 from footnote.rag.index.pooling import pooled
 from footnote.rag.index.token_embeddings import TokenEmbeddings, sentence_numbers, unit_rows
+from footnote.rag.index.token_scores import NONE, Matches, TokenScores
 
 # 256 dimensions gained nothing on the tune questions, 64 lost 0.01 nDCG@10.
 WIDTH = 128
@@ -44,7 +45,7 @@ class Pooled(NamedTuple):
 _FILES = {"token_embeddings.i8": np.int8, "sentences.i16": np.int16}
 
 
-class MultiVectorIndex:
+class MultiVectorIndex(TokenScores):
     """Token embeddings of papers. One writer at a time; readers see what was complete."""
 
     def __init__(self, *folders: Path, kept: bool = True):
@@ -126,70 +127,24 @@ class MultiVectorIndex:
         compact = np.clip(np.round(vectors * _SCALE), -127, 127).astype(np.int8)
         return Rows(paper.paper_id, [compact, numbers.astype(np.int16)], mean.tobytes())
 
-    def token_scores(
-        self, question: TokenEmbeddings, paper_ids: Iterable[str]
-    ) -> Mapping[str, np.ndarray]:
-        """Match each token of a question with papers; in [-1, 1] by paper id, float32, (n,)."""
-        found = self._find(paper_ids)
-        if found is None or not len(question.starts):
-            return {}
-        best = self._maxsim(question, found, _firsts(found))
-        return {own.owner: of_paper for own, of_paper in zip(found, best, strict=True)}
+    def matches(self, question: TokenEmbeddings, paper_ids: Iterable[str]) -> Matches:
+        """Match a question's tokens with papers; see `TokenScores`."""
+        found = [own for own in self._rows.read(paper_ids) if own.n_rows]
+        if not found or self._projection is None or not len(question.starts):
+            return NONE
+        numbers = np.concatenate([own.arrays[1][:, 0] for own in found])
+        firsts = np.cumsum([0, *(own.n_rows for own in found[:-1])])
+        begins = np.append(True, numbers[1:] != numbers[:-1])
+        begins[firsts] = True
+        starts = np.flatnonzero(begins)
+        asked = unit_rows(question.vectors @ self._projection) / _SCALE
+        best = maxsim(asked, [own.arrays[0] for own in found], starts)
+        owners = [own.owner for own in found]
+        return Matches(owners, np.searchsorted(starts, firsts), numbers[starts], best)
 
-    def paper_scores(
-        self, question: TokenEmbeddings, weights: np.ndarray, paper_ids: Iterable[str]
-    ) -> dict[str, float]:
-        """Score how well papers match, in [-1, 1]; those without token embeddings are left out.
-
-        The mean of two weighted MaxSims: of the whole paper, and of the one sentence of it that
-        matches best, its title counting for every sentence. The first finds a paper that speaks of
-        everything that is asked, the second one that says it in one place.
-        """
-        found = self._find(paper_ids)
-        if found is None or not len(question.starts):
-            return {}
-        best, numbers, firsts = self._by_run(question, found)
-        lengths = np.diff([*firsts, len(best)])
-        has_title = numbers[firsts] < 0
-        titles = np.where(has_title[:, None], best[firsts], np.float32(-1))
-        shares = weights / weights.sum()
-        of_sentences = np.maximum(best, np.repeat(titles, lengths, axis=0)) @ shares
-        sentence = np.maximum.reduceat(of_sentences, firsts)
-        whole = np.maximum.reduceat(best, firsts, axis=0) @ shares
-        scores = ((whole + sentence) / 2).tolist()
-        return {own.owner: score for own, score in zip(found, scores, strict=True)}
-
-    def sentence_scores(
-        self, question: TokenEmbeddings, weights: np.ndarray, papers: Iterable[Paper]
-    ) -> Mapping[str, np.ndarray]:
-        """Return the weighted MaxSim of each sentence, by paper id; float32, (n_sentences,).
-
-        With a column of `weights` a weighting, (tokens of the question, n), it is (n_sentences, n).
-        A title's tokens count for every sentence, since what a sentence is about is often named
-        there alone. A sentence that was cut off by the embedder's limit scores as its title does.
-        """
-        by_id = {paper.paper_id: paper for paper in papers}
-        found = self._find(by_id)
-        if found is None or not len(question.starts):
-            return {}
-        best, numbers, firsts = self._by_run(question, found)
-        scores: dict[str, np.ndarray] = {}
-        for own, first, end in zip(found, firsts, [*firsts[1:], len(best)], strict=True):
-            n_sentences = len(by_id[own.owner].sentences)
-            of_paper = _by_sentence(best[first:end], numbers[first:end], n_sentences)
-            scores[own.owner] = of_paper @ weights / weights.sum(axis=0)
-        return scores
-
-    def paper_vectors(self, paper_ids: Sequence[str]) -> np.ndarray:
-        """Return what each paper is about as a whole: the mean of its token embeddings.
-
-        Returns:
-            float32, (len(paper_ids), width), unit norm; a row of zeros for a paper without tokens.
-        """
-        means = self._rows.notes(paper_ids)
-        nothing = bytes(max(map(len, means.values()), default=4 * WIDTH))
-        rows = b"".join(means.get(paper_id, nothing) for paper_id in paper_ids)
-        return np.frombuffer(rows, np.float32).reshape(len(paper_ids), len(nothing) // 4)
+    def means(self, paper_ids: Iterable[str]) -> dict[str, bytes]:
+        """Return the mean of each paper's tokens; see `TokenScores`."""
+        return self._rows.notes(paper_ids)
 
     def similar(
         self, paper_id: str, n: int, among: Collection[str] | None = None
@@ -211,40 +166,6 @@ class MultiVectorIndex:
         best = np.argsort(-cosines, kind="stable")[:n]
         return [(others[at], float(cosines[at])) for at in best]
 
-    def _find(self, paper_ids: Iterable[str]) -> list[Owned] | None:
-        """Find the tokens of papers, those without any left out; None when all are."""
-        papers = [own for own in self._rows.read(paper_ids) if own.n_rows]
-        return papers if papers and self._projection is not None else None
-
-    def _by_run(
-        self, question: TokenEmbeddings, found: Sequence[Owned]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Match the question's tokens with each title and sentence of papers, end to end.
-
-        Returns:
-            float32, (n_runs, tokens of the question), in [-1, 1]; the number of the sentence that
-            each run is, -1 for a title, which comes first; and where each paper's runs begin.
-        """
-        numbers = np.concatenate([own.arrays[1][:, 0] for own in found])
-        firsts = _firsts(found)
-        begins = np.append(True, numbers[1:] != numbers[:-1])
-        begins[firsts] = True
-        starts = np.flatnonzero(begins)
-        best = self._maxsim(question, found, starts)
-        return best, numbers[starts], np.searchsorted(starts, firsts)
-
-    def _maxsim(
-        self, question: TokenEmbeddings, found: Sequence[Owned], starts: np.ndarray
-    ) -> np.ndarray:
-        """Match the question's tokens with each run of the papers' tokens, end to end.
-
-        Returns:
-            float32, (len(starts), tokens of the question), in [-1, 1].
-        """
-        assert self._projection is not None  # noqa: S101 - a paper was found
-        asked = unit_rows(question.vectors @ self._projection) / _SCALE
-        return maxsim(asked, [own.arrays[0] for own in found], starts)
-
 
 def _projection(vectors: np.ndarray) -> np.ndarray:
     """Return the first principal directions as columns; the identity for too few vectors.
@@ -256,26 +177,3 @@ def _projection(vectors: np.ndarray) -> np.ndarray:
         return np.eye(dimension, dtype=np.float32)
     _, directions = np.linalg.eigh(vectors.T @ vectors)
     return np.ascontiguousarray(directions[:, ::-1][:, :WIDTH], dtype=np.float32)
-
-
-def _firsts(papers: Sequence[Owned]) -> np.ndarray:
-    """Return where each paper's tokens begin when they are laid end to end."""
-    return np.cumsum([0, *(own.n_rows for own in papers[:-1])])
-
-
-def _by_sentence(runs: np.ndarray, numbers: np.ndarray, n_sentences: int) -> np.ndarray:
-    """Match each token asked with each sentence or the title; (n_sentences, tokens).
-
-    Args:
-        runs: Best matches in runs of tokens, (n_runs, tokens).
-        numbers: The sentence that each run lies in, -1 for the title.
-        n_sentences: How many sentences there are, those without tokens included.
-    """
-    best = np.full((n_sentences, runs.shape[1]), -1.0, np.float32)
-    of_title = runs[numbers < 0]
-    if len(of_title):
-        best[:] = of_title.max(axis=0)
-    # Tokens of a longer version may be here before that version is served.
-    is_own = (numbers >= 0) & (numbers < n_sentences)
-    np.maximum.at(best, numbers[is_own], runs[is_own])
-    return best

@@ -50,7 +50,7 @@ from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import delete_durably, make_folder, sync, sync_all, write_durably
 from footnote.rag.index.multivector import MultiVectorIndex
 from footnote.rag.index.token_embeddings import TokenEmbeddings
-from footnote.rag.index.two_stage import TwoStageSearch
+from footnote.rag.index.two_stage import CANDIDATES, TwoStageSearch
 
 # Raised when what an earlier version derived cannot be read as what this one derives.
 FORMAT_VERSION = 7
@@ -105,7 +105,14 @@ class Card(Record):
 class Snapshot:
     """The parts of one snapshot, opened when first used, as they then are."""
 
-    def __init__(self, folder: Path, card: Card, *, create: bool = False, only: int | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        card: Card,
+        *,
+        create: bool = False,
+        only: Sequence[int] | None = None,
+    ):
         self.folder = folder
         self.card = card
         self._create = create
@@ -144,9 +151,9 @@ class Snapshot:
             ) from error
         return cls(folder, card)
 
-    def shard(self, number: int) -> "Snapshot":
-        """Return one of its shards alone, from 0, for who writes that and no other."""
-        return Snapshot(self.folder, self.card, only=number)
+    def shard(self, *numbers: int) -> "Snapshot":
+        """Return one or some of its shards alone, from 0, for who holds these and no other."""
+        return Snapshot(self.folder, self.card, only=numbers)
 
     @property
     def name(self) -> str:
@@ -173,7 +180,13 @@ class Snapshot:
     def vector_search(self, exact_up_to: int) -> TwoStageSearch | DenseIndex:
         """Return what finds the nearest sentences: all are compared, up to so many of them."""
         is_exact = len(self.dense) <= exact_up_to
-        return self.dense if is_exact else TwoStageSearch(self.vectors, self.dense)
+        return self.dense if is_exact else TwoStageSearch(self.vectors.nearest, self.dense)
+
+    def like(self, paper_id: str) -> list[str]:
+        """Return the ids of the papers whose means are nearest to that of one, if it is here."""
+        rows = self.vectors.rows([paper_id])
+        near = [self.vectors.nearest(row.vector.tolist(), depth=CANDIDATES) for row in rows]
+        return [found for found, _ in near[0]] if near else []
 
     @cached_property
     def bm25(self) -> BM25Index:
@@ -271,12 +284,15 @@ class Snapshot:
         Raises:
             IndexAccessError: This process may not read a file.
         """
-        missing = [
+        return self.missing() or self._altered(thorough=thorough)
+
+    def missing(self) -> list[Fault]:
+        """List the parts that are not there."""
+        return [
             Fault(f"{PARTS[folder.name]} {folder} is not there", kind=FaultKind.GONE)
             for folder in self._part_folders()
             if not any(folder.glob("*"))
         ]
-        return missing or self._altered(thorough=thorough)
 
     def _altered(self, *, thorough: bool) -> list[Fault]:
         manifest = self.folder / "manifest.json"
@@ -315,7 +331,7 @@ class Snapshot:
         """Return what tells the shards apart; nothing, where there is one."""
         n_shards = self.card.shards
         shards = [f"{number:02}" for number in range(n_shards)] if n_shards > 1 else [""]
-        return shards if self._only is None else [shards[self._only]]
+        return shards if self._only is None else [shards[number] for number in self._only]
 
     def _folders(self, part: str) -> list[Path]:
         """Return the folders of a part, one a shard."""

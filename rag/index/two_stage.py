@@ -5,32 +5,51 @@ the sentences of the papers that it gives are then compared one by one.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from llama_index.core.schema import QueryBundle
 
 from footnote.rag.core.records import Paper
-from footnote.rag.index.chroma import CosineChroma, ShardedChroma
-from footnote.rag.index.dense import DenseIndex
 
 # Chroma's hosted servers give no more a query. Of 5,183 abstracts they hold 99.97% of the nearest
 # ten sentences and 97% of the nearest 200 (`docs/experiments.md`).
-_CANDIDATES = 300
+CANDIDATES = 300
+"""Papers whose sentences are compared."""
+
+
+class Nearest(Protocol):
+    """Finds what is nearest to a vector: ids with cosines, best first, at most `depth`."""
+
+    def __call__(
+        self, vector: Sequence[float], *, depth: int, only: frozenset[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """Find it among the papers in `only`; None for all."""
+        ...
+
+
+class Sentences(Protocol):
+    """The vectors of all sentences; see `DenseIndex`."""
+
+    @property
+    def nearest(self) -> Nearest:
+        """Finds sentences."""
+        ...
+
+    def sentence_scores(
+        self, query: QueryBundle, papers: Sequence[Paper]
+    ) -> Mapping[str, np.ndarray]:
+        """Return cosines of sentences to a question, by paper id."""
+        ...
 
 
 class TwoStageSearch:
     """Finds sentences among those of the papers whose means are nearest."""
 
-    def __init__(self, papers: CosineChroma | ShardedChroma, sentences: DenseIndex):
-        """Look for papers in one, and for sentences in the other."""
-        self._papers = papers
+    def __init__(self, nearest_papers: Nearest, sentences: Sentences):
+        """Look for papers by the first, and for sentences in the second."""
+        self._nearest_papers = nearest_papers
         self._sentences = sentences
-
-    def like(self, paper_id: str) -> list[str]:
-        """Return the ids of the papers whose means are nearest to that of one, if it is here."""
-        rows = self._papers.rows([paper_id])
-        near = [self._papers.nearest(row.vector.tolist(), depth=_CANDIDATES) for row in rows]
-        return [found for found, _ in near[0]] if near else []
 
     def nearest(
         self, vector: Sequence[float], *, depth: int, only: frozenset[str] | None = None
@@ -43,8 +62,8 @@ class TwoStageSearch:
             only: Ids of the papers whose sentences are looked at; None for all. So few as are
                 compared anyway are all compared.
         """
-        if only is None or len(only) > _CANDIDATES:
-            near = self._papers.nearest(vector, depth=_CANDIDATES, only=only)
+        if only is None or len(only) > CANDIDATES:
+            near = self._nearest_papers(vector, depth=CANDIDATES, only=only)
             only = frozenset(paper_id for paper_id, _ in near)
         return self._sentences.nearest(vector, depth=depth, only=only)
 

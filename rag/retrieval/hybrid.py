@@ -12,7 +12,6 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 
 from footnote.rag.core.errors import EmbeddingError
-from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.chunking import bare_node, paper_of_chunk, parse_chunk_id
 from footnote.rag.index.embedding import Question
 
@@ -36,13 +35,26 @@ class VectorSearch(Protocol):
         ...
 
 
+class WordSearch(Protocol):
+    """A search of all papers by their words."""
+
+    def search(
+        self, question: str, *, depth: int, only: frozenset[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """Find papers that share words with a question: ids and scores in (0, 1], best first.
+
+        Of the papers in `only` alone, where that is given; at most `depth`.
+        """
+        ...
+
+
 class HybridRetriever(BaseRetriever):
     """Finds papers, one node each: its best passage, scored by vectors and words together."""
 
     def __init__(
         self,
         vectors: VectorSearch,
-        words: BM25Index,
+        words: WordSearch,
         embedder: BaseEmbedding,
         *,
         depth: int,

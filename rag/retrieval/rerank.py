@@ -13,8 +13,8 @@ from footnote.rag.core.records import Paper
 from footnote.rag.core.text import fold
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.embedding import Question
-from footnote.rag.index.multivector import MultiVectorIndex
 from footnote.rag.index.token_embeddings import TokenEmbeddings
+from footnote.rag.index.token_scores import TokenScores
 
 # A word that is everywhere counts a little: `not` and `without` are such words.
 _LEAST_WEIGHT = 0.3
@@ -29,10 +29,10 @@ class LateInteraction(BaseNodePostprocessor):
 
     weight: float
     """Share of late interaction in the new score."""
-    _multivector: MultiVectorIndex = PrivateAttr()
+    _multivector: TokenScores = PrivateAttr()
     _bm25: BM25Index = PrivateAttr()
 
-    def __init__(self, multivector: MultiVectorIndex, bm25: BM25Index, **settings: Any):  # noqa: ANN401
+    def __init__(self, multivector: TokenScores, bm25: BM25Index, **settings: Any):  # noqa: ANN401
         super().__init__(**settings)
         self._multivector = multivector
         self._bm25 = bm25
@@ -73,9 +73,9 @@ class Neighbours(BaseNodePostprocessor):
 
     weight: float
     """Share of the neighbours' mean in the new score."""
-    _multivector: MultiVectorIndex = PrivateAttr()
+    _multivector: TokenScores = PrivateAttr()
 
-    def __init__(self, multivector: MultiVectorIndex, **settings: Any):  # noqa: ANN401
+    def __init__(self, multivector: TokenScores, **settings: Any):  # noqa: ANN401
         super().__init__(**settings)
         self._multivector = multivector
 
@@ -112,7 +112,7 @@ class Neighbours(BaseNodePostprocessor):
 class LateSentences:
     """Scores sentences by late interaction; none for an embedder without token embeddings."""
 
-    def __init__(self, multivector: MultiVectorIndex, bm25: BM25Index):
+    def __init__(self, multivector: TokenScores, bm25: BM25Index):
         self._multivector = multivector
         self._bm25 = bm25
 

@@ -30,12 +30,15 @@ BETA = paper("Beta: A Sort", "Beta sorts keys by radix on the device. It takes 3
 HERE = {each.paper_id: each for each in (ALPHA, BETA)}
 
 
-def receipt(corpus: str = "c1", model: str | None = None, llm: str = "l1") -> Receipt:
+def receipt(
+    corpus: str = "c1", model: str | None = None, llm: str = "l1", n_not_asked: int = 0
+) -> Receipt:
     return Receipt(
         asked_at=datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.UTC),
         corpus=corpus,
         n_papers=2,
         setup=Setup(footnote="1.0", settings={"llm": llm}, model=model),
+        n_not_asked=n_not_asked,
     )
 
 

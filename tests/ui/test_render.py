@@ -17,12 +17,13 @@ from footnote.rag.core.records import (
 )
 from footnote.ui.render import (
     explanation_lines,
+    not_asked_note,
     seen_in,
     sentence_text,
     source_text,
     writing_note,
 )
-from tests.made import drafted, evidence, request
+from tests.made import drafted, evidence, request, without
 
 ATTACK = "<img src=x onerror=alert(1)> & <b>bold</b>"
 PAPER = to_paper(
@@ -149,3 +150,10 @@ def test_the_note_of_an_answer():
         "Written by <b>small</b>. It ends early: the model did not answer in time. "
         "2 statements of the draft were left out: no sentence here says so."
     )
+
+
+def test_papers_that_could_not_be_asked_are_counted_in_a_line():
+    answer = refuse(request(), NO_DRAFT, "No.")
+    assert not_asked_note(answer) is None
+    assert not_asked_note(without(answer, 0)) is None
+    assert (not_asked_note(without(answer, 102)) or "").startswith("102 of 408 papers could not")

@@ -30,7 +30,7 @@ from footnote.ui.evidence import evidence_html
 from footnote.ui.labels import labels_of
 from footnote.ui.turn import draft_html, turn_html
 from footnote.ui.wording import texts_of, wording
-from tests.made import drafted, evidence, request
+from tests.made import drafted, evidence, request, without
 
 ATTACK = "<img src=x onerror=alert(1)> & <b>bold</b>"
 PAPER = to_paper(
@@ -218,6 +218,15 @@ def test_who_wrote_an_answer_and_in_what_it_differs_is_shown():
     assert "<b>small" not in html
     assert "<img" not in html + draft_html(said, "<b>small</b>", SAY)
     assert "not complete" in draft_html(said, "", SAY)
+
+
+def test_papers_that_could_not_be_asked_are_counted_above_an_answer_and_a_refusal():
+    said = "102 of 408 papers could not be asked"
+    given = cite(request(), drafted(evidence(PAPER, 0)))
+    for answer in (given, refuse(request(), drafted(), "No.")):
+        assert said in shown(without(answer, 102))
+        assert "could not be asked" not in shown(without(answer, 0))
+    assert "1 von 408 Arbeiten" in turn_html(without(given, 1), KNOWN, wording("de"))
 
 
 @pytest.mark.parametrize("sent", [None, 3, [], {}, {"question": 3}, {"question": None}])

@@ -1,11 +1,14 @@
 """A small index, made in a moment: two papers by hand, vectors by hashes."""
 
+import shutil
 from pathlib import Path
 
+from footnote.rag.build import open_index
+from footnote.rag.core.config import Config
 from footnote.rag.core.records import Paper
 from footnote.rag.core.text import sentence_spans
 from footnote.rag.index.index import Index
-from footnote.rag.index.snapshot import Card
+from footnote.rag.index.snapshot import Card, Snapshot
 from footnote.rag.index.writer import IndexWriter, unwatched
 from tests.hashing import HashEmbedding
 
@@ -50,3 +53,19 @@ def files(folder: Path) -> dict[str, bytes]:
         for file in folder.rglob("*")
         if file.is_file() and "sqlite" not in file.name and file.name != "gate"
     }
+
+
+def spread(config: Config, folder: Path, n_shards: int) -> Config:
+    """Copy an index, with what is derived from it in so many shards."""
+    shutil.copytree(config.index, folder)
+    copied = config.model_copy(update={"index": folder})
+    index = open_index(copied)
+    old, last = index.snapshot(), ""
+    card = old.card.model_copy(update={"shards": n_shards})
+    made = Snapshot.make(index.snapshots / f"of-{n_shards}", card)
+    while papers := index.catalogue.served_after(last, 100):
+        made.copy(old, papers)
+        last = papers[-1].paper_id
+    made.seal()
+    index.catalogue.switch(made.name)
+    return copied

@@ -1,7 +1,6 @@
 """An index of several shards finds what one finds, whatever happens to it."""
 
 import importlib
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from footnote.rag.index.passages import embed_papers
 from footnote.rag.index.sharding import shard_of
 from footnote.rag.index.snapshot import Snapshot
 from footnote.rag.index.writer import IndexWriter, unwatched
-from tests.rag.index.small import ALPHA, BRAVO, LATER, empty_index, files, paper, save
+from tests.rag.index.small import ALPHA, BRAVO, LATER, empty_index, files, paper, save, spread
 
 pytestmark = pytest.mark.slow
 QUESTIONS = (
@@ -39,22 +38,6 @@ QUESTIONS = (
 CHARLIE = paper("Charlie", "Charlie keeps blocks of questions. Nobody routes them to disk.")
 DELTA = paper("Delta", "Delta is cheap and fast. It is on disk, and it is a model of models.")
 ALL = (ALPHA, BRAVO, CHARLIE, DELTA)
-
-
-def spread(config: Config, folder: Path, n_shards: int) -> Config:
-    """Copy an index, with what is derived from it in so many shards."""
-    shutil.copytree(config.index, folder)
-    copied = config.model_copy(update={"index": folder})
-    index = open_index(copied)
-    old, last = index.snapshot(), ""
-    card = old.card.model_copy(update={"shards": n_shards})
-    made = Snapshot.make(index.snapshots / f"of-{n_shards}", card)
-    while papers := index.catalogue.served_after(last, 100):
-        made.copy(old, papers)
-        last = papers[-1].paper_id
-    made.seal()
-    index.catalogue.switch(made.name)
-    return copied
 
 
 @pytest.fixture(scope="module")

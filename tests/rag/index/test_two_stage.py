@@ -9,7 +9,6 @@ from footnote.ingest.record import SourceRecord
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index.chunking import chunk_paper, paper_of_chunk
 from footnote.rag.index.snapshot import Card, Snapshot
-from footnote.rag.index.two_stage import TwoStageSearch
 
 pytestmark = pytest.mark.slow
 N_PAPERS, N_SENTENCES, WIDTH = 60, 5, 64
@@ -54,7 +53,7 @@ def test_above_the_limit_sentences_are_those_of_the_nearest_papers(
     n_sentences = N_PAPERS * N_SENTENCES
     exact, two_stage = (snapshot.vector_search(n) for n in (n_sentences, n_sentences - 1))
     assert exact is snapshot.dense
-    monkeypatch.setattr("footnote.rag.index.two_stage._CANDIDATES", 7)
+    monkeypatch.setattr("footnote.rag.index.two_stage.CANDIDATES", 7)
     for number in range(10):
         question = VECTORS[number, 0].tolist()
         near = [i for i, _ in snapshot.vectors.nearest(question, depth=7)]
@@ -77,10 +76,10 @@ def test_above_the_limit_sentences_are_those_of_the_nearest_papers(
 def test_a_paper_is_like_those_of_the_nearest_means(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("footnote.rag.index.two_stage._CANDIDATES", 7)
-    search = snapshot.vector_search(0)
-    assert isinstance(search, TwoStageSearch)
+    monkeypatch.setattr("footnote.rag.index.snapshot.CANDIDATES", 7)
     own = snapshot.vectors.rows([PAPERS[3].paper_id])[0].vector.tolist()
-    assert search.like(PAPERS[3].paper_id) == [i for i, _ in snapshot.vectors.nearest(own, depth=7)]
-    assert search.like(PAPERS[3].paper_id)[0] == PAPERS[3].paper_id
-    assert search.like("nobody") == []
+    assert snapshot.like(PAPERS[3].paper_id) == [
+        i for i, _ in snapshot.vectors.nearest(own, depth=7)
+    ]
+    assert snapshot.like(PAPERS[3].paper_id)[0] == PAPERS[3].paper_id
+    assert snapshot.like("nobody") == []
