@@ -80,8 +80,9 @@ class ForeignModel:
         """Tokens that it writes at most."""
         return self._limits.max_tokens
 
-    def in_form(self, _schema: Mapping[str, Any]) -> Self:
+    def in_form(self, schema: Mapping[str, Any]) -> Self:
         """Return this one: each vendor has another way to ask for a form."""
+        del schema
         return self
 
     def begin(
