@@ -1,6 +1,7 @@
 """A real model in llama.cpp, as a child and as a server of its own, from question to cited answer."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -30,8 +31,11 @@ from footnote.rag.llm.turns import InTurn
 from footnote.ui import cli
 from tests.conftest import ROOT
 from tests.llm.servers import KEY, free_port, llama_server
+from tests.llm.test_finding import PAPERS
+from tests.rag.test_live import config_for, take_in
 
 pytest.importorskip("llama_cpp", reason="footnote-papers[local] is not installed")
+LOG = logging.getLogger(__name__)
 GGUF = bundled_model()
 pytestmark = [
     pytest.mark.slow,
@@ -234,6 +238,22 @@ def test_the_command_line_with_a_model(
     answer = json.loads(out)
     assert (answer["mode"], answer["refused"], err) == ("llm", False, "")
     assert footnote("doctor", "--config", file)[0] == "all is well\n"
+
+
+def test_a_model_too_small_for_it_harms_nothing_where_it_is_to_help_to_find(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FOOTNOTE_LLM__API_KEY", KEY)
+    llm = hosted(server) | {"profile": "strong", "max_tokens": 120, "timeout_s": 60, "cache": False}
+    config = config_for(tmp_path / "index", llm=llm, retrieval={"reranker": "model"})
+    take_in(config, *PAPERS)
+    *before, answer = open_assistant(config).ask_stream("Where does Alpha keep blocks?")
+    assert isinstance(answer, Answer)
+    LOG.info("%s", [event for event in before if isinstance(event, Status)])
+    assert answer.receipt
+    assert len({each.paper_id for each in answer.receipt.papers}) == len(PAPERS)
+    assert len(answer.receipt.queries) <= 4
+    assert answer.sources[0].title.startswith("Alpha")
 
 
 def test_doctor_says_what_is_wrong_with_the_model(

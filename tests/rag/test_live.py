@@ -264,14 +264,13 @@ class Twice:
 
 
 def test_a_question_begins_anew_while_no_more_than_progress_was_told(config: Config):
-    assistant = LiveAssistant(open_index(config).catalogue, lambda: twice)  # pyright: ignore
-    twice = Twice(Status("is reading"))
-    assert [event.text for event in assistant.ask_stream("what?")] == [  # pyright: ignore
-        "is reading", "is reading", "is writing",
-    ]  # fmt: skip
-    said = Sentence(text="A.", verdict="unbound", citations=())
-    twice = Twice(said)
-    assistant = LiveAssistant(open_index(config).catalogue, lambda: twice)  # pyright: ignore
+    def asked(stand_in: Twice) -> Iterator[Event]:
+        catalogue = open_index(config).catalogue
+        return LiveAssistant(catalogue, lambda: stand_in).ask_stream("what?")  # pyright: ignore
+
+    told = asked(Twice(Status("is reading")))
+    assert list(told) == [Status("is reading"), Status("is reading"), Status("is writing")]
+    once = Twice(Sentence(text="A.", verdict="unbound", citations=()))
     with pytest.raises(IndexDamagedError):
-        list(assistant.ask_stream("what?"))
-    assert twice.n_asked == 1
+        list(asked(once))
+    assert once.n_asked == 1
