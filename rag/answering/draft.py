@@ -160,8 +160,8 @@ class Drafter:
         elif request.kind is Kind.COMPARISON and (
             compared := self._sides(request, query, find, hits)
         ):
-            asks = bool(request.topic)
-            parts = comparison(compared, self._between(ranked, compared), asks=asks)
+            point = (request.point or Kind.EXPLANATION) if request.topic else None
+            parts = comparison(compared, self.between(ranked, compared), point)
             if n_more := len([*dict.fromkeys(request.sides)][_MOST_SIDES:]):
                 parts.append(Part("prose", text=f"The other {n_more:,} are not compared here."))
         else:
@@ -272,7 +272,7 @@ class Drafter:
         sure = confidence(signals)
         return Side(name, tuple(ranked), sure) if sure >= _ABOUT_A_SIDE else Side(name, ())
 
-    def _between(self, ranked: Sequence[Evidence], sides: Sequence[Side]) -> list[Evidence]:
+    def between(self, ranked: Sequence[Evidence], sides: Sequence[Side]) -> list[Evidence]:
         """Return the sentences that speak of more than one side, best first.
 
         What the paper of a side reports speaks of that side, and so needs to name another only.

@@ -162,22 +162,21 @@ def _gist(ranked: Sequence[Evidence]) -> tuple[Evidence, ...]:
 
 
 def comparison(
-    sides: Sequence[Side], between: Sequence[Evidence], *, asks: bool = False
+    sides: Sequence[Side], between: Sequence[Evidence], point: Kind | None = None
 ) -> list[Part]:
     """Lay out what sets them against each other, and a column a side.
 
-    A column has what it is, the point asked about, or where none is how it works, and what it
-    reports.
+    A column has what it is, the point asked about, how it works and what it reports.
 
     Args:
         sides: At least two, in the order of the question.
         between: Sentences that speak of more than one of them.
-        asks: True where a point is asked about.
+        point: If a number or an explanation is asked of each side; None where nothing is.
     """
     there = [side for side in sides if side.ranked]
     columns = ("", *(side.name for side in there))
     papers = [side.ranked[0].paper for side in there]
-    told = [_told(side, {e.key for e in between}, asks=asks) for side in there]
+    told = [_told(side, {e.key for e in between}, point) for side in there]
     rows = (
         (Field("Paper"), *(Field(paper.title, paper=paper) for paper in papers)),
         *(
@@ -199,17 +198,27 @@ def comparison(
 
 
 def _told(
-    side: Side, said: Collection[tuple[str, int]], *, asks: bool
+    side: Side, said: Collection[tuple[str, int]], point: Kind | None
 ) -> tuple[tuple[Evidence, ...], ...]:
-    """Return the sentences of each row of a side's column, none of them twice or said before."""
-    new = {e.key: e for e in side.ranked if e.key not in said}
-    idea = (idea_of([*new.values()])[0],) if new else ()
-    rest = {key: e for key, e in new.items() if e not in idea}
-    point = [e for e in side.asked if e.key in rest][:_ASKED] if asks else []
-    rest = {key: e for key, e in rest.items() if key not in {e.key for e in point}}
-    result = _result([*rest.values()])
-    works = () if asks else of_role([e for e in rest.values() if e not in result], Role.MECHANISM)
-    return idea, tuple(sorted(point, key=lambda e: e.number)), works, result
+    """Return the sentences of each row of a side's column, none of them twice or said before.
+
+    How it works is what an explanation has told already.
+    """
+    told: list[tuple[Evidence, ...]] = []
+    keys = set(said)
+
+    def tell(*chosen: Evidence) -> None:
+        new = sorted((e for e in chosen if e.key not in keys), key=lambda e: e.number)
+        keys.update(e.key for e in new)
+        told.append(tuple(new))
+
+    idea, _ = idea_of(side.ranked)
+    tell(idea)
+    tell(*[e for e in side.asked if e.key not in keys][: _ASKED if point else 0])
+    works = [e for e in side.ranked if e.key not in keys and not reports(e)]
+    tell(*(() if point is Kind.EXPLANATION else of_role(works, Role.MECHANISM)))
+    tell(*_result(side.ranked))
+    return tuple(told)
 
 
 def _filled(rows: Iterable[tuple[Field, ...]]) -> tuple[tuple[Field, ...], ...]:
@@ -229,7 +238,7 @@ def _row(own: Sequence[Evidence]) -> tuple[Field, ...]:
         Field(paper.title, paper=paper),
         Field(paper.date.isoformat() if paper.date else ""),
         Field(evidence=tuple(sorted(proposes.values(), key=lambda e: e.number))),
-        Field(evidence=_result([e for e in own if e.key not in proposes])),
+        Field(evidence=tuple(e for e in _result(own) if e.key not in proposes)),
     )
 
 
