@@ -215,9 +215,10 @@ def _told(
     idea, _ = idea_of(side.ranked)
     tell(idea)
     tell(*[e for e in side.asked if e.key not in keys][: _ASKED if point else 0])
-    works = [e for e in side.ranked if e.key not in keys and not reports(e)]
+    result = _result(side.ranked)
+    works = [e for e in side.ranked if e.key not in keys and e not in result]
     tell(*(() if point is Kind.EXPLANATION else of_role(works, Role.MECHANISM)))
-    tell(*_result(side.ranked))
+    tell(*result)
     return tuple(told)
 
 
