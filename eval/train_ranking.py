@@ -22,11 +22,13 @@ from footnote.eval.metrics import fact_recall
 from footnote.ingest.identity.keys import identity_keys
 from footnote.rag.answering.answerability import POSITIVE_FEATURES, features, set_by_hand
 from footnote.rag.answering.draft import Draft
+from footnote.rag.answering.rows import NAMES as NAMES_OF_ROWS
+from footnote.rag.answering.rows import row_features
 from footnote.rag.answering.sentences import feature_names
-from footnote.rag.answering.weights import FILE
+from footnote.rag.answering.weights import FILE, load_weights
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import load_config
-from footnote.rag.core.records import Paper
+from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind, Request
 from footnote.rag.index.writer import IndexWriter, unwatched
 from footnote.rag.understanding.request import read_request
@@ -44,6 +46,8 @@ _WRONGLY_REFUSED = 0.05
 # come near.
 # Of 1, 5, 10 and 30 on standardised features all gave the same AUROC to 0.002.
 _RIDGE = 5.0
+_LISTWISE_RIDGE = 5.0
+_ANSWERS = 2
 
 
 class Ranked(NamedTuple):
@@ -60,6 +64,17 @@ class Ranked(NamedTuple):
     """The sentences, best first by the weights of now."""
     scores: np.ndarray = np.empty(0)
     """float, (n_sentences,), in [0, 1]: how likely each answers by these weights."""
+
+
+class Listed(NamedTuple):
+    """A paper that a question is about, with its sentences and which of them answer."""
+
+    writer: str
+    question: str
+    table: np.ndarray
+    """float, (n_sentences, n_features)."""
+    answers: np.ndarray
+    """bool, (n_sentences,)."""
 
 
 class Judged(NamedTuple):
@@ -82,6 +97,9 @@ def fit_ranking(shared: Path, work: Path) -> None:
     tune = tune_examples(work / "systems") if "systems" in collections else []
     for head, least, examples in (("answers", 2, [*marked, *tune]), ("belongs", 1, marked)):
         heads[head] = _fit_sentences(examples, least)
+        sys.stdout.write(f"{head}: {heads[head]['card']}\n")
+    for head, examples in row_examples(work, collections).items():
+        heads[head] = fit_listwise(examples, NAMES_OF_ROWS[head])
         sys.stdout.write(f"{head}: {heads[head]['card']}\n")
     _write(heads)
     judged = list(judged_examples(work, collections))
@@ -194,6 +212,69 @@ def _fit_sentences(examples: Sequence[Ranked], least: int) -> dict[str, object]:
             "date": datetime.now(UTC).date().isoformat(),
         },
     }
+
+
+def row_examples(work: Path, collections: dict[str, list[Paper]]) -> dict[str, list[Listed]]:
+    """Return of each model of `rag.answering.rows` the marked papers that it is fitted to."""
+    heads = {Kind.SURVEY: "shows", Kind.NUMBER: "headline"}
+    found: dict[str, list[Listed]] = {head: [] for head in heads.values()}
+    for field, papers in collections.items():
+        assistant = open_assistant(load_config(index=work / field), writes=False)
+        by_title = {paper.title: paper for paper in papers}
+        for mark in labels.marks():
+            if mark.field != field or mark.kind not in heads:
+                continue
+            for title, grades in mark.answers.items():
+                paper = by_title[title]
+                hit = Hit(paper=paper, score=1.0, passage=paper.sentences[0])
+                own = assistant.evidence(mark.question, [hit])
+                answers = np.array([grades.get(e.number, 0) == _ANSWERS for e in own])
+                if answers.any():
+                    head = heads[mark.kind]
+                    table = row_features(own, head)
+                    found[head].append(Listed(mark.writer, mark.question, table, answers))
+    return found
+
+
+def fit_listwise(examples: Sequence[Listed], names: Sequence[str]) -> dict[str, object]:
+    """Fit a softmax over the sentences of each paper, cross-validated by writer."""
+    writers = sorted({e.writer for e in examples})
+    first: list[bool] = []
+    for fold in range(_FOLDS):
+        held = set(writers[fold::_FOLDS])
+        others = [e for e in examples if e.writer not in held]
+        if not held or not others:
+            continue
+        weights = _listwise_weights(others)
+        own = (e for e in examples if e.writer in held)
+        first += [bool(e.answers[int((e.table @ weights).argmax())]) for e in own]
+    weights = _listwise_weights(examples)
+    return {
+        "weights": {n: round(float(w), 3) for n, w in zip(names, weights, strict=True)},
+        "card": {
+            "questions": len({e.question for e in examples}),
+            "papers": len(examples),
+            "figure": "the first sentence of a paper answers, writers held out",
+            "value": round(float(np.mean(first)), 3) if first else None,
+            "date": datetime.now(UTC).date().isoformat(),
+        },
+    }
+
+
+def _listwise_weights(examples: Sequence[Listed]) -> np.ndarray:
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = _LISTWISE_RIDGE / 2 * float(weights @ weights), _LISTWISE_RIDGE * weights
+        for e in examples:
+            scores = e.table @ weights
+            odds = np.exp(scores - scores.max())
+            shares = odds / odds.sum()
+            right = shares * e.answers
+            value -= float(np.log(right.sum()))
+            slope = slope + e.table.T @ (shares - right / right.sum())
+        return value, slope
+
+    start = np.zeros(examples[0].table.shape[1])
+    return minimize(loss, start, jac=True, method="L-BFGS-B").x
 
 
 def _sentence_weights(examples: Sequence[Ranked], least: int) -> np.ndarray:
@@ -309,6 +390,7 @@ def _bounded(
 
 def _write(heads: dict[str, object]) -> None:
     FILE.write_text(json.dumps(heads, indent=1) + "\n", encoding="utf-8")
+    load_weights.cache_clear()
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ def evidence(
     role: Role = Role.IDEA,
     leans: bool = False,
 ) -> Evidence:
-    return Evidence(of, number, score, belongs, 0.5, role, leans, {})
+    roles = tuple(float(each is role) for each in Role)
+    return Evidence(of, number, score, belongs, 0.5, roles, leans, {})
 
 
 def request(question: str = "what", kind: Kind = Kind.FACT, act: Act = Act.NEW) -> Request:

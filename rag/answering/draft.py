@@ -9,7 +9,16 @@ import numpy as np
 from llama_index.core.schema import QueryBundle
 
 from footnote.rag.answering.answerability import SignalReader, Signals, about_something, confidence
-from footnote.rag.answering.plans import Part, Side, comparison, prose, summary, survey
+from footnote.rag.answering.plans import (
+    Part,
+    Side,
+    comparison,
+    prose,
+    reports,
+    summary,
+    survey,
+)
+from footnote.rag.answering.roles import Role
 from footnote.rag.answering.sentences import Evidence, SentenceRanker, Vocabulary
 from footnote.rag.core.records import Hit
 from footnote.rag.core.request import Act, Depth, Kind, Operation, Request
@@ -27,9 +36,6 @@ _ABOUT_A_SIDE = 0.2
 # A paper that fits each side this much better than the next compares them itself.
 _AHEAD = 0.1
 _TWO = 2
-# Of each side so many sentences are said on the point asked: of 206 marked ones the first is right
-# for 96, one of two for 139.
-_ASKED = 2
 # Ask for the gist of what was said.
 _GIST = frozenset({Act.SIMPLER, Act.SUMMARISE})
 # What a list that is not ordered by relevance begins with.
@@ -154,12 +160,17 @@ class Drafter:
         elif request.kind is Kind.COMPARISON and (
             compared := self._sides(request, query, find, hits)
         ):
-            parts = comparison(compared, self._between(ranked, compared))
-            if n_more := len(request.sides[_MOST_SIDES:]):
+            point = (request.point or Kind.EXPLANATION) if request.topic else None
+            parts = comparison(compared, self.between(ranked, compared), point)
+            if n_more := len([*dict.fromkeys(request.sides)][_MOST_SIDES:]):
                 parts.append(Part("prose", text=f"The other {n_more:,} are not compared here."))
         else:
-            # A survey that finds one paper is answered from it.
-            parts = [prose(ranked, request.kind, limit=self._max_sentences, said=said)]
+            # A survey that finds one paper is answered from it, and so is what one paper compares.
+            kind = request.kind
+            if request.point:
+                kind = request.point
+                ranked = self._ranker.rank(query, hits[: self._papers], kind, request.topic)
+            parts = [prose(ranked, kind, limit=self._max_sentences, said=said)]
         said_now = [e for part in parts for e in part.said] or ranked
         likeness = max(e.likeness for e in said_now)
         signals = self._signals.read(query, hits, request.question, likeness)
@@ -219,23 +230,30 @@ class Drafter:
             find: Finds papers for the words of one side.
             together: The papers found for the whole question, best first.
         """
-        if len(request.sides) < _TWO or self._compares_itself(together, request.sides):
+        names = list(dict.fromkeys(request.sides))[:_MOST_SIDES]
+        if len(names) < _TWO:
             return []
         fit = {hit.paper.paper_id: hit.score for hit in together}
-        found = {name: find(name) for name in request.sides[:_MOST_SIDES]}
+        found = {name: find(name) for name in names}
         ordered = {name: _about(hits, fit) for name, (_, hits) in found.items()}
-        if _is_of_one_paper(list(ordered.values())):
+        assigned = _assigned(ordered)
+        compares_itself = self._compares_itself(together, names)
+        is_one = compares_itself or _is_of_one_paper(list(ordered.values()))
+        if is_one and not all(self._is_titled(name, own) for name, own in assigned.items()):
             return []
         sides: list[Side] = []
-        for name, hits in _assigned(ordered).items():
+        for name, hits in assigned.items():
             side = self._side(name, found[name][0], hits)
-            if side.ranked and request.topic:
-                asked = self._ranker.rank(query, hits[:1], request.point or Kind.EXPLANATION)[
-                    :_ASKED
-                ]
-                side = side._replace(asked=tuple(sorted(asked, key=lambda e: e.number)))
+            if side.ranked:
+                asked = self._ranker.rank(query, hits[:1], request.point or Kind.EXPLANATION)
+                side = side._replace(asked=tuple(sorted(asked, key=_speaks, reverse=True)))
             sides.append(side)
         return sides if any(side.ranked for side in sides) else []
+
+    def _is_titled(self, name: str, hits: Sequence[Hit]) -> bool:
+        """Return True if the title of the first of these papers says the words of a side."""
+        terms = set(self._vocabulary.terms(name))
+        return bool(hits) and terms <= set(self._vocabulary.terms(hits[0].paper.title))
 
     def _compares_itself(self, together: Sequence[Hit], sides: Iterable[str]) -> bool:
         """Return True if one paper is ahead of all others and says the words of each side."""
@@ -254,13 +272,22 @@ class Drafter:
         sure = confidence(signals)
         return Side(name, tuple(ranked), sure) if sure >= _ABOUT_A_SIDE else Side(name, ())
 
-    def _between(self, ranked: Sequence[Evidence], sides: Sequence[Side]) -> list[Evidence]:
-        """Return the sentences that speak of more than one side, best first."""
+    def between(self, ranked: Sequence[Evidence], sides: Sequence[Side]) -> list[Evidence]:
+        """Return the sentences that speak of more than one side, best first.
+
+        What the paper of a side reports speaks of that side, and so needs to name another only.
+        """
         names = [set(self._vocabulary.terms(side.name)) for side in sides]
+        owners = {side.ranked[0].paper.paper_id: at for at, side in enumerate(sides) if side.ranked}
+        asked = (e for side in sides for e in side.asked)
+        considered = {e.key: e for e in [*ranked, *asked]}.values()
         found: list[Evidence] = []
-        for e in ranked:
+        for e in sorted(considered, key=lambda e: -e.score):
             said = set(self._vocabulary.terms(e.quote))
-            if sum(bool(terms) and terms <= said for terms in names) >= _TWO:
+            spoken_of = {at for at, terms in enumerate(names) if terms and terms <= said}
+            if e.paper.paper_id in owners and reports(e):
+                spoken_of.add(owners[e.paper.paper_id])
+            if len(spoken_of) >= _TWO:
                 found.append(e)
         return found[:_BETWEEN]
 
@@ -292,6 +319,14 @@ def _by_date(hits: Sequence[Hit], operation: Operation | None) -> Sequence[Hit]:
     dated = [(date, hit) for hit in hits if (date := hit.paper.date)]
     dated.sort(key=lambda pair: pair[0], reverse=operation is Operation.NEWEST)
     return [*(hit for _, hit in dated), *(hit for hit in hits if not hit.paper.date)]
+
+
+def _speaks(e: Evidence) -> float:
+    """Return how much a sentence speaks to the point asked of a side, and says what is new in it.
+
+    Of two sentences of 166 marked papers 0.34 are beside the point by their scores alone, 0.31 so.
+    """
+    return e.score * (1 - e.chance(Role.BACKGROUND) - e.chance(Role.PROBLEM)) ** 0.5
 
 
 def _averaged(ranked: Sequence[Evidence], alone: Sequence[Evidence]) -> list[Evidence]:

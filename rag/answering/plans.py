@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from footnote.rag.answering.sentences import Evidence, Role
+from footnote.rag.answering.roles import Role
+from footnote.rag.answering.rows import idea_of, likeliest_to_show, result_of
+from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.records import Paper
 from footnote.rag.core.request import Kind
 from footnote.rag.core.text import words
@@ -13,6 +15,18 @@ _OF_ANOTHER = 0.65
 _TWO = 2
 # Share of common words above which one sentence is a near-duplicate of another.
 _NEAR_DUPLICATE = 0.6
+# A sentence is said for its role where it has it this likely: of 509 labelled abstracts it then has
+# it in four of five with an idea, in one of two with a mechanism.
+_HAS_ROLE = 0.4
+# Where the idea is less likely to show what a survey asks, what is likelier is said beside it: for
+# 0.74 of 247 marked papers some sentence of the row then shows it, for 0.61 by the idea alone.
+_SHOWS = 0.5
+_LEANING = 0.5
+_EVEN = 0.5
+_COLUMN = ("What it is", "On the point asked", "How it works", "What it reports")
+# Of each side so many sentences are said on the point asked: of 206 marked ones the first is right
+# for 96, one of two for 139.
+_ASKED = 2
 _PLAINEST = "The idea in the paper's own words; only a language model could say it more simply."
 
 
@@ -75,7 +89,7 @@ class Side(NamedTuple):
     confidence: float = 0.0
     """In [0, 1]: how likely that paper is about it."""
     asked: tuple[Evidence, ...] = ()
-    """Its sentences that speak most to the point asked, in order; none where none is asked."""
+    """Its sentences, those first that speak most to the whole question."""
 
 
 def prose(
@@ -132,7 +146,7 @@ def summary(ranked: Sequence[Evidence], *, of_one: bool) -> Part:
     for e in ranked:
         by_paper.setdefault(e.paper.paper_id, []).append(e)
     papers = list(by_paper.values())[: 1 if of_one else None]
-    said = [(of_role(own, {Role.IDEA}) or (own[0],))[-1] for own in papers]
+    said = [of_role(own, Role.IDEA, least=0)[-1] for own in papers]
     if of_one:
         return Part("prose", tuple(said), text=_PLAINEST)
     if len(papers) == 1:
@@ -143,49 +157,69 @@ def summary(ranked: Sequence[Evidence], *, of_one: bool) -> Part:
 def _gist(ranked: Sequence[Evidence]) -> tuple[Evidence, ...]:
     """Return what a paper proposes, how that works and what it reports, in its own order."""
     roles = (Role.IDEA, Role.MECHANISM, Role.RESULT)
-    said = {e.number: e for role in roles for e in of_role(ranked, {role})}
+    said = {e.number: e for role in roles for e in of_role(ranked, role)}
     return tuple(said[number] for number in sorted(said)) or tuple(ranked[:1])
 
 
-def comparison(sides: Sequence[Side], between: Sequence[Evidence]) -> list[Part]:
-    """Lay out a column a side: the point asked about, what it is, how it works, what it reports.
+def comparison(
+    sides: Sequence[Side], between: Sequence[Evidence], point: Kind | None = None
+) -> list[Part]:
+    """Lay out what sets them against each other, and a column a side.
+
+    A column has what it is, the point asked about, how it works and what it reports.
 
     Args:
         sides: At least two, in the order of the question.
         between: Sentences that speak of more than one of them.
+        point: If a number or an explanation is asked of each side; None where nothing is.
     """
     there = [side for side in sides if side.ranked]
     columns = ("", *(side.name for side in there))
     papers = [side.ranked[0].paper for side in there]
+    told = [_told(side, {e.key for e in between}, point) for side in there]
     rows = (
         (Field("Paper"), *(Field(paper.title, paper=paper) for paper in papers)),
-        (Field("On the point asked"), *(Field(evidence=s.asked) for s in there)),
         *(
-            (Field(heading), *(Field(evidence=_not_asked(side, role)) for side in there))
-            for heading, role in (
-                ("What it is", Role.IDEA),
-                ("How it works", Role.MECHANISM),
-                ("What it reports", Role.RESULT),
-            )
+            (Field(heading), *(Field(evidence=of_side[at]) for of_side in told))
+            for at, heading in enumerate(_COLUMN)
         ),
     )
-    parts = [Part("table", columns=columns, rows=_filled(rows))]
+    parts = [Part("prose", tuple(between), heading="Against each other")] if between else []
+    parts.append(Part("table", columns=columns, rows=_filled(rows)))
     parts += [
         Part("prose", text=f"No paper here is about “{side.name}”.")
         for side in sides
         if not side.ranked
     ]
-    if between:
-        parts.append(Part("prose", tuple(between), heading="Against each other"))
-    elif len(there) > 1:
+    if not between and len(there) > 1:
         named = "both" if len(there) == _TWO else "two of them"
         parts.append(Part("prose", text=f"No sentence here names {named}."))
     return parts
 
 
-def _not_asked(side: Side, role: Role) -> tuple[Evidence, ...]:
-    said = {e.key for e in side.asked}
-    return tuple(e for e in of_role(side.ranked, {role}) if e.key not in said)
+def _told(
+    side: Side, said: Collection[tuple[str, int]], point: Kind | None
+) -> tuple[tuple[Evidence, ...], ...]:
+    """Return the sentences of each row of a side's column, none of them twice or said before.
+
+    How it works is what an explanation has told already.
+    """
+    told: list[tuple[Evidence, ...]] = []
+    keys = set(said)
+
+    def tell(*chosen: Evidence) -> None:
+        new = sorted((e for e in chosen if e.key not in keys), key=lambda e: e.number)
+        keys.update(e.key for e in new)
+        told.append(tuple(new))
+
+    idea, _ = idea_of(side.ranked)
+    tell(idea)
+    tell(*[e for e in side.asked if e.key not in keys][: _ASKED if point else 0])
+    result = _result(side.ranked)
+    works = [e for e in side.ranked if e.key not in keys and e not in result]
+    tell(*(() if point is Kind.EXPLANATION else of_role(works, Role.MECHANISM)))
+    tell(*result)
+    return tuple(told)
 
 
 def _filled(rows: Iterable[tuple[Field, ...]]) -> tuple[tuple[Field, ...], ...]:
@@ -193,27 +227,57 @@ def _filled(rows: Iterable[tuple[Field, ...]]) -> tuple[tuple[Field, ...], ...]:
     return tuple(row for row in rows if any(f.evidence or f.paper for f in row[1:]))
 
 
-def _row(ranked: Sequence[Evidence]) -> tuple[Field, ...]:
-    paper = ranked[0].paper
-    # Of 295 papers of marked surveys the idea shows for 167 what is asked, with mechanisms beside
-    # it for 121, the likeliest sentence for 83.
-    proposes = of_role(ranked, {Role.IDEA}) or of_role(ranked, {Role.MECHANISM}) or (ranked[0],)
-    reports = tuple(e for e in of_role(ranked, {Role.RESULT}) if e not in proposes)
+def _row(own: Sequence[Evidence]) -> tuple[Field, ...]:
+    paper = own[0].paper
+    idea, shows = idea_of(own)
+    proposes = {idea.key: idea}
+    others = [e for e in own if e is not idea and not leads_up(e)]
+    if others and shows < _SHOWS:
+        beside = likeliest_to_show(others)
+        proposes[beside.key] = beside
     return (
         Field(paper.title, paper=paper),
         Field(paper.date.isoformat() if paper.date else ""),
-        Field(evidence=proposes),
-        Field(evidence=reports),
+        Field(evidence=tuple(sorted(proposes.values(), key=lambda e: e.number))),
+        Field(evidence=tuple(e for e in _result(own) if e.key not in proposes)),
     )
 
 
-def of_role(ranked: Sequence[Evidence], roles: Collection[Role]) -> tuple[Evidence, ...]:
-    """Return the best sentence that has one of these roles; or none.
+def leads_up(e: Evidence) -> bool:
+    """Return True if a sentence tells what was there before the paper."""
+    return e.chance(Role.BACKGROUND) + e.chance(Role.PROBLEM) > _EVEN
+
+
+def reports(e: Evidence) -> bool:
+    """Return True if a sentence may state a result of its paper."""
+    return e.chance(Role.RESULT) >= _HAS_ROLE
+
+
+def _result(own: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    results = [e for e in own if reports(e)]
+    return (result_of(results),) if results else ()
+
+
+def of_role(
+    ranked: Sequence[Evidence], role: Role, *, least: float = _HAS_ROLE
+) -> tuple[Evidence, ...]:
+    """Return the sentence that is likeliest to have a role and to answer; or none.
 
     One that leans on the sentence before it comes with that, where no other has the role.
+
+    Args:
+        ranked: Sentences.
+        role: What it does in its abstract.
+        least: How likely it is to have it, in [0, 1].
     """
-    best = max(ranked, key=lambda e: (e.role in roles, not e.leans, e.score), default=None)
-    return _with_its_subject(best, ranked) if best and best.role in roles else ()
+    having = [e for e in ranked if e.chance(role) >= least]
+    best = max(having, key=lambda e: _worth(e, role) * e.score, default=None)
+    return _with_its_subject(best, ranked) if best else ()
+
+
+def _worth(e: Evidence, role: Role) -> float:
+    """Return how likely a sentence has a role, and half of that where it leans on another."""
+    return e.chance(role) * (_LEANING if e.leans else 1.0)
 
 
 def _with_its_subject(e: Evidence, ranked: Iterable[Evidence]) -> tuple[Evidence, ...]:

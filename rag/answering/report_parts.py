@@ -61,7 +61,7 @@ def quotes_by_role(
         ranked: Sentences, best first; each section has the best one of each paper that has one.
     """
     for role, heading in _ROLES.items():
-        said = [e for own in _by_paper(ranked) for e in of_role(own, {role})]
+        said = [e for own in _by_paper(ranked) for e in of_role(own, role)]
         if said:
             section = PlannedSection(heading=heading, questions=(topic,))
             yield section, _quoted(topic, Part("list", tuple(said)))

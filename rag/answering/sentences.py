@@ -48,6 +48,7 @@ _WORD_BY_WORD = frozenset({Kind.EXPLANATION, Kind.FACT, Kind.CLAIM})
 # More than so many take longer than 50 ms to read.
 _READ_AGAIN = 6
 _CROSSED = ("quantity", "place", "late", "coverage", "behind_late")
+_ROLES = tuple(Role)
 
 
 class Vocabulary(TermStatistics, Protocol):
@@ -106,7 +107,8 @@ class Evidence(NamedTuple):
     """In [0, 1]: how likely it belongs to the answer."""
     likeness: float
     """In [0, 1]: cosine of its vector to the question's."""
-    role: Role
+    roles: tuple[float, ...]
+    """How likely it has each role, in the order of `Role`."""
     leans: bool
     """True where it cannot be understood without the sentence before it."""
     features: Mapping[str, float]
@@ -121,6 +123,10 @@ class Evidence(NamedTuple):
     def quote(self) -> str:
         """The sentence itself."""
         return self.paper.quote(self.span)
+
+    def chance(self, role: Role) -> float:
+        """Return how likely it has a role; in [0, 1]."""
+        return self.roles[_ROLES.index(role)]
 
     @property
     def key(self) -> tuple[str, int]:
@@ -183,7 +189,7 @@ class SentenceRanker:
                     float(score[at]),
                     float(belongs[at]),
                     float(features["likeness"][at]),
-                    role.best,
+                    role.probabilities,
                     role.leans,
                     {name: float(found[at]) for name, found in features.items()},
                 )

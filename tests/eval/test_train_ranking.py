@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from footnote.eval.train_ranking import Judged, fit_confidence
+from footnote.eval.train_ranking import Judged, Listed, fit_confidence, fit_listwise
 from footnote.rag.answering.weights import FILE
 
 
@@ -28,7 +28,19 @@ def test_a_signal_never_counts_against_its_sense():
     assert head["weights"]["margin"] == pytest.approx(0, abs=1e-3)
 
 
+def test_what_tells_which_of_a_papers_sentences_answers_gets_the_weight():
+    rng = np.random.default_rng(0)
+    examples: list[Listed] = []
+    for number in range(40):
+        table = rng.normal(size=(6, 2))
+        answers = np.arange(6) == table[:, 0].argmax()
+        examples.append(Listed(f"writer {number % 4}", f"question {number}", table, answers))
+    head = fit_listwise(examples, ("tells", "noise"))
+    assert head["weights"]["tells"] > 5 * abs(head["weights"]["noise"])
+    assert head["card"]["value"] > 0.9
+
+
 def test_each_head_that_is_used_has_a_card():
     heads = json.loads(FILE.read_text())
-    for head in ("confidence", "answers", "belongs"):
+    for head in ("confidence", "answers", "belongs", "shows", "headline"):
         assert {"questions", "figure", "value", "date"} <= heads[head]["card"].keys()

@@ -7,6 +7,8 @@ from llama_index.core.schema import QueryBundle
 
 from footnote.rag.answering.answerability import SignalReader, Signals
 from footnote.rag.answering.draft import Draft, Drafter
+from footnote.rag.answering.plans import Side
+from footnote.rag.answering.roles import Role
 from footnote.rag.answering.sentences import Evidence, SentenceRanker
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind, Request
@@ -104,6 +106,30 @@ def test_one_paper_ahead_for_each_side_compares_them_itself():
     said = draft(asked(Kind.COMPARISON, "x", "y"), found(A=0.7, B=0.2), **by_side)
     assert [part.form for part in said.parts] == ["prose"]
     assert cited(said)[0] == PAPERS["A"]
+
+
+def test_sides_that_titles_name_have_columns_though_one_paper_is_ahead_for_each():
+    by_side = {"A": found(A=0.8, B=0.3), "B": found(A=0.7, B=0.3)}
+    said = draft(asked(Kind.COMPARISON, "A", "B"), found(A=0.7, B=0.2), **by_side)
+    assert said.parts[0].columns == ("", "A", "B")
+
+
+def test_a_side_that_is_named_twice_has_one_column():
+    by_side = {name: found(**{name: 0.8}) for name in "AB"}
+    said = draft(asked(Kind.COMPARISON, "A", "B", "B"), found(A=0.5), **by_side)
+    assert said.parts[0].columns == ("", "A", "B")
+
+
+def test_a_result_of_one_side_that_names_another_sets_them_against_each_other():
+    own = paper("Own", "Own is a cache. It is faster than Bravo.")
+    other = paper("Bravo", "Bravo routes questions.")
+    background = paper("Third", "Bravo was there before.")
+    drafter = Drafter(Ranker(), Reader(), Words(), papers=6, max_sentences=5, survey_papers=2)
+    result = evidence(own, 1, role=Role.RESULT)
+    sides = [Side("Own", (evidence(own, 0), result)), Side("Bravo", (evidence(other, 0),))]
+    assert drafter.between([evidence(background, 0), result], sides) == [result]
+    aside = result._replace(roles=evidence(own, 1, role=Role.BACKGROUND).roles)
+    assert drafter.between([aside], sides) == []
 
 
 def test_of_many_sides_five_are_compared_and_the_rest_is_counted():

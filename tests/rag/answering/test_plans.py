@@ -55,6 +55,37 @@ def test_a_survey_has_a_row_a_paper_with_what_it_proposes_and_reports():
     assert part.n_more == 1
 
 
+def test_a_row_begins_with_the_likeliest_idea_though_no_sentence_is_mostly_that():
+    background, idea = (
+        evidence(ALPHA, number)._replace(roles=roles)
+        for number, roles in (
+            (0, (0.9, 0.0, 0.1, 0.0, 0.0, 0.0, 0.0)),
+            (1, (0.4, 0.0, 0.3, 0.3, 0.0, 0.0, 0.0)),
+        )
+    )
+    [row] = survey([[background, idea]]).rows
+    assert places(row[2].evidence) == [("Alpha", 1)]
+
+
+def test_a_row_says_the_result_with_a_figure():
+    plain, figure = (
+        evidence(ALPHA, number, role=Role.RESULT)._replace(features={"quantity": quantity})
+        for number, quantity in ((2, 0.0), (3, 1.0))
+    )
+    [row] = survey([[evidence(ALPHA, 1), plain, figure]]).rows
+    assert places(row[3].evidence) == [("Alpha", 3)]
+
+
+def test_where_the_idea_hardly_shows_what_is_asked_what_does_is_said_beside_it():
+    idea = evidence(ALPHA, 1)
+    shows = evidence(ALPHA, 2, role=Role.MECHANISM)._replace(features={"coverage": 1.0})
+    far = idea._replace(score=0.01)
+    [row] = survey([[far, shows._replace(score=0.99)]]).rows
+    assert places(row[2].evidence) == [("Alpha", 1), ("Alpha", 2)]
+    [row] = survey([[idea, evidence(ALPHA, 2, 0.01, role=Role.ASIDE)]]).rows
+    assert places(row[2].evidence) == [("Alpha", 1)]
+
+
 def test_a_side_that_no_paper_is_about_is_named():
     sides = [Side("Alpha", (evidence(ALPHA, 1),)), Side("Medusa", ())]
     table, missing = comparison(sides, [])
@@ -68,22 +99,49 @@ def test_two_sides_that_nothing_compares_are_said_to_be_uncompared():
     assert table.columns == ("", "Alpha", "Bravo")
     assert [row[0].text for row in table.rows] == ["Paper", "What it is"]
     assert remark.text == "No sentence here names both."
-    _, between = comparison(sides, [evidence(ALPHA, 3)])
-    assert places(between.said) == [("Alpha", 3)]
 
 
-def test_a_comparison_begins_with_the_point_asked_about_and_says_nothing_twice():
-    asked = evidence(ALPHA, 1)
+def test_what_sets_sides_against_each_other_comes_first_and_is_not_said_again():
+    result = evidence(ALPHA, 3, role=Role.RESULT)
     sides = [
-        Side("Alpha", (asked,), asked=(asked,)),
-        Side("Bravo", (evidence(BRAVO, 0),), asked=(evidence(BRAVO, 1),)),
+        Side("Alpha", (evidence(ALPHA, 1), result)),
+        Side("Bravo", (evidence(BRAVO, 0), evidence(BRAVO, 1, role=Role.RESULT))),
     ]
-    table, _ = comparison(sides, [])
-    rows = {row[0].text: [places(field.evidence) for field in row[1:]] for row in table.rows[1:]}
-    assert rows == {
-        "On the point asked": [[("Alpha", 1)], [("Routi", 1)]],
-        "What it is": [[], [("Routi", 0)]],
+    between, table = comparison(sides, [result])
+    assert (between.heading, places(between.said)) == ("Against each other", [("Alpha", 3)])
+    assert places(table.rows[-1][1].evidence) == []
+    assert places(table.rows[-1][2].evidence) == [("Routi", 1)]
+
+
+def columns(point: Kind | None) -> dict[str, list[list[tuple[str, int]]]]:
+    """Two sides that have a sentence of each role, and the sentences of each row."""
+    alpha = (
+        evidence(ALPHA, 0, role=Role.BACKGROUND),
+        evidence(ALPHA, 1),
+        evidence(ALPHA, 2, role=Role.MECHANISM),
+        evidence(ALPHA, 3, role=Role.RESULT),
+    )
+    bravo = (evidence(BRAVO, 0), evidence(BRAVO, 1, role=Role.RESULT))
+    sides = [
+        Side("Alpha", alpha, asked=(alpha[1], alpha[0])),
+        Side("Bravo", bravo, asked=(bravo[1],)),
+    ]
+    table, _ = comparison(sides, [], point)
+    return {row[0].text: [places(field.evidence) for field in row[1:]] for row in table.rows[1:]}
+
+
+def test_a_comparison_says_what_each_side_is_before_the_point_and_nothing_twice():
+    assert columns(Kind.NUMBER) == {
+        "What it is": [[("Alpha", 1)], [("Routi", 0)]],
+        "On the point asked": [[("Alpha", 0)], [("Routi", 1)]],
+        "How it works": [[("Alpha", 2)], []],
+        "What it reports": [[("Alpha", 3)], []],
     }
+
+
+def test_how_it_works_is_not_said_beside_an_explanation_and_no_point_where_none_is_asked():
+    assert "How it works" not in columns(Kind.EXPLANATION)
+    assert "On the point asked" not in columns(None)
 
 
 def test_a_summary_has_the_idea_of_each_paper_or_of_the_best_alone():
