@@ -21,6 +21,7 @@ from footnote.ingest.identity.merge import (
     to_part,
 )
 from footnote.ingest.record import SourceRecord
+from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index.catalogue import Catalogue, Part
 
@@ -341,6 +342,12 @@ def test_a_date_that_spells_its_year_out_goes_before_an_earlier_one_that_does_no
     spelt, guessed = datetime.date(2025, 5, 1), datetime.date(2024, 5, 1)
     whole = merged(paper(date=spelt), paper(date=guessed, date_inferred=True), paper())
     assert (whole.date, whole.date_inferred) == (spelt, False)
+    # A year that is spelt out goes before a guess too, and after the day or the month of another.
+    year, month = PartialDate(2023), PartialDate(2024, 5)
+    whole = merged(paper(date=year), paper(date=guessed, date_inferred=True))
+    assert (whole.date, whole.date_inferred) == (year, False)
+    assert merged(paper(date=year), paper(date=month)).date == month
+    assert merged(paper(date=month), paper(date=spelt)).date == spelt
     whole = merged(paper(), paper(date=guessed, date_inferred=True))
     assert (whole.date, whole.date_inferred) == (guessed, True)
 
