@@ -472,6 +472,17 @@ def test_works_of_one_title_are_called_by_their_content_and_then_by_their_record
     assert paper("Preface").paper_id in change.parts
 
 
+def test_records_that_were_told_apart_stay_so_when_they_are_taken_in_again(tmp_path: Path):
+    records = [record(abstract=CACHE), record(abstract=GLAZE)]
+    catalogue = taken_in(tmp_path, records)
+    [whole] = catalogue.papers()
+    held = catalogue.parts_of([whole])[whole.paper_id]
+    catalogue.regroup(regroup(split(held), catalogue))
+    assert len(catalogue) == 2
+    catalogue.regroup(regroup(map(to_part, records), catalogue))
+    assert len(catalogue) == 2
+
+
 def test_records_far_off_are_drawn_in_through_what_they_share(tmp_path: Path):
     """The new record shares no key with the first, but with one that shares one with it."""
     catalogue = taken_in(
@@ -497,3 +508,7 @@ def test_a_title_that_became_a_crowd_joins_no_further_record(tmp_path: Path):
         regroup([to_part(record("Introduction", ROUTE, authors=("Name00",)))], catalogue)
     )
     assert len(catalogue) == CROWD + 2
+    # Nor does it join two that come together, though each alone would be the other's.
+    both = [record("Introduction", text, authors=("Kurt Gödel",)) for text in (CACHE, GLAZE)]
+    catalogue.regroup(regroup(map(to_part, both), catalogue))
+    assert len(catalogue) == CROWD + 4
