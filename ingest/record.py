@@ -1,12 +1,12 @@
 """What a source yields: a record as it was written down, or a refusal with its reason."""
 
-import datetime
 import re
 from operator import not_
 
 from pydantic import Field
 
 from footnote.rag.core.base import Record
+from footnote.rag.core.partial import PaperDate
 from footnote.rag.core.records import Sighting
 
 MAX_TITLE_CHARS = 1_000
@@ -25,7 +25,7 @@ class SourceRecord(Record):
     title: str
     abstract: str
     sighting: Sighting
-    date: datetime.date | None = None
+    date: PaperDate | None = None
     date_inferred: bool = False
     n_authors: int | None = None
     organisation: str | None = None

@@ -6,6 +6,7 @@ weights that a token passes, times tokens. A profile is a proposal: any setting 
 
 import os
 import platform
+from importlib.util import find_spec
 
 import httpx
 
@@ -146,6 +147,8 @@ def _memory_bytes() -> int:
 
 
 def _gpu() -> str | None:
+    if find_spec("torch") is None:
+        return None
     import torch
 
     if torch.cuda.is_available():

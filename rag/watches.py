@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 
 from footnote.rag.core.base import Record, Text, is_none
 from footnote.rag.core.errors import IndexAccessError, IndexDamagedError, QuestionError
+from footnote.rag.core.partial import PaperDate
 from footnote.rag.core.records import Citation, Paper, fingerprint
 from footnote.rag.core.request import Filters
 from footnote.rag.index.catalogue import Catalogue
@@ -110,7 +111,7 @@ class News(Record):
     """Of a claim: in what it differs, or why it cannot be told for or against."""
     is_first: bool = False
     """True for the first sentence that speaks against a claim."""
-    date: datetime.date | None = None
+    date: PaperDate | None = None
     """The paper's."""
     url: str | None = None
     found: datetime.datetime

@@ -1,6 +1,5 @@
 """The door for programs: REST under `/v1`, whose JSON is that of the command line's `--json`."""
 
-import datetime
 import json
 from collections.abc import AsyncGenerator, Callable
 from http import HTTPMethod
@@ -15,6 +14,7 @@ from footnote.rag.answering.generative import Event
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.base import Record, is_none
 from footnote.rag.core.errors import FootnoteError, IndexMissingError, ShardLostError
+from footnote.rag.core.partial import PaperDate
 from footnote.rag.core.records import Answer, Claim, Paper, Sentence
 from footnote.ui.desk import Desk
 from footnote.ui.filters import Which
@@ -99,7 +99,7 @@ class PaperRow(Record):
 
     paper_id: str
     title: str
-    date: datetime.date | None
+    date: PaperDate | None
     n_authors: int | None
     organisation: str | None
     upvotes: int | None

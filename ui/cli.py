@@ -301,7 +301,7 @@ def papers(
         print_json([p.model_dump(mode="json") if full else paper_row(p) for p in listed])
         return
     for paper in listed:
-        _out.print(escape(f"{paper.date or '          '}  {paper.title}"))
+        _out.print(escape(f"{paper.date or ''!s:10}  {paper.title}"))
         if full:
             _out.print(escape(f"            {paper.abstract}\n"))
     _err.print(f"{len(listed):,} papers")

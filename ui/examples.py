@@ -48,8 +48,9 @@ def example_questions(assistant: Assistant) -> list[Example]:
 
 def _liked(paper: Paper) -> tuple[object, ...]:
     """Order papers by how liked they are, how often they were seen, how new."""
-    age = -paper.date.toordinal() if paper.date else 0
-    return -(paper.upvotes or 0), -len(paper.sightings), age, paper.title
+    # As a number, for what is newer comes first: 20230000 is of the year 2023 alone.
+    day = int(str(paper.date).replace("-", "").ljust(8, "0")) if paper.date else 0
+    return -(paper.upvotes or 0), -len(paper.sightings), -day, paper.title
 
 
 def _alike(names: Sequence[str], papers: Sequence[Paper], topic: str | None) -> Sequence[str]:

@@ -4,6 +4,7 @@ The abstract of a paper is a block a sentence, and the name of a block follows f
 later answer links to it in a note that is there already.
 """
 
+import datetime
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from footnote.export.pages import Note, page
 from footnote.export.references import Reference, Referrer
 from footnote.export.styles import Markdown, cited
 from footnote.rag.core.errors import QuestionError
+from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Answer, Paper, fingerprint
 
 _MAX_NAME_CHARS = 70
@@ -159,7 +161,7 @@ def _known(paper: Paper, reference: Reference) -> dict[str, object]:
     properties: dict[str, object] = {
         "title": reference.title,
         "authors": list(paper.authors),
-        "date": None if paper.date_inferred else paper.date,
+        "date": None if paper.date_inferred else _day(paper.date),
         "doi": paper.doi,
         "arxiv": reference.arxiv,
         "url": reference.url,
@@ -170,6 +172,10 @@ def _known(paper: Paper, reference: Reference) -> dict[str, object]:
         "paper_id": paper.paper_id,
     }
     return {name: value for name, value in properties.items() if value}
+
+
+def _day(date: datetime.date | PartialDate | None) -> datetime.date | str | None:
+    return str(date) if isinstance(date, PartialDate) else date
 
 
 def _tags(tags: Sequence[str]) -> list[str]:

@@ -54,7 +54,8 @@ class Reference(NamedTuple):
     key: str
     title: str
     authors: tuple[Name, ...] = ()
-    date: tuple[int, int, int] | None = None
+    date: tuple[int, ...] | None = None
+    """Year, month and day, or as many of them as are known."""
     abstract: str = ""
     arxiv: str | None = None
     """With its version, where that is known: `2309.06180v2`."""
@@ -86,7 +87,7 @@ class Referrer:
             key=self._key(paper, authors, date.year if date else None),
             title=_line(paper.title),
             authors=authors,
-            date=(date.year, date.month, date.day) if date else None,
+            date=tuple(int(part) for part in str(date).split("-")) if date else None,
             abstract=_line(paper.abstract),
             arxiv=(arxiv or paper.arxiv_id) if paper.arxiv_id else None,
             doi=paper.doi,
@@ -117,13 +118,13 @@ class Referrer:
 
 def bibtex(reference: Reference) -> str:
     """Write an entry of BibTeX. The title is kept as it is; quotes are not printed (`annote`)."""
-    year, month, day = reference.date or (0, 1, 0)
+    year, month, day, *_ = (*(reference.date or ()), 0, 0, 0)
     said = {
         "title": f"{{{_latex(reference.title)}}}",
         "author": " and ".join(map(_bibtex_name, reference.authors)),
         "year": f"{year:04}" if year else "",
-        "month": _MONTHS[month - 1] if year else "",
-        "day": str(day) if year else "",
+        "month": _MONTHS[month - 1] if month else "",
+        "day": str(day) if day else "",
         "doi": (reference.doi or "").translate(_VERBATIM),
         "eprint": reference.arxiv or "",
         "archiveprefix": "arXiv" if reference.arxiv else "",
@@ -144,14 +145,14 @@ def bibtex(reference: Reference) -> str:
 
 def ris(reference: Reference) -> str:
     """Write a record of RIS, with a note a quote."""
-    year, month, day = reference.date or (0, 0, 0)
+    year, *rest = reference.date or (0,)
     said: dict[str, Any] = {
         "type_of_reference": "GEN",
         "id": reference.key,
         "title": reference.title,
         "authors": [f"{a.family}, {a.given}" if a.given else a.family for a in reference.authors],
         "year": f"{year:04}",
-        "date": f"{year:04}/{month:02}/{day:02}",
+        "date": "/".join([f"{year:04}", *(f"{part:02}" for part in rest)]),
         "doi": reference.doi,
         "accession_number": f"arXiv:{reference.arxiv}" if reference.arxiv else None,
         "urls": [reference.url] if reference.url else [],

@@ -96,12 +96,12 @@ def merge_all(papers: Sequence[Paper], own_id: str) -> Paper:
 
     Of each field the best value stays, whichever came first. Title, abstract and authors are of the
     source that is believed most (`source_rank`); there, of the newest version that was not
-    withdrawn, of several the longest. Then a date that spells out its year, and the largest count.
-    All sightings, titles, keys, tags and collections are kept.
+    withdrawn, of several the longest. Then a date that spells out its year, of several one that
+    tells a day, and the largest count. All sightings, titles, keys, tags and collections are kept.
     """
     newest = max(papers, key=_abstract_rank)
     title = max(papers, key=_title_rank)
-    dated = min(papers, key=lambda p: (p.date is None, p.date_inferred, str(p.date)))
+    dated = min(papers, key=_date_rank)
     arxiv_id, doi = _first(p.arxiv_id for p in papers), _first(p.doi for p in papers)
     return Paper(
         paper_id=own_id,
@@ -339,6 +339,11 @@ def _text_rank(paper: Paper) -> tuple[int, bool, int]:
 def _authors_rank(paper: Paper) -> tuple[object, ...]:
     names = paper.authors
     return (bool(names), _source_rank(paper), len(names), names)
+
+
+def _date_rank(paper: Paper) -> tuple[object, ...]:
+    written = str(paper.date)  # the longer the more it tells
+    return paper.date is None, paper.date_inferred, -len(written), written
 
 
 def _source_rank(paper: Paper) -> int:

@@ -23,7 +23,9 @@ _SEAM = re.compile(
     r"(?<=[})])\s{0,200}(?=@[A-Za-z]{1,40}\s{0,20}[{(]\s{0,20}[^\s,{}()\"=]{0,500},)"
 )
 _NO_PAPERS = ("string", "comment", "preamble")
+_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_NUMBERS = [str(number) for number in range(1, 13)]
 
 
 def detects(head: Sequence[Line]) -> bool:
@@ -76,7 +78,8 @@ def _record(block: Block, sighting: Sighting) -> SourceRecord:
         "doi": fields.get("doi"),
         "url": fields.get("url"),
         "note": fields.get("note"),
-        "date": _date(fields),
+        "date": fields.get("date"),
+        "published": _date(fields),
         "tags": fields.get("keywords"),
         "citation_key": str(entry.key),
     }
@@ -134,8 +137,13 @@ def _eprint(fields: dict[str, str]) -> str | None:
 
 
 def _date(fields: dict[str, str]) -> str | None:
-    if fields.get("date"):
-        return fields["date"]
-    year, month, day = (fields.get(name, "") for name in ("year", "month", "day"))
-    number = _MONTHS.index(month[:3].lower()) + 1 if month[:3].lower() in _MONTHS else month
-    return f"{year}-{number}-{day}"
+    """As much of a date as `year`, `month` and `day` tell, with `-` between."""
+    found, month = _YEAR.search(fields.get("year", "")[:40]), fields.get("month", "").strip()
+    if not found:
+        return None
+    if month[:3].lower() in _MONTHS:
+        month = str(_MONTHS.index(month[:3].lower()) + 1)
+    if month.lstrip("0") not in _NUMBERS:  # none, or `Spring`
+        return found.group()
+    day = fields.get("day", "").strip()[:2]
+    return "-".join(filter(None, (found.group(), month, day)))

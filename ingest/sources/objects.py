@@ -19,6 +19,7 @@ from footnote.ingest.record import (
     says_withdrawn,
 )
 from footnote.ingest.sources.zotero import is_item, plain_fields
+from footnote.rag.core.partial import PartialDate, partial_date
 from footnote.rag.core.records import Sighting
 
 MAX_COUNT = 10**9
@@ -33,8 +34,14 @@ _MAX_DIGITS = 18
 
 TITLES = ("title", "paper_title", "name")
 ABSTRACTS = ("abstract", "digest", "summary", "text", "description", "paper_abstract")
-_DATES = ("date", "published", "published_at", "publishedAt", "publication_date", "issued")
-_LATER_DATES = ("created", "update_date", "year")
+# The first of these that tells any date does: a year goes before the day of a later change.
+_DATES = (
+    ("date", "published", "published_at", "publishedAt", "publication_date", "publicationDate",
+     "issued"),
+    ("created",),
+    ("year",),
+    ("update_date",),
+)  # fmt: skip
 _AUTHORS = ("authors", "author", "creators")
 _ORGANISATIONS = ("organisation", "organization", "affiliation")
 _UPVOTES = ("upvotes", "votes", "likes")
@@ -47,6 +54,8 @@ _TAGS = ("tags", "keywords", "keyword")
 # Crossref's abstracts carry tags of its own.
 _TAG = re.compile(r"</?(?:jats:)?[a-z][a-z-]{0,20}(?:\s[^<>]{0,200})?/?>", re.IGNORECASE)
 _DAY = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?!\d)")
+# `2023`, `2023-05`, RIS's `2023/05//`, the first of biblatex's `2023/2024`; no February 30.
+_PARTIAL = re.compile(r"(\d{4})(?:[-/](\d{1,2}))?(?=[-/]{0,3}(?:\s|$)|/\d{4}|[~?%])")
 
 
 class RecordError(ValueError):
@@ -84,7 +93,8 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
         beside = {k: v for k, v in fields.items() if k in ("organization", "submittedOnDailyAt")}
         fields = {**beside, **{str(k): v for k, v in paper.items()}}
         day = find_date([fields.get("submittedOnDailyAt")])
-        sighting = sighting.model_copy(update={"day": day.isoformat()}) if day else sighting
+        if isinstance(day, datetime.date):
+            sighting = sighting.model_copy(update={"day": day.isoformat()})
     title, abstract = _text(fields, TITLES, "title"), _text(fields, ABSTRACTS, "abstract")
     if not title.strip() and "_id" in fields:  # many BEIR corpora have passages without titles
         title = abstract[:80]
@@ -102,7 +112,7 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
         title=title,
         abstract=_TAG.sub(" ", abstract) if "<" in abstract else abstract,
         sighting=sighting,
-        date=find_date(fields.get(n) for n in (*_DATES, *_LATER_DATES)),
+        date=next(filter(None, (find_date(map(fields.get, names)) for names in _DATES)), None),
         n_authors=_count(fields, ("n_authors",), least=1) or len(_listed(fields)) or None,
         organisation=_organisation(fields),
         upvotes=_count(fields, _UPVOTES, least=0),
@@ -126,19 +136,38 @@ def _of_zotero(item: Mapping[str, Any]) -> Mapping[str, Any]:
         raise RecordError(str(error)) from error
 
 
-def find_date(values: Iterable[object]) -> datetime.date | None:
-    """The first of the values that names a day, as a text or as CSL's `date-parts`."""
-    for value in values:
-        if isinstance(value, dict):
-            parts = value.get("date-parts")
-            first = parts[0] if isinstance(parts, list) and parts else None
-            value = "-".join(map(str, first)) if isinstance(first, list) else value.get("raw")
-        if isinstance(value, str) and (match := _DAY.match(value.strip()[:40])):
-            try:
-                return datetime.date(*map(int, match.groups()))
-            except ValueError:  # February 30
-                continue
-    return None
+def find_date(values: Iterable[object]) -> datetime.date | PartialDate | None:
+    """The first of the values that names a day, or else the first that names a month or a year.
+
+    A value is a text, a year as a number, or CSL's `date-parts`.
+    """
+    texts = [text for value in values if (text := _date_text(value))]
+    return next(filter(None, (read(text) for read in (_day, _partial) for text in texts)), None)
+
+
+def _date_text(value: object) -> str | None:
+    if isinstance(value, dict):
+        parts = value.get("date-parts")
+        first = parts[0] if isinstance(parts, list) and parts else None
+        value = "-".join(map(str, first[:3])) if isinstance(first, list) else value.get("raw")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value.strip()[:40] if isinstance(value, str) else None
+
+
+def _day(text: str) -> datetime.date | None:
+    try:
+        return datetime.date(*map(int, match.groups())) if (match := _DAY.match(text)) else None
+    except ValueError:  # February 30
+        return None
+
+
+def _partial(text: str) -> PartialDate | None:
+    try:
+        match = _PARTIAL.match(text)
+        return partial_date(*(int(part) for part in match.groups() if part)) if match else None
+    except ValueError:  # a thirteenth month, the year 0
+        return None
 
 
 def split_names(text: str) -> list[str]:

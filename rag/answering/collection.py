@@ -148,8 +148,12 @@ class _Asked:
         """Say of how many papers it is not known if the filters let them through."""
         filters = self.request.filters
         said: list[str] = []
+        maybe = self._fitting(filters.model_copy(update={"undated": True}))
+        vague = {p.paper_id for p in maybe if p.date} - {p.paper_id for p in self.papers}
+        day = _Lack(lambda p: p.paper_id in vague, "a day", "exact day on record")
         for fields, lack in (
             (("since", "until"), _DATE),
+            (("since", "until"), day),
             (("organisation",), _ORGANISATION),
             (("author",), _NAMES),
         ):
@@ -220,7 +224,8 @@ def _ordered(
 
 
 def _day(paper: Facts) -> int | None:
-    return int(paper.date.replace("-", "")) if paper.date else None
+    # What is known of a date: 20230000 is before each day of 2023.
+    return int(paper.date.replace("-", "").ljust(8, "0")) if paper.date else None
 
 
 def _days_back(paper: Facts) -> int | None:

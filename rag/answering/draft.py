@@ -317,7 +317,7 @@ def _by_date(hits: Sequence[Hit], operation: Operation | None) -> Sequence[Hit]:
     if operation not in _ORDERS:
         return hits
     dated = [(date, hit) for hit in hits if (date := hit.paper.date)]
-    dated.sort(key=lambda pair: pair[0], reverse=operation is Operation.NEWEST)
+    dated.sort(key=lambda pair: str(pair[0]), reverse=operation is Operation.NEWEST)
     return [*(hit for _, hit in dated), *(hit for hit in hits if not hit.paper.date)]
 
 

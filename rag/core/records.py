@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from footnote.rag.core.base import Record, Text, is_none
+from footnote.rag.core.partial import PaperDate
 from footnote.rag.core.request import Request
 from footnote.rag.core.text import Span, identity_key
 
@@ -41,7 +42,8 @@ class Paper(Record):
     """Every title it was seen under, as first written, sorted."""
     original_title: Text
     original_abstract: Text
-    date: datetime.date | None = None
+    date: PaperDate | None = None
+    """The day; or the month or the year where no source tells more."""
     date_inferred: bool = False
     """True when the page omitted the year."""
     n_authors: int | None = Field(default=None, ge=1)

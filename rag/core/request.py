@@ -80,7 +80,7 @@ class Filters(Record):
     """Which papers may answer; a paper whose record does not tell is left out."""
 
     since: datetime.date | None = None
-    """The first day, of the paper's date."""
+    """The first day, of the paper's date; of a month or a year all days have to fit."""
     until: datetime.date | None = None
     """The last day."""
     organisation: Text | None = None
@@ -92,7 +92,8 @@ class Filters(Record):
     withdrawn: bool | None = None
     """True for withdrawn papers alone, false for the others."""
     undated: bool | None = Field(default=None, exclude_if=is_none)
-    """True where papers without a date may answer too, whatever the first and the last day."""
+    """True where papers without a date may answer too, whatever the first and the last day; of a
+    month or a year some days then suffice."""
     reports_number: bool | None = Field(default=None, exclude_if=is_none)
     """True for papers whose abstracts state a measured value, false for the others."""
     papers: tuple[Text, ...] | None = Field(default=None, exclude_if=is_none)

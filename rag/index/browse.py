@@ -15,7 +15,8 @@ Tallied = Literal["month", "year", "organisation", "source"]
 
 # The names of columns are these and no others: what a person typed is a value, never SQL.
 _TALLIES: dict[Tallied, str] = {
-    "month": "SELECT substr(date, 1, 7), count(*) FROM facts GROUP BY 1",
+    "month": "SELECT iif(date LIKE '____-%', substr(date, 1, 7), NULL), count(*) FROM facts"
+    " GROUP BY 1",
     "year": "SELECT substr(date, 1, 4), count(*) FROM facts GROUP BY 1",
     "organisation": "SELECT organisation, count(*) FROM facts GROUP BY 1",
     "source": "SELECT name, count(*) FROM names WHERE kind = 'source' GROUP BY 1",

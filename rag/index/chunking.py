@@ -1,5 +1,6 @@
 """Papers as LlamaIndex nodes: whole, or cut into the passages that are searched, sentences."""
 
+import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
@@ -59,13 +60,14 @@ def facts_of(paper: Paper) -> dict[str, Any]:
     """Return what a vector store is told of a paper beside its text, to filter by.
 
     Returns:
-        `date` as the whole number YYYYMMDD, `year`, `organisation`, `upvotes`, `n_authors`,
-        `withdrawn`, and the lists `authors` and `sources`, of many the first; None for what is not
-        known.
+        `date` as the whole number YYYYMMDD where its day is known, `year`, `organisation`,
+        `upvotes`, `n_authors`, `withdrawn`, and the lists `authors` and `sources`, of many the
+        first; None for what is not known.
     """
+    day = paper.date
     return {
-        "date": int(paper.date.strftime("%Y%m%d")) if paper.date else None,
-        "year": paper.date.year if paper.date else None,
+        "date": int(day.strftime("%Y%m%d")) if isinstance(day, datetime.date) else None,
+        "year": day.year if day else None,
         "organisation": paper.organisation,
         "upvotes": paper.upvotes,
         "n_authors": paper.n_authors,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -162,12 +163,13 @@ def _by_plugin(plugin: Plugin, arguments: dict[str, Any]) -> BaseEmbedding:
 
 
 def _bundled(*, max_tokens: int, dtype: str, batch: int, one_pass: bool) -> LocalEmbedding:
-    """Load the bundled model: by onnxruntime, documents by torch where it is faster here."""
+    """Load the bundled model: by onnxruntime, documents by torch where it is here and faster."""
     read("")  # now, and not in the middle of a question: it may be damaged
     questions = OnnxEncoder(max_tokens)
 
     def documents() -> Encoder:
-        if dtype == "bfloat16" or (dtype == "auto" and computes_in_bfloat16()):
+        is_faster = computes_in_bfloat16() and has_sentence_transformers()
+        if dtype == "bfloat16" or (dtype == "auto" and is_faster):
             return _torch(BUNDLED, max_tokens=max_tokens, dtype="bfloat16", batch=batch)
         return questions
 
@@ -179,8 +181,6 @@ def _bundled(*, max_tokens: int, dtype: str, batch: int, one_pass: bool) -> Loca
 def _sentence_transformer(
     name: str, *, max_tokens: int, dtype: str, batch: int, one_pass: bool
 ) -> LocalEmbedding:
-    if dtype == "auto":
-        dtype = "bfloat16" if _device() == "cpu" and computes_in_bfloat16() else "float32"
     encoder = _torch(name, max_tokens=max_tokens, dtype=dtype, batch=batch)
     return LocalEmbedding(
         encoder, lambda: encoder, one_pass=one_pass, model_name=name, embed_batch_size=batch
@@ -188,6 +188,13 @@ def _sentence_transformer(
 
 
 def _torch(name: str, *, max_tokens: int, dtype: str, batch: int) -> TorchEncoder:
+    if not has_sentence_transformers():
+        raise EmbeddingError(
+            f"embedder {name!r} is read by sentence-transformers, which is not installed; run "
+            "pip install sentence-transformers, or set `embedder.name` to bundled"
+            + " and `embedder.dtype` to auto"
+            * (name == BUNDLED)
+        )
     # Its bar would be drawn into every answer of the command line.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     import torch
@@ -195,10 +202,13 @@ def _torch(name: str, *, max_tokens: int, dtype: str, batch: int) -> TorchEncode
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    device = _device()
+    if dtype == "auto":
+        dtype = "bfloat16" if device == "cpu" and computes_in_bfloat16() else "float32"
     is_bundled = name == BUNDLED
     model = SentenceTransformer(
         str(bundled_model()) if is_bundled else name,
-        device=_device(),
+        device=device,
         model_kwargs={"dtype": getattr(torch, dtype)},
     )
     readable = model.max_seq_length
@@ -209,6 +219,11 @@ def _torch(name: str, *, max_tokens: int, dtype: str, batch: int) -> TorchEncode
     # Its tokenizer is set up by its first call, which two threads must not make at once.
     encoder.encode(["word"], "document")
     return encoder
+
+
+def has_sentence_transformers() -> bool:
+    """Return True unless it was left out when Footnote was installed."""
+    return find_spec("sentence_transformers") is not None
 
 
 def _device() -> str:

@@ -19,7 +19,7 @@ _TABLES = (
     """CREATE TABLE facts (
         paper_id     TEXT PRIMARY KEY,
         title        TEXT NOT NULL,
-        date         TEXT,            -- YYYY-MM-DD
+        date         TEXT,            -- YYYY-MM-DD, YYYY-MM or YYYY
         organisation TEXT,
         upvotes      INTEGER,
         n_authors    INTEGER,
@@ -82,6 +82,10 @@ LISTED = "(SELECT value FROM json_each(?))"
 """In a condition: one of the values of a list written as JSON."""
 _OF_NAMES = f"paper_id IN (SELECT paper_id FROM names WHERE kind = ? AND name IN {LISTED})"  # noqa: S608
 
+# As texts: no month has a day after its 31st.
+_FIRST_DAY = "substr(date || '-01-01', 1, 10)"
+_LAST_DAY = "date || substr('-12-31', length(date) - 3)"
+
 Rows = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 """Reads with a statement and its values."""
 Kind = Literal["author", "source"]
@@ -93,7 +97,7 @@ class Facts(NamedTuple):
     paper_id: str
     title: str
     date: str | None
-    """`YYYY-MM-DD`."""
+    """`YYYY-MM-DD`, or `YYYY-MM` or `YYYY` where no more is known."""
     organisation: str | None
     upvotes: int | None
     n_authors: int | None
@@ -150,11 +154,13 @@ def matching(rows: Rows, filters: Filters) -> frozenset[str]:
 def conditions(rows: Rows, filters: Filters) -> list[tuple[str, Sequence[object]]]:
     """Return what filters ask of a row of `facts`: conditions in SQL, each with its values."""
     asked: list[tuple[str, Sequence[object]]] = []
+    # Of a month or a year all days have to fit; some, where a date need not be known.
+    first, last = (_LAST_DAY, _FIRST_DAY) if filters.undated else (_FIRST_DAY, _LAST_DAY)
     undated = " OR date IS NULL" if filters.undated else ""
     if filters.since:
-        asked.append((f"(date >= ?{undated})", [filters.since.isoformat()]))
+        asked.append((f"({first} >= ?{undated})", [filters.since.isoformat()]))
     if filters.until:
-        asked.append((f"(date <= ?{undated})", [filters.until.isoformat()]))
+        asked.append((f"({last} <= ?{undated})", [filters.until.isoformat()]))
     if filters.papers is not None:
         asked.append((f"paper_id IN {LISTED}", [json.dumps(filters.papers)]))
     if filters.withdrawn is not None:

@@ -23,6 +23,7 @@ from footnote.export.obsidian import (
 )
 from footnote.export.styles import PlainText
 from footnote.rag.core.errors import QuestionError
+from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Answer, Citation, Sentence, Source
 from tests.export.test_pages import ATTACK, read
 from tests.export.test_references import NASTY, made
@@ -92,6 +93,10 @@ def test_a_papers_note_has_what_is_known_and_a_block_a_sentence():
     body = note.text.split("---\n", 2)[2]
     block = block_name("We keep the cache on disk.")
     assert body == f"\n# Cache\n\n## Abstract\n\nWe keep the cache on disk. ^{block}\n"
+
+
+def test_a_year_alone_is_no_day_in_a_papers_note():
+    assert properties(paper_note(made("Cache", date=PartialDate(2024))))["date"] == "2024"
 
 
 def test_a_quote_of_an_answer_links_to_its_sentence_in_the_papers_note():

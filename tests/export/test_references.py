@@ -21,6 +21,7 @@ from footnote.export.tables import papers_csv
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord, fault
 from footnote.ingest.sources import read_source
+from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Paper, Sighting
 
 # What BibTeX, LaTeX, RIS, CSV, Markdown, HTML and terminals take for signs of their own, and
@@ -36,7 +37,11 @@ def papers(draw: st.DrawFn) -> Paper:
         title=f"{draw(text)}T{draw(text)}",
         abstract=f"{draw(text)} We keep the cache on disk. {draw(text)}",
         sighting=Sighting(source="made"),
-        date=draw(st.none() | st.dates(datetime.date(1991, 1, 1), datetime.date(2030, 1, 1))),
+        date=draw(
+            st.none()
+            | st.dates(datetime.date(1991, 1, 1), datetime.date(2030, 1, 1))
+            | st.builds(PartialDate, st.integers(1991, 2030), st.none() | st.integers(1, 12))
+        ),
         authors=tuple(draw(st.lists(name, max_size=4))),
         arxiv_id=draw(st.sampled_from([None, "2309.06180", "cs/0112017"])),
         version_number=draw(st.sampled_from([None, 1, 12])),

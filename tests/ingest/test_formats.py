@@ -11,6 +11,7 @@ import pytest
 
 from footnote.ingest.record import Refusal, SourceRecord
 from footnote.ingest.sources import find_files, read_source
+from footnote.rag.core.partial import PartialDate
 
 TEXT = "It keeps the cache on disk, and says so at a length that can be quoted."
 
@@ -195,12 +196,86 @@ def test_ris(tmp_path: Path):
     assert (bravo.arxiv_id, bravo.version_number) == ("2305.01234", 3)
 
 
+SEP = PartialDate(2023, 9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "date"),
+    [
+        pytest.param("year = {2023}", PartialDate(2023), id="year"),
+        pytest.param("year = 2023, month = sep", SEP, id="month"),
+        pytest.param("year = 2023, month = {September}", SEP, id="month-in-words"),
+        pytest.param("year = 2023, month = {09}", SEP, id="month-as-number"),
+        pytest.param("year = 2023, month = {9}, day = {12}", datetime.date(2023, 9, 12), id="day"),
+        pytest.param("year = 2023, month = {Spring}", PartialDate(2023), id="season"),
+        pytest.param("year = 2023, month = {13}", PartialDate(2023), id="no-such-month"),
+        pytest.param("year = {2023a}", PartialDate(2023), id="year-with-a-letter"),
+        pytest.param("year = {in press}", None, id="no-year"),
+        pytest.param("year = {20231}", None, id="five-digits"),
+        pytest.param("year = {0000}", None, id="the-year-nought"),
+        pytest.param("month = sep", None, id="month-without-a-year"),
+        pytest.param("date = {2023}", PartialDate(2023), id="biblatex-year"),
+        pytest.param("date = {2023-09}", SEP, id="biblatex-month"),
+        pytest.param("date = {2023-09/2023-10}", SEP, id="biblatex-span"),
+        pytest.param("date = {2023/2024}", PartialDate(2023), id="biblatex-years"),
+        pytest.param("date = {2023~}", PartialDate(2023), id="biblatex-about"),
+        pytest.param("date = {2023-09-31}", None, id="no-such-day"),
+        pytest.param("date = {soon}, year = {2023}", PartialDate(2023), id="date-in-words"),
+    ],
+)  # fmt: skip
+def test_as_much_of_a_date_as_bibtex_tells(
+    tmp_path: Path, fields: str, date: datetime.date | PartialDate | None
+):
+    entry = f"@article{{k,\n title = {{Alpha}}, abstract = {{{TEXT}}},\n {fields}\n}}\n"
+    ([record], _) = read(tmp_path, entry)
+    assert record.date == date
+
+
+@pytest.mark.parametrize(
+    ("lines", "date"),
+    [
+        pytest.param("PY  - 2023", PartialDate(2023), id="year"),
+        pytest.param("PY  - 2023///", PartialDate(2023), id="year-with-slashes"),
+        pytest.param("DA  - 2023/09//", SEP, id="month"),
+        pytest.param("PY  - 2023\nDA  - 2023/09/12/", datetime.date(2023, 9, 12), id="both"),
+        pytest.param("PY  - 2023\nDA  - Autumn", PartialDate(2023), id="words"),
+    ],
+)  # fmt: skip
+def test_as_much_of_a_date_as_ris_tells(
+    tmp_path: Path, lines: str, date: datetime.date | PartialDate
+):
+    ([record], _) = read(tmp_path, f"TY  - JOUR\nTI  - Alpha\nAB  - {TEXT}\n{lines}\nER  - \n")
+    assert record.date == date
+
+
+@pytest.mark.parametrize(
+    ("fields", "date"),
+    [
+        pytest.param({"year": 2023}, PartialDate(2023), id="number"),
+        pytest.param({"year": "2023"}, PartialDate(2023), id="text"),
+        pytest.param({"issued": {"date-parts": [[2023]]}}, PartialDate(2023), id="csl-year"),
+        pytest.param({"issued": {"date-parts": [[2023, 9]]}}, SEP, id="csl-month"),
+        pytest.param({"issued": {"date-parts": [["2023", "13"]]}}, None, id="csl-no-month"),
+        pytest.param({"year": 2023, "publicationDate": "2023-09-12"}, datetime.date(2023, 9, 12), id="day-and-year"),
+        pytest.param({"year": 2023, "update_date": "2025-01-01"}, PartialDate(2023), id="a-later-change"),
+        pytest.param({"date": "2023", "published": "2023-09"}, PartialDate(2023), id="the-first"),
+        pytest.param({"year": True}, None, id="true"),
+        pytest.param({"date": 1_700_000_000}, None, id="seconds"),
+    ],
+)  # fmt: skip
+def test_as_much_of_a_date_as_an_object_tells(
+    tmp_path: Path, fields: dict[str, object], date: datetime.date | PartialDate | None
+):
+    ([record], _) = read(tmp_path, json.dumps({"title": "Alpha", "abstract": TEXT, **fields}))
+    assert record.date == date
+
+
 def test_csl_json(tmp_path: Path):
     (alpha, bravo), _ = read(tmp_path, CSL)
     assert alpha.authors == ("Ada Lovelace", "The Engine Team")
     assert (alpha.doi, alpha.date) == ("10.1000/alpha", datetime.date(2023, 9, 12))
     assert "jats" not in alpha.abstract
-    assert bravo.date is None  # a year names no day
+    assert bravo.date == PartialDate(2022)
 
 
 def test_atom(tmp_path: Path):

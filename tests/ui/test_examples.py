@@ -5,6 +5,7 @@ from typing import Any
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.assistant import Assistant
+from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Paper, Sighting
 from footnote.ui.examples import example_questions
 
@@ -44,6 +45,17 @@ def test_examples_are_of_four_kinds_and_of_the_best_liked_papers():
         "Compare Gamma and Beta",
         "How many papers are there?",
     ]
+
+
+def test_of_papers_as_liked_the_newer_ones_are_asked_about_though_a_year_is_all_that_is_known():
+    dates = {"Alpha": PartialDate(2022), "Beta": PartialDate(2024), "Gamma": PartialDate(2023, 5)}
+    named = [
+        paper(f"{name}: A Cuckoo Cache", f"{name} keeps the cache.").model_copy(
+            update={"date": date}
+        )
+        for name, date in dates.items()
+    ]
+    assert suggested(*named)[1:3] == ["How does Beta work?", "Compare Gamma and Alpha"]
 
 
 def test_papers_without_a_name_are_asked_about_by_title():

@@ -21,6 +21,7 @@ from footnote.ingest.identity.merge import (
     to_part,
 )
 from footnote.ingest.record import SourceRecord
+from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index.catalogue import Catalogue, Part
 
@@ -341,6 +342,12 @@ def test_a_date_that_spells_its_year_out_goes_before_an_earlier_one_that_does_no
     spelt, guessed = datetime.date(2025, 5, 1), datetime.date(2024, 5, 1)
     whole = merged(paper(date=spelt), paper(date=guessed, date_inferred=True), paper())
     assert (whole.date, whole.date_inferred) == (spelt, False)
+    # A year that is spelt out goes before a guess too, and after the day or the month of another.
+    year, month = PartialDate(2023), PartialDate(2024, 5)
+    whole = merged(paper(date=year), paper(date=guessed, date_inferred=True))
+    assert (whole.date, whole.date_inferred) == (year, False)
+    assert merged(paper(date=year), paper(date=month)).date == month
+    assert merged(paper(date=month), paper(date=spelt)).date == spelt
     whole = merged(paper(), paper(date=guessed, date_inferred=True))
     assert (whole.date, whole.date_inferred) == (guessed, True)
 
@@ -465,6 +472,17 @@ def test_works_of_one_title_are_called_by_their_content_and_then_by_their_record
     assert paper("Preface").paper_id in change.parts
 
 
+def test_records_that_were_told_apart_stay_so_when_they_are_taken_in_again(tmp_path: Path):
+    records = [record(abstract=CACHE), record(abstract=GLAZE)]
+    catalogue = taken_in(tmp_path, records)
+    [whole] = catalogue.papers()
+    held = catalogue.parts_of([whole])[whole.paper_id]
+    catalogue.regroup(regroup(split(held), catalogue))
+    assert len(catalogue) == 2
+    catalogue.regroup(regroup(map(to_part, records), catalogue))
+    assert len(catalogue) == 2
+
+
 def test_records_far_off_are_drawn_in_through_what_they_share(tmp_path: Path):
     """The new record shares no key with the first, but with one that shares one with it."""
     catalogue = taken_in(
@@ -490,3 +508,7 @@ def test_a_title_that_became_a_crowd_joins_no_further_record(tmp_path: Path):
         regroup([to_part(record("Introduction", ROUTE, authors=("Name00",)))], catalogue)
     )
     assert len(catalogue) == CROWD + 2
+    # Nor does it join two that come together, though each alone would be the other's.
+    both = [record("Introduction", text, authors=("Kurt Gödel",)) for text in (CACHE, GLAZE)]
+    catalogue.regroup(regroup(map(to_part, both), catalogue))
+    assert len(catalogue) == CROWD + 4

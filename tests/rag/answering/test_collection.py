@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from footnote.rag.answering.collection import answer_from_catalogue
+from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Answer, Block, Paper, Sighting
 from footnote.rag.core.request import Filters, Kind, Operation, Request
 from footnote.rag.index.bm25 import BM25Index
@@ -202,6 +203,39 @@ def test_papers_are_in_order_and_equals_by_title(
     five: Asking, operation: Operation, expected: list[str]
 ):
     assert listed(five(operation)) == expected
+
+
+def test_a_year_alone_is_a_date(tmp_path: Path):
+    vague = [
+        plain_paper(title, "It is short.").model_copy(update={"date": date})
+        for title, date in (
+            ("Foxtrot", PartialDate(2024)),
+            ("Golf", PartialDate(2023, 5)),
+            ("Hotel", datetime.date(2024, 2, 1)),
+            ("India", None),
+        )
+    ]
+    asking = Asking(tmp_path, *vague)
+    # 2024 is before each day of 2024, and none is made up.
+    assert listed(asking(Operation.NEWEST)) == ["Hotel", "Foxtrot", "Golf"]
+    assert listed(asking(Operation.OLDEST)) == ["Golf", "Foxtrot", "Hotel"]
+    assert table(asking(Operation.LIST))[1:] == [
+        ["Foxtrot", "2024"], ["Golf", "2023-05"], ["Hotel", "2024-02-01"], ["India", ""],
+    ]  # fmt: skip
+    assert table(asking(Operation.BY_YEAR))[1:] == [
+        ["2024", "2"],
+        ["2023", "1"],
+        ["not known", "1"],
+    ]
+    assert listed(asking(Operation.LIST, since=datetime.date(2024, 1, 1))) == ["Foxtrot", "Hotel"]
+    within = asking(Operation.COUNT, since=datetime.date(2024, 2, 1))
+    assert listed(within) == ["Hotel"]
+    assert within.blocks[0].text == (
+        "1 of the 4 papers here is dated 2024-02-01 or later. 1 of the 4 has no date. 1 of the 4 has"
+        " no exact day on record."
+    )
+    about = asking(Operation.ABOUT).blocks[0].text
+    assert about == "There are 4 papers here. The dates on record are 2023-05 to 2024-02-01."
 
 
 def test_an_order_says_what_is_not_known(five: Asking):

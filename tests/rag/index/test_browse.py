@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.core.request import Filters
 from footnote.rag.index.browse import Sheet
@@ -107,6 +108,17 @@ def test_papers_are_counted_by_what_their_records_say(catalogue: Catalogue):
     assert catalogue.tally("month") == [("2023-01", 1), ("2024-05", 2), (None, 2)]
     assert catalogue.tally("organisation") == [(None, 3), ("ACME", 1), ("Zeta", 1)]
     assert catalogue.tally("source") == [("a.bib", 2), ("b.ris", 1)]
+
+
+def test_a_year_alone_is_counted_by_year_and_sorted_before_its_days(tmp_path: Path):
+    made = Catalogue(tmp_path / "catalogue.sqlite", create=True)
+    dates = {"A": DAY, "B": PartialDate(2024), "C": PartialDate(2024, 5), "D": None}
+    own = [described(title, date=date) for title, date in dates.items()]
+    made.save([(each, []) for each in own], {})
+    made.mark_indexed(own)
+    assert made.tally("year") == [("2024", 3), (None, 1)]
+    assert made.tally("month") == [("2024-05", 2), (None, 2)]
+    assert titles(made, sort="date", descending=False) == ["B", "C", "A", "D"]
 
 
 def test_papers_without_token_embeddings_are_like_no_other(tmp_path: Path):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.core.request import Filters
 from footnote.rag.index import facts, figures
@@ -22,7 +23,11 @@ from tests.rag.index.small import paper
 ORGANISATIONS = [None, "ACME Labs", "acme labs", "Straße AG", "Ünited"]
 SOURCES = ["Page A.txt", "page b.txt", "hf:2025-01-03"]
 AUTHORS = ["Ada Müller", "Yi-Chen Li", "Li Wei", "Adam Mull"]
-DATES = [None, *(datetime.date(2024, month, 1) for month in (1, 5, 12)), datetime.date(2025, 1, 1)]
+DAYS = [None, *(datetime.date(2024, month, 1) for month in (1, 5, 12)), datetime.date(2025, 1, 1)]
+
+
+DATES = [*DAYS, PartialDate(2024), PartialDate(2024, 5), PartialDate(2025, 1)]
+LAST = {"2024": "2024-12-31", "2024-05": "2024-05-31", "2025-01": "2025-01-31"}
 
 
 @st.composite
@@ -132,9 +137,15 @@ def may_answer(p: Paper, filters: Filters) -> bool:
         words = [w for w in words if w]
         return any(words[i : i + len(asked)] == asked for i in range(len(words)))
 
+    date = str(p.date)
+    # Any month has a first day, and any year.
+    first = datetime.date.fromisoformat(date + "-01-01"[: 10 - len(date)]) if p.date else None
+    last = datetime.date.fromisoformat(LAST.get(date, date)) if p.date else None
+    if filters.undated:
+        first, last = last, first
     checks = [
-        filters.since is None or (p.date is not None and p.date >= filters.since),
-        filters.until is None or (p.date is not None and p.date <= filters.until),
+        filters.since is None or (first >= filters.since if first else filters.undated),
+        filters.until is None or (last <= filters.until if last else filters.undated),
         filters.organisation is None
         or (p.organisation is not None and cased(p.organisation) == cased(filters.organisation)),
         filters.source is None
@@ -148,8 +159,9 @@ def may_answer(p: Paper, filters: Filters) -> bool:
 
 all_filters = st.builds(
     Filters,
-    since=st.sampled_from(DATES),
-    until=st.sampled_from(DATES),
+    since=st.sampled_from([*DAYS, datetime.date(2024, 5, 31), datetime.date(2024, 5, 2)]),
+    until=st.sampled_from([*DAYS, datetime.date(2024, 5, 31), datetime.date(2024, 12, 31)]),
+    undated=st.sampled_from([None, True]),
     organisation=st.sampled_from([None, None, None, "Acme LABS", "STRASSE ag", "acme", "' OR 1"]),
     source=st.sampled_from([None, None, "PAGE", "b.t", "%", "2025"]),
     author=st.sampled_from([None, None, "li", "MÜLLER", "Mull", "Yi-Chen", "Ada", "wei li"]),
