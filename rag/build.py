@@ -20,6 +20,7 @@ from footnote.rag.core.config import Config
 from footnote.rag.core.errors import EmbeddingError, IndexMismatchError
 from footnote.rag.core.records import Setup, fingerprint
 from footnote.rag.core.request import Filters
+from footnote.rag.index.catalogue import State
 from footnote.rag.index.chunking import CHUNKER, IN_CONTEXT
 from footnote.rag.index.embedding import Question, load_embedder, read_question
 from footnote.rag.index.index import Index
@@ -112,11 +113,12 @@ def open_assistant(
         ConfigError: The language model cannot be loaded.
     """
     index = open_index(config)
+    state = index.catalogue.state()
     IndexWriter(index).recover()
     # Once, whatever is opened anew.
     request.load()
     _, model = index.embedder, load_writing_model(config) if writes else None
-    followed = _Followed(config, index)
+    followed = _Followed(config, index, state)
     return LiveAssistant(index.catalogue, lambda: _assemble(*followed.now(), model, finder))
 
 
@@ -161,9 +163,11 @@ class _Followed:
     Or delete, and make another in its place.
     """
 
-    def __init__(self, config: Config, index: Index):
+    def __init__(self, config: Config, index: Index, state: State):
+        """Follow an index of which parts may have been opened since it was in a state."""
         self._started_with = config
         self._opened = config, index
+        self._state: State | None = state
 
     def now(self) -> tuple[Config, Index]:
         """Return the index as it is now, and the settings that fit it.
@@ -174,8 +178,11 @@ class _Followed:
             IndexMismatchError: It was rebuilt with what this process cannot take up.
         """
         config, index = self._opened
+        state, self._state = self._state, None
         if index.catalogue.is_in_place():
-            index = index.opened_anew()
+            # At first its parts are those just opened: a graph of neighbours is not loaded twice.
+            if index.catalogue.state() != state:
+                index = index.opened_anew()
         else:
             index = open_index(config)
             index.check_served()
