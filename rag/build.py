@@ -28,6 +28,7 @@ from footnote.rag.core.errors import (
 from footnote.rag.core.records import Setup, fingerprint
 from footnote.rag.core.request import Filters
 from footnote.rag.index.bm25 import BM25Index
+from footnote.rag.index.catalogue import State
 from footnote.rag.index.chunking import CHUNKER, IN_CONTEXT
 from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.embedding import Question, load_embedder, read_question
@@ -132,12 +133,13 @@ def open_assistant(
         ConfigError: The language model cannot be loaded.
     """
     index = open_index(config)
+    state = index.catalogue.state()
     if lines is None:  # else the holders have it open, and who began them has looked
         IndexWriter(index).recover()
     # Once, whatever is opened anew.
     request.load()
     _, model = index.embedder, load_writing_model(config) if writes else None
-    followed = _Followed(config, index)
+    followed = _Followed(config, index, state)
     return LiveAssistant(
         index.catalogue,
         lambda: _assemble(*followed.now(), model, finder, lines),
@@ -186,9 +188,11 @@ class _Followed:
     Or delete, and make another in its place.
     """
 
-    def __init__(self, config: Config, index: Index):
+    def __init__(self, config: Config, index: Index, state: State):
+        """Follow an index of which parts may have been opened since it was in a state."""
         self._started_with = config
         self._opened = config, index
+        self._state: State | None = state
 
     def now(self) -> tuple[Config, Index]:
         """Return the index as it is now, and the settings that fit it.
@@ -199,8 +203,11 @@ class _Followed:
             IndexMismatchError: It was rebuilt with what this process cannot take up.
         """
         config, index = self._opened
+        state, self._state = self._state, None
         if index.catalogue.is_in_place():
-            index = index.opened_anew()
+            # At first its parts are those just opened: a graph of neighbours is not loaded twice.
+            if index.catalogue.state() != state:
+                index = index.opened_anew()
         else:
             index = open_index(config)
             index.check_served()

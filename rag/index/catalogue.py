@@ -83,9 +83,11 @@ _ADDED_COLUMNS = {
 _INDEXES = """
 CREATE INDEX IF NOT EXISTS papers_by_state ON papers (indexed, version, n_chunks);
 """
-# Of few papers, while many are indexed: to ask for the next ones does not read the others.
-_PENDING = """
+# So that no record is read where ids alone are asked for: of the few that are pending while many
+# are indexed, and of those that are served.
+_OF_IDS = """
 CREATE INDEX IF NOT EXISTS papers_pending ON papers (paper_id) WHERE indexed IS NOT version;
+CREATE INDEX IF NOT EXISTS papers_served ON papers (indexed, paper_id) WHERE indexed IS NOT NULL;
 """
 
 
@@ -271,7 +273,7 @@ class Catalogue:
 
     def count_stating(self) -> int:
         """Count the served papers that state a measured value."""
-        return len(figures.stating(self._rows))
+        return figures.count_stating(self._rows)
 
     def matching(self, filters: Filters) -> frozenset[str]:
         """Return the ids of the served papers that may answer; all where nothing is filtered."""
@@ -779,7 +781,7 @@ class Catalogue:
         self._db.executescript(_INDEXES)
         # An earlier version's that cannot be written is read without it.
         with suppress(sqlite3.OperationalError):
-            self._db.executescript(_PENDING)
+            self._db.executescript(_OF_IDS)
         facts.prepare(self._db)
         figures.prepare(self._db)
         # Asked first: a reader must not wait for a writer in order to write what is there already.

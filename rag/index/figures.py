@@ -29,6 +29,7 @@ _TEXTS = f"""SELECT indexed, {_RECORD} ->> '$.abstract' FROM papers
     WHERE indexed IN {_LISTED} AND json_valid({_RECORD})"""  # noqa: S608
 _STATING = """SELECT paper_id FROM papers
     WHERE indexed IN (SELECT version FROM figures WHERE stated)"""
+_N_STATING = f"SELECT count(*) FROM ({_STATING})"  # noqa: S608
 
 Rows = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 """Reads with a statement and its values."""
@@ -65,12 +66,20 @@ def note_lacking(db: sqlite3.Connection, rows: Rows) -> None:
 
 def stating(rows: Rows) -> list[str]:
     """Return the ids of the served papers that state a figure."""
+    return [paper_id for (paper_id,) in rows(_STATING, ())] + _stating_of_lacking(rows)
+
+
+def count_stating(rows: Rows) -> int:
+    """Count the served papers that state a figure."""
+    return rows(_N_STATING, ())[0][0] + len(_stating_of_lacking(rows))
+
+
+def _stating_of_lacking(rows: Rows) -> list[str]:
+    """Return the ids of those that state one and are not in the table."""
     lacking = rows(_LACKING, ())
     unread = [version for version, _ in lacking if version not in _read]
     _read.update(_read_from_text(rows, unread))
-    return [paper_id for (paper_id,) in rows(_STATING, ())] + [
-        paper_id for version, paper_id in lacking if _read.get(version)
-    ]
+    return [paper_id for version, paper_id in lacking if _read.get(version)]
 
 
 def _read_from_text(rows: Rows, versions: Sequence[str]) -> Iterator[tuple[str, bool]]:

@@ -18,6 +18,7 @@ from footnote.rag.core.errors import (
     IndexMissingError,
     VerifierError,
 )
+from footnote.rag.index.chroma import CosineChroma, open_chroma
 from tests.llm.servers import Faults, fault_server
 from tests.made import Says
 
@@ -50,6 +51,31 @@ def test_every_system_finds_the_paper_that_is_named(folder: Path, system: str):
     hits = assistant.search("What does Alpha keep on disk?")
     assert hits[0].paper.title == PAPERS[0]["title"]
     assert all(0 <= hit.score <= 1 for hit in hits)
+
+
+def test_what_is_checked_at_the_start_is_what_answers(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A graph of neighbours takes a gigabyte for 500,000 papers: it is loaded once."""
+    opened: list[Path] = []
+
+    def noted(folder: Path, *, create: bool = False) -> CosineChroma:
+        opened.append(folder)
+        return open_chroma(folder, create=create)
+
+    monkeypatch.setattr("footnote.rag.index.snapshot.open_chroma", noted)
+    shutil.copytree(folder, tmp_path / "index")
+    config = config_for(tmp_path / "index", store={"exact_up_to": 0})
+    assistant = open_assistant(config)
+    assert assistant.search("What does Alpha keep on disk?")[0].paper.title == PAPERS[0]["title"]
+    assert len(opened) == 1
+    # What changes later is opened anew, all of it.
+    charlie = {"title": "Charlie: Zebras", "abstract": "Charlie keeps zebras. It is a stable."}
+    (tmp_path / "more.jsonl").write_text(json.dumps(charlie))
+    ingest([tmp_path / "more.jsonl"], open_index(config), lambda *_: None)
+    opened.clear()
+    assert assistant.search("What keeps zebras?")[0].paper.title == charlie["title"]
+    assert len(opened) == 1
 
 
 def test_a_question_that_leans_on_the_one_before_is_rewritten_with_its_paper(folder: Path):

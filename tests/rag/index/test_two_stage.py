@@ -54,6 +54,7 @@ def test_above_the_limit_sentences_are_those_of_the_nearest_papers(
     exact, two_stage = (snapshot.vector_search(n) for n in (n_sentences, n_sentences - 1))
     assert exact is snapshot.dense
     monkeypatch.setattr("footnote.rag.index.two_stage.CANDIDATES", 7)
+    monkeypatch.setattr("footnote.rag.index.two_stage._NAMED", 7)
     for number in range(10):
         question = VECTORS[number, 0].tolist()
         near = [i for i, _ in snapshot.vectors.nearest(question, depth=7)]
