@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from copy import copy
 from functools import cached_property, partial
+from math import fsum
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -592,7 +593,7 @@ class Assistant:
         return Leaning(
             odds=odds_of_new(alone.question, before),
             in_title=max(in_title, default=0.0),
-            in_abstract=sum(in_abstract),
+            in_abstract=fsum(in_abstract),  # of a set, whose order is another in every process
             rarest=max(rarity.values(), default=0.0),
             is_said=float(best is not None and best.paper_id in leaning.refers_to),
             ahead=top - max(said, default=0.0),

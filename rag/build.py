@@ -35,7 +35,7 @@ from footnote.rag.index.embedding import Question, load_embedder, read_question
 from footnote.rag.index.holders import Lines
 from footnote.rag.index.index import Index
 from footnote.rag.index.shard import TokensOf, VectorsOf, WordsOf
-from footnote.rag.index.snapshot import FOLDER, Card
+from footnote.rag.index.snapshot import FOLDER, Card, Snapshot
 from footnote.rag.index.token_scores import TokenScores
 from footnote.rag.index.two_stage import TwoStageSearch
 from footnote.rag.index.writer import IndexWriter
@@ -238,6 +238,7 @@ class _Followed:
 class _Parts(NamedTuple):
     """What a question asks of an index, of one snapshot."""
 
+    snapshot: Snapshot
     vectors: DenseIndex | TwoStageSearch | VectorsOf
     tokens: TokenScores
     words: BM25Index
@@ -256,7 +257,8 @@ def _parts(index: Index, lines: Lines | None) -> _Parts:
     state, snapshot = index.catalogue.state(), index.snapshot()
     words = snapshot.bm25
     if lines is None:
-        return _Parts(index.vector_search, snapshot.multivector, words, words)
+        vectors = snapshot.vector_search(index.exact_up_to)
+        return _Parts(snapshot, vectors, snapshot.multivector, words, words)
     shards = lines.shards(state, snapshot.card.shards)
     if not state.snapshot == snapshot.name == index.catalogue.state().snapshot:
         raise IndexDamagedError(f"index {index.folder} was made anew meanwhile", "ask again")
@@ -264,6 +266,7 @@ def _parts(index: Index, lines: Lines | None) -> _Parts:
     is_exact = shards.count_sentences() <= index.exact_up_to
     served = () if shards.is_whole else index.catalogue.served_versions()
     return _Parts(
+        snapshot,
         vectors if is_exact else TwoStageSearch(shards.nearest_papers, vectors),
         TokensOf(shards),
         words,
@@ -285,7 +288,7 @@ def _assemble(
     late = LateSentences(parts.tokens, parts.words)
     return Assistant(
         index.catalogue,
-        lru_cache(maxsize=8)(partial(_read_question, index, index.embedder)),
+        lru_cache(maxsize=8)(partial(_read_question, index, parts.snapshot, index.embedder)),
         finder(index) if finder else _retriever(config, index, parts),
         [] if finder else _rerankers(config, index, parts),
         late,
@@ -428,9 +431,11 @@ _cross_encoder = cache(load_cross_encoder)
 _judge = cache(load_judge)
 
 
-def _read_question(index: Index, embedder: BaseEmbedding, text: str) -> Question:
+def _read_question(
+    index: Index, snapshot: Snapshot, embedder: BaseEmbedding, text: str
+) -> Question:
     question = read_question(embedder, text)
-    index.check_dimension(question.embedding or [])
+    index.check_dimension(question.embedding or [], snapshot)
     return question
 
 

@@ -39,24 +39,59 @@ _START_S = 600.0
 _POLL_S = 0.5
 # A call that waits longer is looked after: there may be nobody whom it waits for.
 _LOOK_S = 1.0
+_COUNT_S = 2.0
 _AGAIN_S = 0.05
 # How often Ray Serve asks a process if it lives; one that does not is begun anew.
 _HEALTH_S = 2.0
+# Questions that a router works on at the same time: for a part of each it waits for replicas.
+_AT_ONCE = 8
 # Calls that a replica takes at once; they wait for the processor, not for each other.
 _ONGOING = 100
 _ATTEMPTS = 3
 
 
+class _Census:
+    """Which deployments have replicas. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._serve = import_module("ray.serve")
+        self._lock = threading.Lock()
+        self._counted_at = 0.0
+        self._n_running: dict[str, int] = {}
+
+    def has(self, name: str) -> bool:
+        """Return True if a replica runs, or if that is not known.
+
+        Counted by one thread at a time, and no more than every few seconds: to read what Ray Serve
+        tells of itself takes a processor longer than a question does.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                if time.monotonic() - self._counted_at > _COUNT_S:
+                    self._count()
+                    self._counted_at = time.monotonic()
+            finally:
+                self._lock.release()
+        return self._n_running.get(name, 1) > 0
+
+    def _count(self) -> None:
+        application = self._serve.status().applications.get(_APP)
+        found = application.deployments if application else {}
+        self._n_running = {
+            name: each.replica_states.get("RUNNING", 0) for name, each in found.items()
+        }
+
+
 class _Line:
     """Asks any replica of a shard."""
 
-    def __init__(self, number: int, timeout_s: float):
-        self._serve = import_module("ray.serve")
+    def __init__(self, number: int, timeout_s: float, census: _Census):
         self._errors = import_module("ray.exceptions")
         self._serve_errors = import_module("ray.serve.exceptions")
         self._name = _shard_name(number)
         self._timeout_s = timeout_s
-        self._handle = self._serve.get_deployment_handle(self._name, app_name=_APP)
+        self._census = census
+        self._handle = import_module("ray.serve").get_deployment_handle(self._name, app_name=_APP)
 
     def ask(self, state: State, what: str, *arguments: object, **named: object) -> Any:  # noqa: ANN401
         """Ask one, and another where that one ends meanwhile: nothing that is asked changes it.
@@ -83,6 +118,8 @@ class _Line:
             except self._errors.RayTaskError as error:  # of one that answers
                 raise error.cause from None
             except (self._errors.RayError, self._serve_errors.RayServeException):
+                if not self._census.has(self._name):
+                    break
                 time.sleep(_AGAIN_S)
         raise self._lost()
 
@@ -91,15 +128,9 @@ class _Line:
             try:
                 return response.result(timeout_s=_LOOK_S)
             except TimeoutError:
-                if time.monotonic() > until or not self._is_anyone_there():
+                if time.monotonic() > until or not self._census.has(self._name):
                     response.cancel()
                     raise self._lost() from None
-
-    def _is_anyone_there(self) -> bool:
-        with suppress(self._serve_errors.RayServeException, self._errors.RayError, KeyError):
-            deployment = self._serve.status().applications[_APP].deployments[self._name]
-            return bool(deployment.replica_states.get("RUNNING"))
-        return False
 
     def _lost(self) -> ShardLostError:
         return ShardLostError(f"{self._name} of the index does not answer", "see `ray status`")
@@ -118,6 +149,8 @@ def serve_on_ray(config: Config, host: str, port: int, n_shards: int, n_papers: 
     Raises:
         ClusterError: Ray is not installed, or the cluster does not answer, or has no room.
     """
+    # A process that is busy does not say within Ray's own 0.1 s how busy it is.
+    os.environ.setdefault("RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S", "1")
     with connected(), suppress(KeyboardInterrupt):
         # Ray has set one of its own, which leaves all that was begun behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -216,14 +249,18 @@ def _router(config: Config, host: str, n_shards: int) -> Callable[[], FastAPI]:
 
 
 def _open(config: Config, n_shards: int) -> Assistant:
-    lines = Lines([_Line(number, config.ray.timeout_s) for number in range(n_shards)])
+    census, timeout_s = _Census(), config.ray.timeout_s
+    lines = Lines([_Line(number, timeout_s, census) for number in range(n_shards)])
     lines.wait(config.ray.timeout_s)
     return open_assistant(config, lines=lines)
 
 
 def _placed(config: Config) -> Config:
-    """Return settings that mean the same in every process: with whole paths."""
-    web = config.web.model_copy(update={"reports": config.web.reports.resolve()})
+    """Return settings for any process of the cluster: with whole paths, and its own `auto`."""
+    at_once = _AT_ONCE if config.web.at_once == "auto" else config.web.at_once
+    web = config.web.model_copy(
+        update={"reports": config.web.reports.resolve(), "at_once": at_once}
+    )
     return config.model_copy(update={"index": config.index.resolve(), "web": web})
 
 

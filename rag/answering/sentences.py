@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import fsum
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -245,9 +246,10 @@ class SentenceRanker:
         """Return the share of the question's words beside a topic, by rarity, in each; (n,)."""
         terms = set(self._vocabulary.terms(question)) - set(self._vocabulary.terms(topic))
         weights = {t: self._vocabulary.idf(t) for t in terms}
-        total = sum(weights.values()) or 1.0
+        # fsum, not sum: the order of a set is another in every process.
+        total = fsum(weights.values()) or 1.0
         said = (set(self._vocabulary.terms(quote)) for quote in quotes)
-        return np.array([sum(weights[t] for t in weights.keys() & own) / total for own in said])
+        return np.array([fsum(weights[t] for t in weights.keys() & own) / total for own in said])
 
 
 def _read_again(

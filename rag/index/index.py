@@ -195,13 +195,17 @@ class Index:
         except (IndexMissingError, IndexDamagedError):
             return  # nothing there, or nothing usable: the next update makes it
 
-    def check_dimension(self, vector: list[float]) -> None:
+    def check_dimension(self, vector: list[float], snapshot: Snapshot | None = None) -> None:
         """Make sure that a vector can be compared with those of the index.
+
+        Args:
+            vector: Of a question or a chunk.
+            snapshot: What it is compared with; None for the one that is in force now.
 
         Raises:
             IndexMismatchError: It has more or fewer numbers.
         """
-        expected = self.snapshot().card.dimension
+        expected = (snapshot or self.snapshot()).card.dimension
         if expected is not None and len(vector) != expected:
             raise IndexMismatchError(
                 f"index {self.folder} holds vectors of {expected} numbers, the embedder "

@@ -70,11 +70,12 @@ OF_BETA = (BETA, BETA.sentences[0])
 
 def test_the_same_answer_is_the_same_whatever_else_has_changed():
     before = answer(FIRST, OF_BETA, rests_on=receipt())
-    after = answer(OF_BETA, FIRST, rests_on=receipt("c2", "qwen", "l2"))
+    after = answer(OF_BETA, FIRST, rests_on=receipt("c2", "qwen", "l2", n_not_asked=1))
     found = replayed(before, after, HERE.get)
     assert found.same
     assert [(c.what, c.before, c.now) for c in found.changed] == [
         ("corpus", "c1", "c2"),
+        ("n_not_asked", "0", "1"),
         ("model", None, "qwen"),
         ("settings.llm", "l1", "l2"),
     ]

@@ -100,3 +100,18 @@ def test_what_is_asked_is_covered_beside_the_topic():
 
 def test_no_paper_gives_no_sentence():
     assert SentenceRanker(Nothing(), Nothing(), Words()).rank(QueryBundle("q"), [], Kind.FACT) == []
+
+
+def test_what_a_sentence_covers_does_not_depend_on_the_order_of_words():
+    """`sum` over a set: its order, and so the last bit, was another in every process."""
+    names = [f"word{n}" for n in range(30)]
+    rarity = dict(zip(names, np.random.default_rng(1).uniform(0.1, 9, len(names)), strict=True))
+
+    class Rare(Words):
+        def idf(self, term: str) -> float:
+            return float(rarity[term])
+
+    ranker = SentenceRanker(Scores({}), Nothing(), Rare())
+    for n in range(2, len(names)):
+        said = " ".join(names[:n])
+        assert ranker._coverage(said, [said, said[::-1]]).tolist() == [1.0, 0.0]

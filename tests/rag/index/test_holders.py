@@ -238,6 +238,19 @@ def test_a_holder_lets_go_of_what_nobody_asked_of_late(few: Config):
     assert len(holder._opened) == holders._OPEN
 
 
+@pytest.mark.parametrize("is_held", [True, False], ids=["held", "read here"])
+def test_a_question_that_was_begun_ends_with_the_snapshot_that_it_was_begun_with(
+    few: Config, is_held: bool
+):
+    with held(few) as many:
+        live = many.assistant if is_held else open_assistant(few)
+        expected = told(live.ask(SURVEY))
+        begun = live._current()  # type: ignore[attr-defined]
+        made_anew(few)
+        assert told(begun.ask(SURVEY)) == expected
+        assert told(live.ask(SURVEY)) != expected
+
+
 @pytest.mark.parametrize("n_shards", [N_SHARDS, 7], ids=["as many shards", "more shards"])
 def test_no_answer_is_made_of_two_snapshots_while_the_index_is_made_anew(
     few: Config, n_shards: int
