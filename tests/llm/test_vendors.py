@@ -30,7 +30,10 @@ MODULES = {
 
 
 def is_installed(name: str) -> bool:
-    return find_spec(f"llama_index.llms.{MODULES[name]}") is not None
+    try:
+        return find_spec(f"llama_index.llms.{MODULES[name]}") is not None
+    except ModuleNotFoundError:  # with none of the five there is no `llama_index.llms`
+        return False
 
 
 VENDORS = [
