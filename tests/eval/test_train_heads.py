@@ -30,7 +30,8 @@ def test_every_label_can_be_read_and_every_example_has_features():
     assert len({line.id for line in labels.lines()}) == len(labels.lines())
     assert labels.abstracts()
     for name, examples in head_examples().items():
-        assert examples, name
+        # All abstracts that are marked for it are of the corpus that not every checkout has beside it.
+        assert examples or (name == "leans" and not labels.SHARED.is_dir()), name
         assert all(example.features for example in examples), name
 
 
