@@ -44,7 +44,7 @@ def test_hovering_a_marker_shows_its_sentence_and_where_it_is_from(page: "sync_a
     turn.locator(".fn-marker").nth(1).hover()
     hover = page.locator("#fn-hover")
     hover.wait_for()
-    assert "S-LoRA" in hover.locator("b").inner_text()
+    assert "DeltaZip" in hover.locator("b").inner_text()  # the next column of the same row
     assert hover.locator("mark").count() == 1
     page.keyboard.press("Escape")
     expect(hover).to_be_hidden()
@@ -199,7 +199,7 @@ def test_the_keyboard_does_everything(page: "sync_api.Page"):
     page.locator("#fn-scroll").focus()
     page.keyboard.press("j")
     page.keyboard.press("j")
-    assert turn.locator(".fn-marker.fn-on:visible").inner_text() == "1b"
+    assert turn.locator(".fn-marker.fn-on:visible").inner_text() == "2a"
     page.keyboard.press("k")
     assert turn.locator(".fn-marker.fn-on:visible").inner_text() == "1a"
     page.keyboard.press("/")
