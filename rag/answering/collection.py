@@ -148,8 +148,10 @@ class _Asked:
         """Say of how many papers it is not known if the filters let them through."""
         filters = self.request.filters
         said: list[str] = []
-        maybe = self._fitting(filters.model_copy(update={"undated": True}))
-        vague = {p.paper_id for p in maybe if p.date} - {p.paper_id for p in self.papers}
+        vague: set[str] = set()
+        if filters.since or filters.until:
+            maybe = self._fitting(filters.model_copy(update={"undated": True}))
+            vague = {p.paper_id for p in maybe if p.date} - {p.paper_id for p in self.papers}
         day = _Lack(lambda p: p.paper_id in vague, "a day", "exact day on record")
         for fields, lack in (
             (("since", "until"), _DATE),
