@@ -98,9 +98,9 @@ def lines() -> list[LabelledLine]:
     return [LabelledLine.model_validate(row) for row in _rows("lines*.jsonl")]
 
 
-def marks() -> list[MarkedQuestion]:
-    """Read all marked questions."""
-    return [MarkedQuestion.model_validate(row) for row in _rows("marks*.jsonl")]
+def marks(files: str = "marks*.jsonl") -> list[MarkedQuestion]:
+    """Read all marked questions, or those of some files, named by a pattern."""
+    return [MarkedQuestion.model_validate(row) for row in _rows(files)]
 
 
 def abstracts() -> list[LabelledAbstract]:
