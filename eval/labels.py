@@ -20,6 +20,7 @@ from footnote.rag.core.request import Act, Kind, Operation
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 FOLDER = Path(__file__).with_name("training")
+_SAMPLE = FOLDER.parent.parent / "ingest" / "sample"
 
 
 class LabelledLine(Record):
@@ -118,10 +119,20 @@ def leaning_talks() -> list[Talk]:
     return [Talk.model_validate(row) for row in _rows("leaning*.jsonl")]
 
 
-def sentences_by_title(shared: Path = SHARED) -> dict[str, tuple[str, ...]]:
-    """Read the sentences of the labelled abstracts; of those in `shared` where that is here."""
-    papers = [paper for _, own in collections(shared) for paper in own]
-    return {paper.title: tuple(map(paper.quote, paper.sentences)) for paper in papers}
+def sentences_of_abstracts(shared: Path = SHARED) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Read the sentences of the labelled abstracts, by their field and title.
+
+    Those of the sample are of the field `digests`: another hand writes of the same papers.
+
+    Args:
+        shared: What holds the others that are not bundled; they are left out where it is not here.
+    """
+    read = [*collections(shared), ("digests", read_papers(*sorted(_SAMPLE.iterdir())))]
+    return {
+        (field, paper.title): tuple(map(paper.quote, paper.sentences))
+        for field, papers in read
+        for paper in papers
+    }
 
 
 def collections(shared: Path = SHARED) -> Iterator[tuple[str, list[Paper]]]:

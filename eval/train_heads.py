@@ -27,6 +27,9 @@ _INVERSE_RIDGE = 10.0
 _SCALE = 0.02
 # Smaller ones change nothing that is told, and are most of a file.
 _LEAST_WRITTEN = 3
+# All digests are by one hand and of one field. With a weight of one the likeliest idea of abstracts of
+# fields that were held out is one for 0.80 of 405, without digests for 0.82, and so it is with this.
+_WEIGHTS = {"digests": 0.15}
 # Where all are of one group.
 _FOLDS = 5
 _LETTERS = {role.value[0].upper(): role.value for role in Role}
@@ -66,9 +69,9 @@ def head_examples() -> dict[str, list[Example]]:
     """Return the examples of each head, by its name."""
     roles: list[Example] = []
     leans: list[Example] = []
-    texts = labels.sentences_by_title()
+    texts = labels.sentences_of_abstracts()
     for abstract in labels.abstracts():
-        sentences = texts.get(abstract.title, ())
+        sentences = texts.get((abstract.field, abstract.title), ())
         if len(sentences) != len(abstract.roles):
             continue
         for at, (sentence, letter) in enumerate(zip(sentences, abstract.roles, strict=True)):
@@ -86,7 +89,8 @@ def fit(examples: Sequence[Example]) -> Fitted:
     vocabulary = {feature: at for at, feature in enumerate(known)}
     table = _matrix(examples, vocabulary)
     model = LogisticRegression(C=_INVERSE_RIDGE, max_iter=400)
-    return Fitted(model.fit(table, [e.label for e in examples]), vocabulary)
+    weights = [_WEIGHTS.get(e.group, 1.0) for e in examples]
+    return Fitted(model.fit(table, [e.label for e in examples], weights), vocabulary)
 
 
 def cross_validated(examples: Sequence[Example]) -> np.ndarray:

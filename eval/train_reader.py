@@ -42,8 +42,8 @@ _SCALE = 8.0
 _COSTS = {"label": 2.0, "kind": 1.0, "operation": 0.3, "act": 0.7}
 _FOLDS = 5
 _UNKNOWN = -100
-# Each question of the other files is of one paper. With them 0.785 of 149 lines were read as they are
-# labelled, without them 0.832.
+# Each question of the other files is of one paper. With them 0.785 of 149 lines were read as they
+# are labelled, without them 0.832.
 _MARKS = "marks.jsonl"
 CLASSES = {
     "label": (NO_LABEL, *Spans._fields),

@@ -19,8 +19,9 @@ from footnote.rag.answering.plans import (
     survey,
 )
 from footnote.rag.answering.roles import Role
+from footnote.rag.answering.rows import leads_up
 from footnote.rag.answering.sentences import Evidence, SentenceRanker, Vocabulary
-from footnote.rag.core.records import Hit
+from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Act, Depth, Kind, Operation, Request
 
 Find = Callable[[str], tuple[QueryBundle, list[Hit]]]
@@ -270,7 +271,20 @@ class Drafter:
             return Side(name, ())
         signals = self._signals.read(query, hits, name, max(e.likeness for e in ranked))
         sure = confidence(signals)
-        return Side(name, tuple(ranked), sure) if sure >= _ABOUT_A_SIDE else Side(name, ())
+        is_about = sure >= _ABOUT_A_SIDE and not self._only_mentions(name, hits[0].paper, ranked)
+        return Side(name, tuple(ranked), sure) if is_about else Side(name, ())
+
+    def _only_mentions(self, name: str, paper: Paper, ranked: Sequence[Evidence]) -> bool:
+        """Return True if a paper says a word once, where it tells what it is measured against.
+
+        Of 156 marked comparisons that takes no right paper and two wrong ones away; where any number
+        of words and of sentences counts, five right ones and seven wrong ones.
+        """
+        terms = set(self._vocabulary.terms(name))
+        if len(terms) > 1 or terms <= set(self._vocabulary.terms(paper.title)):
+            return False
+        saying = [e for e in ranked if terms <= set(self._vocabulary.terms(e.quote))]
+        return len(saying) == 1 and (reports(saying[0]) or leads_up(saying[0]))
 
     def between(self, ranked: Sequence[Evidence], sides: Sequence[Side]) -> list[Evidence]:
         """Return the sentences that speak of more than one side, best first.

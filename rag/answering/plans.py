@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from footnote.rag.answering.roles import Role
-from footnote.rag.answering.rows import idea_of, likeliest_to_show, result_of
+from footnote.rag.answering.rows import idea_of, leads_up, likeliest_to_show, result_of
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.records import Paper
 from footnote.rag.core.request import Kind
@@ -22,7 +22,6 @@ _HAS_ROLE = 0.4
 # 0.74 of 247 marked papers some sentence of the row then shows it, for 0.61 by the idea alone.
 _SHOWS = 0.5
 _LEANING = 0.5
-_EVEN = 0.5
 _COLUMN = ("What it is", "On the point asked", "How it works", "What it reports")
 # Of each side so many sentences are said on the point asked: of 206 marked ones the first is right
 # for 96, one of two for 139.
@@ -241,11 +240,6 @@ def _row(own: Sequence[Evidence]) -> tuple[Field, ...]:
         Field(evidence=tuple(sorted(proposes.values(), key=lambda e: e.number))),
         Field(evidence=tuple(e for e in _result(own) if e.key not in proposes)),
     )
-
-
-def leads_up(e: Evidence) -> bool:
-    """Return True if a sentence tells what was there before the paper."""
-    return e.chance(Role.BACKGROUND) + e.chance(Role.PROBLEM) > _EVEN
 
 
 def reports(e: Evidence) -> bool:

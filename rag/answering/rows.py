@@ -26,17 +26,25 @@ NAMES: Mapping[str, Sequence[str]] = {
 }
 """Of the features of each model."""
 _LEAST = 1e-3
+_EVEN = 0.5
 
 
 def idea_of(own: Sequence[Evidence]) -> tuple[Evidence, float]:
     """Return the sentence with the idea of a paper, and how likely it shows what is asked.
 
+    One that leads up to the idea has it only where all do.
+
     Args:
         own: All sentences of one paper that state something; at least one.
     """
     shown = shares("shows", own)
-    best = max(own, key=lambda e: e.chance(Role.IDEA) * shown[e.key])
+    best = max(own, key=lambda e: (not leads_up(e), e.chance(Role.IDEA) * shown[e.key]))
     return best, shown[best.key]
+
+
+def leads_up(e: Evidence) -> bool:
+    """Return True if a sentence tells what was there before the paper."""
+    return e.chance(Role.BACKGROUND) + e.chance(Role.PROBLEM) > _EVEN
 
 
 def likeliest_to_show(own: Sequence[Evidence]) -> Evidence:

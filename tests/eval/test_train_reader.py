@@ -74,7 +74,7 @@ def test_each_writer_is_judged_by_a_network_that_never_saw_them(monkeypatch: pyt
 def test_what_another_form_is_asked_of_tells_no_kind(monkeypatch: pytest.MonkeyPatch):
     lines = [line for line in labels.lines() if line.act in {Act.TABLE, Act.SHORTER}][:9]
     monkeypatch.setattr(labels, "lines", lambda: lines)
-    monkeypatch.setattr(labels, "marks", list)
+    monkeypatch.setattr(labels, "marks", lambda _: [])
     monkeypatch.setattr(labels, "talks", list)
     forms = reader_examples()
     assert len(forms) == 9
