@@ -27,8 +27,8 @@ _INVERSE_RIDGE = 10.0
 _SCALE = 0.02
 # Smaller ones change nothing that is told, and are most of a file.
 _LEAST_WRITTEN = 3
-# All digests are by one hand and of one field. With a weight of one the likeliest idea of abstracts of
-# fields that were held out is one for 0.80 of 405, without digests for 0.82, and so it is with this.
+# All digests are by one hand and of one field. With a weight of one the likeliest idea of abstracts
+# of fields that were held out is one for 0.80 of 405; without digests for 0.82, as with this.
 _WEIGHTS = {"digests": 0.15}
 # Where all are of one group.
 _FOLDS = 5

@@ -277,8 +277,8 @@ class Drafter:
     def _only_mentions(self, name: str, paper: Paper, ranked: Sequence[Evidence]) -> bool:
         """Return True if a paper says a word once, where it tells what it is measured against.
 
-        Of 156 marked comparisons that takes no right paper and two wrong ones away; where any number
-        of words and of sentences counts, five right ones and seven wrong ones.
+        Of 156 marked comparisons that takes no right paper and two wrong ones away; where any
+        number of words and of sentences counts, five right ones and seven wrong ones.
         """
         terms = set(self._vocabulary.terms(name))
         if len(terms) > 1 or terms <= set(self._vocabulary.terms(paper.title)):
