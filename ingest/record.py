@@ -31,6 +31,8 @@ class SourceRecord(Record):
     organisation: str | None = None
     upvotes: int | None = None
     authors: tuple[str, ...] = ()
+    # Those of them that are names of groups; not written where there are none, as tags are not.
+    group_authors: tuple[str, ...] = Field(default=(), exclude_if=not_)
     arxiv_id: str | None = None
     version_number: int | None = None
     doi: str | None = None

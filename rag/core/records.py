@@ -52,6 +52,8 @@ class Paper(Record):
     sightings: tuple[Sighting, ...] = ()
     authors: tuple[Text, ...] = ()
     """Names as `Given Family`, in the paper's order; empty when no source tells them."""
+    group_authors: tuple[Text, ...] = Field(default=(), exclude_if=not_)
+    """Those of `authors` whose several words are one name, as a team's, with no family name."""
     arxiv_id: str | None = None
     """Without its version, such as `2309.06180` or `cs/0112017`."""
     version_number: int | None = Field(default=None, ge=1)
