@@ -139,6 +139,9 @@ def test_papers_of_a_lost_shard_are_not_asked_and_the_answer_says_so(config: Con
             assert not {source.paper_id for source in answer.sources} & lacking
             assert not {paper.paper_id for paper in answer.receipt.papers} & lacking
         assert many.assistant.n_not_asked == len(lacking)
+        search = many.assistant.search_with_receipt(QUESTION)
+        assert (search.receipt.n_not_asked, search.receipt.n_papers) == (len(lacking), 408)
+        assert not {hit.paper.paper_id for hit in search.hits} & lacking
         # The catalogue has all papers, and is asked of no shard.
         counted = ask("How many papers are there?")
         assert "408" in counted.answer
