@@ -1,6 +1,7 @@
 """An index whose shards others hold answers as one that is read here, whatever becomes of them."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -180,17 +181,25 @@ def test_where_no_shard_answers_the_error_says_so(config: Config):
         assert "408" in str(many.assistant.catalogue.count_served())
 
 
-@pytest.fixture
-def few(tmp_path: Path) -> Config:
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """Some papers of the sample in four shards, with vectors by hashes."""
-    papers = tmp_path / "papers.jsonl"
+    folder = tmp_path_factory.mktemp("few")
+    papers = folder / "papers.jsonl"
     papers.write_text("\n".join(SAMPLE.read_text().splitlines()[:80]))
     settings = {"store": {"shards": N_SHARDS}, "answering": {"min_confidence": 0}}
     config = load_config(
-        index=tmp_path / "index", embedder={"name": "tests.hashing:HashEmbedding"}, **settings
+        index=folder / "index", embedder={"name": "tests.hashing:HashEmbedding"}, **settings
     )
     ingest([papers], open_index(config, create=True), unwatched)
     return config
+
+
+@pytest.fixture
+def few(made_once: Config, tmp_path: Path) -> Config:
+    """Those in a folder of their own, which a test may make anew."""
+    copied = shutil.copytree(made_once.index, tmp_path / "index")
+    return made_once.model_copy(update={"index": Path(copied)})
 
 
 def made_anew(config: Config, **store: object) -> Config:
