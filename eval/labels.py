@@ -5,12 +5,12 @@ copied name the paper by its title and the sentences by their numbers.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
-from footnote.eval.datasets import load_beir
+from footnote.ingest.clean import clean_text
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.ingest.sources import read_source
@@ -144,7 +144,7 @@ def collections(shared: Path = SHARED) -> Iterator[tuple[str, list[Paper]]]:
         yield "systems", read_papers(*sorted(pages.iterdir()))
     if beir.is_dir():
         marked = {title for m in marks() for title in m.answers} | {a.title for a in abstracts()}
-        yield "biomedicine", [p for p in load_beir(beir)[0] if p.title in marked]
+        yield "biomedicine", read_papers(beir / "corpus.jsonl", titles=marked)
 
 
 def bundled() -> set[str]:
@@ -152,10 +152,15 @@ def bundled() -> set[str]:
     return {file.stem.removeprefix("papers_") for file in FOLDER.glob("papers_*.jsonl")}
 
 
-def read_papers(*files: Path) -> list[Paper]:
-    """Read the papers of some files, one of each title."""
+def read_papers(*files: Path, titles: Collection[str] | None = None) -> list[Paper]:
+    """Read the papers of some files, one of each title; where titles are given, of these alone."""
     records = (record for file in files for record in read_source(file, file.name))
-    read = (to_paper(record) for record in records if isinstance(record, SourceRecord))
+    read = (
+        to_paper(record)
+        for record in records
+        if isinstance(record, SourceRecord)
+        if titles is None or clean_text(record.title) in titles
+    )
     return list({paper.title: paper for paper in read}.values())
 
 

@@ -31,6 +31,8 @@ class SourceRecord(Record):
     organisation: str | None = None
     upvotes: int | None = None
     authors: tuple[str, ...] = ()
+    # Those of them that are names of groups; not written where there are none, as tags are not.
+    group_authors: tuple[str, ...] = Field(default=(), exclude_if=not_)
     arxiv_id: str | None = None
     version_number: int | None = None
     doi: str | None = None
@@ -52,6 +54,8 @@ class Refusal(Record):
     reason: str
 
 
+# JSON can spell one out; no encoding can write it.
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _SERVICES = ("hf", "arxiv")
 N_RANKS = 1 + len(_SERVICES)
 
@@ -67,7 +71,7 @@ def source_rank(sighting: Sighting) -> int:
 def fault(record: SourceRecord) -> str | None:
     """Say why a record cannot become a paper; None when it can."""
     title, abstract = record.title, record.abstract
-    if any(_has_half_character(text) for text in (title, abstract, record.organisation or "")):
+    if any(map(_HALF_CHARACTER.search, (title, abstract, record.organisation or ""))):
         return "text with half a character (a lone surrogate)"
     if not title.strip():
         return "no title"
@@ -82,11 +86,6 @@ def fault(record: SourceRecord) -> str | None:
     if len(abstract) > MAX_ABSTRACT_CHARS:
         return f"abstract of {len(abstract):,} characters, more than {MAX_ABSTRACT_CHARS:,}"
     return None
-
-
-def _has_half_character(text: str) -> bool:
-    # JSON can spell one out; no encoding can write it.
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 # `2309.06180v2`, `cs/0112017`, `math.GT/0309136v1`; what surrounds it in an address or a DOI.

@@ -23,16 +23,19 @@ _TOGETHER_MS = 2_000
 # And so long must nothing have changed.
 _QUIET_MS = 300
 # However quiet the system is, files are looked at again: some folders of a network tell nothing.
-_LOOK_MS = 30_000
+_LOOK_S = 30.0
 _Stamps = dict[NamedFile, tuple[int, int]]
 
 
-def changes(paths: Sequence[str], *, every_s: float) -> Iterator[list[What]]:
+def changes(
+    paths: Sequence[str], *, every_s: float, look_s: float = _LOOK_S
+) -> Iterator[list[What]]:
     """Yield what is to be taken in: first all of it, then what has changed, without end.
 
     Args:
         paths: Files, folders of them, or what to fetch from services.
         every_s: From one fetch of the services to the next.
+        look_s: How long nothing is looked at where the system tells of no change.
 
     Raises:
         SourceError: One of them is the standard input, which ends.
@@ -44,8 +47,13 @@ def changes(paths: Sequence[str], *, every_s: float) -> Iterator[list[What]]:
     stamps, due = _stamps(files), time.monotonic() + every_s
     yield [*files, *services]
     while True:
-        _wait(files, due - time.monotonic() if services else None)
+        # What changed before the system was asked to tell of it is seen here alone.
         found = _stamps(files)
+        if found == stamps:
+            _wait(files, min(look_s, due - time.monotonic()) if services else look_s)
+            found = _stamps(files)
+        else:
+            found = _settled(files, found)
         changed: list[What] = [each for each, stamp in found.items() if stamps.get(each) != stamp]
         stamps = found
         if services and time.monotonic() >= due:
@@ -66,9 +74,19 @@ def _stamps(paths: Sequence[Path]) -> _Stamps:
     return found
 
 
-def _wait(files: Sequence[Path], longest_s: float | None) -> None:
+def _settled(files: Sequence[Path], found: _Stamps) -> _Stamps:
+    """Wait until nothing has changed for a moment since the files were found so, or for a while."""
+    until = time.monotonic() + _TOGETHER_MS / 1_000
+    while True:
+        time.sleep(_QUIET_MS / 1_000)
+        before, found = found, _stamps(files)
+        if found == before or time.monotonic() >= until:
+            return found
+
+
+def _wait(files: Sequence[Path], longest_s: float) -> None:
     """Wait until something changes near the files, or for so long."""
-    longest_ms = _LOOK_MS if longest_s is None else max(1, min(_LOOK_MS, int(longest_s * 1_000)))
+    longest_ms = max(1, int(longest_s * 1_000))
     # A file that is replaced by another is seen in its folder.
     folders = {path if path.is_dir() else path.parent for path in files}
     there = [folder for folder in folders if folder.is_dir()]

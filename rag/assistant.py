@@ -29,6 +29,7 @@ from footnote.rag.core.records import (
     Hit,
     Paper,
     Receipt,
+    SearchResult,
     Setup,
 )
 from footnote.rag.core.request import Act, Depth, Filters, Kind, Manner, Operation, Request
@@ -269,16 +270,33 @@ class Assistant:
         Raises:
             QuestionError: The question is empty or too long.
         """
+        return list(self.search_with_receipt(question, k, history, filters).hits)
+
+    def search_with_receipt(
+        self,
+        question: str,
+        k: int = 10,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+    ) -> SearchResult:
+        """Find papers as `search` does, and say what that rests on.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+        """
         asked = self._checked(question)
         request = self.understand(asked, self._turns(history))
         query = self._query(request.question, filters or request.filters)
         depth = self._listwise.depth if self._listwise else 0
-        hits = self._retrieve(query, max(k, depth), self._queries(request))
+        queries = self._queries(request)
+        hits, unordered = self._retrieve(query, max(k, depth), queries), None
         if ordering := self._ordering(request, hits, self.writer):
             for _ in ordering:
                 pass
-            hits = ordering.hits
-        return hits[:k]
+            hits, unordered = ordering.hits, ordering.fault
+        found = hits[:k]
+        receipt = self._receipt(found, queries, unordered, self._n_not_asked)
+        return SearchResult(hits=tuple(found), receipt=receipt)
 
     def find(self, text: str, k: int, filters: Filters, queries: Sequence[str] = ()) -> list[Hit]:
         """Find papers for a text as it stands, best first, at most `k`; no model reads it.

@@ -12,7 +12,7 @@ from footnote.rag.answering.sentences import Evidence
 from footnote.rag.assistant import Assistant, Turn
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.core.processor import on_one_thread
-from footnote.rag.core.records import Answer, Claim, Hit, Paper
+from footnote.rag.core.records import Answer, Claim, Hit, Paper, SearchResult
 from footnote.rag.core.request import Filters, Manner, Request
 from footnote.rag.index.catalogue import Catalogue, State
 from footnote.rag.understanding.leaning import Leaning
@@ -83,6 +83,16 @@ class LiveAssistant(Assistant):
     ) -> list[Hit]:
         """Find the papers that fit the question, best first; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.search(question, k, history, filters))
+
+    def search_with_receipt(
+        self,
+        question: str,
+        k: int = 10,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+    ) -> SearchResult:
+        """Find papers, and say what that rests on; see `Assistant`."""
+        return self._attempt(lambda a: a.search_with_receipt(question, k, history, filters))
 
     def understand(self, question: str, turns: Sequence[Answer] = ()) -> Request:
         """Read what a line asks for; see `Assistant`."""

@@ -1,9 +1,12 @@
 """What several rooms' tests share: the shared corpus, an index of the sample, and processes."""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,11 +26,42 @@ SAMPLE = ROOT / "ingest" / "sample" / "digests.jsonl"
 SHARED = ROOT.parent / "shared"
 PAGES = SHARED / "corpus" / "pages"
 
+# What Linux keeps in memory; containers often have little of it.
+MEMORY, ROOM = Path("/dev/shm"), 2 * 2**30  # noqa: S108 - a folder of our own is made there
+
+ALL_SLOW = re.compile(r"^pytestmark = (?:\[[^\]]*)?pytest\.mark\.slow\b", re.MULTILINE)
+
 # How long an example takes depends on what else the machine does.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 needs_shared = pytest.mark.skipif(not PAGES.is_dir(), reason="../shared is not on this machine")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--in-memory",
+        action="store_true",
+        help=f"keep temporary files in memory ({MEMORY}) where there is room; no disk is waited for",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have temporary files, those of the programs that tests start too, lie in memory if asked."""
+    # A worker of pytest-xdist is told by the environment, like any other program.
+    if not config.getoption("in_memory") or hasattr(config, "workerinput"):
+        return
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM:
+        folder = tempfile.mkdtemp(prefix="footnote-tests-", dir=MEMORY)
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave a file of slow tests alone unread where none is asked for; to import them takes long."""
+    if config.option.markexpr.startswith("not slow") and collection_path.suffix == ".py":
+        return True if ALL_SLOW.search(collection_path.read_text(encoding="utf-8")) else None
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -133,6 +133,23 @@ def test_the_working_folder_adds_nothing(install: Install, monkeypatch: pytest.M
     assert installed() == []
 
 
+def test_of_two_that_are_called_the_same_the_first_on_the_path_counts(
+    install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    install(Group.JUDGES, "")
+    for version, entries in (("3.0", ""), ("2.0", "[any]\nx = y\n"), ("", "")):
+        first = tmp_path / f"first{version}"
+        info = first / f"added-{version or '4.0'}.dist-info"
+        info.mkdir(parents=True)
+        named = f"Name: added\nVersion: {version}\n" if version else ""
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\n{named}")
+        if entries:
+            (info / "entry_points.txt").write_text(entries)
+        with monkeypatch.context() as patched:
+            patched.syspath_prepend(first)
+            assert [p.distribution for p in installed()] == ([] if version else ["added 1.0"])
+
+
 @pytest.mark.parametrize("said", [b"[any]\nno value\n", b"[any]\nname = \xff\n"])
 def test_a_package_whose_entry_points_cannot_be_read_is_passed_over_and_named(
     install: Install, said: bytes

@@ -349,18 +349,20 @@ def search(
     filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
-    from footnote.ui.render import hit_rows
+    from footnote.ui.render import found_papers, receipt_notes
 
     # The language model is asked where it puts papers in order, and else for nothing.
     assistant = open_assistant(config, writes=config.retrieval.reranker == "model")
     tune_process()
-    rows = hit_rows(assistant.search(" ".join(question), k, filters=filters))
+    found = assistant.search_with_receipt(" ".join(question), k, filters=filters)
     if as_json:
-        print_json(rows)
+        print_json(found_papers(found))
         return
-    for row in rows:
-        _out.print(f"[bold]{row['rank']}. {escape(str(row['title']))}[/] ({row['score']:.2f})")
-        _out.print(f"   {escape(str(row['passage']))}\n")
+    for note in receipt_notes(found.receipt):
+        _err.print(escape(note))
+    for rank, hit in enumerate(found.hits, start=1):
+        _out.print(f"[bold]{rank}. {escape(hit.paper.title)}[/] ({hit.score:.2f})")
+        _out.print(f"   {escape(hit.paper.quote(hit.passage))}\n")
 
 
 @command
@@ -390,13 +392,7 @@ def ask(
     filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
-    from footnote.ui.render import (
-        not_asked_note,
-        order_note,
-        queries_note,
-        source_text,
-        writing_note,
-    )
+    from footnote.ui.render import receipt_notes, source_text, writing_note
 
     assistant = open_assistant(config)
     tune_process()
@@ -416,8 +412,7 @@ def ask(
         sys.stdout.write(export(answer, assistant.paper, form).text)
         return
     answer = _told(assistant.ask_stream(" ".join(question), filters=filters))
-    notes = (not_asked_note, queries_note, order_note, writing_note)
-    for note in filter(None, (say(answer) for say in notes)):
+    for note in filter(None, (*receipt_notes(answer.receipt), writing_note(answer))):
         _err.print(escape(note))
     if answer.mode == "quote":
         _out.print(escape(answer.answer))

@@ -301,7 +301,9 @@ class Failures:
 class Guard:
     """ASGI middleware: lets in whom `Access` knows, and reads no body that is too large."""
 
-    def __init__(self, app: ASGIApp, access: Access, *, upload_bytes: int = 0):
+    def __init__(
+        self, app: ASGIApp, access: Access, *, upload_bytes: int = 0, held_s: float = _HELD_S
+    ):
         """Stand before an application.
 
         Args:
@@ -309,8 +311,10 @@ class Guard:
             access: Says who may call.
             upload_bytes: How large a file may be that is sent; of 0 gradio's way to upload is
                 closed.
+            held_s: How long a call waits that is one too many of its client's, until it is refused.
         """
         self._app = app
+        self._held_s = held_s
         self._access = access
         self._most_uploaded = MAX_BODY_BYTES + upload_bytes
         self._calls = Counter[str]()
@@ -341,8 +345,8 @@ class Guard:
             return
         if self._calls[caller.name] >= _MOST_CALLS:
             # Told at once it would call again at once, and others would wait for the telling.
-            await asyncio.sleep(_HELD_S)
-            busy = BusyError(f"you have {_MOST_CALLS} calls here already", _HELD_S)
+            await asyncio.sleep(self._held_s)
+            busy = BusyError(f"you have {_MOST_CALLS} calls here already", self._held_s)
             await answer_to(busy, request.url.path)(scope, receive, send)
             return
         self._calls[caller.name] += 1

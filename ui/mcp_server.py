@@ -13,10 +13,10 @@ from pydantic import Field
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.errors import FootnoteError
 from footnote.rag.core.records import Answer, Claim, Paper
-from footnote.ui.api import HitRow, Listing, PaperPage, page_of, paper_of
+from footnote.ui.api import FoundPapers, Listing, PaperPage, page_of, paper_of
 from footnote.ui.desk import Desk
 from footnote.ui.filters import Which
-from footnote.ui.render import hit_rows
+from footnote.ui.render import found_papers
 
 Result = TypeVar("Result")
 PATH = "/mcp"
@@ -68,11 +68,15 @@ class _Tools:
         context: _Called,
         k: Annotated[int, Field(ge=1, le=100, description="Papers at most.")] = 10,
         filters: _Filters = Which(),  # noqa: B008 - it is immutable
-    ) -> list[HitRow]:
-        """Find papers that fit a question, best first, each with the sentence that fits best."""
+    ) -> FoundPapers:
+        """Find papers that fit a question, best first, each with the sentence that fits best.
+
+        Tell the person where `receipt` says that papers could not be asked (`n_not_asked`), or why
+        they are in no model's order (`unordered`).
+        """
         only = filters.filters() or None
-        hits = await self._run(context, lambda a: a.search(question, k, filters=only))
-        return [HitRow.model_validate(row) for row in hit_rows(hits)]
+        found = await self._run(context, lambda a: a.search_with_receipt(question, k, filters=only))
+        return FoundPapers.model_validate(found_papers(found))
 
     async def ask_papers(
         self,

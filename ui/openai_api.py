@@ -186,7 +186,9 @@ def _message(assistant: Assistant, answer: Answer) -> dict[str, Any]:
     listed = "\n".join(f"{source_text(source)} {links[source.marker]}" for source in answer.sources)
     cited = [citation for sentence in answer.sentences for citation in sentence.citations]
     return {
-        "content": "\n\n".join(filter(None, (answer.answer, not_asked_note(answer), listed))),
+        "content": "\n\n".join(
+            filter(None, (answer.answer, not_asked_note(answer.receipt), listed))
+        ),
         "annotations": [
             {
                 "type": "url_citation",

@@ -9,8 +9,9 @@ from footnote.rag.answering.citations import markers_of
 from footnote.rag.core.records import (
     Answer,
     Claim,
-    Hit,
     Paper,
+    Receipt,
+    SearchResult,
     Sentence,
     Source,
     Writing,
@@ -46,9 +47,9 @@ def paper_row(paper: Paper) -> dict[str, object]:
     }
 
 
-def hit_rows(hits: Sequence[Hit]) -> list[dict[str, object]]:
-    """Make the rows of `footnote search --json`, best first; offsets count in the abstract."""
-    return [
+def found_papers(found: SearchResult) -> dict[str, object]:
+    """Make what `footnote search --json` prints; offsets count in the abstract."""
+    rows = [
         {
             "rank": rank,
             "paper_id": hit.paper.paper_id,
@@ -58,27 +59,32 @@ def hit_rows(hits: Sequence[Hit]) -> list[dict[str, object]]:
             "start": hit.passage.start,
             "end": hit.passage.end,
         }
-        for rank, hit in enumerate(hits, start=1)
+        for rank, hit in enumerate(found.hits, start=1)
     ]
+    return {"papers": rows, "receipt": found.receipt}
 
 
-def queries_note(answer: Answer) -> str | None:
+def receipt_notes(receipt: Receipt | None) -> list[str]:
+    """Say what a person should know of how papers were found, a line each."""
+    notes = (not_asked_note, queries_note, order_note)
+    return list(filter(None, (say(receipt) for say in notes)))
+
+
+def queries_note(receipt: Receipt | None) -> str | None:
     """Say in a line what was searched for beside the question; None for nothing."""
-    queries = answer.receipt.queries if answer.receipt else ()
+    queries = receipt.queries if receipt else ()
     return f"Also searched for: {'; '.join(queries)}." if queries else None
 
 
-def order_note(answer: Answer) -> str | None:
+def order_note(receipt: Receipt | None) -> str | None:
     """Say in a line why a model did not put papers in order; None where it did, or was not to."""
-    receipt = answer.receipt
     if not receipt or not receipt.unordered:
         return None
     return _ended(f"Papers as they were found: the model {receipt.setup.model} {receipt.unordered}")
 
 
-def not_asked_note(answer: Answer) -> str | None:
+def not_asked_note(receipt: Receipt | None) -> str | None:
     """Say how many papers could not be asked; None where all were, or none had to be."""
-    receipt = answer.receipt
     if not receipt or not receipt.n_not_asked:
         return None
     return (

@@ -41,7 +41,7 @@ def _paragraphs(report: Report) -> Iterator[str]:
         yield "## Sources"
     for source in answer.sources:
         yield _source_paragraph(source, answer.sentences)
-    yield not_asked_note(answer) or ""
+    yield not_asked_note(answer.receipt) or ""
     yield writing_note(answer) or ""
 
 

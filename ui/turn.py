@@ -206,7 +206,7 @@ def _views_html(answer: Answer, blocks: Blocks, say: Wording) -> str:
 
 
 def _writer_html(answer: Answer) -> str:
-    note = " ".join(filter(None, (order_note(answer), writing_note(answer))))
+    note = " ".join(filter(None, (order_note(answer.receipt), writing_note(answer))))
     return f'<p class="fn-writer" lang="en">{escape(note)}</p>' if note else ""
 
 

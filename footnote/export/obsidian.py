@@ -153,7 +153,7 @@ def _name(text: str, number: str) -> str:
 def _words(text: str) -> str:
     """Return the words of a text, with neither punctuation nor signs."""
     kept = (c if unicodedata.category(c)[0] in "LMN" or c == "-" else " " for c in text)
-    return " ".join("".join(kept).split()).lstrip("-")
+    return " ".join("".join(kept).split()).lstrip("- ")
 
 
 def _known(paper: Paper, reference: Reference) -> dict[str, object]:

@@ -81,7 +81,8 @@ class Referrer:
     def of(self, paper: Paper) -> Reference:
         """Return what cites a paper; a year that its page did not tell is left out."""
         date = None if paper.date_inferred else paper.date
-        authors = tuple(_name(name) for name in paper.authors)
+        groups = set(paper.group_authors)
+        authors = tuple(Name("", name) if name in groups else _name(name) for name in paper.authors)
         arxiv = f"{paper.arxiv_id}v{paper.version_number}" if paper.version_number else None
         return Reference(
             key=self._key(paper, authors, date.year if date else None),
@@ -150,7 +151,7 @@ def ris(reference: Reference) -> str:
         "type_of_reference": "GEN",
         "id": reference.key,
         "title": reference.title,
-        "authors": [f"{a.family}, {a.given}" if a.given else a.family for a in reference.authors],
+        "authors": list(map(_ris_name, reference.authors)),
         "year": f"{year:04}",
         "date": "/".join([f"{year:04}", *(f"{part:02}" for part in rest)]),
         "doi": reference.doi,
@@ -231,6 +232,8 @@ def _name(name: str) -> Name:
 
 
 def _bibtex_name(name: Name) -> str:
+    if not name.given and " " in name.family:
+        return f"{{{_latex(name.family)}}}"
     family, given = map(_bibtex_part, (name.family, name.given))
     return f"{family}, {given}" if given else family
 
@@ -240,6 +243,15 @@ def _bibtex_part(part: str) -> str:
     text = _latex(part)
     is_cut = "," in part or {"and", "others"} & {word.lower() for word in part.split()}
     return f"{{{text}}}" if is_cut else text
+
+
+def _ris_name(name: Name) -> str:
+    """Write a name; of several words without a family name as EndNote knows that of a group."""
+    if name.given:
+        return f"{name.family}, {name.given}"
+    if "," in name.family:
+        return name.family.replace(",", ",,", 1)
+    return f"{name.family}," if " " in name.family else name.family
 
 
 def _csl_name(name: Name) -> dict[str, str]:

@@ -32,7 +32,13 @@ class _Row(Record):
     end: int
 
 
-_ROWS = TypeAdapter(list[_Row])
+class _Found(Record):
+    """What a search gives."""
+
+    papers: tuple[_Row, ...]
+
+
+_FOUND = TypeAdapter(_Found)
 _ANSWER = TypeAdapter(Answer)
 _PAPER = TypeAdapter(Paper)
 
@@ -76,7 +82,7 @@ class Remote:
         Raises:
             ServerError: The server refuses, or does not answer as it should.
         """
-        rows = self._asked("POST", "search", _ROWS, {"question": question, "k": k})
+        rows = self._asked("POST", "search", _FOUND, {"question": question, "k": k}).papers
         hits: list[Hit] = []
         for row in rows:
             paper, passage = self._paper(row.paper_id), Span(row.start, row.end)

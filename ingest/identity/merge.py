@@ -51,6 +51,7 @@ def to_paper(record: SourceRecord) -> Paper:
     """
     title, abstract = clean_text(record.title), clean_text(record.abstract)
     authors = tuple(filter(None, map(clean_text, record.authors)))
+    groups = set(map(clean_text, record.group_authors))
     return Paper(
         paper_id=paper_id(title),
         title=title,
@@ -66,6 +67,7 @@ def to_paper(record: SourceRecord) -> Paper:
         upvotes=record.upvotes,
         sightings=(record.sighting,),
         authors=authors,
+        group_authors=tuple(name for name in authors if name in groups and " " in name),
         arxiv_id=record.arxiv_id,
         version_number=record.version_number,
         doi=record.doi,
@@ -102,6 +104,9 @@ def merge_all(papers: Sequence[Paper], own_id: str) -> Paper:
     newest = max(papers, key=_abstract_rank)
     title = max(papers, key=_title_rank)
     dated = min(papers, key=_date_rank)
+    authors = max(papers, key=_authors_rank).authors
+    # What one source writes as a plain name another may know for a group's.
+    groups = {name for p in papers for name in p.group_authors}
     arxiv_id, doi = _first(p.arxiv_id for p in papers), _first(p.doi for p in papers)
     return Paper(
         paper_id=own_id,
@@ -117,7 +122,8 @@ def merge_all(papers: Sequence[Paper], own_id: str) -> Paper:
         organisation=_first(p.organisation for p in papers),
         upvotes=_largest(p.upvotes for p in papers),
         sightings=_union(p.sightings for p in papers),
-        authors=max(papers, key=_authors_rank).authors,
+        authors=authors,
+        group_authors=tuple(name for name in authors if name in groups),
         arxiv_id=arxiv_id,
         version_number=newest.version_number,
         doi=doi,

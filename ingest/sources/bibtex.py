@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 from bibtexparser.entrypoint import parse_string
 from bibtexparser.model import DuplicateFieldKeyBlock, Entry, ParsingFailedBlock
@@ -111,8 +112,8 @@ def _literal(value: str) -> str:
     return value
 
 
-def _authors(text: str) -> list[str]:
-    """Names between `and`s; an `and` inside braces belongs to a name."""
+def _authors(text: str) -> list[str | dict[str, str]]:
+    """Names between `and`s; an `and` inside braces belongs to a name, and in them is a group's."""
     names: list[str] = []
     depth, words = 0, list[str]()
     for word in text[:100_000].split():
@@ -123,7 +124,14 @@ def _authors(text: str) -> list[str]:
         depth = max(0, depth + word.count("{") - word.count("}"))
         words.append(word)
     names.append(" ".join(words))
-    return [name for name in names if name and name.lower() != "others"]
+    told = (name for name in names if name and name.lower() != "others")
+    return [{"literal": name[1:-1]} if _is_in_braces(name) else name for name in told]
+
+
+def _is_in_braces(name: str) -> bool:
+    """Return True if one pair of braces stands around all of a name."""
+    depth = list(accumulate((sign == "{") - (sign == "}") for sign in name))
+    return name.startswith("{") and name.endswith("}") and 0 not in depth[:-1]
 
 
 def _eprint(fields: dict[str, str]) -> str | None:

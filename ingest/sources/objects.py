@@ -9,7 +9,7 @@ import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from footnote.ingest.record import (
     SourceRecord,
@@ -116,7 +116,8 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
         n_authors=_count(fields, ("n_authors",), least=1) or len(_listed(fields)) or None,
         organisation=_organisation(fields),
         upvotes=_count(fields, _UPVOTES, least=0),
-        authors=authors,
+        authors=tuple(author.name for author in authors),
+        group_authors=tuple(author.name for author in authors if author.is_group),
         arxiv_id=arxiv_id,
         version_number=version or _newest(fields.get("versions")),
         doi=None if doi and parse_arxiv_id(doi) else doi,
@@ -184,7 +185,7 @@ def split_names(text: str) -> list[str]:
 def turn_name(name: str) -> str:
     """`Given Family`, for a name that may be written `Family, Given`."""
     family, comma, given = name.partition(",")
-    return " ".join((f"{given} {family}" if comma else name).split())[:_MAX_NAME_CHARS]
+    return _short(f"{given} {family}" if comma else name)
 
 
 def _text(fields: Mapping[str, Any], names: tuple[str, ...], what: str) -> str:
@@ -214,29 +215,53 @@ def _listed(fields: Mapping[str, Any]) -> list[object]:
     return next((v for name in _AUTHORS if isinstance(v := fields.get(name), list)), [])
 
 
-def _authors(fields: Mapping[str, Any]) -> tuple[str, ...]:
+class _Author(NamedTuple):
+    name: str
+    is_group: bool = False
+    """True where it is told that the whole of it is one name."""
+
+
+def _authors(fields: Mapping[str, Any]) -> list[_Author]:
     parsed = fields.get("authors_parsed")
     listed = parsed if isinstance(parsed, list) else _listed(fields)
-    names = [_name(item) for item in listed[:MAX_AUTHORS]]
-    if not names:
+    authors = [_author(item) for item in listed[:MAX_AUTHORS]]
+    if not authors:
         text = next(iter(_texts(fields, _AUTHORS)), "")
-        names = split_names(text[:100_000])[:MAX_AUTHORS]
-    return tuple(name for name in names if name and any(c.isalpha() for c in name))
+        authors = [_Author(name) for name in split_names(text[:100_000])[:MAX_AUTHORS]]
+    return [author for author in authors if any(c.isalpha() for c in author.name)]
 
 
-def _name(item: object) -> str:
+def _author(item: object) -> _Author:
     if isinstance(item, str):
-        return turn_name(item)
+        return _author_of_text(item)
     if isinstance(item, dict):
-        name = item.get("name") or item.get("literal") or item.get("fullname")
+        if isinstance(literal := item.get("literal"), str) and literal:
+            return _Author(_short(literal), is_group=True)
+        name = item.get("name") or item.get("fullname")
         if isinstance(name, str):
-            return turn_name(name)
+            return _author_of_text(name)
         pieces = [item.get(k) for k in ("given", "non-dropping-particle", "family")]
     elif isinstance(item, list):
         pieces = [item[1] if len(item) > 1 else None, *item[:1], *item[2:3]]
     else:
-        return ""
-    return " ".join(" ".join(p for p in pieces if isinstance(p, str)).split())[:_MAX_NAME_CHARS]
+        return _Author("")
+    told = " ".join(piece for piece in pieces if isinstance(piece, str))
+    return _Author(_short(told), is_group=not pieces[0])
+
+
+def _author_of_text(text: str) -> _Author:
+    """Read a name; that of a group may have a comma behind it, or two in place of its first.
+
+    So EndNote has it: `The Engine Team,` and `Wheels and Cogs,, Inc.`
+    """
+    if ",," in text:
+        return _Author(_short(text.replace(",,", ",", 1)), is_group=True)
+    is_group = text.count(",") == 1 and text.rstrip().endswith(",")
+    return _Author(turn_name(text), is_group)
+
+
+def _short(name: str) -> str:
+    return " ".join(name.split())[:_MAX_NAME_CHARS]
 
 
 def _arxiv(fields: Mapping[str, Any]) -> tuple[str | None, int | None]:

@@ -45,19 +45,18 @@ def plain_fields(item: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _authors(creators: object) -> list[str]:
+def _authors(creators: object) -> list[str | dict[str, str]]:
     """Names of the authors, or of all who made it where none is called an author."""
     people = [c for c in creators if isinstance(c, dict)] if isinstance(creators, list) else []
     authors = [c for c in people if c.get("creatorType") == "author"] or people
     return [name for c in authors[:_MAX_CREATORS] if (name := _name(c))]
 
 
-def _name(creator: Mapping[str, Any]) -> str:
-    parts = (
-        [creator.get("name")]
-        if creator.get("name")
-        else [creator.get("firstName"), creator.get("lastName")]
-    )
+def _name(creator: Mapping[str, Any]) -> str | dict[str, str]:
+    whole = creator.get("name")  # of a group, in one field
+    if isinstance(whole, str) and whole.strip():
+        return {"literal": whole}
+    parts = [creator.get("firstName"), creator.get("lastName")]
     # A comma would turn the name about.
     return " ".join(p.replace(",", " ") for p in parts if isinstance(p, str)).strip()
 

@@ -10,7 +10,14 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from pydantic import ValidationError, field_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from footnote.rag.core.base import Record
 from footnote.rag.core.records import Answer
@@ -19,19 +26,28 @@ from footnote.rag.core.text import identity_key
 from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import ask_to_read
 from footnote.rag.llm.talk import ask_once
+from footnote.rag.understanding.dates import read_days
 
 _MAX_TOKENS, _MAX_S = 500, 20.0
 # Turns that it is told of.
 _TURNS = 4
 # No paper is searched for to answer these.
 _NOT_SEARCHED = frozenset({Kind.CATALOGUE, Kind.CHAT})
+# A line that does this is not understood until it is written out.
+_IN_FULL = frozenset({Act.FOLLOW_UP, Act.CORRECTION})
+_LONGEST_DATE = 40
 _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 
 
 class _Read(Record):
-    """What a model writes of a line."""
+    """What a model writes of a line; what else it writes is not read.
 
-    question: str
+    What cannot be read is as if it were not written; without a kind there is no reading.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    question: str = ""
     kind: Kind
     act: Act = Act.NEW
     topic: str = ""
@@ -41,7 +57,32 @@ class _Read(Record):
     until: datetime.date | None = None
     organisation: str | None = None
     author: str | None = None
-    nth: int | None = None
+    nth: int | None = Field(default=None, ge=-1)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _or_unwritten(
+        cls, written: object, read: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> object:
+        try:
+            return read(written)
+        except ValidationError:
+            name = info.field_name or ""
+            if (field := cls.model_fields[name]).is_required():
+                raise
+            return _day(written, name) if name in ("since", "until") else field.default
+
+    @field_validator("sides", mode="before")
+    @classmethod
+    def _texts_alone(cls, written: object) -> list[str]:
+        return texts_of(written)
+
+    @property
+    def stands_alone(self) -> bool:
+        """True where all is written that its act needs."""
+        if self.act is Act.NTH:
+            return self.nth is not None
+        return bool(self.question.strip()) or self.act not in _IN_FULL
 
 
 class _ReadWithQueries(_Read):
@@ -69,7 +110,7 @@ def read_with_model(
 
     Returns:
         What is asked, the line written out in full; None when the model fails, or does not write
-        such a record.
+        what kind it is, or what its act needs.
     """
     before = [(turn.question, turn.answer) for turn in turns[-_TURNS:]]
     record = _ReadWithQueries if most_queries else _Read
@@ -82,7 +123,7 @@ def read_with_model(
     written = _OBJECT.search(said or "")
     try:
         read = record.model_validate(json.loads(written[0])) if written else None
-        request = _request(read, line) if read else None
+        request = _request(read, line) if read and read.stands_alone else None
     except (ValidationError, json.JSONDecodeError, RecursionError):
         return None
     if not request or not isinstance(read, _ReadWithQueries) or request.kind in _NOT_SEARCHED:
@@ -95,7 +136,16 @@ def read_with_model(
 def _form(record: type[_Read]) -> dict[str, Any]:
     """Return the schema of a record all of whose fields are to be written."""
     schema = record.model_json_schema()
-    return schema | {"required": list(schema["properties"])}
+    return schema | {"required": list(schema["properties"]), "additionalProperties": False}
+
+
+def _day(written: object, name: str) -> datetime.date | None:
+    """Return the first or the last day of a date that is written in another way than asked for."""
+    today = datetime.datetime.now().astimezone().date()
+    text = str(written)[:_LONGEST_DATE] if isinstance(written, str | int) else ""
+    if not (days := read_days(text, today)):
+        return None
+    return days.first if name == "since" else days.last
 
 
 def texts_of(written: object) -> list[str]:

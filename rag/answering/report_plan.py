@@ -57,7 +57,8 @@ class _WrittenPlan(BaseModel):
     """What a model writes; what else it writes is not read."""
 
     title: str
-    sections: list[_WrittenSection] = Field(min_length=1)
+    sections: list[Any]
+    """Read one by one: no other is the worse for one that is none."""
 
 
 def plan_choice(model: Model, topic: str, hits: Sequence[Hit], *, most_queries: int = 0) -> Choice:
@@ -91,10 +92,18 @@ def read_plan(text: str, *, most_queries: int = 0) -> Plan | None:
         written = _WrittenPlan.model_validate(json.loads(found[0])) if found else None
     except (ValidationError, json.JSONDecodeError, RecursionError):
         return None
-    sections = [_planned(section, most_queries) for section in written.sections] if written else []
+    told = filter(None, map(_section, written.sections if written else ()))
+    sections = [_planned(section, most_queries) for section in told]
     kept = [s for s in sections if _says_something(s.heading) and s.questions]
     title = _line(written.title) if written else ""
     return Plan(title=title, sections=tuple(kept[:MOST_SECTIONS])) if title and kept else None
+
+
+def _section(written: object) -> _WrittenSection | None:
+    try:
+        return _WrittenSection.model_validate(written)
+    except ValidationError:
+        return None
 
 
 def usual_plan(topic: str) -> Plan:

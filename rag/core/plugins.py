@@ -5,7 +5,7 @@ Nothing is looked for in the working folder, which may be anybody's.
 
 import sys
 from enum import StrEnum
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,27 +119,33 @@ class _Scanned(NamedTuple):
 
 def _scanned() -> _Scanned:
     """Read the entry points of all distributions; one of another make stops no other."""
-    scanned = _Scanned([], [])
-    seen: set[str] = set()
-    for distribution in distributions(path=_where()):
-        # Of two with one name Python imports the first; one that was half removed has none.
+    scanned, where, seen = _Scanned([], []), _where(), set[str]()
+    for distribution in distributions(path=where):
+        fault, entries = "", list[EntryPoint]()
+        try:
+            entries = [entry for entry in distribution.entry_points if entry.group in [*Group]]
+        except (TypeError, ValueError) as error:  # a line without `=` is a TypeError
+            fault = reason(error)
+        if not (entries or fault):
+            continue
+        # To read the names of all takes a third of a second: each is parsed like a letter.
         name = distribution.metadata["Name"]
-        if not name or name in seen:
+        if not name or name in seen or not _is_imported(distribution, name, where):
             continue
         seen.add(name)
         shown = f"{name} {distribution.version}"
-        try:
-            entries = list(distribution.entry_points)
-        except (TypeError, ValueError) as error:  # a line without `=` is a TypeError
-            why = f"the entry points of {shown} cannot be read: {reason(error)}"
+        if fault:
+            why = f"the entry points of {shown} cannot be read: {fault}"
             scanned.unread.append(f"{why}; update or uninstall it")
-            continue
-        scanned.plugins.extend(
-            Plugin(Group(entry.group), entry.name, shown, entry)
-            for entry in entries
-            if entry.group in [*Group]
-        )
+        scanned.plugins.extend(Plugin(Group(e.group), e.name, shown, e) for e in entries)
     return scanned
+
+
+def _is_imported(distribution: Distribution, name: str, where: list[str]) -> bool:
+    """Return True for the first with its name, which Python imports; half removed, one has none."""
+    first = next(d for d in distributions(name=name, path=where) if d.metadata["Name"])
+    at, at_first = (str(each.locate_file("")) for each in (distribution, first))
+    return (distribution.version, at) == (first.version, at_first)
 
 
 def _where() -> list[str]:

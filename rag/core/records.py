@@ -52,6 +52,8 @@ class Paper(Record):
     sightings: tuple[Sighting, ...] = ()
     authors: tuple[Text, ...] = ()
     """Names as `Given Family`, in the paper's order; empty when no source tells them."""
+    group_authors: tuple[Text, ...] = Field(default=(), exclude_if=not_)
+    """Those of `authors` whose several words are one name, as a team's, with no family name."""
     arxiv_id: str | None = None
     """Without its version, such as `2309.06180` or `cs/0112017`."""
     version_number: int | None = Field(default=None, ge=1)
@@ -252,11 +254,11 @@ class Considered(Record):
 
 
 class Receipt(Record):
-    """What an answer rested on; two are equal whenever they were given."""
+    """What an answer or a search rested on; two are equal whenever they were given."""
 
     asked_at: datetime.datetime
     corpus: Text
-    """Fingerprint of the versions of all papers that could answer."""
+    """Fingerprint of the versions of all papers that could answer or be found."""
     n_papers: int = Field(ge=0)
     setup: Setup
     papers: tuple[Considered, ...] = ()
@@ -277,6 +279,13 @@ class Receipt(Record):
 
     def _basis(self) -> tuple[object, ...]:
         return self.corpus, self.n_papers, self.setup, self.papers, self.n_not_asked
+
+
+class SearchResult(Record):
+    """The papers that a search found, best first, and what it rested on."""
+
+    hits: tuple[Hit, ...]
+    receipt: Receipt
 
 
 class Answer(Record):

@@ -16,6 +16,7 @@ from footnote.rag.index.check import disagreements
 from footnote.rag.index.token_embeddings import unit_rows
 from tests.conftest import SAMPLE
 
+pytestmark = pytest.mark.slow  # the papers are embedded by the bundled model
 N_KNOWN, N_PAPERS = 30, 110
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -124,6 +124,7 @@ def test_no_text_of_a_paper_becomes_a_property_a_link_or_markup():
     assert {"img", "a", "strong", "hr"}.isdisjoint(read(MarkdownIt("commonmark").render(body)).tags)
 
 
+@example("-:- Cache", "title:1")
 @given(st.text(max_size=200) | SIGNS, st.sampled_from(["title:1", "title:2"]))
 def test_a_name_is_one_that_every_system_takes(title: str, paper_id: str):
     name = note_name(made("T").model_copy(update={"title": title, "paper_id": paper_id}))

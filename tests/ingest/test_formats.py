@@ -180,7 +180,8 @@ def test_latin_1_costs_the_records_that_have_its_letters(tmp_path: Path, name: s
 
 def test_bibtex(tmp_path: Path):
     (alpha, bravo), _ = read(tmp_path, FORMATS["refs.bib"])
-    assert alpha.authors == ("Ada Lovelace", "{The Engine Team}", "Charles Babbage")
+    assert alpha.authors == ("Ada Lovelace", "The Engine Team", "Charles Babbage")
+    assert alpha.group_authors == ("The Engine Team",)
     assert (alpha.arxiv_id, alpha.cite_key) == ("2309.06180", "lovelace2023alpha")
     assert alpha.date == datetime.date(2023, 9, 12)
     assert alpha.abstract.endswith("It is 5% faster.")
@@ -270,9 +271,51 @@ def test_as_much_of_a_date_as_an_object_tells(
     assert record.date == date
 
 
+@pytest.mark.parametrize(
+    ("written", "names", "groups"),
+    [
+        ("{{The Engine Team}}", ["The Engine Team"], ["The Engine Team"]),
+        ('"{Wheels and Cogs, Inc.}"', ["Wheels and Cogs, Inc."], ["Wheels and Cogs, Inc."]),
+        ("{Ada {Lovelace} and {OpenAI}}", ["Ada {Lovelace}", "OpenAI"], ["OpenAI"]),
+        ("{{Ada} {Lovelace}}", ["{Ada} {Lovelace}"], []),
+        ("{{de la} Cruz, Ada}", ["Ada {de la} Cruz"], []),
+    ],
+)
+def test_an_author_of_bibtex_that_stands_in_braces_is_one_name(
+    tmp_path: Path, written: str, names: list[str], groups: list[str]
+):
+    entry = f"@article{{a, title = {{Alpha}}, abstract = {{{TEXT}}}, author = {written}}}"
+    ([record], _) = read(tmp_path, entry)
+    assert (record.authors, record.group_authors) == (tuple(names), tuple(groups))
+
+
+@pytest.mark.parametrize(
+    ("author", "name", "is_group"),
+    [
+        ({"literal": "Wheels and Cogs, Inc."}, "Wheels and Cogs, Inc.", True),
+        ({"family": "The Engine Team"}, "The Engine Team", True),
+        ({"family": "Lovelace", "given": "Ada"}, "Ada Lovelace", False),
+        ({"name": "Lovelace, Ada"}, "Ada Lovelace", False),
+        ("The Engine Team,", "The Engine Team", True),
+        ("Wheels and Cogs,, Inc.", "Wheels and Cogs, Inc.", True),
+        ("Lovelace, Ada,", "Ada, Lovelace", False),
+        ("The Engine Team", "The Engine Team", False),
+    ],
+)
+def test_where_an_object_tells_that_a_name_is_a_groups(
+    tmp_path: Path, author: object, name: str, is_group: bool
+):
+    ([record], _) = read(
+        tmp_path, json.dumps({"title": "Alpha", "abstract": TEXT, "authors": [author]})
+    )
+    assert record.authors == (name,)
+    assert record.group_authors == ((name,) if is_group else ())
+
+
 def test_csl_json(tmp_path: Path):
     (alpha, bravo), _ = read(tmp_path, CSL)
     assert alpha.authors == ("Ada Lovelace", "The Engine Team")
+    assert alpha.group_authors == ("The Engine Team",)
     assert (alpha.doi, alpha.date) == ("10.1000/alpha", datetime.date(2023, 9, 12))
     assert "jats" not in alpha.abstract
     assert bravo.date == PartialDate(2022)

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def begun(*paths: object, every_s: float = FAR_S) -> Iterator[list[What]]:
-    found = changes(list(map(str, paths)), every_s=every_s)
+    found = changes(list(map(str, paths)), every_s=every_s, look_s=FAR_S)
     assert [str(each) for each in next(found)] == list(map(str, paths))
     return found
 

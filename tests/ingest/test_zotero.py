@@ -88,7 +88,8 @@ def test_what_zotero_knows_of_a_paper_is_taken_over(serve: Serve, tmp_path: Path
     server = serve(library)
     [record] = fetch(server.url, tmp_path)
     assert isinstance(record, SourceRecord)
-    assert record.authors == ("Ada Lovelace", "The Cache Group Ltd.")
+    assert record.authors == ("Ada Lovelace", "The Cache Group, Ltd.")
+    assert record.group_authors == ("The Cache Group, Ltd.",)
     assert (str(record.date), record.doi, record.arxiv_id) == (
         "2024-05-17",
         "10.1000/abc",

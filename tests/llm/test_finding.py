@@ -229,7 +229,12 @@ def test_papers_stay_as_they_were_found_where_the_model_gives_no_order(
     assert answer.mode == "llm"
     assert answer.receipt
     assert answer.receipt.unordered == fault
-    assert order_note(answer) == f"Papers as they were found: the model strong-one {fault}."
+    note = f"Papers as they were found: the model strong-one {fault}."
+    assert order_note(answer.receipt) == note
+    search = assistant.search_with_receipt(QUESTION)
+    assert [hit.paper.title.split(":")[0] for hit in search.hits] == found
+    assert search.receipt == answer.receipt
+    assert order_note(search.receipt) == note
 
 
 def test_an_order_that_names_one_paper_often_and_others_never_is_one(index: Path, server: Faults):
@@ -259,7 +264,12 @@ def test_the_command_line_says_what_was_searched_for(
     assert done.stderr.startswith(f"Also searched for: {TAPE}.\nPapers as they were found: the ")
     shown = json.loads(footnote("ask", QUESTION, "--config", file, "--json").stdout)
     assert shown["request"]["queries"] == [TAPE]
-    # A search asks it as well, where it is what puts papers in order.
+    # A search asks it as well, where it is what puts papers in order, and says the same of it.
     n_asked = len(model.prompts)
-    assert footnote("search", QUESTION, "--config", file, "--json").stdout
+    searched = footnote("search", QUESTION, "--config", file)
     assert len(model.prompts) == n_asked + 2
+    assert searched.stderr == "".join(done.stderr.splitlines(keepends=True)[:2])
+    found = json.loads(footnote("search", QUESTION, "--config", file, "--json").stdout)
+    assert found["receipt"]["unordered"] == shown["receipt"]["unordered"]
+    assert found["receipt"]["queries"] == [TAPE]
+    assert [paper["rank"] for paper in found["papers"]] == [*range(1, len(found["papers"]) + 1)]

@@ -17,7 +17,7 @@ from footnote.rag.core.errors import ConfigError, GenerationError
 from footnote.rag.llm.load import load_model
 from footnote.rag.llm.port import Message
 from footnote.rag.llm.talk import Reply
-from tests.conftest import ROOT
+from tests.conftest import started as begun
 from tests.llm.servers import KEY
 
 pytestmark = [
@@ -197,13 +197,8 @@ def end_by(name: str) -> Callable[["subprocess.Popen[str]"], None]:
 def test_nothing_is_left_behind(
     program: Path, end: Callable[["subprocess.Popen[str]"], None], sleep_s: float
 ):
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(program / "small.gguf"), str(sleep_s)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as parent:
+    command = [sys.executable, "-c", PARENT, program / "small.gguf", sleep_s]
+    with begun(command, stderr=subprocess.DEVNULL) as parent:
         assert parent.stdout
         assert parent.stdout.readline() == "Hello.\n"
         pid = started(program)["pid"]

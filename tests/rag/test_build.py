@@ -198,7 +198,7 @@ def test_failures_and_replies_cut_off_are_not_kept(
     folder: Path, server: Faults, tmp_path: Path, fault: str
 ):
     kept = tmp_path / "kept"
-    config = served(folder, server, fault, cache=str(kept), timeout_s=3, profile="small")
+    config = served(folder, server, fault, cache=str(kept), timeout_s=1, profile="small")
     for _ in range(2):
         writing = open_assistant(config).ask(QUESTION).writing
         assert writing

@@ -15,7 +15,6 @@ from starlette.testclient import TestClient
 from footnote.ingest.pipeline import ingest
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
-from footnote.ui.app import build_app
 from footnote.ui.guard import access_to
 from tests.conftest import footnote_command, started
 
@@ -73,6 +72,9 @@ def served(
 def client_of(config: Config, *, page: bool = True, **web: object) -> TestClient:
     """A client of an application in this process, whose settings of `web` are changed so."""
     asked = config.model_copy(update={"web": config.web.model_copy(update=web)})
+
+    # Gradio takes seconds to load, and most tests here make no application of their own.
+    from footnote.ui.app import build_app
 
     async def made() -> FastAPI:  # gradio makes a loop where none runs, and closes it never
         access = access_to(asked, "127.0.0.1", page=page)

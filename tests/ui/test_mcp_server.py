@@ -61,7 +61,8 @@ async def use_all(session: ClientSession) -> None:
         "search_papers", {"question": "cache", "k": 3, "filters": {"since": "2025"}}
     )
     assert found.structuredContent
-    assert ALPHA not in [row["paper_id"] for row in found.structuredContent["result"]]
+    assert ALPHA not in [row["paper_id"] for row in found.structuredContent["papers"]]
+    assert found.structuredContent["receipt"]["n_papers"] == 3
 
     checked = await session.call_tool("check_claim", {"text": "Waiting falls by 70%."})
     assert checked.structuredContent

@@ -22,6 +22,7 @@ from tests.ui.provider import CLIENT_ID, CLIENT_SECRET, Identity, provided
 from tests.ui.serving import client_of, made_index
 
 PAGE = {"accept": "text/html"}
+EVE = hash_password("her password")  # once: it takes its time
 ROLES = {"reader": "read", "asker": "ask", "admin": "write"}
 
 
@@ -47,7 +48,7 @@ def browser(config: Config, provider: Identity) -> Iterator[TestClient]:
         client_secret=SecretStr(CLIENT_SECRET),
         roles=ROLES,  # pyright: ignore[reportArgumentType]
     )
-    users = {"eve": hash_password("her password")}
+    users = {"eve": EVE}
     web = config.web.model_copy(update={"oidc": oidc, "users": users})
     asked = config.model_copy(update={"web": web})
 

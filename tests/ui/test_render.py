@@ -18,6 +18,7 @@ from footnote.rag.core.records import (
 from footnote.ui.render import (
     explanation_lines,
     not_asked_note,
+    receipt_notes,
     seen_in,
     sentence_text,
     source_text,
@@ -154,6 +155,7 @@ def test_the_note_of_an_answer():
 
 def test_papers_that_could_not_be_asked_are_counted_in_a_line():
     answer = refuse(request(), NO_DRAFT, "No.")
-    assert not_asked_note(answer) is None
-    assert not_asked_note(without(answer, 0)) is None
-    assert (not_asked_note(without(answer, 102)) or "").startswith("102 of 408 papers could not")
+    assert not_asked_note(answer.receipt) is None
+    assert not_asked_note(without(answer, 0).receipt) is None
+    [note] = receipt_notes(without(answer, 102).receipt)
+    assert note.startswith("102 of 408 papers could not")

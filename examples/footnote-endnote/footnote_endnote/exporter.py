@@ -18,7 +18,8 @@ def _fields(paper: Paper) -> Iterator[tuple[str, str]]:
     yield "0", "Journal Article"
     yield "T", paper.title
     for author in paper.authors:
-        yield "A", author
+        # EndNote takes the last word of a name for the family's, unless a comma ends it.
+        yield "A", f"{author}," if author in paper.group_authors else author
     if paper.date:
         yield "D", str(paper.date.year)
     if paper.doi:

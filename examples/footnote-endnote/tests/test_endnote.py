@@ -61,8 +61,9 @@ def test_a_paper_is_written_a_field_a_line():
         titles=("Alpha Beta",),
         original_title="Alpha Beta",
         original_abstract=abstract,
-        authors=("Ada Miro",),
+        authors=("Ada Miro", "The Egret Team"),
+        group_authors=("The Egret Team",),
     )
     assert list(exporter.entries([alpha])) == [
-        "%0 Journal Article\n%T Alpha Beta\n%A Ada Miro\n%X It is fast.\n\n"
+        "%0 Journal Article\n%T Alpha Beta\n%A Ada Miro\n%A The Egret Team,\n%X It is fast.\n\n"
     ]

@@ -266,7 +266,7 @@ def test_a_record_as_a_paper():
         record(
             "  {Alpha}:  A $1.96times$ Cache ", f" {SHORT['cache']} ", source="refs.bib",
             date=datetime.date(2024, 5, 1), date_inferred=True, organisation="Lab", upvotes=0,
-            authors=("{The Team}", "  ", "Ada  Lovelace"), arxiv_id=ONE_ID, version_number=2,
+            authors=("{The Team}", "  ", "Ada  Lovelace"), group_authors=("The {Team}",), arxiv_id=ONE_ID, version_number=2,
             doi=ONE_DOI, url="https://example.org", withdrawn=True, notice=" gone \n now",
             cite_key="k", tags=("b", " a ", "b", " "), collections=("To  read",),
         )
@@ -278,6 +278,7 @@ def test_a_record_as_a_paper():
     assert [found.quote(span) for span in found.sentences] == [found.abstract]
     assert (found.date, found.date_inferred) == (datetime.date(2024, 5, 1), True)
     assert (found.authors, found.n_authors) == (("The Team", "Ada Lovelace"), 2)
+    assert found.group_authors == ("The Team",)
     assert (found.organisation, found.upvotes, found.notice) == ("Lab", 0, "gone now")
     assert (found.arxiv_id, found.version_number, found.doi) == (ONE_ID, 2, ONE_DOI)
     assert (found.url, found.withdrawn, found.cite_keys) == ("https://example.org", True, ("k",))
@@ -285,6 +286,15 @@ def test_a_record_as_a_paper():
     assert found.sightings == (Sighting(source="refs.bib"),)
     bare = paper(n_authors=7)
     assert (bare.n_authors, bare.cite_keys, bare.notice, paper().n_authors) == (7, (), None, None)
+
+
+def test_a_group_is_one_whichever_source_tells_it():
+    names = ("The Team", "Ada Lovelace")
+    plain = paper(authors=names, source="arxiv:x", service="arxiv")
+    told = paper(authors=names[:1], group_authors=names[:1], source="refs.bib")
+    for papers in ([plain, told], [told, plain]):
+        merged = merge_all(papers, "title:1")
+        assert (merged.authors, merged.group_authors) == (names, names[:1])
 
 
 def test_a_part_says_by_which_cleaning_it_was_made():

@@ -103,7 +103,8 @@ def test_the_server_is_asked_for_the_form_that_is_read_and_for_searches_where_th
         Says("I think they ask for a count."),
         Says("{}"),
         Says('{"question": "x", "kind": "sonnet"}'),
-        Says(json.dumps(WHOLE | {"since": "last year"})),
+        Says(json.dumps({"question": "x", "act": "new"})),
+        Says(json.dumps(WHOLE | {"question": None})),
         Says(json.dumps(WHOLE | {"act": "nth", "nth": -7})),
         Says('{"a":' * 3_000),
         Says("{" * 3_000 + "}" * 3_000),
@@ -113,6 +114,63 @@ def test_the_server_is_asked_for_the_form_that_is_read_and_for_searches_where_th
 )
 def test_what_is_no_such_record_is_none(model: Says):
     assert read_with_model(model, LINE, [SAID]) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        pytest.param({"language": "en", "filters": {"year": 2024}}, {}, id="unknown-keys"),
+        pytest.param({"act": "sequel"}, {"act": Act.NEW}, id="act"),
+        pytest.param({"topic": None}, {"topic": ""}, id="topic"),
+        pytest.param({"operation": "sum"}, {"operation": None}, id="operation"),
+        pytest.param({"organisation": ["Acme"]}, {}, id="organisation"),
+        pytest.param({"author": {"name": "Ada"}}, {}, id="author"),
+        pytest.param({"sides": None}, {}, id="sides"),
+        pytest.param({"nth": "the second"}, {}, id="nth"),
+        pytest.param({"until": "soon"}, {}, id="until"),
+        pytest.param({"until": [2024]}, {}, id="until-of-a-list"),
+    ],
+)
+def test_what_cannot_be_read_costs_itself_alone(
+    written: dict[str, object], read: dict[str, object]
+):
+    whole = read_with_model(Says(json.dumps(WHOLE)), LINE, [SAID])
+    assert whole
+    found = read_with_model(Says(json.dumps(WHOLE | written)), LINE, [SAID])
+    assert found == whole.model_copy(update=read)
+
+
+def test_sides_that_are_no_text_are_left_out():
+    written = WHOLE | {"kind": "comparison", "sides": ["Alpha", 7, "Bravo", None]}
+    found = read_with_model(Says(json.dumps(written)), LINE, [])
+    assert found
+    assert found.sides == ("Alpha", "Bravo")
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "first", "last"),
+    [
+        ("2024", "2024", (2024, 1, 1), (2024, 12, 31)),
+        (2024, 2025, (2024, 1, 1), (2025, 12, 31)),
+        ("2024-05", "May 2024", (2024, 5, 1), (2024, 5, 31)),
+    ],
+)
+def test_days_are_read_as_people_write_them(
+    since: object, until: object, first: tuple[int, int, int], last: tuple[int, int, int]
+):
+    written = WHOLE | {"since": since, "until": until}
+    found = read_with_model(Says(json.dumps(written)), LINE, [])
+    assert found
+    assert found.filters == Filters(since=datetime.date(*first), until=datetime.date(*last))
+
+
+@pytest.mark.parametrize(
+    ("act", "question"), [("new", LINE), ("more", LINE), ("follow_up", None), ("correction", None)]
+)
+def test_a_line_stands_for_itself_unless_it_leans_on_another(act: str, question: str | None):
+    written = {key: value for key, value in WHOLE.items() if key != "question"} | {"act": act}
+    found = read_with_model(Says(json.dumps(written)), LINE, [SAID])
+    assert (found and found.question) == question
 
 
 def test_the_model_is_told_what_was_said_and_what_day_it_is():

@@ -42,6 +42,23 @@ def test_a_plan_is_read_from_whatever_stands_around_it_and_is_cut():
 
 
 @pytest.mark.parametrize(
+    "other",
+    [
+        '{"heading": 7, "questions": ["One?"]}',
+        '{"questions": ["One?"]}',
+        '{"heading": "B", "questions": "One?"}',
+        '"B"',
+    ],
+)
+def test_a_section_that_is_none_costs_itself_alone(other: str):
+    plan = read_plan(
+        f'{{"title": "T", "sections": [{other}, {{"heading": "A", "questions": ["Why?"]}}]}}'
+    )
+    assert plan
+    assert [section.heading for section in plan.sections] == ["A"]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

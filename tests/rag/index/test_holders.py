@@ -1,6 +1,7 @@
 """An index whose shards others hold answers as one that is read here, whatever becomes of them."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -139,6 +140,9 @@ def test_papers_of_a_lost_shard_are_not_asked_and_the_answer_says_so(config: Con
             assert not {source.paper_id for source in answer.sources} & lacking
             assert not {paper.paper_id for paper in answer.receipt.papers} & lacking
         assert many.assistant.n_not_asked == len(lacking)
+        search = many.assistant.search_with_receipt(QUESTION)
+        assert (search.receipt.n_not_asked, search.receipt.n_papers) == (len(lacking), 408)
+        assert not {hit.paper.paper_id for hit in search.hits} & lacking
         # The catalogue has all papers, and is asked of no shard.
         counted = ask("How many papers are there?")
         assert "408" in counted.answer
@@ -177,17 +181,25 @@ def test_where_no_shard_answers_the_error_says_so(config: Config):
         assert "408" in str(many.assistant.catalogue.count_served())
 
 
-@pytest.fixture
-def few(tmp_path: Path) -> Config:
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """Some papers of the sample in four shards, with vectors by hashes."""
-    papers = tmp_path / "papers.jsonl"
+    folder = tmp_path_factory.mktemp("few")
+    papers = folder / "papers.jsonl"
     papers.write_text("\n".join(SAMPLE.read_text().splitlines()[:80]))
     settings = {"store": {"shards": N_SHARDS}, "answering": {"min_confidence": 0}}
     config = load_config(
-        index=tmp_path / "index", embedder={"name": "tests.hashing:HashEmbedding"}, **settings
+        index=folder / "index", embedder={"name": "tests.hashing:HashEmbedding"}, **settings
     )
     ingest([papers], open_index(config, create=True), unwatched)
     return config
+
+
+@pytest.fixture
+def few(made_once: Config, tmp_path: Path) -> Config:
+    """Those in a folder of their own, which a test may make anew."""
+    copied = shutil.copytree(made_once.index, tmp_path / "index")
+    return made_once.model_copy(update={"index": Path(copied)})
 
 
 def made_anew(config: Config, **store: object) -> Config:

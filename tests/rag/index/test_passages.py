@@ -1,6 +1,8 @@
 """A paper is read once: its sentences' vectors are the means of their own tokens."""
 
+import re
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -54,13 +56,10 @@ class WordEncoder:
         return [self._encoded(text) for text in texts]
 
     def _encoded(self, text: str) -> Encoded:
-        starts = [
-            n for n in range(len(text)) if text[n : n + 1].strip() and not text[n - 1 : n].strip()
-        ]
-        starts = [0, *starts] if text[:1].strip() and 0 not in starts else starts
-        ends = [start + len(text[start:].split()[0]) for start in starts]
-        rows = np.eye(self.dimension, dtype=np.float32)[np.arange(len(starts)) % self.dimension]
-        tokens = TokenEmbeddings(*(np.array(a)[: self.most] for a in (rows, starts, ends)))
+        spans = [match.span() for match in islice(re.finditer(r"\S+", text), self.most)]
+        rows = np.eye(self.dimension, dtype=np.float32)[np.arange(len(spans)) % self.dimension]
+        starts, ends = np.array(spans).reshape(-1, 2).T
+        tokens = TokenEmbeddings(rows, starts, ends)
         return Encoded(np.full(self.dimension, 1 / 8, np.float32), tokens)
 
 
