@@ -314,6 +314,11 @@ class Assistant:
         return self.writer.model.name if self.writer else None
 
     @property
+    def awaits_papers(self) -> bool:
+        """True until the first paper can be asked, where papers are just being taken in."""
+        return False
+
+    @property
     def most_queries(self) -> int:
         """How much a strong model may search for beside a question."""
         return self._most_queries

@@ -114,6 +114,7 @@ def open_assistant(
     writes: bool = True,
     finder: Callable[[Index], Retriever] | None = None,
     lines: Lines | None = None,
+    waits: bool = False,
 ) -> Assistant:
     """Open the index for questions; without `writes` no model is loaded, for searching alone.
 
@@ -122,6 +123,7 @@ def open_assistant(
         writes: False where no language model shall write.
         finder: Gives what finds papers in the index, in place of what the settings say.
         lines: Asks other processes, which hold the shards; None reads them here.
+        waits: True where another process takes in the first papers; until then there are none.
 
     Raises:
         IndexMissingError: There is no index, or it is empty.
@@ -130,9 +132,9 @@ def open_assistant(
         EmbeddingError: The embedder cannot be loaded.
         ConfigError: The language model cannot be loaded.
     """
-    index = open_index(config)
+    index = open_index(config, create=waits)
     state = index.catalogue.state()
-    if lines is None:  # else the holders have it open, and who began them has looked
+    if lines is None and not waits:  # else the holders have it open, and who began them has looked
         IndexWriter(index).recover()
     # Once, whatever is opened anew.
     request.load()
@@ -142,6 +144,8 @@ def open_assistant(
         index.catalogue,
         lambda: _assemble(*followed.now(), model, finder, lines),
         also=lambda: lines.lost if lines else None,
+        model_name=model.name if model else None,
+        waits=waits,
     )
 
 

@@ -151,11 +151,13 @@ class _Server(uvicorn.Server):
         app: FastAPI,
         on_started: Callable[[], None],
         on_end: Callable[[], None],
+        ends: Callable[[], bool],
     ):
         super().__init__(config)
         self._opening: Opening = app.state.opening
         self._on_started = on_started
         self._on_end = on_end
+        self._ends = ends
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -167,7 +169,8 @@ class _Server(uvicorn.Server):
             self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or self._opening.failed is not None
+        is_over = self._opening.failed is not None or self._ends()
+        return await super().on_tick(counter) or is_over
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_end()
@@ -185,6 +188,7 @@ def serve(
     page: bool = True,
     workers_port: int | None = None,
     on_end: Callable[[], None] = lambda: None,
+    ends: Callable[[], bool] = lambda: False,
 ) -> None:
     """Serve all doors until interrupted or told to end; answers that were begun are ended.
 
@@ -197,6 +201,7 @@ def serve(
         page: False serves neither the page nor jobs, and says nothing.
         workers_port: Where others answer programs, to be said.
         on_end: Called once this is to end, before it waits for answers.
+        ends: Asked ten times a second if it is to end.
 
     Raises:
         ConfigError: The certificate cannot be used.
@@ -216,7 +221,9 @@ def serve(
         if not page:
             return
         here = url(listener.getsockname()[1])
-        sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {here} until Ctrl+C\n")
+        n_papers = f"{len(assistant.catalogue):,} papers"
+        what = "papers, as they come in," if assistant.awaits_papers else n_papers
+        sys.stdout.write(f"{what} answer at {here} until Ctrl+C\n")
         if workers_port:
             sys.stdout.write(f"programs can ask at {url(workers_port)} too\n")
         sys.stdout.flush()
@@ -242,6 +249,6 @@ def serve(
     # The server raises once more what ended it.
     signal.signal(signal.SIGTERM, _ignored)
     with suppress(KeyboardInterrupt):
-        _Server(settings, app, say_where, on_end).run([listener])
+        _Server(settings, app, say_where, on_end, ends).run([listener])
     if failed := app.state.opening.failed:
         raise failed

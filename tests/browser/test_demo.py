@@ -32,7 +32,8 @@ def test_the_page_says_how_many_papers_are_in_and_counts_anew_when_all_are(tmp_p
         page.goto(address.group())
         page.wait_for_selector(".fn-app.fn-ready")
         coming, box = page.locator("#fn-coming"), page.locator("#fn-question")
-        expect(coming).to_have_text(re.compile(rf"^\d+ of {N} papers are in"))
+        expect(coming).to_have_text(re.compile(rf"^[1-9]\d* of {N} papers are in"))
+        expect(box).to_have_attribute("placeholder", re.compile("^Ask [1-9]"))
         n_begun = int(re.sub(r"\D", "", box.get_attribute("placeholder") or ""))
         assert 0 < n_begun < N
         expect(coming).to_be_hidden(timeout=120_000)
