@@ -74,11 +74,11 @@ def served(
         yield Served(url, process, log)
 
 
-def wait_for_page(url: str) -> None:
+def wait_for_page(url: str, auth: tuple[str, str] | None = None) -> None:
     """Wait until the page is made, which begins when the server says where it listens."""
     for _ in range(600):
         # Its certificate, where it has one, is of the tests' own.
-        if httpx.get(url, verify=False, timeout=60).status_code != 503:  # noqa: S501
+        if httpx.get(url, auth=auth, verify=False, timeout=60).status_code != 503:  # noqa: S501
             return
         time.sleep(0.1)
     raise TimeoutError(url)
