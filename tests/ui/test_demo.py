@@ -71,7 +71,7 @@ def test_the_doors_are_open_before_the_first_paper_is_and_the_page_before_all_ar
 def test_what_cannot_be_taken_in_ends_it(tmp_path: Path):
     command = footnote_command("demo", tmp_path / "none", "--port", "0", "--index", tmp_path / "i")
     with started(command, FOOTNOTE_EMBEDDER__NAME=EMBEDDER) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=240)
     assert process.returncode == 1
     assert said == "footnote: no paper could be read: none: No such file or directory\n"
     assert "Traceback" not in said

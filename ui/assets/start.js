@@ -35,7 +35,7 @@ async function followComing(progress) {
   let awaited = progress.awaited;
   for (; progress.n_coming || progress.awaited; progress = await call("progress").catch(() => progress)) {
     const all = progress.n_papers + progress.n_coming;
-    line.textContent = all ? say("coming", { served: progress.n_papers, all }) : say("start_awaited");
+    line.textContent = progress.awaited ? say("start_awaited") : say("coming", { served: progress.n_papers, all });
     line.hidden = false;
     if (awaited && !progress.awaited) document.dispatchEvent(new Event("footnote-papers"));
     awaited = progress.awaited;
