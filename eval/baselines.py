@@ -8,15 +8,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from llama_index.core import Document, VectorStoreIndex
-from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.llms import MockLLM
-from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.schema import QueryBundle
 
 from footnote.rag.core.config import Config
 from footnote.rag.core.records import Paper
-from footnote.rag.index.embedding import load_embedder
+from footnote.rag.core.stages import stage
+from footnote.rag.index.embedding import Embedder, load_embedder
+from footnote.rag.index.foreign import ForeignEmbedder
 from footnote.rag.index.index import Index
+from footnote.rag.index.query import Query
+from footnote.rag.retrieval.found import Found, Retriever
 
 STOCK = "stock"
 # What the card of all-MiniLM-L6-v2 says; the starter leaves it so.
@@ -31,34 +35,57 @@ def load_stock_embedder(config: Config) -> BaseEmbedding:
     Raises:
         EmbeddingError: It cannot be loaded.
     """
-    return load_embedder(
+    embedder = load_embedder(
         config.embedder.name,
         max_tokens=_TOKENS,
         dtype="float32",
         batch=_BATCH,
         arguments=config.embedder.arguments,
     )
+    if isinstance(embedder, ForeignEmbedder):
+        return embedder.embedding
+    return _OurEmbedding(embedder, embed_batch_size=_BATCH)
 
 
-def stock_finder(config: Config) -> Callable[[Index], BaseRetriever]:
+class _OurEmbedding(BaseEmbedding):
+    """An embedder of ours, as LlamaIndex asks one."""
+
+    _embedder: Embedder = PrivateAttr()
+
+    def __init__(self, embedder: Embedder, *, embed_batch_size: int):
+        super().__init__(embed_batch_size=embed_batch_size)
+        self._embedder = embedder
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return list(self._embedder.query(query).vector)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_query_embedding(query)
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._get_text_embeddings([text])[0]
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return self._embedder.embed(texts).tolist()
+
+
+def stock_finder(config: Config) -> Callable[[Index], Retriever]:
     """Return what finds papers as the starter does, over all papers of an index."""
     return lambda index: StockRetriever(
         index.catalogue.papers(), load_stock_embedder(config), depth=config.retrieval.depth
     )
 
 
-class StockRetriever(BaseRetriever):
+class StockRetriever:
     """Embeds all papers when it is made; nothing is kept on disk."""
 
     def __init__(self, papers: Sequence[Paper], embedder: BaseEmbedding, *, depth: int):
-        super().__init__()
         documents = [
             Document(text=f"{paper.title}\n{paper.abstract}", id_=paper.paper_id)
             for paper in papers
         ]
         self._index = VectorStoreIndex.from_documents(documents, embed_model=embedder)
         self._retriever = self._index.as_retriever(similarity_top_k=depth)
-        self._embedder = embedder
 
     def answer(self, question: str) -> str:
         """Ask its query engine, without a language model and its time."""
@@ -68,15 +95,18 @@ class StockRetriever(BaseRetriever):
         """Write the index as its starter does."""
         self._index.storage_context.persist(str(folder))
 
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        if query_bundle.embedding is None:
-            query_bundle.embedding = self._embedder.get_query_embedding(query_bundle.query_str)
-        found: dict[str, NodeWithScore] = {}
-        for node in self._retriever.retrieve(query_bundle):
+    def search(self, question: str) -> list[Found]:
+        """Find papers for a question that nobody has embedded yet; best first."""
+        return self._papers(QueryBundle(question))
+
+    @stage("stock")
+    def retrieve(self, query: Query) -> list[Found]:
+        """Find papers, each once, best first."""
+        return self._papers(QueryBundle(query.text, embedding=list(query.vector)))
+
+    def _papers(self, asked: QueryBundle) -> list[Found]:
+        found: dict[str, Found] = {}
+        for node in self._retriever.retrieve(asked):
             paper_id = node.node.ref_doc_id or ""
-            node.node.metadata |= {"paper_id": paper_id}
-            found.setdefault(paper_id, node)
-        return [
-            NodeWithScore(node=node.node, score=min(max(node.get_score(), 0.0), 1.0))
-            for node in found.values()
-        ]
+            found.setdefault(paper_id, Found(paper_id, min(max(node.get_score(), 0.0), 1.0)))
+        return list(found.values())

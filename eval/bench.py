@@ -133,7 +133,7 @@ def _measure_footnote(settings: dict[str, Any], file: Path, questions: list[str]
     folder = file.parent / "footnote"
     config = Config.model_validate(settings | {"index": folder})
     index = open_index(config, create=True)
-    index.embedder.get_text_embedding("The first call of a process is slower.")
+    index.embedder.embed(["The first call of a process is slower."])
     _papers([file], 1)  # as is the first paper; the starter is given all of them read
     started = time.perf_counter()
     report = pipeline.ingest([file], index, unwatched)
@@ -154,7 +154,7 @@ def _measure_stock(settings: dict[str, Any], file: Path, questions: list[str]) -
     folder = file.parent / "stock"
     retriever.save(folder)
     seconds = time.perf_counter() - started
-    retrieve = _times_ms(retriever.retrieve, questions)
+    retrieve = _times_ms(retriever.search, questions)
     ask = _times_ms(retriever.answer, questions)
     return _Timed(len(papers), seconds, retrieve, ask, peak_memory_mb(), folder)
 

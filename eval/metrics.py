@@ -1,12 +1,14 @@
-"""Compute the figures of a run: each question's, their means, and if a difference is real."""
+"""Compute the figures of a run: each question's, their means, and if a difference is real.
+
+Its libraries take a second to import, so each is imported by what computes with it: the page reads
+reports and computes nothing.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import ir_measures
 import numpy as np
-from scipy import stats
 
 from footnote.rag.core.text import fold
 
@@ -52,6 +54,8 @@ def retrieval_values(
             scores 0, as does one without results.
         relevant: Grades by paper id, by question id; those without a grade above 0 are left out.
     """
+    import ir_measures
+
     judged = {q: g for q, g in relevant.items() if any(grade > 0 for grade in g.values())}
     qrels = {q: dict(grades) for q, grades in judged.items()}
     # Ranks, not scores, so that ties stay in the order in which they are shown.
@@ -79,6 +83,8 @@ def mean_of(values: Sequence[float]) -> Mean:
     mean = float(np.mean(values))
     if len(values) < 2:
         return Mean(len(values), mean, 0.0, 1.0)
+    from scipy import stats
+
     half = float(stats.sem(values)) * float(stats.t.ppf(0.975, len(values) - 1))
     return Mean(len(values), mean, max(0.0, mean - half), min(1.0, mean + half))
 
@@ -93,6 +99,8 @@ def compare(new: Mapping[str, float], old: Mapping[str, float]) -> Difference:
     differences = np.array([new[q] - old[q] for q in shared])
     if len(shared) < 2 or not differences.any():
         return Difference(len(shared), float(differences.sum()), 1.0)
+    from scipy import stats
+
     test = stats.permutation_test(
         (differences,),
         np.mean,
@@ -170,6 +178,8 @@ def _auroc(confidences: np.ndarray, right: np.ndarray) -> float | None:
     if not n_right or not n_wrong:
         return None
     # Mann and Whitney's U from ranks; ties share their mean rank.
+    from scipy import stats
+
     ranks = stats.rankdata(confidences)
     u = ranks[right].sum() - n_right * (n_right + 1) / 2
     return float(u / (n_right * n_wrong))

@@ -15,10 +15,13 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
+
+import httpx
 
 from footnote.ingest import pipeline
 from footnote.rag.build import open_index
@@ -29,6 +32,8 @@ from footnote.rag.index.writer import unwatched
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+# How long the page may take to be made, and how often it is looked for meanwhile.
+_OPENS_S, _LOOK_S = 120, 0.1
 _SAMPLE = Path(pipeline.__file__).parent / "sample" / "digests.jsonl"
 _QUESTIONS = Path(__file__).parent / "questions" / "test.jsonl"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -161,9 +166,19 @@ def _served(config: Config) -> Generator[tuple[str, float]]:
             address = re.search(r"http://\S+", line)
             if not address:
                 raise ConfigError("the page was not served", "try `footnote serve` on its own")
+            _wait_for_page(address.group())
             yield address.group(), (time.perf_counter() - began) * 1000
         finally:
             process.kill()
+
+
+def _wait_for_page(url: str) -> None:
+    """Wait until the page is made, which begins once the other doors are open."""
+    for _ in range(round(_OPENS_S / _LOOK_S)):
+        if httpx.get(url, timeout=_OPENS_S).status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+            return
+        time.sleep(_LOOK_S)
+    raise ConfigError("the page was not made", "try `footnote serve` on its own")
 
 
 def measure(config: Config, n_turns: int) -> None:

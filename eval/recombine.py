@@ -135,7 +135,7 @@ class Recombined:
             vectors = [self.vectors(number) for number in numbers]
             tokens = [self._tokens(number) for number in numbers]
         with self._timed("dense"):
-            snapshot.dense.add_vectors(zip(versions, vectors, strict=True))
+            snapshot.dense.add(zip(versions, vectors, strict=True))
         with self._timed("chroma"):
             snapshot.add_means(papers)
         with self._timed("bm25"):

@@ -9,42 +9,22 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
-from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
-from llama_index_instrumentation import get_dispatcher
-
+from footnote.rag.core.stages import listening
 from footnote.rag.index.snapshot import PARTS
 
 Result = TypeVar("Result")
-# What a person calls the steps; other spans are parts of these.
-_STAGES = {
-    "HybridRetriever._by_vectors": "vectors",
-    "HybridRetriever._by_words": "words",
-    "StockRetriever.retrieve": "stock",
-    "LateInteraction._postprocess_nodes": "late interaction",
-    "Neighbours._postprocess_nodes": "neighbours",
-    "CrossEncoded._postprocess_nodes": "cross-encoder",
-}
 
 
 @contextmanager
 def stages() -> Generator[dict[str, list[float]]]:
-    """Record the steps that run meanwhile, in any thread.
+    """Record the stages that end meanwhile, in any thread.
 
     Yields:
-        Durations in milliseconds by stage; filled when the block ends.
+        Durations in milliseconds by stage.
     """
-    dispatcher, handler = get_dispatcher(), SimpleSpanHandler()
     found: defaultdict[str, list[float]] = defaultdict(list)
-    dispatcher.add_span_handler(handler)
-    try:
+    with listening(lambda name, seconds: found[name].append(seconds * 1000)):
         yield found
-    finally:
-        dispatcher.span_handlers.remove(handler)
-        for span in handler.completed_spans:
-            # An id is the name of the method, a dash, and a random one.
-            name = span.id_.partition("-")[0]
-            if name in _STAGES:
-                found[_STAGES[name]].append(span.duration * 1000)
 
 
 def peak_memory_mb() -> float | None:

@@ -22,8 +22,6 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from llama_index.core.base.embeddings.base import BaseEmbedding
-
 from footnote.ingest.cluster import Cluster, connected
 from footnote.ingest.identity.keys import record_fingerprint
 from footnote.ingest.identity.merge import CLEANING
@@ -37,6 +35,7 @@ from footnote.rag.core.records import Paper, fingerprint
 from footnote.rag.index import lock
 from footnote.rag.index.catalogue import Catalogue, Part
 from footnote.rag.index.durable import make_file, make_folder, sync
+from footnote.rag.index.embedding import Embedder
 from footnote.rag.index.passages import embed_papers
 from footnote.rag.index.sharding import shard_of
 from footnote.rag.index.snapshot import Snapshot
@@ -71,7 +70,7 @@ class _Block(NamedTuple):
 
 
 @contextmanager
-def ray_engine(index: Path, load_embedder: Callable[[], BaseEmbedding]) -> Generator["RayEngine"]:
+def ray_engine(index: Path, load_embedder: Callable[[], Embedder]) -> Generator["RayEngine"]:
     """Connect to the cluster that RAY_ADDRESS names, or to one on this machine alone.
 
     What was done before an ingest failed or was killed is kept for the next one.
@@ -93,7 +92,7 @@ def ray_engine(index: Path, load_embedder: Callable[[], BaseEmbedding]) -> Gener
 class RayEngine:
     """Reads files and fills shards by the workers of a cluster."""
 
-    def __init__(self, cluster: Cluster, work: Path, load_embedder: Callable[[], BaseEmbedding]):
+    def __init__(self, cluster: Cluster, work: Path, load_embedder: Callable[[], Embedder]):
         """Work on a cluster, and keep what is done in a folder."""
         self._cluster = cluster
         self._work = work
@@ -187,7 +186,7 @@ def _clean_block(block: _Block) -> _Block:
 
 
 def _fill_shard(
-    load_embedder: Callable[[], BaseEmbedding], snapshot: Path, number: int, work: Path
+    load_embedder: Callable[[], Embedder], snapshot: Path, number: int, work: Path
 ) -> None:
     """Add to a shard the batches that are handed out for it."""
     _check_seen(snapshot)

@@ -4,13 +4,9 @@ import datetime
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from copy import copy
+from dataclasses import replace
 from functools import cached_property, partial
 from math import fsum
-from typing import Any
-
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse
 from footnote.rag.answering.claims import Stated, evidence_of, statements_of
@@ -35,7 +31,8 @@ from footnote.rag.core.records import (
 from footnote.rag.core.request import Act, Depth, Filters, Kind, Manner, Operation, Request
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
-from footnote.rag.index.embedding import Question
+from footnote.rag.index.query import Query
+from footnote.rag.retrieval.found import Found, Reranker, Retriever
 from footnote.rag.retrieval.listwise import Listwise, Ordering
 from footnote.rag.retrieval.queries import fuse_queries
 from footnote.rag.understanding.dialogue import last_said, refer
@@ -70,9 +67,9 @@ class Assistant:
     def __init__(
         self,
         catalogue: Catalogue,
-        read_question: Callable[[str], QueryBundle],
-        retriever: BaseRetriever,
-        rerankers: Sequence[BaseNodePostprocessor],
+        read_question: Callable[[str], Query],
+        retriever: Retriever,
+        rerankers: Sequence[Reranker],
         sentences: SentenceSignal,
         words: BM25Index,
         drafter: Drafter,
@@ -83,7 +80,7 @@ class Assistant:
         min_confidence: float,
         max_question_chars: int,
         writer: Writer | None = None,
-        last: BaseNodePostprocessor | None = None,
+        last: Reranker | None = None,
         listwise: Listwise | None = None,
         most_queries: int = 0,
         n_not_asked: int = 0,
@@ -93,7 +90,7 @@ class Assistant:
         Args:
             catalogue: The papers.
             read_question: Embeds a question.
-            retriever: Finds papers, one node each.
+            retriever: Finds papers.
             rerankers: Change the order of what a search finds, one after the other.
             sentences: Finds the passage of a paper that was found by its words alone.
             words: The words of the papers.
@@ -333,6 +330,11 @@ class Assistant:
     def model_name(self) -> str | None:
         """The language model that writes; None where quotes are all that is said."""
         return self.writer.model.name if self.writer else None
+
+    @property
+    def awaits_papers(self) -> bool:
+        """True until the first paper can be asked, where papers are just being taken in."""
+        return False
 
     @property
     def most_queries(self) -> int:
@@ -627,7 +629,7 @@ class Assistant:
         return self._drafted(request, query, hits, turns)
 
     def _drafted(
-        self, request: Request, query: QueryBundle, hits: list[Hit], turns: Sequence[Answer]
+        self, request: Request, query: Query, hits: list[Hit], turns: Sequence[Answer]
     ) -> tuple[list[Hit], Draft]:
         """Choose from the papers found what could be said; return those that it is about first."""
         if request.act is Act.SUMMARISE and request.refers_to:
@@ -656,59 +658,55 @@ class Assistant:
             if each in papers
         ]
 
-    def _find(self, text: str, filters: Filters, k: int) -> tuple[QueryBundle, list[Hit]]:
+    def _find(self, text: str, filters: Filters, k: int) -> tuple[Query, list[Hit]]:
         """Find papers for a text, rerank them, and read the best from the catalogue."""
         query = self._query(text, filters)
         return query, self._retrieve(query, k)
 
-    def _query(self, text: str, filters: Filters, without: Collection[str] = ()) -> QueryBundle:
+    def _query(self, text: str, filters: Filters, without: Collection[str] = ()) -> Query:
         """Embed a text, and note which papers may answer it."""
         query = self._read_question(text)
         if not filters and not without:
             return query
-        return _among(query, self.catalogue.matching(filters).difference(without))
+        return replace(query, only=self.catalogue.matching(filters).difference(without))
 
-    def _retrieve(self, query: QueryBundle, k: int, queries: Sequence[str] = ()) -> list[Hit]:
+    def _retrieve(self, query: Query, k: int, queries: Sequence[str] = ()) -> list[Hit]:
         """Find papers for a question and for what is searched for beside it; best first."""
-        nodes = self._nodes(query)
+        found = self._found(query)
         if queries:
-            nodes = fuse_queries(nodes, [self._nodes(self._beside(query, q)) for q in queries])
+            found = fuse_queries(found, [self._found(self._beside(query, q)) for q in queries])
         if self._last:
-            nodes = self._last.postprocess_nodes(nodes, query)
-        best = {node.node.metadata["paper_id"]: node for node in nodes[:k]}
+            found = self._last.rerank(found, query)
+        best = {each.paper_id: each for each in found[:k]}
         papers = self.catalogue.served(best)
         passages = self._passages(query, best, papers)
         return [
             Hit(
                 paper=papers[paper_id],
-                score=min(node.get_score(), 1.0),
+                score=min(each.score, 1.0),
                 passage=papers[paper_id].sentences[passages[paper_id]],
-                signals=node.node.metadata.get("signals", {}),
+                signals=dict(each.signals),
             )
-            for paper_id, node in best.items()
+            for paper_id, each in best.items()
             if paper_id in papers
         ]
 
-    def _nodes(self, query: QueryBundle) -> list[NodeWithScore]:
-        nodes = self._retriever.retrieve(query)
+    def _found(self, query: Query) -> list[Found]:
+        found = self._retriever.retrieve(query)
         for reranker in self._rerankers:
-            nodes = reranker.postprocess_nodes(nodes, query)
-        return nodes
+            found = reranker.rerank(found, query)
+        return found
 
-    def _beside(self, query: QueryBundle, text: str) -> QueryBundle:
+    def _beside(self, query: Query, text: str) -> Query:
         """Embed what is searched for beside a question, among the papers that may answer it."""
         beside = self._read_question(text)
-        only = query.only if isinstance(query, Question) else None
-        return beside if only is None else _among(beside, only)
+        return beside if query.only is None else replace(beside, only=query.only)
 
     def _passages(
-        self, query: QueryBundle, nodes: Mapping[str, NodeWithScore], papers: Mapping[str, Paper]
+        self, query: Query, best: Mapping[str, Found], papers: Mapping[str, Paper]
     ) -> dict[str, int]:
         """Return the number of the best sentence of each paper, by paper id."""
-        found = {
-            paper_id: _passage(nodes[paper_id].node.metadata, paper)
-            for paper_id, paper in papers.items()
-        }
+        found = {paper_id: _passage(best[paper_id], paper) for paper_id, paper in papers.items()}
         # A paper found by its words alone has no passage yet.
         unread = [paper for paper_id, paper in papers.items() if found[paper_id] is None]
         for paper_id, scores in self._sentences.sentence_scores(query, unread).items():
@@ -734,16 +732,6 @@ def _in_manner(setup: Setup, manner: Manner) -> Setup:
             "settings": setup.settings | depth,
             "model": setup.model if manner.writes else None,
         }
-    )
-
-
-def _among(query: QueryBundle, only: frozenset[str]) -> QueryBundle:
-    """Return a question that papers among these alone may answer."""
-    return Question(
-        query.query_str,
-        embedding=query.embedding,
-        token_embeddings=query.token_embeddings if isinstance(query, Question) else None,
-        only=only,
     )
 
 
@@ -775,9 +763,10 @@ def _rows_shown(turns: Sequence[Answer]) -> int:
     return sum(len(b.rows) for t in turns for b in t.blocks if b.form in ("table", "count"))
 
 
-def _passage(found: Mapping[str, Any], paper: Paper) -> int | None:
+def _passage(found: Found, paper: Paper) -> int | None:
     # A passage may be of a version that is being replaced, or not in force yet.
-    return found.get("sentence") if found.get("version") == paper.version else None
+    place = found.passage
+    return place.sentence if place and place.version == paper.version else None
 
 
 def _sources(draft: Draft, hits: Sequence[Hit]) -> list[Paper]:

@@ -7,10 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.postprocessor.types import BaseNodePostprocessor
-
 from footnote.rag.answering.answerability import SignalReader
 from footnote.rag.answering.draft import Drafter
 from footnote.rag.answering.generative import Writer
@@ -31,9 +27,10 @@ from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import State
 from footnote.rag.index.chunking import CHUNKER, IN_CONTEXT
 from footnote.rag.index.dense import DenseIndex
-from footnote.rag.index.embedding import Question, load_embedder, read_question
+from footnote.rag.index.embedding import Embedder, load_embedder
 from footnote.rag.index.holders import Lines
 from footnote.rag.index.index import Index
+from footnote.rag.index.query import Query
 from footnote.rag.index.shard import TokensOf, VectorsOf, WordsOf
 from footnote.rag.index.snapshot import FOLDER, Card, Snapshot
 from footnote.rag.index.token_scores import TokenScores
@@ -49,6 +46,7 @@ from footnote.rag.llm.stored import Replies, Stored
 from footnote.rag.llm.turns import InTurn
 from footnote.rag.report import ReportWriter
 from footnote.rag.retrieval.cross_encoder import CrossEncoded, load_cross_encoder
+from footnote.rag.retrieval.found import Reranker, Retriever
 from footnote.rag.retrieval.hybrid import (
     Fusion,
     HybridRetriever,
@@ -96,7 +94,7 @@ def open_index(config: Config, *, create: bool = False) -> Index:
     return Index(config.index, asked, load, exact_up_to=exact_up_to, create=create)
 
 
-def embedder_loader(config: Config) -> Callable[[], BaseEmbedding]:
+def embedder_loader(config: Config) -> Callable[[], Embedder]:
     """Return what loads the embedder of the settings; it can be sent to another process."""
     embedder = config.embedder
     return partial(
@@ -114,8 +112,9 @@ def open_assistant(
     config: Config,
     *,
     writes: bool = True,
-    finder: Callable[[Index], BaseRetriever] | None = None,
+    finder: Callable[[Index], Retriever] | None = None,
     lines: Lines | None = None,
+    waits: bool = False,
 ) -> Assistant:
     """Open the index for questions; without `writes` no model is loaded, for searching alone.
 
@@ -124,6 +123,7 @@ def open_assistant(
         writes: False where no language model shall write.
         finder: Gives what finds papers in the index, in place of what the settings say.
         lines: Asks other processes, which hold the shards; None reads them here.
+        waits: True where another process takes in the first papers; until then there are none.
 
     Raises:
         IndexMissingError: There is no index, or it is empty.
@@ -132,9 +132,9 @@ def open_assistant(
         EmbeddingError: The embedder cannot be loaded.
         ConfigError: The language model cannot be loaded.
     """
-    index = open_index(config)
+    index = open_index(config, create=waits)
     state = index.catalogue.state()
-    if lines is None:  # else the holders have it open, and who began them has looked
+    if lines is None and not waits:  # else the holders have it open, and who began them has looked
         IndexWriter(index).recover()
     # Once, whatever is opened anew.
     request.load()
@@ -144,6 +144,8 @@ def open_assistant(
         index.catalogue,
         lambda: _assemble(*followed.now(), model, finder, lines),
         also=lambda: lines.lost if lines else None,
+        model_name=model.name if model else None,
+        waits=waits,
     )
 
 
@@ -279,7 +281,7 @@ def _assemble(
     config: Config,
     index: Index,
     model: Model | None,
-    finder: Callable[[Index], BaseRetriever] | None,
+    finder: Callable[[Index], Retriever] | None,
     lines: Lines | None,
 ) -> Assistant:
     """Make an assistant over the parts of an index just opened."""
@@ -431,15 +433,13 @@ _cross_encoder = cache(load_cross_encoder)
 _judge = cache(load_judge)
 
 
-def _read_question(
-    index: Index, snapshot: Snapshot, embedder: BaseEmbedding, text: str
-) -> Question:
-    question = read_question(embedder, text)
-    index.check_dimension(question.embedding or [], snapshot)
-    return question
+def _read_question(index: Index, snapshot: Snapshot, embedder: Embedder, text: str) -> Query:
+    query = embedder.query(text)
+    index.check_dimension(query.vector, snapshot)
+    return query
 
 
-def _retriever(config: Config, index: Index, parts: _Parts) -> BaseRetriever:
+def _retriever(config: Config, index: Index, parts: _Parts) -> Retriever:
     fusions: dict[str, Fusion] = {
         "footnote": partial(fuse_scores, weight=config.retrieval.dense_weight),
         "hybrid-rrf": fuse_ranks,
@@ -449,13 +449,12 @@ def _retriever(config: Config, index: Index, parts: _Parts) -> BaseRetriever:
     return HybridRetriever(
         parts.vectors,
         parts.found_by_words,
-        index.embedder,
         depth=config.retrieval.depth,
         fuse=fusions[config.retrieval.system],
     )
 
 
-def _rerankers(config: Config, index: Index, parts: _Parts) -> list[BaseNodePostprocessor]:
+def _rerankers(config: Config, index: Index, parts: _Parts) -> list[Reranker]:
     if config.retrieval.system != "footnote":
         return []
     settings = config.retrieval
@@ -465,7 +464,7 @@ def _rerankers(config: Config, index: Index, parts: _Parts) -> list[BaseNodePost
     ]
 
 
-def _cross_encoded(config: Config, index: Index) -> BaseNodePostprocessor | None:
+def _cross_encoded(config: Config, index: Index) -> Reranker | None:
     settings = config.retrieval
     if settings.system != "footnote" or settings.reranker in ("", _BY_THE_MODEL):
         return None

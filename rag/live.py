@@ -10,7 +10,7 @@ from footnote.rag.answering.draft import Draft
 from footnote.rag.answering.generative import Event, Status, Writer
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.assistant import Assistant, Turn
-from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
+from footnote.rag.core.errors import IndexBusyError, IndexDamagedError, PaperDamagedError
 from footnote.rag.core.processor import on_one_thread
 from footnote.rag.core.records import Answer, Claim, Hit, Paper, SearchResult
 from footnote.rag.core.request import Filters, Manner, Request
@@ -31,6 +31,9 @@ class LiveAssistant(Assistant):
         catalogue: Catalogue,
         make: Callable[[], Assistant],
         also: Callable[[], object] = lambda: None,
+        *,
+        model_name: str | None = None,
+        waits: bool = False,
     ):
         """Open the index.
 
@@ -38,13 +41,18 @@ class LiveAssistant(Assistant):
             catalogue: Of the index; says when that has changed, or is there no more.
             make: Opens every part as it is now, and the catalogue if another is in its place.
             also: What else tells by its change that the parts are to be opened anew.
+            model_name: The language model that writes, whatever is opened.
+            waits: True where there may be no paper yet, and the first question opens the parts.
         """
         self.catalogue = catalogue
         self._make = make
         self._also = also
+        self._model_name = model_name
+        self._waits = waits
         self._lock = threading.Lock()
         self._made: tuple[tuple[State, object], Assistant] | None = None
-        self._attempt(lambda _: None)
+        if not waits:
+            self._attempt(lambda _: None)
 
     def in_manner(self, manner: Manner) -> Assistant:
         """Return one that answers in the manner that a reader wants; see `Assistant`."""
@@ -118,7 +126,13 @@ class LiveAssistant(Assistant):
     @property
     def model_name(self) -> str | None:
         """The language model that writes; see `Assistant`."""
-        return self._attempt(lambda assistant: assistant.model_name)
+        return self._model_name
+
+    @property
+    def awaits_papers(self) -> bool:
+        """True until the first paper can be asked; see `Assistant`."""
+        self._waits = self._waits and not self.catalogue.count_served()
+        return self._waits
 
     @property
     def most_queries(self) -> int:
@@ -197,7 +211,12 @@ class LiveAssistant(Assistant):
 
         Raises:
             IndexMissingError: The index was deleted.
+            IndexBusyError: The first papers are just being taken in.
         """
+        if self.awaits_papers:
+            raise IndexBusyError(
+                "the first papers are just being taken in", "ask again in a moment"
+            )
         with self._lock:
             if not self.catalogue.is_in_place():
                 self.catalogue, self._made = self._make().catalogue, None
@@ -220,6 +239,8 @@ class _InManner(LiveAssistant):
         self.catalogue = live.catalogue
         self._live = live
         self._manner = manner
+        self._model_name = live.model_name if manner.writes else None
+        self._waits = False
 
     def _stream(self, job: Callable[[Assistant], Generator[Result]]) -> Generator[Result]:
         return self._live._stream(lambda assistant: job(assistant.in_manner(self._manner)))

@@ -285,7 +285,7 @@ def test_an_embedder_of_a_plugin_is_made_with_its_arguments(install: Install):
         "from llama_index.core import MockEmbedding\n"
         "def made(size): return MockEmbedding(embed_dim=size)",
     )
-    assert load_embedder("own", arguments={"size": 3}).get_text_embedding("a") == [0.5] * 3
+    assert load_embedder("own", arguments={"size": 3}).embed(["a"]).tolist() == [[0.5] * 3]
 
 
 def test_a_judge_of_a_plugin_is_asked(install: Install):

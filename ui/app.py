@@ -5,20 +5,14 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from importlib.metadata import version
 
-import gradio as gr
 import uvicorn
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
-from gradio.routes import App as GradioApp
-from gradio.themes import Default
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from footnote.rag.assistant import Assistant
@@ -27,36 +21,37 @@ from footnote.rag.core.errors import ConfigError
 from footnote.rag.core.processor import tune_process
 from footnote.rag.watches import Watches
 from footnote.ui.api import GRACE_S, doors, open_doors
-from footnote.ui.calls import CallGuard
 from footnote.ui.changes import Uploads, job_doors
 from footnote.ui.connections import Hurried
 from footnote.ui.described import add_examples
-from footnote.ui.desk import asked_at_once, desk_for
+from footnote.ui.desk import desk_for
 from footnote.ui.guard import Access, Guard
 from footnote.ui.jobs import Jobs
 from footnote.ui.mcp_server import mcp_server
 from footnote.ui.metrics import Measured, Metrics
 from footnote.ui.oidc import Provider, add_sessions, sign_in_doors
 from footnote.ui.openai_api import openai_doors
-from footnote.ui.refusals import of_values, unexpected, use_refusals
+from footnote.ui.opening import Made, Opening
+from footnote.ui.refusals import unexpected, use_refusals
 from footnote.ui.shelf import Shelf
 from footnote.ui.watch_api import watch_doors
-from footnote.ui.web import build_page
 
-# Fonts of the reader's own system; gradio's default theme fetches some from the network.
-_FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
-_MONO_FONTS = ["ui-monospace", "monospace"]
 # A connection on which nothing is asked is closed after so long.
 _IDLE_S = 30
 _log = logging.getLogger(__name__)
 
 
 def build_app(
-    assistant: Assistant, config: Config, access: Access, *, page: bool = True
+    assistant: Assistant, config: Config, access: Access, *, page: bool = True, late: bool = False
 ) -> FastAPI:
     """Make the application, not yet served; all doors ask the same assistant.
 
-    Without the page it has no jobs either, and nothing that another process would not answer alike.
+    Args:
+        assistant: Answers.
+        config: The settings.
+        access: Says who may call.
+        page: False leaves out the page and jobs: all that another process would not answer alike.
+        late: True makes the page once this is served, which takes some seconds.
     """
     web = config.web
     desk = desk_for(assistant, web)
@@ -66,7 +61,7 @@ def build_app(
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncGenerator[None]:
-        async with assistants.session_manager.run():
+        async with assistants.session_manager.run(), opening.running() if page else nullcontext():
             yield
         uploads.close()
 
@@ -96,6 +91,17 @@ def build_app(
         app.include_router(sign_in_doors(Provider(web.oidc)))
     add_examples(app)
     app.router.routes.extend(routes)
+
+    def make() -> Made:
+        from footnote.ui.page import make_page  # of gradio, which takes seconds to import
+
+        return make_page(assistant, config, shelf, _upload_bytes(web))
+
+    app.state.opening = opening = Opening(make)
+    if page:
+        app.mount("/", opening)
+        if not late:
+            opening.make()
     upload_bytes = _upload_bytes(web) if shelf.is_writable else 0
     # The last one added stands first.
     app.add_middleware(Guard, access=access, upload_bytes=upload_bytes)
@@ -103,29 +109,7 @@ def build_app(
         add_sessions(app, web)
     app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(_Rooted, root_path=web.root_path)
-    if not page:
-        return app
-    built = build_page(assistant, config, shelf)
-    return _with_page(app, built, web, at_once=asked_at_once(assistant, web))
-
-
-def _with_page(app: FastAPI, page: gr.Blocks, web: Web, *, at_once: int) -> FastAPI:
-    page.queue(default_concurrency_limit=at_once, max_size=web.waiting or 1)
-    return gr.mount_gradio_app(
-        app,
-        page,
-        path="/",
-        app_kwargs={
-            "middleware": [Middleware(CallGuard, upload_bytes=_upload_bytes(web))],
-            "exception_handlers": {RequestValidationError: of_values},
-        },
-        root_path=web.root_path or None,
-        max_file_size=f"{_upload_bytes(web)}b",
-        show_error=True,
-        run_history=False,
-        footer_links=[],
-        theme=Default(font=_FONTS, font_mono=_MONO_FONTS),
-    )
+    return app
 
 
 class _Rooted:
@@ -167,11 +151,13 @@ class _Server(uvicorn.Server):
         app: FastAPI,
         on_started: Callable[[], None],
         on_end: Callable[[], None],
+        ends: Callable[[], bool],
     ):
         super().__init__(config)
-        self._application = app
+        self._opening: Opening = app.state.opening
         self._on_started = on_started
         self._on_end = on_end
+        self._ends = ends
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -182,11 +168,13 @@ class _Server(uvicorn.Server):
         except BrokenPipeError:  # who started it is gone
             self.should_exit = True
 
+    async def on_tick(self, counter: int) -> bool:
+        is_over = self._opening.failed is not None or self._ends()
+        return await super().on_tick(counter) or is_over
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_end()
-        for route in self._application.routes:
-            if isinstance(route, Mount) and isinstance(route.app, GradioApp):
-                route.app.stop_event.set()
+        self._opening.end()
         await super().shutdown(sockets)
 
 
@@ -200,6 +188,7 @@ def serve(
     page: bool = True,
     workers_port: int | None = None,
     on_end: Callable[[], None] = lambda: None,
+    ends: Callable[[], bool] = lambda: False,
 ) -> None:
     """Serve all doors until interrupted or told to end; answers that were begun are ended.
 
@@ -212,6 +201,7 @@ def serve(
         page: False serves neither the page nor jobs, and says nothing.
         workers_port: Where others answer programs, to be said.
         on_end: Called once this is to end, before it waits for answers.
+        ends: Asked ten times a second if it is to end.
 
     Raises:
         ConfigError: The certificate cannot be used.
@@ -220,7 +210,7 @@ def serve(
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     tune_process()
     web = config.web
-    app = build_app(assistant, config, access, page=page)
+    app = build_app(assistant, config, access, page=page, late=True)
     place = f"[{host}]" if ":" in host.strip("[]") else host
     scheme = "https" if web.certificate else "http"
 
@@ -231,7 +221,9 @@ def serve(
         if not page:
             return
         here = url(listener.getsockname()[1])
-        sys.stdout.write(f"{len(assistant.catalogue):,} papers answer at {here} until Ctrl+C\n")
+        n_papers = f"{len(assistant.catalogue):,} papers"
+        what = "papers, as they come in," if assistant.awaits_papers else n_papers
+        sys.stdout.write(f"{what} answer at {here} until Ctrl+C\n")
         if workers_port:
             sys.stdout.write(f"programs can ask at {url(workers_port)} too\n")
         sys.stdout.flush()
@@ -257,4 +249,6 @@ def serve(
     # The server raises once more what ended it.
     signal.signal(signal.SIGTERM, _ignored)
     with suppress(KeyboardInterrupt):
-        _Server(settings, app, say_where, on_end).run([listener])
+        _Server(settings, app, say_where, on_end, ends).run([listener])
+    if failed := app.state.opening.failed:
+        raise failed

@@ -268,7 +268,11 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
 def _progress(assistant: Assistant) -> dict[str, Any]:
     """Say how many papers answer, and how many are still being taken in."""
     catalogue = assistant.catalogue
-    return {"n_papers": catalogue.count_served(), "n_coming": catalogue.count_pending()}
+    return {
+        "n_papers": catalogue.count_served(),
+        "n_coming": catalogue.count_pending(),
+        "awaited": assistant.awaits_papers,
+    }
 
 
 def _of_papers(answer: Answer, paper_ids: frozenset[str]) -> Answer:

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
-from functools import wraps
+from functools import partial, wraps
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -873,11 +873,13 @@ def demo(
         taken_in_beside(_take_in, config, what) as process,
     ):
         from footnote.ui.app import serve as run
-        from footnote.ui.demo import open_when_there
+        from footnote.ui.demo import check_taken_in, is_in_vain, open_meanwhile
         from footnote.ui.guard import access_to
 
-        assistant = open_when_there(config, process)
-        run(assistant, config, access_to(config, host), listener, host=host)
+        assistant = open_meanwhile(config)
+        in_vain = partial(is_in_vain, assistant, process)
+        run(assistant, config, access_to(config, host), listener, host=host, ends=in_vain)
+        check_taken_in(config, assistant, process)
 
 
 @command

@@ -2,19 +2,17 @@
 
 import multiprocessing
 import sys
-import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from footnote.rag.assistant import Assistant
-from footnote.rag.build import open_assistant
+from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import FootnoteError, IndexBusyError, IndexMissingError
 
 TakeIn = Callable[[Config, Sequence[str]], None]
-_LOOK_S = 0.1
 # What is taken in goes on where it was when the same is asked again.
 _END_S = 10
 
@@ -39,23 +37,34 @@ def taken_in_beside(take_in: TakeIn, config: Config, what: Sequence[str]) -> Gen
         process.join(_END_S)
 
 
-def open_when_there(config: Config, process: BaseProcess) -> Assistant:
-    """Open the assistant as soon as the first papers can be asked.
+def open_meanwhile(config: Config) -> Assistant:
+    """Open the assistant, whether or not there is a paper yet.
 
     Raises:
-        IndexMissingError: The process ended, and there is nothing to ask.
-        SystemExit: It failed.
+        IndexMismatchError: There are papers, and the index was built with other settings.
     """
-    while True:
-        is_over = not process.is_alive()
-        try:
-            return open_assistant(config)
-        except (IndexMissingError, IndexBusyError):
-            if is_over and process.exitcode:
-                sys.exit(1)  # it has said why
-            if is_over:
-                raise
-            time.sleep(_LOOK_S)
+    try:
+        return open_assistant(config)
+    except (IndexMissingError, IndexBusyError):
+        return open_assistant(config, waits=True)
+
+
+def is_in_vain(assistant: Assistant, process: BaseProcess) -> bool:
+    """Return True if the process ended, and there is nothing to ask."""
+    return not process.is_alive() and assistant.awaits_papers
+
+
+def check_taken_in(config: Config, assistant: Assistant, process: BaseProcess) -> None:
+    """Make sure that there was something to ask in the end.
+
+    Raises:
+        IndexMissingError: There was not.
+        SystemExit: The process failed.
+    """
+    if is_in_vain(assistant, process):
+        if process.exitcode:
+            sys.exit(1)  # it has said why
+        open_index(config).check_served()
 
 
 def _run(take_in: TakeIn, settings: dict[str, Any], what: Sequence[str]) -> None:

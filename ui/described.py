@@ -1,6 +1,7 @@
 """Examples of the calls that programs make, for `/docs` and for who reads `/openapi.json`."""
 
 import json
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -10,13 +11,21 @@ from fastapi import FastAPI
 def add_examples(app: FastAPI) -> None:
     """Give each call that an application describes its example of `assets/calls.json`.
 
-    The description is written with this, and kept: FastAPI would leave out what is null in examples
-    that it is given.
+    The description is written with this when it is first read, and kept: FastAPI would leave out
+    what is null in examples that it is given.
     """
-    known = json.loads(files("footnote.ui").joinpath("assets/calls.json").read_text("utf-8"))
-    for path, calls in app.openapi()["paths"].items():
-        for method, call in calls.items():
-            _add(call, known[f"{method.upper()} {path}"])
+    describe = app.openapi
+
+    @cache
+    def openapi() -> dict[str, Any]:
+        described = describe()
+        known = json.loads(files("footnote.ui").joinpath("assets/calls.json").read_bytes())
+        for path, calls in described["paths"].items():
+            for method, call in calls.items():
+                _add(call, known[f"{method.upper()} {path}"])
+        return described
+
+    app.openapi = openapi
 
 
 def _add(call: dict[str, Any], example: dict[str, Any]) -> None:

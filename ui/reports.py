@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from footnote.eval.evaluate import evaluate_systems
 from footnote.eval.report import EvalReport, load_report
 from footnote.rag.core.base import Record
 from footnote.rag.core.config import Config
@@ -115,6 +114,8 @@ class Reports:
             raise DatasetError(f"there is a report {name!r} already", "name another")
 
         def work(progress: Progress) -> Evaluated:
+            from footnote.eval.evaluate import evaluate_systems  # loads LlamaIndex's starter
+
             def asked(phase: str, done: int, total: int | None) -> None:
                 del phase  # the name of the system
                 progress("asking", done, total)

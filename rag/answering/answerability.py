@@ -11,13 +11,11 @@ from functools import lru_cache
 from statistics import fmean
 from typing import NamedTuple
 
-from llama_index.core.schema import QueryBundle
-
 from footnote.rag.answering.sentences import LateInteractionSignal, Vocabulary
 from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.text import words
-from footnote.rag.index.embedding import Question
+from footnote.rag.index.query import Query
 from footnote.rag.understanding.expected_answer import expected_answers, states
 from footnote.rag.understanding.question import (
     asks_twice,
@@ -80,7 +78,7 @@ class SignalReader:
         self._late = late
         self._vocabulary = vocabulary
 
-    def read(self, query: QueryBundle, hits: Sequence[Hit], asked: str, likeness: float) -> Signals:
+    def read(self, query: Query, hits: Sequence[Hit], asked: str, likeness: float) -> Signals:
         """Read what tells if these papers answer; at least one was found.
 
         Args:
@@ -113,7 +111,7 @@ class SignalReader:
             unstated=None if asks_twice(asked) else self._unstated(query, asked, meant),
         )
 
-    def _unmatched(self, query: QueryBundle, papers: Sequence[Paper]) -> tuple[float, float]:
+    def _unmatched(self, query: Query, papers: Sequence[Paper]) -> tuple[float, float]:
         """Return how badly papers match the question's words, by rarity, and how badly the worst.
 
         Returns:
@@ -122,7 +120,7 @@ class SignalReader:
         rarity = {
             word: max(map(self._vocabulary.idf, self._vocabulary.terms(word)), default=0.0)
             * (_MISSPELT if self._vocabulary.is_misspelt(word) else 1.0)
-            for word in words_in(query.query_str)
+            for word in words_in(query.text)
         }
         if not any(rarity.values()):
             return SAID, 0.0  # `what can you do?` says nothing of what it is about
@@ -139,14 +137,14 @@ class SignalReader:
         absent = (name for name in names if not any(own.issuperset(terms(name)) for own in said))
         return any(not self._vocabulary.is_misspelt(name) for name in absent)
 
-    def _unknown_names(self, query: QueryBundle) -> tuple[str, ...]:
-        only = query.only if isinstance(query, Question) else None
-        names = names_in(query.query_str)
+    def _unknown_names(self, query: Query) -> tuple[str, ...]:
+        only = query.only
+        names = names_in(query.text)
         return tuple(name for name in names if not self._vocabulary.knows(name, only))
 
-    def _unheard_of(self, query: QueryBundle, paper: Paper) -> tuple[str, ...]:
+    def _unheard_of(self, query: Query, paper: Paper) -> tuple[str, ...]:
         """Return the unusual words that no paper has, nor the best one anything like them."""
-        question = query.query_str
+        question = query.text
         if not is_english(question):
             return ()
         # `Sub-models` are `submodels`.
@@ -162,7 +160,7 @@ class SignalReader:
         matched = self._late.word_scores(query, unknown, [paper])
         return tuple(word for word in unknown if matched.get(word, 1.0) < _HEARD_OF)
 
-    def _unstated(self, query: QueryBundle, asked: str, papers: Sequence[Paper]) -> str | None:
+    def _unstated(self, query: Query, asked: str, papers: Sequence[Paper]) -> str | None:
         """Return the expected answer that none of the papers states; None when they state each."""
         texts = [text for p in papers for text in (p.title, *map(p.quote, p.sentences))]
         terms = self._vocabulary.terms

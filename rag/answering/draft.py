@@ -6,7 +6,6 @@ from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
-from llama_index.core.schema import QueryBundle
 
 from footnote.rag.answering.answerability import SignalReader, Signals, about_something, confidence
 from footnote.rag.answering.plans import (
@@ -23,8 +22,9 @@ from footnote.rag.answering.rows import leads_up
 from footnote.rag.answering.sentences import Evidence, SentenceRanker, Vocabulary
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Act, Depth, Kind, Operation, Request
+from footnote.rag.index.query import Query
 
-Find = Callable[[str], tuple[QueryBundle, list[Hit]]]
+Find = Callable[[str], tuple[Query, list[Hit]]]
 """Finds papers for a text, best first, under the filters of the question."""
 
 # A survey lists the papers this share of the way up from those that are beside the point.
@@ -109,11 +109,11 @@ class Drafter:
     def draft(
         self,
         request: Request,
-        query: QueryBundle,
+        query: Query,
         hits: Sequence[Hit],
         find: Find,
         *,
-        alone: QueryBundle | None = None,
+        alone: Query | None = None,
         said: Collection[tuple[str, int]] = (),
         skip: int = 0,
     ) -> Draft:
@@ -181,13 +181,11 @@ class Drafter:
             sure = 1.0
         return Draft(request, tuple(parts), sure, signals, tuple(ranked))
 
-    def rank(self, query: QueryBundle, hits: Sequence[Hit]) -> list[Evidence]:
+    def rank(self, query: Query, hits: Sequence[Hit]) -> list[Evidence]:
         """Rank all sentences of papers by how well they speak to what is asked of several."""
         return self._ranker.rank(query, hits, Kind.SURVEY)
 
-    def _survey(
-        self, query: QueryBundle, on_topic: Sequence[Hit], request: Request, skip: int
-    ) -> Part:
+    def _survey(self, query: Query, on_topic: Sequence[Hit], request: Request, skip: int) -> Part:
         shown = _by_date(on_topic, request.operation)[skip : skip + self._survey_papers]
         ranked = self._ranker.rank(query, shown, request.kind)
         by_paper: dict[str, list[Evidence]] = {hit.paper.paper_id: [] for hit in shown}
@@ -202,7 +200,7 @@ class Drafter:
 
     def _further(
         self,
-        query: QueryBundle,
+        query: Query,
         on_topic: Sequence[Hit],
         request: Request,
         said: Collection[tuple[str, int]],
@@ -219,7 +217,7 @@ class Drafter:
         return Part("list", evidence, text=f"Those were all {n:,}. What else they say:")
 
     def _sides(
-        self, request: Request, query: QueryBundle, find: Find, together: Sequence[Hit]
+        self, request: Request, query: Query, find: Find, together: Sequence[Hit]
     ) -> list[Side]:
         """Find the paper of each side that a question names; none where fewer than two are named.
 
@@ -264,7 +262,7 @@ class Drafter:
         said = set(self._vocabulary.terms(f"{paper.title} {paper.abstract}"))
         return all(set(self._vocabulary.terms(side)) <= said for side in sides)
 
-    def _side(self, name: str, query: QueryBundle, hits: Sequence[Hit]) -> Side:
+    def _side(self, name: str, query: Query, hits: Sequence[Hit]) -> Side:
         """Return a side with the sentences of the first of these papers, if it is about it."""
         ranked = self._ranker.rank(query, hits[:1], Kind.DEFINITION)
         if not ranked:

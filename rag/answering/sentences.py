@@ -6,7 +6,6 @@ from math import fsum
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from llama_index.core.schema import QueryBundle
 
 from footnote.rag.answering.interaction import interaction_scores
 from footnote.rag.answering.roles import Role, roles_of
@@ -14,6 +13,7 @@ from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span, TermStatistics, words
+from footnote.rag.index.query import Query
 from footnote.rag.understanding.encoder import encode, encode_sentence
 
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
@@ -67,9 +67,7 @@ class Vocabulary(TermStatistics, Protocol):
 class SentenceSignal(Protocol):
     """How well each sentence of a paper speaks to a question, by one way of looking at it."""
 
-    def sentence_scores(
-        self, query: QueryBundle, papers: Sequence[Paper]
-    ) -> Mapping[str, np.ndarray]:
+    def sentence_scores(self, query: Query, papers: Sequence[Paper]) -> Mapping[str, np.ndarray]:
         """Return scores in [-1, 1] by paper id, float, (n_sentences,), without unknown papers."""
         ...
 
@@ -78,7 +76,7 @@ class LateInteractionSignal(Protocol):
     """A signal that compares token by token, and so can look at single words."""
 
     def scores_beside(
-        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str]
+        self, query: Query, papers: Sequence[Paper], topic: Collection[str]
     ) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
         """Return scores as a `SentenceSignal` does, and such as count the topic's words little.
 
@@ -90,7 +88,7 @@ class LateInteractionSignal(Protocol):
         ...
 
     def word_scores(
-        self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
+        self, query: Query, asked: Sequence[str], papers: Sequence[Paper]
     ) -> Mapping[str, float]:
         """Return how well papers match words of the question, in [-1, 1], without unknown words."""
         ...
@@ -157,7 +155,7 @@ class SentenceRanker:
         self._vocabulary = vocabulary
 
     def rank(
-        self, query: QueryBundle, hits: Sequence[Hit], kind: Kind, topic: str = ""
+        self, query: Query, hits: Sequence[Hit], kind: Kind, topic: str = ""
     ) -> list[Evidence]:
         """Rank every sentence of the papers that states something, best first.
 
@@ -178,7 +176,7 @@ class SentenceRanker:
         features = self.features(query, candidates, kind, topic)
         score, belongs = (_probability(head, features) for head in ("answers", "belongs"))
         if kind in _WORD_BY_WORD:
-            score = _read_again(query.query_str, candidates, score, kind)
+            score = _read_again(query.text, candidates, score, kind)
         ranked: list[Evidence] = []
         for at in np.argsort(-score, kind="stable"):
             candidate = candidates[at]
@@ -198,7 +196,7 @@ class SentenceRanker:
         return ranked
 
     def features(
-        self, query: QueryBundle, candidates: Sequence[_Candidate], kind: Kind, topic: str = ""
+        self, query: Query, candidates: Sequence[_Candidate], kind: Kind, topic: str = ""
     ) -> dict[str, np.ndarray]:
         """Return what tells of each sentence if it answers, by name; float, (n,) each."""
         papers = list({c.hit.paper.paper_id: c.hit.paper for c in candidates}.values())
@@ -220,10 +218,10 @@ class SentenceRanker:
             "behind_likeness": likeness.max() - likeness,
             "late": late,
             "behind_late": late.max() - late,
-            "coverage": self._coverage(query.query_str, quotes),
+            "coverage": self._coverage(query.text, quotes),
             "late_asked": late_asked,
             "behind_late_asked": late_asked.max() - late_asked,
-            "coverage_asked": self._coverage(query.query_str, quotes, topic),
+            "coverage_asked": self._coverage(query.text, quotes, topic),
             "behind": np.array([top - c.hit.score for c in candidates]),
             "first_paper": np.array([c.rank == 0 for c in candidates], float),
             "rank": np.array([c.rank for c in candidates], float),

@@ -4,6 +4,7 @@ It is loaded in a tenth of the time that torch takes, and computes as fast or fa
 """
 
 from functools import cache, lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ N_LAYERS = 3
 """Of six, that `lower_states` reads: see `docs/experiments.md`."""
 # The graph's own names of what the third layer gives, and the last.
 _LOWER, _LAST = "layer_norm_6", "last_hidden_state"
+# A graph of the lower layers alone is loaded, in a fifth of a second, once so many texts were read
+# by all of them, each for 2 ms more: a process that answers one question has no use for it.
+_READ_WHOLE = 32
 # The lines of a conversation are read again at each turn of it; one of 20 words takes 60 kB.
 _KEPT = 64
 
@@ -52,7 +56,7 @@ def read(text: str, most_pieces: int = MOST_PIECES) -> Read:
     Raises:
         EmbeddingError: The model is missing or damaged.
     """
-    [found] = _read(text, most_pieces, _LAST)
+    [found] = _read(_whole(), text, most_pieces, _LAST)
     return found
 
 
@@ -65,7 +69,8 @@ def read_lower(text: str, most_pieces: int) -> Read:
     Raises:
         EmbeddingError: The model is missing or damaged.
     """
-    [found] = _read(text, most_pieces, _LOWER)
+    session = _whole() if next(_n_lower) < _READ_WHOLE else _lower()
+    [found] = _read(session, text, most_pieces, _LOWER)
     return found
 
 
@@ -76,15 +81,15 @@ def read_line(text: str, most_pieces: int) -> ReadLine:
     Raises:
         EmbeddingError: The model is missing or damaged.
     """
-    return ReadLine(*_read(text, most_pieces, _LOWER, _LAST))
+    return ReadLine(*_read(_whole(), text, most_pieces, _LOWER, _LAST))
 
 
-def _read(text: str, most_pieces: int, *layers: str) -> list[Read]:
+def _read(session: "InferenceSession", text: str, most_pieces: int, *layers: str) -> list[Read]:
     # One text at a time: side by side they are padded to the longest, and none is read faster.
     pieces = _tokenizer(most_pieces).encode(text)
     ids = np.array([pieces.ids], np.int64)
     given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": ids * 0}
-    found: Any = _session(*layers).run(layers, given)
+    found: Any = session.run(layers, given)
     starts, ends = np.array(pieces.offsets[1:-1], int).reshape(-1, 2).T
     return [Read(states[1:-1], states.mean(axis=0), starts, ends) for [states] in found]
 
@@ -100,7 +105,34 @@ def _tokenizer(most_pieces: int) -> "Tokenizer":
 
 
 @cache
-def _session(*layers: str) -> "InferenceSession":
+def _whole() -> "InferenceSession":
+    """Load all layers, which give what the lower ones have found as well."""
+    # Protocol buffers that stand end to end are read as one that has the fields of both.
+    return _session(bundled_graph().read_bytes() + _output(_LOWER))
+
+
+def _output(name: str) -> bytes:
+    """Return an ONNX model of nothing but an output: `graph` (7) with an `output` (12) so named."""
+    encoded = name.encode()
+    for tag in (b"\x0a", b"\x62", b"\x3a"):  # name, output, graph, each of bytes
+        encoded = tag + bytes([len(encoded)]) + encoded
+    return encoded
+
+
+@cache
+def _lower() -> "InferenceSession":
+    """Load what of the graph gives the lower layers; onnxruntime would compute the rest as well."""
+    import onnx
+    from onnx.utils import Extractor
+
+    model = onnx.load(str(bundled_graph()))
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_empty_tensor_value_info(_LOWER))
+    taken = [each.name for each in model.graph.input]
+    return _session(Extractor(model).extract_model(taken, [_LOWER]).SerializeToString())
+
+
+def _session(graph: bytes) -> "InferenceSession":
     from onnxruntime import (
         InferenceSession,
         SessionOptions,  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
@@ -109,17 +141,7 @@ def _session(*layers: str) -> "InferenceSession":
     options = SessionOptions()
     # Threads of one sum wait for each other at every step; texts are read side by side instead.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    graph = str(bundled_graph()) if layers == (_LAST,) else _part(layers)
     return InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def _part(layers: tuple[str, ...]) -> bytes:
-    """Return what of the graph gives these layers; onnxruntime would compute the rest as well."""
-    import onnx
-    from onnx.utils import Extractor
-
-    model = onnx.load(str(bundled_graph()))
-    del model.graph.output[:]
-    model.graph.output.extend(map(onnx.helper.make_empty_tensor_value_info, layers))
-    taken = [each.name for each in model.graph.input]
-    return Extractor(model).extract_model(taken, list(layers)).SerializeToString()
+_n_lower = count()

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -136,11 +137,13 @@ def _continues(before: str, after: str) -> bool:
 def _punkt() -> "PunktSentenceTokenizer":
     # Imported here: nltk takes a second to import, and only ingest splits sentences.
     import nltk
-    from llama_index.core import __file__ as llama_index_core
     from nltk.tokenize.punkt import PunktSentenceTokenizer, load_punkt_params
 
     # llama-index-core ships Punkt's data; nltk would look for it on the network.
-    nltk.data.path.insert(0, str(Path(llama_index_core).parent / "_static" / "nltk_cache"))
+    found = find_spec("llama_index.core")  # not imported, which takes seconds
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("llama-index-core, which carries Punkt's data, is not installed")
+    nltk.data.path.insert(0, str(Path(found.origin).parent / "_static" / "nltk_cache"))
     learned = load_punkt_params(nltk.data.find("tokenizers/punkt_tab/english/"))
     learned.abbrev_types |= set(ABBREVIATIONS.split())
     return PunktSentenceTokenizer(learned)

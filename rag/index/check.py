@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,10 +24,12 @@ from footnote.rag.core.errors import (
 )
 from footnote.rag.core.records import Paper
 from footnote.rag.index.catalogue import Catalogue
-from footnote.rag.index.chroma import CosineChroma, Row, ShardedChroma
 from footnote.rag.index.chunking import chunk_id
 from footnote.rag.index.snapshot import PARTS, SNAPSHOTS, Snapshot
 from footnote.rag.index.token_embeddings import TokenEmbeddings
+
+if TYPE_CHECKING:
+    from footnote.rag.index.chroma import CosineChroma, Row, ShardedChroma
 
 _BATCH = 200
 # A paper, asked for by its own vector, is among so many.
@@ -51,7 +54,9 @@ def miscount(catalogue: Catalogue, snapshot: Snapshot) -> str | None:
     """
     n_papers, n_chunks = catalogue.count_served(), catalogue.count_chunks()
     try:
-        if (held := snapshot.vectors.count()) != n_papers:
+        held = snapshot.count_rows()
+        # Chroma has the last word.
+        if held != n_papers and (held := snapshot.vectors.count()) != n_papers:
             return f"vector store holds {held} papers, the catalogue has {n_papers}"
         if (held := len(snapshot.dense)) != n_chunks:
             return f"sentence index holds {held} chunks, the catalogue has {n_chunks}"
@@ -143,11 +148,11 @@ def _lost(n_lost: int, n_asked: int) -> Fault:
 
 
 def unreachable(
-    searched: CosineChroma | ShardedChroma,
-    rows: Sequence[Row],
+    searched: "CosineChroma | ShardedChroma",
+    rows: "Sequence[Row]",
     *,
     depths: Sequence[int] = (_NEAR, _FAR),
-) -> list[Row]:
+) -> "list[Row]":
     """Return the rows that a search by their own vector does not find.
 
     One whose vector others have too is found with any of them: Chroma's graph does not always reach

@@ -1,13 +1,14 @@
-"""A vector a paper, kept by Chroma as a LlamaIndex vector store."""
+"""A vector a paper, kept by Chroma, in a folder or on a server; loaded where it is asked."""
 
 import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,10 +21,6 @@ from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
 from chromadb.errors import NotFoundError
 from filelock import ReadWriteLock
-from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.schema import BaseNode
-from llama_index.core.vector_stores.types import VectorStoreQueryResult
-from llama_index.vector_stores.chroma import ChromaVectorStore
 
 from footnote.rag.core.errors import (
     IndexDamagedError,
@@ -33,7 +30,7 @@ from footnote.rag.core.errors import (
     unusable,
 )
 from footnote.rag.core.records import Paper
-from footnote.rag.index.chunking import bare_node, best_of_shards, facts_of
+from footnote.rag.index.chunking import best_of_shards, facts_of
 from footnote.rag.index.readonly import drop_with, is_writable, stand_in
 from footnote.rag.index.sharding import split
 
@@ -62,40 +59,61 @@ _OPENING = threading.Lock()
 
 
 class Row(NamedTuple):
-    """What is kept of a paper, without its facts."""
+    """What is kept of a paper."""
 
     paper_id: str
     version: str
     """Of the text whose sentences the vector is the mean of."""
     vector: np.ndarray
+    facts: Mapping[str, Any] = MappingProxyType({})
+    """See `facts_of`; none of a row that is read."""
 
 
-class CosineChroma(ChromaVectorStore):
-    """Chroma whose similarities are cosines: its own class returns exp(cosine - 1).
+class CosineChroma:
+    """A collection of Chroma, whose similarities are cosines.
 
-    It keeps a row a paper, without text or node: the mean of its sentences' vectors, the version
-    that they are of, and its facts (`facts_of`).
+    It keeps a row a paper, without text: the mean of its sentences' vectors, the version that they
+    are of, and its facts (`facts_of`).
     """
 
-    _place: str = PrivateAttr("vector store")
-    _batch: int = PrivateAttr(_BATCH)
-    _most_found: int | None = PrivateAttr(None)
-    _gate: Callable[[], AbstractContextManager[object]] = PrivateAttr(nullcontext)
+    def __init__(
+        self,
+        collection: Collection,
+        place: str,
+        gate: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ):
+        """Use a collection.
 
-    def add(self, nodes: Sequence[BaseNode], **_add_kwargs: Any) -> list[str]:  # noqa: ANN401
-        """Add papers, each a `paper_node`; one that is already here is replaced.
+        Args:
+            collection: Its vectors are compared by their angles.
+            place: What a person knows it by.
+            gate: Held while it is written.
+        """
+        self._collection = collection
+        self._place = place
+        self._gate = gate
+        # What a server does not say is -1.
+        most = collection._client.get_max_batch_size()  # pyright: ignore[reportPrivateUsage]
+        self._batch = min(_BATCH, most) if most > 0 else _BATCH
+        # A hosted one gives no more at once than it takes.
+        self._most_found = most if 0 < most < _BATCH else None
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Add papers; one that is already here is replaced.
 
         Raises:
             IndexDamagedError: Chroma cannot write them.
         """
         with self._explained("written"), self._gate():
-            for batch in self._batches(nodes):
+            for batch in self._batches(rows):
                 self._collection.upsert(
-                    ids=[node.node_id for node in batch],
-                    embeddings=[node.get_embedding() for node in batch],
-                    metadatas=[node.metadata for node in batch],
+                    ids=[row.paper_id for row in batch],
+                    embeddings=[row.vector.tolist() for row in batch],
+                    metadatas=[
+                        {"paper_id": row.paper_id, "version": row.version, **row.facts}
+                        for row in batch
+                    ],
                 )
-        return [node.node_id for node in nodes]
 
     def describe(self, papers: Sequence[Paper]) -> None:
         """Give papers their facts anew; one that is not here is passed over.
@@ -152,20 +170,6 @@ class CosineChroma(ChromaVectorStore):
         with self._explained():
             return self._collection.count()
 
-    def _query(
-        self,
-        query_embeddings: list[float],
-        n_results: int,
-        where: dict[str, Any] | None,
-        **kwargs: Any,  # noqa: ANN401
-    ) -> VectorStoreQueryResult:
-        found = self.nearest(query_embeddings, depth=n_results, where=where or None, **kwargs)
-        return VectorStoreQueryResult(
-            nodes=[bare_node(id_, {"paper_id": id_}) for id_, _ in found],
-            similarities=[cosine for _, cosine in found],
-            ids=[id_ for id_, _ in found],
-        )
-
     def nearest(
         self,
         vector: Sequence[float],
@@ -175,8 +179,6 @@ class CosineChroma(ChromaVectorStore):
         **kwargs: Any,  # noqa: ANN401
     ) -> list[tuple[str, float]]:
         """Find the papers nearest to a vector: ids with cosines, best first, at most `depth`.
-
-        Without the nodes that `query` makes of them, which take longer than the search.
 
         Args:
             vector: Of the collection's dimension.
@@ -242,9 +244,9 @@ class ShardedChroma:
         """Use these, in the order of their numbers."""
         self._shards = shards
 
-    def add(self, nodes: Sequence[BaseNode]) -> None:
-        """Add papers, each a `paper_node`; one that is already here is replaced."""
-        for shard, own in split(nodes, lambda node: node.node_id, self._shards):
+    def add(self, rows: Sequence[Row]) -> None:
+        """Add papers; one that is already here is replaced."""
+        for shard, own in split(rows, lambda row: row.paper_id, self._shards):
             shard.add(own)
 
     def describe(self, papers: Sequence[Paper]) -> None:
@@ -317,7 +319,7 @@ def open_chroma(folder: Path, *, create: bool = False) -> CosineChroma:
         if not is_fault(error):
             raise
         raise _unusable(place, error) from error
-    return _store(collection, place, partial(gate, "write"))
+    return CosineChroma(collection, place, partial(gate, "write"))
 
 
 def _open_to_read(folder: Path, place: str) -> CosineChroma:
@@ -340,7 +342,7 @@ def _open_to_read(folder: Path, place: str) -> CosineChroma:
         if not is_fault(error):
             raise
         raise _unusable(place, error) from error
-    return _store(collection, place, refuse)
+    return CosineChroma(collection, place, refuse)
 
 
 def _loaded(folder: Path, *, create: bool) -> Collection:
@@ -352,23 +354,6 @@ def _loaded(folder: Path, *, create: bool) -> Collection:
     return collection
 
 
-def _store(
-    collection: Collection,
-    place: str,
-    gate: Callable[[], AbstractContextManager[object]] = nullcontext,
-) -> CosineChroma:
-    store = CosineChroma(chroma_collection=collection)  # pyright: ignore[reportCallIssue]
-    store._place = place  # pyright: ignore[reportPrivateUsage]
-    store._gate = gate  # pyright: ignore[reportPrivateUsage]
-    # What a server does not say is -1.
-    most = collection._client.get_max_batch_size()  # pyright: ignore[reportPrivateUsage]
-    if most > 0:
-        store._batch = min(_BATCH, most)  # pyright: ignore[reportPrivateUsage]
-    if 0 < most < _BATCH:  # a hosted one, which gives no more at once than it takes
-        store._most_found = most  # pyright: ignore[reportPrivateUsage]
-    return store
-
-
 def open_server(url: str, name: str, *, create: bool = False) -> CosineChroma:
     """Open a collection of a Chroma server.
 
@@ -378,7 +363,7 @@ def open_server(url: str, name: str, *, create: bool = False) -> CosineChroma:
     """
     place = f"{_SERVER}{url}"
     try:
-        return _store(_collection(_connected(url), name, create=create), place)
+        return CosineChroma(_collection(_connected(url), name, create=create), place)
     except Exception as error:
         raise _unusable(place, error) from error
 

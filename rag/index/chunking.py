@@ -1,18 +1,9 @@
-"""Papers as LlamaIndex nodes: whole, or cut into the passages that are searched, sentences."""
+"""Papers cut into the passages that are searched, sentences, and what a store is told of each."""
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import Any
-
-import numpy as np
-from llama_index.core.schema import (
-    BaseNode,
-    MetadataMode,
-    NodeRelationship,
-    RelatedNodeInfo,
-    TextNode,
-)
+from typing import Any, NamedTuple
 
 from footnote.rag.core.records import Paper
 
@@ -24,36 +15,22 @@ IN_CONTEXT = "sentences-in-context"
 _MOST_BYTES = 4_000
 
 
-def chunk_paper(paper: Paper) -> list[TextNode]:
-    """Cut a paper into its sentences, in order, as nodes; the n-th has the id `chunk_id`.
+class Place(NamedTuple):
+    """Which sentence a chunk is."""
 
-    Each is embedded as it stands in its paper (`rag.index.passages`), or with the title above it,
-    since a system is often named there alone. One sentence a chunk finds papers as well as windows
+    paper_id: str
+    version: str
+    sentence: int
+    """Counted from 0."""
+
+
+def sentence_texts(paper: Paper) -> list[str]:
+    """Return what is embedded of each sentence of a paper, in order: itself under the title.
+
+    A system is often named in the title alone. One sentence a chunk finds papers as well as windows
     of three (`docs/experiments.md`), and the same vectors then tell which sentence answers.
     """
-    return [
-        TextNode(
-            id_=chunk_id(paper, number),
-            text=paper.quote(span),
-            metadata={
-                "title": paper.title,
-                "paper_id": paper.paper_id,
-                "version": paper.version,
-                "sentence": number,
-            },
-            excluded_embed_metadata_keys=["paper_id", "version", "sentence"],
-            metadata_template="{value}",
-            text_template="{metadata_str}\n{content}",
-            relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=paper.paper_id)},
-        )
-        for number, span in enumerate(paper.sentences)
-    ]
-
-
-def paper_node(paper: Paper, vector: np.ndarray) -> TextNode:
-    """Make what a vector store keeps of a paper: this vector and its facts, without text."""
-    about = {"paper_id": paper.paper_id, "version": paper.version, **facts_of(paper)}
-    return TextNode(id_=paper.paper_id, embedding=vector.tolist(), metadata=about)
+    return [f"{paper.title}\n{paper.quote(span)}" for span in paper.sentences]
 
 
 def facts_of(paper: Paper) -> dict[str, Any]:
@@ -83,11 +60,6 @@ def _fitting(names: Iterable[str]) -> list[str]:
     return [name for name, end in zip(names, ends, strict=True) if end <= _MOST_BYTES]
 
 
-def embedded_length(chunk: BaseNode) -> int:
-    """Count the characters that are embedded of a chunk, its title among them."""
-    return len(chunk.get_content(metadata_mode=MetadataMode.EMBED))
-
-
 def chunk_id(paper: Paper, number: int) -> str:
     """Return the id of the chunk that holds a paper's sentence, counted from 0.
 
@@ -111,11 +83,11 @@ def version_of_chunk(chunk: str) -> str:
     return chunk.rpartition("#")[0]
 
 
-def parse_chunk_id(chunk: str) -> dict[str, str | int]:
-    """Read an id of `chunk_id`: the paper's id, its version, the sentence's number."""
+def place_of_chunk(chunk: str) -> Place:
+    """Read an id of `chunk_id`."""
     of_version, _, number = chunk.rpartition("#")
     paper_id, _, version = of_version.rpartition("@")
-    return {"paper_id": paper_id, "version": version, "sentence": int(number)}
+    return Place(paper_id, version, int(number))
 
 
 def paper_of_chunk(chunk: str) -> str:
@@ -140,14 +112,3 @@ def best_of_shards(
         return by_shard[0]
     found = [each for own in by_shard for each in own]
     return sorted(found, key=lambda each: (-each[1], paper_of(each[0])))[:depth]
-
-
-def bare_node(node_id: str, metadata: Mapping[str, Any]) -> TextNode:
-    """Make a node without text, for what a search has found.
-
-    Copied: to make and check hundreds of them takes longer than the search.
-    """
-    return _BARE.model_copy(update={"id_": node_id, "metadata": dict(metadata)})
-
-
-_BARE = TextNode()

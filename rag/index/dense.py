@@ -10,12 +10,10 @@ a graph for as many as `store.exact_up_to`; nothing is lost but what a byte roun
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from llama_index.core.schema import BaseNode, QueryBundle
 
 from footnote.rag.core.records import Paper
 from footnote.rag.index.chunking import (
@@ -23,10 +21,10 @@ from footnote.rag.index.chunking import (
     paper_of_chunk,
     sentence_id,
     version_id,
-    version_of_chunk,
 )
 from footnote.rag.index.int8 import INT8_MAX, dot_products
 from footnote.rag.index.memmap import Found, RowRange, Rows, ShardedRows
+from footnote.rag.index.query import Query
 from footnote.rag.index.sharding import split
 from footnote.rag.index.token_embeddings import unit_rows
 
@@ -64,21 +62,7 @@ class DenseIndex:
             for number in range(own.n_rows)
         }
 
-    def add(self, chunks: Iterable[BaseNode]) -> None:
-        """Add versions of papers, each in place of what is here of it.
-
-        Args:
-            chunks: All of each version's in order, with their vectors.
-
-        Raises:
-            IndexDamagedError: They cannot be written.
-        """
-        self.add_vectors(
-            (version, np.array([chunk.get_embedding() for chunk in own], np.float32))
-            for version, own in groupby(chunks, lambda c: version_of_chunk(c.node_id))
-        )
-
-    def add_vectors(self, versions: Iterable[tuple[str, np.ndarray]]) -> None:
+    def add(self, versions: Iterable[tuple[str, np.ndarray]]) -> None:
         """Add versions of papers, each in place of what is here of it.
 
         Args:
@@ -88,7 +72,9 @@ class DenseIndex:
         Raises:
             IndexDamagedError: They cannot be written.
         """
-        self._rows.append(Rows(version, _in_bytes(vectors)) for version, vectors in versions)
+        self._rows.append(
+            Rows(version, _in_bytes(vectors)) for version, vectors in versions if len(vectors)
+        )
 
     def copy(self, other: "DenseIndex", versions: Iterable[tuple[str, str]]) -> None:
         """Add versions, each (paper id, version), as another index has them."""
@@ -143,18 +129,13 @@ class DenseIndex:
                 found[by_version[own.owner]] = sentences
         return found
 
-    def sentence_scores(
-        self, query: QueryBundle, papers: Sequence[Paper]
-    ) -> Mapping[str, np.ndarray]:
+    def sentence_scores(self, query: Query, papers: Sequence[Paper]) -> Mapping[str, np.ndarray]:
         """Return cosines of sentences to a question, by paper id; float32, (n_sentences,).
 
-        Off by some 0.001. Papers whose sentences are not all here are left out, as all are for a
-        question without a vector.
+        Off by some 0.001. Papers whose sentences are not all here are left out.
         """
-        if query.embedding is None:
-            return {}
         versions = [version_id(paper.paper_id, paper.version) for paper in papers]
-        return of_whole_papers(self.cosines(query.embedding, versions), papers)
+        return of_whole_papers(self.cosines(query.vector, versions), papers)
 
     def cosines(self, vector: Sequence[float], versions: Iterable[str]) -> dict[str, np.ndarray]:
         """Return cosines of all sentences of versions with a vector, by version; float32, (n,).

@@ -1,17 +1,14 @@
 """Text to vectors: the bundled model, any sentence-transformers model, any LlamaIndex embedding."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.schema import QueryBundle
+import numpy as np
 
 from footnote.rag.core.bundled import bundled_model
 from footnote.rag.core.errors import EmbeddingError, PluginError
@@ -19,34 +16,28 @@ from footnote.rag.core.minilm import MOST_PIECES, read
 from footnote.rag.core.plugins import Group, Plugin, find
 from footnote.rag.core.processor import computes_in_bfloat16
 from footnote.rag.index.encoders import Encoder, OnnxEncoder, TorchEncoder, encode_all
-from footnote.rag.index.token_embeddings import TokenEmbeddings
+from footnote.rag.index.query import Query
 
 BUNDLED = "bundled"
 
 
-@dataclass
-class Question(QueryBundle):
-    """A question with its vector and, where the embedder gives them, its token embeddings."""
+class Embedder(Protocol):
+    """Gives texts their vectors."""
 
-    token_embeddings: TokenEmbeddings | None = None
-    only: frozenset[str] | None = None
-    """Ids of the papers that may answer; None for all."""
+    def query(self, text: str) -> Query:
+        """Embed a question."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Embed documents; float32, (n, dimension)."""
+        ...
 
 
-class LocalEmbedding(BaseEmbedding):
+class LocalEmbedder:
     """A model in this process, which gives token embeddings too."""
 
-    _questions: Encoder = PrivateAttr()
-    _documents: Callable[[], Encoder] = PrivateAttr()
-    _one_pass: bool = PrivateAttr()
-
     def __init__(
-        self,
-        questions: Encoder,
-        documents: Callable[[], Encoder],
-        *,
-        one_pass: bool = False,
-        **settings: Any,  # noqa: ANN401
+        self, questions: Encoder, documents: Callable[[], Encoder], *, one_pass: bool = False
     ):
         """Read questions by one encoder, documents by the same or one much like it.
 
@@ -54,22 +45,10 @@ class LocalEmbedding(BaseEmbedding):
             questions: Reads questions.
             documents: Loads what reads documents; called when the first of them is embedded.
             one_pass: Take the vectors of sentences from the pass over the whole paper.
-            settings: Those of LlamaIndex.
         """
-        super().__init__(**settings)
         self._questions = questions
         self._documents = cache(documents)
         self._one_pass = one_pass
-
-    @classmethod
-    def class_name(cls) -> str:
-        """Return the name that LlamaIndex registers it by."""
-        return "LocalEmbedding"
-
-    @property
-    def questions(self) -> Encoder:
-        """What reads questions."""
-        return self._questions
 
     @property
     def one_pass(self) -> bool:
@@ -81,18 +60,16 @@ class LocalEmbedding(BaseEmbedding):
         """What reads documents; loaded when first asked for."""
         return self._documents()
 
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._questions.encode([query], "query")[0].vector.tolist()
+    def query(self, text: str) -> Query:
+        """Embed a question, with its token embeddings from the same pass."""
+        [found] = self._questions.encode([text], "query")
+        return Query(text, found.vector.tolist(), found.tokens)
 
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_query_embedding(query)
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Embed documents; float32, (n, dimension)."""
         found = dict(encode_all(self.documents, texts, abstracts=False))
-        return [found[number].vector.tolist() for number in range(len(texts))]
+        vectors = [found[number].vector for number in range(len(texts))]
+        return np.stack(vectors) if vectors else np.empty((0, self.documents.dimension), np.float32)
 
 
 def load_embedder(
@@ -103,7 +80,7 @@ def load_embedder(
     batch: int = 32,
     one_pass: bool = False,
     arguments: dict[str, Any] | None = None,
-) -> BaseEmbedding:
+) -> Embedder:
     """Load the embedder that a setting names.
 
     Args:
@@ -138,31 +115,20 @@ def load_embedder(
         ) from error
 
 
-def read_question(embedder: BaseEmbedding, text: str) -> Question:
-    """Embed a question; a local model gives its token embeddings in the same pass."""
-    if not isinstance(embedder, LocalEmbedding):
-        return Question(text, embedding=embedder.get_query_embedding(text))
-    [found] = embedder.questions.encode([text], "query")
-    return Question(text, embedding=found.vector.tolist(), token_embeddings=found.tokens)
+def _by_import_path(name: str, arguments: dict[str, Any]) -> Embedder:
+    from footnote.rag.index.foreign import make
 
-
-def _by_import_path(name: str, arguments: dict[str, Any]) -> BaseEmbedding:
     module, _, class_name = name.partition(":")
-    named: object = getattr(import_module(module), class_name)
-    # Before the call: what is no embedding could do anything with its arguments.
-    if not (isinstance(named, type) and issubclass(named, BaseEmbedding)):
-        raise TypeError(f"{class_name} is not a LlamaIndex embedding")
-    return named(**arguments)
+    return make(getattr(import_module(module), class_name), class_name, arguments)
 
 
-def _by_plugin(plugin: Plugin, arguments: dict[str, Any]) -> BaseEmbedding:
-    made = plugin.load()(**arguments)
-    if not isinstance(made, BaseEmbedding):
-        raise TypeError(f"{plugin} gives no LlamaIndex embedding")
-    return made
+def _by_plugin(plugin: Plugin, arguments: dict[str, Any]) -> Embedder:
+    from footnote.rag.index.foreign import as_embedder
+
+    return as_embedder(plugin.load()(**arguments), plugin)
 
 
-def _bundled(*, max_tokens: int, dtype: str, batch: int, one_pass: bool) -> LocalEmbedding:
+def _bundled(*, max_tokens: int, dtype: str, batch: int, one_pass: bool) -> LocalEmbedder:
     """Load the bundled model: by onnxruntime, documents by torch where it is here and faster."""
     read("")  # now, and not in the middle of a question: it may be damaged
     questions = OnnxEncoder(max_tokens)
@@ -173,18 +139,14 @@ def _bundled(*, max_tokens: int, dtype: str, batch: int, one_pass: bool) -> Loca
             return _torch(BUNDLED, max_tokens=max_tokens, dtype="bfloat16", batch=batch)
         return questions
 
-    return LocalEmbedding(
-        questions, documents, one_pass=one_pass, model_name=BUNDLED, embed_batch_size=batch
-    )
+    return LocalEmbedder(questions, documents, one_pass=one_pass)
 
 
 def _sentence_transformer(
     name: str, *, max_tokens: int, dtype: str, batch: int, one_pass: bool
-) -> LocalEmbedding:
+) -> LocalEmbedder:
     encoder = _torch(name, max_tokens=max_tokens, dtype=dtype, batch=batch)
-    return LocalEmbedding(
-        encoder, lambda: encoder, one_pass=one_pass, model_name=name, embed_batch_size=batch
-    )
+    return LocalEmbedder(encoder, lambda: encoder, one_pass=one_pass)
 
 
 def _torch(name: str, *, max_tokens: int, dtype: str, batch: int) -> TorchEncoder:
@@ -227,6 +189,6 @@ def has_sentence_transformers() -> bool:
 
 
 def _device() -> str:
-    from llama_index.core.utils import infer_torch_device
+    from sentence_transformers.util import get_device_name
 
-    return infer_torch_device()
+    return get_device_name()

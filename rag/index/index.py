@@ -6,12 +6,11 @@ lock, writer       held by the one process that writes, and which that is; see `
 """
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-
-from llama_index.core.base.embeddings.base import BaseEmbedding
+from typing import TYPE_CHECKING
 
 from footnote.rag.core.errors import (
     Fault,
@@ -30,13 +29,16 @@ from footnote.rag.index import lock
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.check import probe
-from footnote.rag.index.chroma import CosineChroma, ShardedChroma
 from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import make_file, make_folder
+from footnote.rag.index.embedding import Embedder
 from footnote.rag.index.multivector import MultiVectorIndex
 from footnote.rag.index.readonly import is_writable
 from footnote.rag.index.snapshot import SNAPSHOTS, Card, Snapshot
 from footnote.rag.index.two_stage import TwoStageSearch
+
+if TYPE_CHECKING:
+    from footnote.rag.index.chroma import CosineChroma, ShardedChroma
 
 # What an index of an earlier version was made of, beside its catalogue: of version 2 or less, and
 # of 3 to 5.
@@ -52,7 +54,7 @@ class Index:
         self,
         folder: Path,
         asked: Card,
-        embedder: Callable[[], BaseEmbedding],
+        embedder: Callable[[], Embedder],
         *,
         exact_up_to: int,
         create: bool = False,
@@ -81,7 +83,7 @@ class Index:
         self.catalogue = Catalogue(folder / "catalogue.sqlite", create=create)
 
     @property
-    def embedder(self) -> BaseEmbedding:
+    def embedder(self) -> Embedder:
         """The embedder of the settings.
 
         Raises:
@@ -96,7 +98,7 @@ class Index:
         return other
 
     @property
-    def vectors(self) -> CosineChroma | ShardedChroma:
+    def vectors(self) -> "CosineChroma | ShardedChroma":
         """A vector a paper: the mean of its sentences'."""
         return self.snapshot().vectors
 
@@ -195,7 +197,7 @@ class Index:
         except (IndexMissingError, IndexDamagedError):
             return  # nothing there, or nothing usable: the next update makes it
 
-    def check_dimension(self, vector: list[float], snapshot: Snapshot | None = None) -> None:
+    def check_dimension(self, vector: Sized, snapshot: Snapshot | None = None) -> None:
         """Make sure that a vector can be compared with those of the index.
 
         Args:

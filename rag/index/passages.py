@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.schema import MetadataMode, TextNode
 
 from footnote.rag.core.records import Paper
-from footnote.rag.index.chunking import chunk_paper, embedded_length
-from footnote.rag.index.embedding import LocalEmbedding
+from footnote.rag.index.chunking import sentence_texts
+from footnote.rag.index.embedding import Embedder, LocalEmbedder
 from footnote.rag.index.encoders import Encoder, encode_all
 from footnote.rag.index.token_embeddings import (
     TokenEmbeddings,
@@ -27,40 +25,33 @@ _MOST_TITLE = 400
 
 
 def embed_papers(
-    embedder: BaseEmbedding, papers: Sequence[Paper]
-) -> tuple[list[TextNode], list[TokenEmbeddings] | None]:
-    """Return the chunks of papers with their vectors, and the token embeddings of each paper.
+    embedder: Embedder, papers: Sequence[Paper]
+) -> tuple[list[np.ndarray], list[TokenEmbeddings] | None]:
+    """Return the vectors of the sentences of each paper, and the token embeddings of each.
 
     Returns:
-        The tokens of each paper by their places in `paper_text`; None where the embedder gives
-        none.
+        Vectors as float32, (n_sentences, dimension). The tokens by their places in `paper_text`;
+        None where the embedder gives none.
     """
-    by_paper = [chunk_paper(paper) for paper in papers]
-    chunks = [chunk for own in by_paper for chunk in own]
-    if not isinstance(embedder, LocalEmbedding):
-        # A batch is as wide as its longest text, so those of like length go together.
-        embedder(sorted(chunks, key=embedded_length))
-        return chunks, None
-    encoder = embedder.documents
-    tokens = _tokens(encoder, papers)
+    if not isinstance(embedder, LocalEmbedder):
+        return _embed_alone(embedder, papers), None
+    tokens = _tokens(embedder.documents, papers)
     if not embedder.one_pass:
-        _embed_alone(encoder, chunks)
-        return chunks, tokens
-    unread: list[TextNode] = []
-    for paper, own, found in zip(papers, by_paper, tokens, strict=True):
-        for chunk, vector in zip(own, _sentence_means(paper, found), strict=True):
-            chunk.embedding = vector.tolist()
-            if not vector.any():
-                unread.append(chunk)
-    _embed_alone(encoder, unread)
-    return chunks, tokens
+        return _embed_alone(embedder, papers), tokens
+    means = [_sentence_means(paper, own) for paper, own in zip(papers, tokens, strict=True)]
+    if unread := [number for number, own in enumerate(means) if not own.any(axis=1).all()]:
+        alone = _embed_alone(embedder, [papers[number] for number in unread])
+        for number, vectors in zip(unread, alone, strict=True):
+            is_unread = ~means[number].any(axis=1)
+            means[number][is_unread] = vectors[is_unread]
+    return means, tokens
 
 
-def _embed_alone(encoder: Encoder, chunks: Sequence[TextNode]) -> None:
-    """Give chunks the vectors of their own texts, under the title."""
-    texts = [chunk.get_content(metadata_mode=MetadataMode.EMBED) for chunk in chunks]
-    for number, found in encode_all(encoder, texts, abstracts=False):
-        chunks[number].embedding = found.vector.tolist()
+def _embed_alone(embedder: Embedder, papers: Sequence[Paper]) -> list[np.ndarray]:
+    """Return the vectors of the sentences of papers, each read by itself under the title."""
+    by_paper = [sentence_texts(paper) for paper in papers]
+    vectors = embedder.embed([text for own in by_paper for text in own])
+    return np.split(vectors, np.cumsum([len(own) for own in by_paper]))[:-1]
 
 
 def _sentence_means(paper: Paper, tokens: TokenEmbeddings) -> np.ndarray:

@@ -7,12 +7,14 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 _TIMEOUT_S = 30
+_LOOK_S = 0.02
 # Held by those who write; a stand-in has its own.
 _LOCKS = ("*.lock", "gate")
 UNWRITABLE = (
@@ -81,7 +83,7 @@ def connect(file: Path, *, create: bool = False) -> Opened:
     """
     try:
         db = _tried(file, "" if create else "?mode=rw")
-        db.execute("PRAGMA journal_mode = WAL")
+        _keep_log(db)
         return Opened(db, stamp(file))
     except sqlite3.OperationalError as error:
         if create or error.sqlite_errorcode & 0xFF not in UNWRITABLE:
@@ -97,6 +99,21 @@ def connect(file: Path, *, create: bool = False) -> Opened:
     # as nobody writes the file (https://www.sqlite.org/uri.html#uriimmutable). This process cannot;
     # one on another machine or mount may: the stamp tells, and the file is then opened anew.
     return Opened(_tried(file, "?mode=ro&immutable=1"), seen)
+
+
+def _keep_log(db: sqlite3.Connection) -> None:
+    """Have writes go to a log, once nobody else reads or makes the file.
+
+    SQLite itself waits for nobody there, so of two that make one catalogue one would fail.
+    """
+    for attempts_left in reversed(range(round(_TIMEOUT_S / _LOOK_S))):
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not attempts_left:
+                raise
+            time.sleep(_LOOK_S)
 
 
 def _copied(file: Path, log: Path) -> sqlite3.Connection:

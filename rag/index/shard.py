@@ -13,13 +13,13 @@ from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from llama_index.core.schema import QueryBundle
 
 from footnote.rag.core.errors import ShardLostError
 from footnote.rag.core.records import Paper
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.chunking import best_of_shards, paper_of_chunk, version_id
 from footnote.rag.index.dense import of_whole_papers
+from footnote.rag.index.query import Query
 from footnote.rag.index.sharding import shard_of
 from footnote.rag.index.snapshot import Snapshot
 from footnote.rag.index.token_embeddings import TokenEmbeddings
@@ -238,14 +238,10 @@ class VectorsOf:
         self._shard = shard
         self.nearest = shard.nearest
 
-    def sentence_scores(
-        self, query: QueryBundle, papers: Sequence[Paper]
-    ) -> Mapping[str, np.ndarray]:
+    def sentence_scores(self, query: Query, papers: Sequence[Paper]) -> Mapping[str, np.ndarray]:
         """Return cosines of sentences to a question, by paper id; see `DenseIndex`."""
-        if query.embedding is None:
-            return {}
         versions = [version_id(paper.paper_id, paper.version) for paper in papers]
-        return of_whole_papers(self._shard.cosines(query.embedding, versions), papers)
+        return of_whole_papers(self._shard.cosines(query.vector, versions), papers)
 
 
 class TokensOf(TokenScores):

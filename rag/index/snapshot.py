@@ -23,8 +23,9 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from llama_index.core.schema import BaseNode
+import numpy as np
 from pydantic import ConfigDict, Field, ValidationError
 
 from footnote.rag.core.base import Record
@@ -38,19 +39,16 @@ from footnote.rag.core.errors import (
 from footnote.rag.core.records import Paper
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Version
-from footnote.rag.index.chroma import (
-    CosineChroma,
-    ShardedChroma,
-    drop_from_server,
-    open_chroma,
-    open_server,
-)
-from footnote.rag.index.chunking import CHUNKER, paper_node
+from footnote.rag.index.chroma_file import count_rows
+from footnote.rag.index.chunking import CHUNKER, facts_of, version_id
 from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import delete_durably, make_folder, sync, sync_all, write_durably
 from footnote.rag.index.multivector import MultiVectorIndex
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 from footnote.rag.index.two_stage import CANDIDATES, TwoStageSearch
+
+if TYPE_CHECKING:
+    from footnote.rag.index.chroma import CosineChroma, ShardedChroma
 
 # Raised when what an earlier version derived cannot be read as what this one derives.
 FORMAT_VERSION = 7
@@ -161,8 +159,10 @@ class Snapshot:
         return self.folder.name
 
     @cached_property
-    def vectors(self) -> CosineChroma | ShardedChroma:
+    def vectors(self) -> "CosineChroma | ShardedChroma":
         """A vector a paper: the mean of its sentences'."""
+        from footnote.rag.index.chroma import ShardedChroma, open_chroma, open_server
+
         if self.card.store == FOLDER:
             opened = [open_chroma(each, create=self._create) for each in self._folders("chroma")]
         else:
@@ -171,6 +171,13 @@ class Snapshot:
                 for name in self._collections()
             ]
         return ShardedChroma(opened) if len(opened) > 1 else opened[0]
+
+    def count_rows(self) -> int | None:
+        """Count the papers of `vectors` by their files alone; None where only Chroma can tell."""
+        if self.card.store != FOLDER:
+            return None
+        counts = [count_rows(folder) for folder in self._folders("chroma")]
+        return None if None in counts else sum(filter(None, counts))
 
     @cached_property
     def dense(self) -> DenseIndex:
@@ -201,14 +208,15 @@ class Snapshot:
     def add(
         self,
         papers: Sequence[Paper],
-        chunks: Sequence[BaseNode],
+        vectors: Sequence[np.ndarray],
         tokens: Sequence[TokenEmbeddings] | None,
     ) -> None:
-        """Add papers with their embedded chunks and token embeddings.
+        """Add papers with the vectors of the sentences of each, and its token embeddings.
 
-        Chunks stand beside those of older versions; all else takes the place of theirs.
+        Sentences stand beside those of older versions; all else takes the place of theirs.
         """
-        self.dense.add(chunks)
+        versions = [version_id(paper.paper_id, paper.version) for paper in papers]
+        self.dense.add(zip(versions, vectors, strict=True))
         self.add_means(papers)
         self.bm25.replace(papers)
         if tokens:
@@ -224,9 +232,16 @@ class Snapshot:
 
     def add_means(self, papers: Sequence[Paper]) -> None:
         """Add the vectors of papers, the means of the sentences that `dense` has of them."""
+        from footnote.rag.index.chroma import Row
+
         means = self.dense.means(papers)
-        held = [paper for paper in papers if paper.paper_id in means]
-        self.vectors.add([paper_node(paper, means[paper.paper_id]) for paper in held])
+        self.vectors.add(
+            [
+                Row(paper.paper_id, paper.version, means[paper.paper_id], facts_of(paper))
+                for paper in papers
+                if paper.paper_id in means
+            ]
+        )
 
     def remove(self, versions: Sequence[Version], gone: Iterable[str]) -> None:
         """Delete chunks of versions, and all else of papers that are gone."""
@@ -316,6 +331,8 @@ class Snapshot:
     def drop(self) -> None:
         """Delete the snapshot; what is not there is fine."""
         if self.card.store != FOLDER:
+            from footnote.rag.index.chroma import drop_from_server
+
             for name in self._collections():
                 drop_from_server(self.card.store, name)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-from llama_index.core.schema import QueryBundle
 
 from footnote.rag.core.records import Paper
+from footnote.rag.index.query import Query
 
 # Chroma's hosted servers give no more a query. Of 5,183 abstracts they hold 99.97% of the nearest
 # ten sentences and 97% of the nearest 200 (`docs/experiments.md`).
@@ -39,9 +39,7 @@ class Sentences(Protocol):
         """Finds sentences."""
         ...
 
-    def sentence_scores(
-        self, query: QueryBundle, papers: Sequence[Paper]
-    ) -> Mapping[str, np.ndarray]:
+    def sentence_scores(self, query: Query, papers: Sequence[Paper]) -> Mapping[str, np.ndarray]:
         """Return cosines of sentences to a question, by paper id."""
         ...
 
@@ -70,8 +68,6 @@ class TwoStageSearch:
             only = frozenset(paper_id for paper_id, _ in near)
         return self._sentences.nearest(vector, depth=depth, only=only)
 
-    def sentence_scores(
-        self, query: QueryBundle, papers: Sequence[Paper]
-    ) -> Mapping[str, np.ndarray]:
+    def sentence_scores(self, query: Query, papers: Sequence[Paper]) -> Mapping[str, np.ndarray]:
         """Return cosines of sentences to a question; see `DenseIndex.sentence_scores`."""
         return self._sentences.sentence_scores(query, papers)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 from uuid import uuid4
 
-from llama_index.core.schema import TextNode
+import numpy as np
 
 from footnote.rag.core.errors import (
     IndexAccessError,
@@ -161,9 +161,9 @@ class IndexWriter:
         total, done, last = len(self._catalogue), 0, ""
         made: Snapshot | None = None
         while papers := self._catalogue.after(last, _BATCH):
-            chunks, tokens = embed_papers(self.index.embedder, papers)
-            made = made or self._make(self._card(chunks, tokens))
-            made.add(papers, chunks, tokens)
+            vectors, tokens = embed_papers(self.index.embedder, papers)
+            made = made or self._make(self._card(vectors, tokens))
+            made.add(papers, vectors, tokens)
             last = papers[-1].paper_id
             done += len(papers)
             on_progress("indexing", done, total)
@@ -265,12 +265,12 @@ class IndexWriter:
         elif not to_do:
             return
         while papers := self._catalogue.pending(_BATCH):
-            chunks, tokens = embed_papers(self.index.embedder, papers)
+            vectors, tokens = embed_papers(self.index.embedder, papers)
             if self._catalogue.state().snapshot is None:
-                self._catalogue.begin(self._make(self._card(chunks, tokens)).name)
-            if chunks:
-                self.index.check_dimension(chunks[0].get_embedding())
-            self.index.snapshot().add(papers, chunks, tokens)
+                self._catalogue.begin(self._make(self._card(vectors, tokens)).name)
+            for sentence in _first(vectors):
+                self.index.check_dimension(sentence)
+            self.index.snapshot().add(papers, vectors, tokens)
             self._catalogue.mark_indexed(papers)
             done += len(papers)
             on_progress("indexing", done, to_do)
@@ -320,8 +320,8 @@ class IndexWriter:
             self._say(f"{error.what}; what was removed still takes its room")
         self._clean_up()
 
-    def _card(self, chunks: list[TextNode], tokens: list[TokenEmbeddings] | None) -> Card:
-        dimension = len(chunks[0].get_embedding()) if chunks else None
+    def _card(self, vectors: list[np.ndarray], tokens: list[TokenEmbeddings] | None) -> Card:
+        dimension = next((len(sentence) for sentence in _first(vectors)), None)
         found = {"dimension": dimension, "token_embeddings": bool(tokens)}
         return self.index.asked.model_copy(update=found)
 
@@ -349,6 +349,11 @@ class IndexWriter:
             (folder / "card.json").unlink(missing_ok=True)
             with suppress(OSError):  # none there, or not empty
                 (folder / OLD_SNAPSHOTS).rmdir()
+
+
+def _first(vectors: list[np.ndarray]) -> list[np.ndarray]:
+    """Return the vector of the first sentence, if there is one."""
+    return next(([own[0]] for own in vectors if len(own)), [])
 
 
 def unwatched(phase: str, done: int, total: int | None) -> None:

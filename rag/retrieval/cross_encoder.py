@@ -1,66 +1,60 @@
 """Rerank the best papers by a cross-encoder: slower, and better for those who have one."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
-from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from footnote.rag.core.errors import ConfigError, PluginError
 from footnote.rag.core.plugins import Group, find
 from footnote.rag.core.records import Paper
+from footnote.rag.core.stages import stage
+from footnote.rag.index.query import Query
+from footnote.rag.retrieval.found import Found, best_first
 
 Score = Callable[[list[tuple[str, str]]], list[float]]
 """Chances in [0, 1] that texts answer questions, in order."""
 
 
-class CrossEncoded(BaseNodePostprocessor):
+class CrossEncoded:
     """Reads the question with the title and abstract of each of the best papers.
 
     The new score is the mean of the model's and the one before, so that what reads words alone is
     not overruled by what may not know a name. The papers after the best stay behind them.
     """
 
-    depth: int
-    """Papers that are read."""
-    _score: Score = PrivateAttr()
-    _papers: Callable[[Iterable[str]], Mapping[str, Paper]] = PrivateAttr()
-
     def __init__(
         self,
         score: Score,
         papers: Callable[[Iterable[str]], Mapping[str, Paper]],
-        **settings: Any,  # noqa: ANN401
+        *,
+        depth: int,
     ):
-        super().__init__(**settings)
+        """Read by a model.
+
+        Args:
+            score: Asks the model.
+            papers: Gives papers by their ids; those that are there.
+            depth: How many are read.
+        """
         self._score = score
         self._papers = papers
+        self._depth = depth
 
-    @classmethod
-    def class_name(cls) -> str:
-        """Return the name that LlamaIndex registers it by."""
-        return "CrossEncoded"
+    @stage("cross-encoder")
+    def rerank(self, found: Sequence[Found], query: Query) -> list[Found]:
+        """Give papers new scores; best first."""
+        papers = self._papers(each.paper_id for each in found[: self._depth])
+        read = [papers[each.paper_id] for each in found if each.paper_id in papers]
+        pairs = [(query.text, f"{paper.title}\n{paper.abstract}") for paper in read]
+        scores = self._score(pairs) if pairs else []
+        judged = {paper.paper_id: score for paper, score in zip(read, scores, strict=True)}
+        return best_first(_halved(each, judged.get(each.paper_id)) for each in found)
 
-    def _postprocess_nodes(
-        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
-    ) -> list[NodeWithScore]:
-        if query_bundle is None:
-            return nodes
-        papers = self._papers(node.node.metadata["paper_id"] for node in nodes[: self.depth])
-        read = [n for n in nodes[: self.depth] if n.node.metadata["paper_id"] in papers]
-        texts = [papers[node.node.metadata["paper_id"]] for node in read]
-        pairs = [(query_bundle.query_str, f"{p.title}\n{p.abstract}") for p in texts]
-        judged = {id(n): s for n, s in zip(read, self._score(pairs) if pairs else [], strict=True)}
-        for node in read:
-            node.node.metadata.setdefault("signals", {})["cross-encoder"] = judged[id(node)]
-        # Those that were not read keep half of what they had: below all that the model likes.
-        scored = [
-            NodeWithScore(node=n.node, score=(n.get_score() + judged.get(id(n), 0.0)) / 2)
-            for n in nodes
-        ]
-        return sorted(scored, key=lambda n: (-n.get_score(), n.node.metadata["paper_id"]))
+
+def _halved(each: Found, judged: float | None) -> Found:
+    """Return a paper with its new score; one that was not read lies below all that is liked."""
+    signals = {} if judged is None else {"cross-encoder": judged}
+    return each.scored((each.score + (judged or 0.0)) / 2, **signals)
 
 
 def load_cross_encoder(name: str) -> Score:

@@ -6,16 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import fsum
 from typing import Protocol
 
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.schema import NodeWithScore, QueryBundle
-from llama_index_instrumentation import get_dispatcher
-
 from footnote.rag.core.errors import EmbeddingError
-from footnote.rag.index.chunking import bare_node, paper_of_chunk, parse_chunk_id
-from footnote.rag.index.embedding import Question
-
-_dispatcher = get_dispatcher(__name__)
+from footnote.rag.core.stages import stage
+from footnote.rag.index.chunking import paper_of_chunk, place_of_chunk
+from footnote.rag.index.query import Query
+from footnote.rag.retrieval.found import Found
 
 Scores = Mapping[str, float]
 Fusion = Callable[[Scores, Scores], list[tuple[str, float]]]
@@ -48,58 +43,42 @@ class WordSearch(Protocol):
         ...
 
 
-class HybridRetriever(BaseRetriever):
-    """Finds papers, one node each: its best passage, scored by vectors and words together."""
+class HybridRetriever:
+    """Finds papers with the best passage of each, scored by vectors and words together."""
 
-    def __init__(
-        self,
-        vectors: VectorSearch,
-        words: WordSearch,
-        embedder: BaseEmbedding,
-        *,
-        depth: int,
-        fuse: Fusion,
-    ):
-        super().__init__()
+    def __init__(self, vectors: VectorSearch, words: WordSearch, *, depth: int, fuse: Fusion):
         self._vectors = vectors
         self._words = words
-        self._embedder = embedder
         self._depth = depth
         self._fuse = fuse
 
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        words = dict(self._by_words(query_bundle))
-        passages = best_passages(self._by_vectors(query_bundle))
+    def retrieve(self, query: Query) -> list[Found]:
+        """Find papers, each once, best first.
+
+        Raises:
+            EmbeddingError: The query's vector cannot be compared with any.
+        """
+        words = dict(self._by_words(query))
+        passages = best_passages(self._by_vectors(query))
         vectors = {paper_id: cosine for paper_id, (_, cosine) in passages.items()}
-        nodes: list[NodeWithScore] = []
+        found: list[Found] = []
         for paper_id, score in self._fuse(vectors, words):
-            found = {"vectors": vectors.get(paper_id), "words": words.get(paper_id)}
-            signals = {name: value for name, value in found.items() if value is not None}
-            # A paper found by its words alone has no passage yet.
+            told = {"vectors": vectors.get(paper_id), "words": words.get(paper_id)}
+            signals = {name: value for name, value in told.items() if value is not None}
             passage, _ = passages.get(paper_id, (None, 0.0))
-            where = parse_chunk_id(passage) if passage else {"paper_id": paper_id}
-            node = bare_node(passage or paper_id, {**where, "signals": signals})
-            nodes.append(NodeWithScore(node=node, score=score))
-        return nodes
+            place = place_of_chunk(passage) if passage else None
+            found.append(Found(paper_id, score, place, signals))
+        return found
 
-    @_dispatcher.span
-    def _by_words(self, query_bundle: QueryBundle) -> list[tuple[str, float]]:
-        only = _only(query_bundle)
-        return self._words.search(query_bundle.query_str, depth=self._depth, only=only)
+    @stage("words")
+    def _by_words(self, query: Query) -> list[tuple[str, float]]:
+        return self._words.search(query.text, depth=self._depth, only=query.only)
 
-    @_dispatcher.span
-    def _by_vectors(self, query_bundle: QueryBundle) -> list[tuple[str, float]]:
-        # A question without a vector yet is given one, so that later steps need not embed it again.
-        if query_bundle.embedding is None:
-            query_bundle.embedding = self._embedder.get_query_embedding(query_bundle.query_str)
-        if not all(map(math.isfinite, query_bundle.embedding)):
+    @stage("vectors")
+    def _by_vectors(self, query: Query) -> list[tuple[str, float]]:
+        if not all(map(math.isfinite, query.vector)):
             raise EmbeddingError("the embedder returned a vector that is not finite")
-        only = _only(query_bundle)
-        return self._vectors.nearest(query_bundle.embedding, depth=self._depth, only=only)
-
-
-def _only(query_bundle: QueryBundle) -> frozenset[str] | None:
-    return query_bundle.only if isinstance(query_bundle, Question) else None
+        return self._vectors.nearest(query.vector, depth=self._depth, only=query.only)
 
 
 def best_passages(chunks: Iterable[tuple[str, float]]) -> dict[str, tuple[str, float]]:

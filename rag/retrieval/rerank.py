@@ -2,19 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from footnote.rag.core.records import Paper
+from footnote.rag.core.stages import stage
 from footnote.rag.core.text import fold
 from footnote.rag.index.bm25 import BM25Index
-from footnote.rag.index.embedding import Question
+from footnote.rag.index.query import Query
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 from footnote.rag.index.token_scores import TokenScores
+from footnote.rag.retrieval.found import Found, best_first
 
 # A word that is everywhere counts a little: `not` and `without` are such words.
 _LEAST_WEIGHT = 0.3
@@ -24,79 +22,58 @@ _OF_THE_TOPIC = 0.1
 _NEIGHBOURS = 20
 
 
-class LateInteraction(BaseNodePostprocessor):
-    """Fuses the scores of nodes, one a paper, with their token embeddings' weighted MaxSim."""
+class LateInteraction:
+    """Fuses the scores of papers with their token embeddings' weighted MaxSim."""
 
-    weight: float
-    """Share of late interaction in the new score."""
-    _multivector: TokenScores = PrivateAttr()
-    _bm25: BM25Index = PrivateAttr()
-
-    def __init__(self, multivector: TokenScores, bm25: BM25Index, **settings: Any):  # noqa: ANN401
-        super().__init__(**settings)
+    def __init__(self, multivector: TokenScores, bm25: BM25Index, *, weight: float):
+        """Fuse; `weight` is the share of late interaction in the new score."""
         self._multivector = multivector
         self._bm25 = bm25
+        self._weight = weight
 
-    @classmethod
-    def class_name(cls) -> str:
-        """Return the name that LlamaIndex registers it by."""
-        return "LateInteraction"
+    @stage("late interaction")
+    def rerank(self, found: Sequence[Found], query: Query) -> list[Found]:
+        """Give papers new scores; best first."""
+        if query.tokens is None or not len(query.tokens.starts):
+            return list(found)
+        weights = token_weights(query.text, query.tokens, self._bm25)
+        ids = [each.paper_id for each in found]
+        late = self._multivector.paper_scores(query.tokens, weights, ids)
+        return best_first(self._fused(each, late.get(each.paper_id)) for each in found)
 
-    def _postprocess_nodes(
-        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
-    ) -> list[NodeWithScore]:
-        tokens = query_bundle.token_embeddings if isinstance(query_bundle, Question) else None
-        if tokens is None or not len(tokens.starts) or query_bundle is None:
-            return nodes
-        by_paper = {node.node.metadata["paper_id"]: node for node in nodes}
-        weights = token_weights(query_bundle.query_str, tokens, self._bm25)
-        late = self._multivector.paper_scores(tokens, weights, by_paper)
-        for paper_id, score in late.items():
-            signals = by_paper[paper_id].node.metadata.setdefault("signals", {})
-            signals["late interaction"] = score
-        scores = {paper_id: node.get_score() for paper_id, node in by_paper.items()}
-        return _rescored(
-            by_paper,
-            [
-                self.weight * max(late.get(paper_id, score), 0.0) + (1 - self.weight) * score
-                for paper_id, score in scores.items()
-            ],
-        )
+    def _fused(self, each: Found, late: float | None) -> Found:
+        share = each.score if late is None else late
+        score = self._weight * max(share, 0.0) + (1 - self._weight) * each.score
+        signals = {} if late is None else {"late interaction": late}
+        return each.scored(score, **signals)
 
 
-class Neighbours(BaseNodePostprocessor):
+class Neighbours:
     """Draws each score towards those of the papers most like it (Diaz, 2005).
 
     Papers on one subject speak to the same questions: one that says so in other words is carried by
     its neighbours, and one that only shares words with the question stands alone.
     """
 
-    weight: float
-    """Share of the neighbours' mean in the new score."""
-    _multivector: TokenScores = PrivateAttr()
-
-    def __init__(self, multivector: TokenScores, **settings: Any):  # noqa: ANN401
-        super().__init__(**settings)
+    def __init__(self, multivector: TokenScores, *, weight: float):
+        """Draw; `weight` is the share of the neighbours' mean in the new score."""
         self._multivector = multivector
+        self._weight = weight
 
-    @classmethod
-    def class_name(cls) -> str:
-        """Return the name that LlamaIndex registers it by."""
-        return "Neighbours"
-
-    def _postprocess_nodes(
-        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
-    ) -> list[NodeWithScore]:
-        del query_bundle
-        by_paper = {node.node.metadata["paper_id"]: node for node in nodes}
-        likeness = self._likeness(list(by_paper))
-        scores = np.array([node.get_score() for node in nodes])
+    @stage("neighbours")
+    def rerank(self, found: Sequence[Found], query: Query) -> list[Found]:
+        """Give papers new scores; best first."""
+        del query
+        likeness = self._likeness([each.paper_id for each in found])
+        scores = np.array([each.score for each in found])
         weights = likeness.sum(axis=1)
         around = np.where(
             weights > 0, likeness @ scores / np.where(weights > 0, weights, 1), scores
         )
-        drawn = (1 - self.weight) * scores + self.weight * around
-        return _rescored(by_paper, drawn.tolist())
+        drawn = (1 - self._weight) * scores + self._weight * around
+        return best_first(
+            each.scored(score) for each, score in zip(found, drawn.tolist(), strict=True)
+        )
 
     def _likeness(self, paper_ids: Sequence[str]) -> np.ndarray:
         """Return cosines of papers to their nearest, 0 to the others; float32, (n, n), [0, 1]."""
@@ -116,14 +93,12 @@ class LateSentences:
         self._multivector = multivector
         self._bm25 = bm25
 
-    def sentence_scores(
-        self, query: QueryBundle, papers: Sequence[Paper]
-    ) -> Mapping[str, np.ndarray]:
+    def sentence_scores(self, query: Query, papers: Sequence[Paper]) -> Mapping[str, np.ndarray]:
         """Return the weighted MaxSim in [-1, 1] by paper id; float32, (n_sentences,)."""
         return self.scores_beside(query, papers, ())[0]
 
     def scores_beside(
-        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str]
+        self, query: Query, papers: Sequence[Paper], topic: Collection[str]
     ) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
         """Return the weighted MaxSim by all words, and by those beside a topic.
 
@@ -135,13 +110,13 @@ class LateSentences:
         Returns:
             Each in [-1, 1] by paper id; float32, (n_sentences,).
         """
-        tokens = query.token_embeddings if isinstance(query, Question) else None
+        tokens = query.tokens
         if not papers or tokens is None or not len(tokens.starts):
             return {}, {}
-        weights = token_weights(query.query_str, tokens, self._bm25)
+        weights = token_weights(query.text, tokens, self._bm25)
         of_topic = np.zeros(len(weights), bool)
         if topic:
-            words = _words_of(query.query_str, tokens)
+            words = _words_of(query.text, tokens)
             of_topic = np.array([fold(word) in topic for word in words])
         if of_topic.all() or not of_topic.any():
             scores = self._multivector.sentence_scores(tokens, weights, papers)
@@ -154,7 +129,7 @@ class LateSentences:
         return by_all, by_asked
 
     def word_scores(
-        self, query: QueryBundle, asked: Sequence[str], papers: Sequence[Paper]
+        self, query: Query, asked: Sequence[str], papers: Sequence[Paper]
     ) -> Mapping[str, float]:
         """Return how well the papers match words of the question; in [-1, 1].
 
@@ -163,12 +138,12 @@ class LateSentences:
             asked: Words of it; one that it does not have is left out.
             papers: Of these, the one that matches a word best counts.
         """
-        tokens = query.token_embeddings if isinstance(query, Question) else None
+        tokens = query.tokens
         if not asked or tokens is None or not len(tokens.starts):
             return {}
         best = self._multivector.token_scores(tokens, [paper.paper_id for paper in papers]).values()
         tokens_of: defaultdict[str, list[int]] = defaultdict(list)
-        for at, word in enumerate(_words_of(query.query_str, tokens)):
+        for at, word in enumerate(_words_of(query.text, tokens)):
             tokens_of[word].append(at)
         return {
             word: max(float(of_paper[tokens_of[word]].mean()) for of_paper in best)
@@ -204,12 +179,3 @@ def _words_of(question: str, tokens: TokenEmbeddings) -> list[str]:
         question[first[start] : last[end]]
         for start, end in zip(tokens.starts, tokens.ends, strict=True)
     ]
-
-
-def _rescored(
-    by_paper: Mapping[str, NodeWithScore], scores: Sequence[float]
-) -> list[NodeWithScore]:
-    """Give the nodes new scores, in their order, and sort them; ties go to the smaller id."""
-    for node, score in zip(by_paper.values(), scores, strict=True):
-        node.score = score
-    return [node for _, node in sorted(by_paper.items(), key=lambda n: (-n[1].get_score(), n[0]))]

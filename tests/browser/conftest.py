@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import footnote_command, started
+from tests.ui.serving import wait_for_page
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -33,6 +34,7 @@ def served(index: Path, **variables: str) -> Iterator[str]:
         line = server.stdout.readline()
         match = re.search(r"papers answer at (http://\S+)", line)
         assert match, line
+        wait_for_page(match.group(1))
         yield match.group(1)
 
 

@@ -19,7 +19,12 @@ pytestmark = [
 
 
 def test_the_page_says_how_many_papers_are_in_and_counts_anew_when_all_are(tmp_path: Path):
-    variables = {**VARIABLES, "FOOTNOTE_EMBEDDER__NAME": "tests.hashing:SlowEmbedding"}
+    gate = tmp_path / "gate"
+    variables = {
+        **VARIABLES,
+        "FOOTNOTE_EMBEDDER__NAME": "tests.hashing:GatedEmbedding",
+        "TESTS_GATE": str(gate),
+    }
     index = tmp_path / "index"
     command = footnote_command("demo", papers(tmp_path), "--port", "0", "--index", index)
     with started(command, **variables) as process, sync_api.sync_playwright() as playwright:
@@ -30,9 +35,13 @@ def test_the_page_says_how_many_papers_are_in_and_counts_anew_when_all_are(tmp_p
         page = browser.new_page(viewport={"width": 1280, "height": 860})
         page.set_default_timeout(30_000)
         page.goto(address.group())
-        page.wait_for_selector(".fn-app.fn-ready")
+        # A line says that it is opening until it is made, and looks again by itself.
+        page.wait_for_selector(".fn-app.fn-ready", timeout=120_000)
         coming, box = page.locator("#fn-coming"), page.locator("#fn-question")
-        expect(coming).to_have_text(re.compile(rf"^\d+ of {N} papers are in"))
+        expect(coming).to_have_text("The first papers are being read …")
+        gate.touch()
+        expect(coming).to_have_text(re.compile(rf"^[1-9]\d* of {N} papers are in"), timeout=60_000)
+        expect(box).to_have_attribute("placeholder", re.compile("^Ask [1-9]"), timeout=30_000)
         n_begun = int(re.sub(r"\D", "", box.get_attribute("placeholder") or ""))
         assert 0 < n_begun < N
         expect(coming).to_be_hidden(timeout=120_000)

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from llama_index.core.schema import TextNode
-from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.pipeline import ingest
@@ -21,10 +19,10 @@ from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import ConfigError, IndexDamagedError, VectorServerError
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index.check import disagreements, unreachable
-from footnote.rag.index.chroma import CosineChroma, drop_from_server, open_chroma, open_server
-from footnote.rag.index.chunking import paper_node
+from footnote.rag.index.chroma import CosineChroma, Row, drop_from_server, open_chroma, open_server
 from footnote.rag.index.writer import IndexWriter
 from tests.contracts.quotas import QuotaProxy
+from tests.rag.index.small import row
 
 pytestmark = pytest.mark.slow
 
@@ -43,13 +41,11 @@ PAPERS = (ALPHA, BRAVO, CHARLIE)
 
 
 def add(store: CosineChroma, paper: Paper, axis: int) -> None:
-    store.add([paper_node(paper, AXES[axis])])
+    store.add([row(paper, AXES[axis])])
 
 
 def nearest(store: CosineChroma, axis: int, k: int = 10) -> list[tuple[str, float]]:
-    query = VectorStoreQuery(query_embedding=AXES[axis].tolist(), similarity_top_k=k)
-    result = store.query(query)
-    return list(zip(result.ids or (), result.similarities or (), strict=True))
+    return store.nearest(AXES[axis].tolist(), depth=k)
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +108,9 @@ def test_similarities_are_cosines_best_first(store: CosineChroma):
 
 
 def test_a_row_says_which_paper_it_is_and_of_which_version(store: CosineChroma):
-    query = VectorStoreQuery(query_embedding=AXES[1].tolist(), similarity_top_k=1)
-    [node] = store.query(query).nodes or ()
-    assert (node.node_id, node.metadata) == (BRAVO.paper_id, {"paper_id": BRAVO.paper_id})
-    [row] = store.rows([BRAVO.paper_id, "title:nowhere"])
-    assert (row.paper_id, row.version) == (BRAVO.paper_id, BRAVO.version)
-    assert row.vector.tolist() == AXES[1].tolist()
+    [found] = store.rows([BRAVO.paper_id, "title:nowhere"])
+    assert (found.paper_id, found.version) == (BRAVO.paper_id, BRAVO.version)
+    assert found.vector.tolist() == AXES[1].tolist()
 
 
 def test_a_version_takes_the_place_of_the_one_before(store: CosineChroma):
@@ -172,7 +165,7 @@ def test_every_paper_is_found_after_many_changes_deletes_and_additions(opened: O
             store.remove([papers[n].paper_id for n in chosen])
         for n in chosen:
             vectors[n] = random.normal(size=32)
-        store.add([paper_node(papers[n], vectors[n]) for n in chosen])
+        store.add([row(papers[n], vectors[n]) for n in chosen])
     ids = [each.paper_id for each in papers]
     assert store.ids() == set(ids)
     found = opened()
@@ -184,18 +177,15 @@ def test_every_paper_is_found_after_many_changes_deletes_and_additions(opened: O
 def test_more_papers_than_one_statement_takes_are_added_found_and_removed(tmp_path: Path):
     """SQLite takes 32,766 variables a statement; Chroma 1.5.9 has one for each id."""
     store = open_chroma(tmp_path / "chroma", create=True)
-    nodes = [
-        TextNode(id_=f"title:{n}", embedding=[float(n), 1.0], metadata={"version": f"v{n}"})
-        for n in range(33_000)
-    ]
-    store.add(nodes)
-    ids = [node.node_id for node in nodes]
+    rows = [Row(f"title:{n}", f"v{n}", np.array([float(n), 1.0])) for n in range(33_000)]
+    store.add(rows)
+    ids = [each.paper_id for each in rows]
     assert store.count() == len(ids)
     found = {row.paper_id: row for row in store.rows(ids)}
     assert found.keys() == set(ids)
     # Chroma divides them by their length, and multiplies again.
-    assert np.allclose([found[id_].vector for id_ in ids], [n.get_embedding() for n in nodes])
-    assert [found[id_].version for id_ in ids] == [n.metadata["version"] for n in nodes]
+    assert np.allclose([found[id_].vector for id_ in ids], [each.vector for each in rows])
+    assert [found[id_].version for id_ in ids] == [each.version for each in rows]
     assert store.ids() == set(ids)
     store.remove(ids)
     assert store.count() == 0
@@ -206,7 +196,7 @@ def test_no_write_is_larger_than_the_server_says(server: str, monkeypatch: pytes
     monkeypatch.setattr("chromadb.api.fastapi.FastAPI.get_max_batch_size", lambda _: 3)
     store = open_server(server, f"test-{time.time_ns()}", create=True)
     papers = [paper(f"Paper {n}", "One two. Three four.") for n in range(8)]
-    store.add([paper_node(each, AXES[0]) for each in papers])
+    store.add([row(each, AXES[0]) for each in papers])
     ids = [each.paper_id for each in papers]
     assert {row.paper_id for row in store.rows(ids)} == store.ids() == set(ids)
     store.describe([each.model_copy(update={"withdrawn": True}) for each in papers])

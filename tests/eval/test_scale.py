@@ -93,7 +93,7 @@ def test_vectors_are_nearer_to_the_embedder_s_under_the_new_title(real: Config):
     made = Recombined(index, without=())
     [paper] = made.papers(range(1))
     texts = [f"{paper.title}\n{paper.quote(span)}" for span in paper.sentences]
-    asked = unit_rows(index.embedder.get_text_embedding_batch(texts))
+    asked = unit_rows(index.embedder.embed(texts))
     moved, as_they_were = (unit_rows(made.vectors(0, to)) for to in (0.75, 0.0))
     assert (moved * asked).sum() > (as_they_were * asked).sum() + 0.3
 

@@ -1,58 +1,46 @@
-"""Stages of a question, from the spans that LlamaIndex's steps report."""
+"""Stages of a question, told by those who run them."""
 
 import threading
 import time
 
 import pytest
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle
-from llama_index_instrumentation import get_dispatcher
 
 from footnote.eval.timing import stages
+from footnote.rag.core.stages import stage
 
 
-class StockRetriever(BaseRetriever):
-    """Called as a stage is, so that its spans have that stage's name."""
-
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        time.sleep(0.002)
-        return []
+@stage("slow")
+def slow(seconds: float = 0.002) -> float:
+    time.sleep(seconds)
+    return seconds
 
 
-class Unknown(StockRetriever):
-    pass
+@stage("wrong")
+def wrong() -> None:
+    raise KeyError
 
 
-def test_each_run_of_a_stage_is_one_duration_and_other_steps_are_none():
+def test_each_run_of_a_stage_is_one_duration_in_milliseconds():
     with stages() as found:
-        for _ in range(3):
-            StockRetriever().retrieve("what")
-        Unknown().retrieve("what")
-    assert list(found) == ["stock"]
-    assert len(found["stock"]) == 3
-    assert all(duration >= 2 for duration in found["stock"])
+        assert [slow(), slow(seconds=0.003)] == [0.002, 0.003]
+    assert list(found) == ["slow"]
+    first, second = found["slow"]
+    assert first >= 2
+    assert second >= 3
 
 
 def test_stages_of_other_threads_count_too():
     with stages() as found:
-        thread = threading.Thread(target=StockRetriever().retrieve, args=("what",))
+        thread = threading.Thread(target=slow)
         thread.start()
         thread.join()
-    assert len(found["stock"]) == 1
+    assert len(found["slow"]) == 1
 
 
-def fails() -> None:
-    with stages():
-        StockRetriever().retrieve("what")
-        raise KeyError
-
-
-def test_nothing_is_left_watching_whatever_happens():
-    before = list(get_dispatcher().span_handlers)
-    with pytest.raises(KeyError):
-        fails()
-    with stages() as found:
+def test_one_that_fails_is_no_stage_and_nothing_is_left_listening():
+    with stages() as before:
         pass
-    assert get_dispatcher().span_handlers == before
-    StockRetriever().retrieve("what")
-    assert found == {}
+    with pytest.raises(KeyError), stages() as found:
+        wrong()
+    slow()
+    assert (before, found) == ({}, {})

@@ -63,7 +63,7 @@ def test_what_is_checked_at_the_start_is_what_answers(
         opened.append(folder)
         return open_chroma(folder, create=create)
 
-    monkeypatch.setattr("footnote.rag.index.snapshot.open_chroma", noted)
+    monkeypatch.setattr("footnote.rag.index.chroma.open_chroma", noted)
     shutil.copytree(folder, tmp_path / "index")
     config = config_for(tmp_path / "index", store={"exact_up_to": 0})
     assistant = open_assistant(config)

@@ -4,11 +4,13 @@ import asyncio
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -66,7 +68,19 @@ def served(
         line = process.stdout.readline()
         match = re.search(r"(https?)://\S+:(\d+)/\S* ?until", line)
         assert match, line + log.read_text()
-        yield Served(f"{match[1]}://127.0.0.1:{match[2]}", process, log)
+        url = f"{match[1]}://127.0.0.1:{match[2]}"
+        wait_for_page(f"{url}/")
+        yield Served(url, process, log)
+
+
+def wait_for_page(url: str, auth: tuple[str, str] | None = None) -> None:
+    """Wait until the page is made, which begins when the server says where it listens."""
+    for _ in range(600):
+        # Its certificate, where it has one, is of the tests' own.
+        if httpx.get(url, auth=auth, verify=False, timeout=60).status_code != 503:  # noqa: S501
+            return
+        time.sleep(0.1)
+    raise TimeoutError(url)
 
 
 def client_of(config: Config, *, page: bool = True, **web: object) -> TestClient:

@@ -14,6 +14,7 @@ from footnote.rag.build import open_index
 from footnote.rag.core.config import load_config
 from footnote.ui.calls import MAX_BODY_BYTES
 from tests.conftest import footnote_command, started
+from tests.ui.serving import wait_for_page
 
 pytestmark = pytest.mark.slow
 EMBEDDER = "tests.hashing:HashEmbedding"
@@ -61,6 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, log: Path) -> Iterator[Serv
         line = process.stdout.readline()
         match = re.search(r":(\d+)/ until", line)
         assert match, log.read_text()
+        wait_for_page(f"http://127.0.0.1:{match.group(1)}/")
         yield Server(int(match.group(1)))
 
 

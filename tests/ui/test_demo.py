@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.conftest import footnote_command, started
-from tests.ui.serving import EMBEDDER, VARIABLES
+from tests.ui.serving import EMBEDDER, VARIABLES, wait_for_page
 
 N = 200
 
@@ -25,7 +25,7 @@ def papers(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_the_page_is_there_before_all_papers_are(tmp_path: Path):
+def test_the_doors_are_open_before_the_first_paper_is_and_the_page_before_all_are(tmp_path: Path):
     variables = {
         **VARIABLES,
         "FOOTNOTE_EMBEDDER__NAME": "tests.hashing:SlowEmbedding",
@@ -34,8 +34,23 @@ def test_the_page_is_there_before_all_papers_are(tmp_path: Path):
     command = footnote_command("demo", papers(tmp_path), "--port", "0", "--index", index)
     with started(command, **variables) as process:
         assert process.stdout
-        url = process.stdout.readline().split("://")[1].split()[0].rstrip("/")
-        state = httpx.get(f"http://{url}/ready").json()
+        line = process.stdout.readline()
+        assert line.startswith("papers, as they come in, answer at http://127.0.0.1:")
+        url = line.split("://")[1].split()[0].rstrip("/")
+        asked = httpx.post(f"http://{url}/v1/ask", json={"question": "What is Alpha?"}, timeout=60)
+        assert (asked.status_code, asked.json()["detail"]) == (
+            409,
+            "the first papers are just being taken in; ask again in a moment",
+        )
+        opening = httpx.get(f"http://{url}/", headers={"Accept-Language": "de-DE,de"})
+        assert (opening.status_code, opening.headers["retry-after"]) == (503, "1")
+        assert "Footnote wird geöffnet" in opening.text
+        for _ in range(600):
+            if (ready := httpx.get(f"http://{url}/ready")).is_success:
+                break
+            assert ready.status_code == 503
+            time.sleep(0.05)
+        state = ready.json()
         assert 0 < state["papers"] < N
         assert state["papers"] + state["coming"] == N
         body = {"question": "What does System199999 keep?"}
@@ -46,6 +61,8 @@ def test_the_page_is_there_before_all_papers_are(tmp_path: Path):
                 break
             time.sleep(0.2)
         assert state["papers"] == N
+        wait_for_page(f"http://{url}/")
+        assert "gradio" in httpx.get(f"http://{url}/").text
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
@@ -54,7 +71,7 @@ def test_the_page_is_there_before_all_papers_are(tmp_path: Path):
 def test_what_cannot_be_taken_in_ends_it(tmp_path: Path):
     command = footnote_command("demo", tmp_path / "none", "--port", "0", "--index", tmp_path / "i")
     with started(command, FOOTNOTE_EMBEDDER__NAME=EMBEDDER) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=240)
     assert process.returncode == 1
     assert said == "footnote: no paper could be read: none: No such file or directory\n"
     assert "Traceback" not in said

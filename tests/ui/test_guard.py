@@ -12,7 +12,7 @@ from footnote.rag.core.errors import ConfigError
 from footnote.ui.guard import Access, scope_of
 from footnote.ui.tokens import Scope, Tokens, hash_password
 from tests.conftest import Run
-from tests.ui.serving import Served, made_index, served
+from tests.ui.serving import Served, made_index, served, wait_for_page
 
 SECRET = "correct horse battery"  # noqa: S105
 ANYWHERE = "0.0.0.0"  # noqa: S104
@@ -37,6 +37,7 @@ def guarded(folder: Path, secrets: dict[str, str]) -> Iterator[Served]:
     users = json.dumps({"ada": hash_password(SECRET)})
     config = made_index(folder)
     with served(config, folder / "log", host=ANYWHERE, FOOTNOTE_WEB__USERS=users) as server:
+        wait_for_page(f"{server.url}/", auth=("ada", SECRET))
         yield server
 
 

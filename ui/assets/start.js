@@ -1,14 +1,14 @@
 // Begins when the page's HTML is there.
 const page = { model: null, can: { export: false, feedback: false, report: false, watch: false } };
 
-function drawStart({ n_papers, examples }) {
+function drawStart({ n_papers, awaited, examples }) {
   const papers = say("papers", { n: n_papers });
   at("fn-question").placeholder = say("placeholder", { papers });
   const cards = examples.map(({ kind, question }) =>
     make("li", {}, make("button", { type: "button", "data-ask": question }, make("span", { class: "fn-label" }, say(`kind.${kind}`)), make("span", { lang: "en" }, question))),
   );
   at("fn-start").replaceChildren(
-    make("h2", {}, n_papers ? say("start", { papers }) : say("start_empty")),
+    make("h2", {}, n_papers ? say("start", { papers }) : say(awaited ? "start_awaited" : "start_empty")),
     make("p", {}, say("start_note")),
     make("ul", {}, ...cards),
   );
@@ -22,7 +22,7 @@ async function drawAll() {
   at("fn-report").hidden = !page.can.report;
   drawStart(begun);
   drawFilters(begun.filters);
-  if (begun.n_coming) followComing(begun);
+  if (begun.n_coming || begun.awaited) followComing(begun);
 }
 
 let following = false;
@@ -32,11 +32,14 @@ async function followComing(progress) {
   if (following) return;
   following = true;
   const line = at("fn-coming");
-  for (; progress.n_coming; progress = await call("progress").catch(() => progress)) {
+  let awaited = progress.awaited;
+  for (; progress.n_coming || progress.awaited; progress = await call("progress").catch(() => progress)) {
     const all = progress.n_papers + progress.n_coming;
-    line.textContent = say("coming", { served: progress.n_papers, all });
+    line.textContent = progress.awaited ? say("start_awaited") : say("coming", { served: progress.n_papers, all });
     line.hidden = false;
-    await new Promise((done) => setTimeout(done, document.hidden ? 10_000 : 2_000));
+    if (awaited && !progress.awaited) document.dispatchEvent(new Event("footnote-papers"));
+    awaited = progress.awaited;
+    await new Promise((done) => setTimeout(done, document.hidden ? 10_000 : awaited ? 500 : 2_000));
   }
   line.hidden = true;
   following = false;

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import pytest
-from llama_index.core.schema import QueryBundle
 
 from footnote.rag.answering.answerability import SignalReader, Signals
 from footnote.rag.answering.draft import Draft, Drafter
@@ -13,6 +12,7 @@ from footnote.rag.answering.sentences import Evidence, SentenceRanker
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind, Request
 from footnote.rag.core.text import words
+from footnote.rag.index.query import Query
 from tests.made import evidence, paper
 
 PAPERS = {name: paper(name, f"{name} keeps blocks on disk.") for name in "ABCDEFGH"}
@@ -24,7 +24,7 @@ class Ranker(SentenceRanker):
         pass
 
     def rank(
-        self, query: QueryBundle, hits: Sequence[Hit], kind: Kind, topic: str = ""
+        self, query: Query, hits: Sequence[Hit], kind: Kind, topic: str = ""
     ) -> list[Evidence]:
         return [evidence(hit.paper, 0, hit.score) for hit in hits]
 
@@ -33,7 +33,7 @@ class Reader(SignalReader):
     def __init__(self) -> None:
         pass
 
-    def read(self, query: QueryBundle, hits: Sequence[Hit], asked: str, likeness: float) -> Signals:
+    def read(self, query: Query, hits: Sequence[Hit], asked: str, likeness: float) -> Signals:
         return SURE
 
 
@@ -61,7 +61,7 @@ def found(**scores: float) -> list[Hit]:
 
 def draft(request: Request, together: list[Hit], **by_side: list[Hit]) -> Draft:
     drafter = Drafter(Ranker(), Reader(), Words(), papers=6, max_sentences=5, survey_papers=2)
-    query = QueryBundle(request.question)
+    query = Query(request.question, [1.0])
     return drafter.draft(request, query, together, lambda name: (query, by_side[name]))
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from llama_index.core.schema import QueryBundle
 
 from footnote.rag.answering.sentences import Evidence, SentenceRanker, feature_names
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind
 from footnote.rag.core.text import words
+from footnote.rag.index.query import Query
 from tests.made import paper
 
 ALPHA = paper(
@@ -38,7 +38,7 @@ class Scores:
     def __init__(self, scores: dict[tuple[str, int], float]):
         self.scores = scores
 
-    def sentence_scores(self, query: QueryBundle, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
+    def sentence_scores(self, query: Query, papers: Sequence[Paper]) -> dict[str, np.ndarray]:
         return {
             p.paper_id: np.array(
                 [self.scores.get((p.paper_id, n), 0.1) for n in range(len(p.sentences))]
@@ -51,7 +51,7 @@ class Nothing:
     """An embedder without token embeddings."""
 
     def scores_beside(
-        self, query: QueryBundle, papers: Sequence[Paper], topic: Collection[str]
+        self, query: Query, papers: Sequence[Paper], topic: Collection[str]
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         return {}, {}
 
@@ -61,7 +61,7 @@ def ranked(
 ) -> list[Evidence]:
     found = Scores({(p.paper_id, n): s for (p, n), s in scores.items()})
     hits = [Hit(paper=p, score=s, passage=p.sentences[0]) for p, s in ((ALPHA, 1.0), (BRAVO, 0.8))]
-    query = QueryBundle(question, embedding=[1.0])
+    query = Query(question, [1.0])
     return SentenceRanker(found, Nothing(), Words()).rank(query, hits, kind)
 
 
@@ -89,7 +89,7 @@ def test_every_feature_has_a_name_that_is_fitted():
 
 
 def test_what_is_asked_is_covered_beside_the_topic():
-    query, hits = QueryBundle("blocks of Bravo", embedding=[1.0]), [
+    query, hits = Query("blocks of Bravo", [1.0]), [
         Hit(paper=ALPHA, score=1.0, passage=ALPHA.sentences[0])
     ]  # fmt: skip
     ranker = SentenceRanker(Scores({}), Nothing(), Words())
@@ -99,7 +99,9 @@ def test_what_is_asked_is_covered_beside_the_topic():
 
 
 def test_no_paper_gives_no_sentence():
-    assert SentenceRanker(Nothing(), Nothing(), Words()).rank(QueryBundle("q"), [], Kind.FACT) == []
+    assert (
+        SentenceRanker(Nothing(), Nothing(), Words()).rank(Query("q", [1.0]), [], Kind.FACT) == []
+    )
 
 
 def test_what_a_sentence_covers_does_not_depend_on_the_order_of_words():

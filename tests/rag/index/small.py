@@ -3,10 +3,15 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from footnote.rag.build import open_index
 from footnote.rag.core.config import Config
 from footnote.rag.core.records import Paper
 from footnote.rag.core.text import sentence_spans
+from footnote.rag.index.chroma import Row
+from footnote.rag.index.chunking import facts_of
+from footnote.rag.index.foreign import ForeignEmbedder
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import Card, Snapshot
 from footnote.rag.index.writer import IndexWriter, unwatched
@@ -34,9 +39,13 @@ def save(index: Index, *papers: Paper) -> None:
     index.catalogue.save([(each, [f"title:{each.title.lower()}"]) for each in papers], {})
 
 
+def embedder() -> ForeignEmbedder:
+    return ForeignEmbedder(HashEmbedding())
+
+
 def empty_index(folder: Path, **card: object) -> Index:
     asked = Card.model_validate({"embedder": "hashes"} | card)
-    return Index(folder, asked, HashEmbedding, exact_up_to=1_000, create=True)
+    return Index(folder, asked, embedder, exact_up_to=1_000, create=True)
 
 
 def filled_index(folder: Path) -> Index:
@@ -69,3 +78,8 @@ def spread(config: Config, folder: Path, n_shards: int) -> Config:
     made.seal()
     index.catalogue.switch(made.name)
     return copied
+
+
+def row(paper: Paper, vector: np.ndarray) -> Row:
+    """What the vector store is given of a paper."""
+    return Row(paper.paper_id, paper.version, vector, facts_of(paper))

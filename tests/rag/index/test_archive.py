@@ -29,15 +29,14 @@ from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import Card
 from footnote.rag.index.writer import IndexWriter, unwatched
 from tests.conftest import Run
-from tests.hashing import HashEmbedding
-from tests.rag.index.small import ALPHA, BRAVO, LATER, filled_index, paper, save
+from tests.rag.index.small import ALPHA, BRAVO, LATER, embedder, filled_index, paper, save
 
 pytestmark = pytest.mark.slow
 LIST = "footnote-backup.json"
 
 
 def opened(folder: Path) -> Index:
-    return Index(folder, Card(embedder="hashes"), HashEmbedding, exact_up_to=1_000)
+    return Index(folder, Card(embedder="hashes"), embedder, exact_up_to=1_000)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,12 @@ import pytest
 
 from footnote.rag.core.errors import Fault, FaultKind
 from footnote.rag.index.check import disagreements, miscount
-from footnote.rag.index.chunking import chunk_id, chunk_paper, paper_node
+from footnote.rag.index.chunking import chunk_id, sentence_texts, version_id
+from footnote.rag.index.foreign import ForeignEmbedder
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import Snapshot
 from tests.hashing import HashEmbedding
-from tests.rag.index.small import ALPHA, BRAVO, LATER, filled_index, paper
+from tests.rag.index.small import ALPHA, BRAVO, LATER, filled_index, paper, row
 
 STRANGER = paper("Stranger", "Nobody knows it.")
 
@@ -22,9 +23,9 @@ def index(tmp_path: Path) -> Index:
     return filled_index(tmp_path / "index")
 
 
-def embedded_stranger() -> list:
-    chunks = chunk_paper(STRANGER)
-    return list(HashEmbedding()(chunks))
+def embedded_stranger() -> list[tuple[str, np.ndarray]]:
+    vectors = ForeignEmbedder(HashEmbedding()).embed(sentence_texts(STRANGER))
+    return [(version_id(STRANGER.paper_id, STRANGER.version), vectors)]
 
 
 def lose_vectors(snapshot: Snapshot) -> None:
@@ -32,8 +33,8 @@ def lose_vectors(snapshot: Snapshot) -> None:
 
 
 def keep_an_older_vector(snapshot: Snapshot) -> None:
-    [row] = snapshot.vectors.rows([ALPHA.paper_id])
-    snapshot.vectors.add([paper_node(LATER, row.vector)])
+    [older] = snapshot.vectors.rows([ALPHA.paper_id])
+    snapshot.vectors.add([row(LATER, older.vector)])
 
 
 def lose_bytes(snapshot: Snapshot) -> None:
@@ -56,7 +57,7 @@ CASES = [
         id="vectors-lack",
     ),
     pytest.param(
-        lambda s: s.vectors.add([paper_node(STRANGER, np.ones(64))]),
+        lambda s: s.vectors.add([row(STRANGER, np.ones(64))]),
         [Fault("vector store holds 1 papers that are not in the catalogue", kind=SURPLUS)],
         "vector store holds 3 papers, the catalogue has 2",
         id="vectors-surplus",
@@ -68,7 +69,7 @@ CASES = [
         id="vectors-of-another-version",
     ),
     pytest.param(
-        lambda s: s.vectors.add([paper_node(ALPHA, np.ones(64))]),
+        lambda s: s.vectors.add([row(ALPHA, np.ones(64))]),
         [Fault("sentence index and vector store do not agree on 1 of 2 papers")],
         None,
         id="vectors-altered",

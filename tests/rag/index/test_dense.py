@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from llama_index.core.schema import BaseNode, QueryBundle
 
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import IndexDamagedError
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.chunking import chunk_id, chunk_paper, paper_of_chunk, version_id
+from footnote.rag.index.chunking import chunk_id, paper_of_chunk, version_id
 from footnote.rag.index.dense import DenseIndex
+from footnote.rag.index.query import Query
 from tests.conftest import ROOT
 
 AXES = np.eye(4)
@@ -29,11 +29,8 @@ ALPHA, BRAVO = paper("Alpha"), paper("Bravo")
 LATER = ALPHA.model_copy(update={"title": "Alpha!"})
 
 
-def chunks(paper: Paper, vectors: np.ndarray) -> list[BaseNode]:
-    found: list[BaseNode] = [*chunk_paper(paper)]
-    for chunk, vector in zip(found, vectors, strict=True):
-        chunk.embedding = vector.tolist()
-    return found
+def sentences(paper: Paper, vectors: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    return [(version_id(paper.paper_id, paper.version), vectors)]
 
 
 def clusters(n_clusters: int, size: int, dimension: int = 64) -> np.ndarray:
@@ -46,7 +43,7 @@ def clusters(n_clusters: int, size: int, dimension: int = 64) -> np.ndarray:
 @pytest.fixture
 def index(tmp_path: Path) -> DenseIndex:
     index = DenseIndex(tmp_path / "dense")
-    index.add(chunks(ALPHA, AXES[[0, 1]]) + chunks(BRAVO, AXES[[2, 3]]))
+    index.add(sentences(ALPHA, AXES[[0, 1]]) + sentences(BRAVO, AXES[[2, 3]]))
     return index
 
 
@@ -59,7 +56,7 @@ def test_the_nearest_come_first_with_their_cosines(tmp_path: Path):
     index, whole = DenseIndex(tmp_path / "dense"), clusters(20, 20)
     papers = [paper(f"Paper {n}", 20) for n in range(20)]
     for own, vectors in zip(papers, whole, strict=True):
-        index.add(chunks(own, vectors * 3))
+        index.add(sentences(own, vectors * 3))
     unit = whole.reshape(-1, 64) / np.linalg.norm(whole.reshape(-1, 64), axis=1, keepdims=True)
     ids = [chunk_id(own, n) for own in papers for n in range(20)]
     question = clusters(3, 1)[2, 0]
@@ -71,20 +68,19 @@ def test_the_nearest_come_first_with_their_cosines(tmp_path: Path):
 
 
 def test_sentences_are_scored_for_whole_papers_alone(index: DenseIndex):
-    question = QueryBundle("q", embedding=[0.0, 0.0, 3.0, 4.0])
+    question = Query("q", [0.0, 0.0, 3.0, 4.0])
     scores = index.sentence_scores(question, [LATER, BRAVO])
     assert {i: s.tolist() for i, s in scores.items()} == {
         BRAVO.paper_id: pytest.approx([0.6, 0.8], abs=0.001)
     }
     half = BRAVO.model_copy(update={"sentences": BRAVO.sentences[:1]})
     assert index.sentence_scores(question, [half]) == {}
-    assert index.sentence_scores(QueryBundle("q"), [ALPHA]) == {}
     assert index.sentence_scores(question, []) == {}
 
 
 def test_a_search_does_not_load_torch(tmp_path: Path):
     """Which takes a second, and a hosted embedder has no use for it."""
-    DenseIndex(tmp_path / "dense").add(chunks(ALPHA, AXES[[0, 1]]))
+    DenseIndex(tmp_path / "dense").add(sentences(ALPHA, AXES[[0, 1]]))
     code = (
         "import sys; from pathlib import Path; from footnote.rag.index.dense import DenseIndex;"
         "found = DenseIndex(Path(sys.argv[1])).nearest([0, 1, 0, 0], depth=1);"
@@ -101,7 +97,7 @@ def test_a_search_does_not_load_torch(tmp_path: Path):
 
 
 def test_a_vector_of_zeros_is_near_to_nothing(index: DenseIndex):
-    index.add(chunks(LATER, np.zeros((2, 4))))
+    index.add(sentences(LATER, np.zeros((2, 4))))
     found = dict(index.nearest(AXES[0].tolist(), depth=10))
     assert (found[chunk_id(ALPHA, 0)], found[chunk_id(LATER, 0)]) == pytest.approx((1.0, 0.0))
     assert {cosine for _, cosine in index.nearest([0.0] * 4, depth=10)} == {0.0}
@@ -117,7 +113,7 @@ def test_a_version_is_added_beside_the_one_before_and_outlives_it(
     index: DenseIndex, tmp_path: Path
 ):
     reader = DenseIndex(tmp_path / "dense")
-    index.add(chunks(LATER, AXES[[0, 3]]))
+    index.add(sentences(LATER, AXES[[0, 3]]))
     for each in (index, reader):
         assert ids_near(each, 0) == [chunk_id(ALPHA, 0), chunk_id(LATER, 0)]
     index.remove([(ALPHA.paper_id, ALPHA.version), ("title:nowhere", "0")])
@@ -129,7 +125,7 @@ def test_a_version_is_added_beside_the_one_before_and_outlives_it(
 
 
 def test_adding_twice_keeps_one_copy(index: DenseIndex):
-    index.add(chunks(ALPHA, AXES[[0, 3]]))
+    index.add(sentences(ALPHA, AXES[[0, 3]]))
     assert len(index) == 4
     assert ids_near(index, 0) == [chunk_id(ALPHA, 0)]
     assert ids_near(index, 3) == [chunk_id(BRAVO, 1), chunk_id(ALPHA, 1)]
@@ -151,7 +147,7 @@ def test_a_batch_that_was_cut_off_is_found_by_nobody(index: DenseIndex, tmp_path
             file.write(b"\x7f" * 11)
     reader = DenseIndex(tmp_path / "dense")
     assert len(reader.nearest(AXES[0].tolist(), depth=10)) == 4
-    index.add(chunks(LATER, AXES[[0, 1]]))
+    index.add(sentences(LATER, AXES[[0, 1]]))
     for each in (index, reader):
         assert ids_near(each, 1) == [chunk_id(ALPHA, 1), chunk_id(LATER, 1)]
 
@@ -173,13 +169,13 @@ def test_scales_of_other_vectors_are_named(index: DenseIndex, tmp_path: Path):
 
 
 def test_a_mean_is_that_of_the_sentences_of_one_version(index: DenseIndex):
-    index.add(chunks(LATER, np.array([[1, 0, 0, 0], [3, 4, 0, 0]])))
+    index.add(sentences(LATER, np.array([[1, 0, 0, 0], [3, 4, 0, 0]])))
     means = index.means([LATER, BRAVO, paper("Charlie")])
     assert means.keys() == {ALPHA.paper_id, BRAVO.paper_id}
     assert means[BRAVO.paper_id] == pytest.approx([0, 0, 0.5**0.5, 0.5**0.5])
     # Of (1, 0) and (0.6, 0.8), each as long as the other: (1.6, 0.8), and its length is 3.2 ** 0.5.
     assert means[ALPHA.paper_id] == pytest.approx([0.8944, 0.4472, 0, 0], abs=0.002)
-    index.add(chunks(ALPHA, np.zeros((2, 4))))
+    index.add(sentences(ALPHA, np.zeros((2, 4))))
     assert index.means([ALPHA])[ALPHA.paper_id].tolist() == [0, 0, 0, 0]
 
 
@@ -202,7 +198,7 @@ def test_among_some_papers_the_same_is_found_whether_their_rows_are_copied_or_no
     own += [longer]
     random = np.random.default_rng(0)
     for each in own:
-        index.add(chunks(each, random.normal(size=(3, 16))))
+        index.add(sentences(each, random.normal(size=(3, 16))))
     index.remove([(own[4].paper_id, own[4].version)])
     question = random.normal(size=16).tolist()
     of_all = index.nearest(question, depth=100)
@@ -218,7 +214,7 @@ def test_vectors_are_given_back_and_can_be_added_to_another(index: DenseIndex, t
     assert found.keys() == {ALPHA.paper_id, BRAVO.paper_id}  # not of a version that is not here
     assert found[BRAVO.paper_id] == pytest.approx(AXES[[2, 3]])
     other = DenseIndex(tmp_path / "other")
-    other.add_vectors([(version_id(BRAVO.paper_id, BRAVO.version), found[BRAVO.paper_id])])
+    other.add([(version_id(BRAVO.paper_id, BRAVO.version), found[BRAVO.paper_id])])
     assert ids_near(other, 3) == [chunk_id(BRAVO, 1)]
     assert other.means([BRAVO])[BRAVO.paper_id] == pytest.approx(
         index.means([BRAVO])[BRAVO.paper_id]

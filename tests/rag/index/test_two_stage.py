@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from llama_index.core.schema import BaseNode
 
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.chunking import chunk_paper, paper_of_chunk
+from footnote.rag.index.chunking import paper_of_chunk
 from footnote.rag.index.snapshot import Card, Snapshot
 
 pytestmark = pytest.mark.slow
@@ -31,10 +30,7 @@ VECTORS = RANDOM.normal(size=(N_PAPERS, 1, WIDTH)) + RANDOM.normal(
 def snapshot(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Snapshot:
     card = Card(embedder="by hand", dimension=WIDTH, shards=request.param)
     made = Snapshot.make(tmp_path_factory.mktemp("index") / "snapshot", card)
-    chunks: list[BaseNode] = [chunk for own in PAPERS for chunk in chunk_paper(own)]
-    for chunk, vector in zip(chunks, VECTORS.reshape(-1, WIDTH), strict=True):
-        chunk.embedding = vector.tolist()
-    made.add(PAPERS, chunks, None)
+    made.add(PAPERS, VECTORS, None)
     return made
 
 

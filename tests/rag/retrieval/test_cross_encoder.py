@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from footnote.ingest.identity.merge import to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.errors import ConfigError
 from footnote.rag.core.records import Paper, Sighting
+from footnote.rag.index.query import Query
 from footnote.rag.retrieval.cross_encoder import CrossEncoded, load_cross_encoder
+from footnote.rag.retrieval.found import Found
 
 
 def paper(title: str) -> Paper:
@@ -30,13 +31,10 @@ def ranked(depth: int, liked: str, *gone: str) -> list[tuple[str, float]]:
         assert all(question == "which" for question, _ in pairs)
         return [float(text.startswith(liked)) for _, text in pairs]
 
-    nodes = [
-        NodeWithScore(node=TextNode(metadata={"paper_id": i}), score=0.9 - 0.1 * n)
-        for n, i in enumerate([*PAPERS, *gone])
-    ]
-    found = CrossEncoded(score, papers, depth=depth).postprocess_nodes(nodes, QueryBundle("which"))
+    found = [Found(i, 0.9 - 0.1 * n) for n, i in enumerate([*PAPERS, *gone])]
+    ranked = CrossEncoded(score, papers, depth=depth).rerank(found, Query("which", [1.0]))
     titles = {i: p.title for i, p in PAPERS.items()}
-    return [(titles.get(i := n.node.metadata["paper_id"], i), n.get_score()) for n in found]
+    return [(titles.get(each.paper_id, each.paper_id), each.score) for each in ranked]
 
 
 def test_what_the_model_likes_comes_first():
@@ -51,7 +49,7 @@ def test_only_the_best_are_read_and_none_is_lost():
 
 
 def test_no_papers():
-    assert CrossEncoded(lambda _: [], papers, depth=5).postprocess_nodes([], QueryBundle("q")) == []
+    assert CrossEncoded(lambda _: [], papers, depth=5).rerank([], Query("q", [1.0])) == []
 
 
 @pytest.mark.slow

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llama_index.core.schema import QueryBundle
 
 from footnote.rag.core.errors import EmbeddingError
+from footnote.rag.index.chunking import Place
+from footnote.rag.index.query import Query
 from footnote.rag.retrieval.hybrid import (
     HybridRetriever,
     best_passages,
@@ -16,7 +17,6 @@ from footnote.rag.retrieval.hybrid import (
     only_vectors,
     only_words,
 )
-from tests.hashing import HashEmbedding
 
 cosines = st.dictionaries(st.sampled_from("abcdef"), st.floats(-1, 1, width=16), max_size=6)
 shares = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1, width=16), max_size=6)
@@ -129,26 +129,25 @@ class Words:
         return [("a", 0.9), ("c", 0.3)][:depth]
 
 
-def retriever(embedder: HashEmbedding) -> HybridRetriever:
+def retriever() -> HybridRetriever:
     vectors = Vectors(("b@1#2", 0.9), ("a@7#0", 0.8), ("b@1#1", 0.7))
     return HybridRetriever(
-        vectors, Words(), embedder, depth=3,
+        vectors, Words(), depth=3,
         fuse=lambda one, other: fuse_scores(one, other, weight=0.5),
     )  # type: ignore[arg-type]  # fmt: skip
 
 
-def test_a_paper_is_one_node_with_its_best_passage_and_the_signals_that_found_it():
-    nodes = {n.node.metadata["paper_id"]: n for n in retriever(HashEmbedding()).retrieve("what")}
-    assert list(nodes) == ["a", "c", "b"]
-    assert nodes["a"].get_score() == pytest.approx(0.85)
-    assert nodes["a"].node.metadata["signals"] == {"vectors": 0.8, "words": 0.9}
-    assert nodes["b"].node.metadata["sentence"] == 2
-    assert nodes["b"].node.metadata["signals"] == {"vectors": 0.9}
-    assert "sentence" not in nodes["c"].node.metadata
-    assert nodes["c"].get_score() == pytest.approx((0.8 + 0.3) / 2)
+def test_a_paper_is_found_once_with_its_best_passage_and_the_signals_that_found_it():
+    found = {each.paper_id: each for each in retriever().retrieve(Query("what", [1.0]))}
+    assert list(found) == ["a", "c", "b"]
+    assert found["a"].score == pytest.approx(0.85)
+    assert found["a"].signals == {"vectors": 0.8, "words": 0.9}
+    assert found["b"].passage == Place("b", "1", 2)
+    assert found["b"].signals == {"vectors": 0.9}
+    assert found["c"].passage is None
+    assert found["c"].score == pytest.approx((0.8 + 0.3) / 2)
 
 
 def test_a_vector_that_is_not_finite_is_an_error():
-    query = QueryBundle("what", embedding=[float("nan")])
     with pytest.raises(EmbeddingError, match="a vector that is not finite"):
-        retriever(HashEmbedding()).retrieve(query)
+        retriever().retrieve(Query("what", [float("nan")]))

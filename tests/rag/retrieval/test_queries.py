@@ -1,23 +1,26 @@
 """What was found for a question and beside it, fused; computed by hand."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llama_index.core.schema import NodeWithScore
 
-from footnote.rag.index.chunking import bare_node
+from footnote.rag.index.chunking import Place
+from footnote.rag.retrieval.found import Found
 from footnote.rag.retrieval.queries import fuse_queries
 
 
-def found(**scores: float) -> list[NodeWithScore]:
-    return [
-        NodeWithScore(node=bare_node(f"{name}#0", {"paper_id": name}), score=score)
-        for name, score in scores.items()
-    ]
+def found(**scores: float) -> list[Found]:
+    return [Found(name, score) for name, score in scores.items()]
 
 
-def scores(nodes: list[NodeWithScore]) -> dict[str, float]:
-    return {node.node.metadata["paper_id"]: node.get_score() for node in nodes}
+def scores(fused: list[Found]) -> dict[str, float]:
+    return {each.paper_id: each.score for each in fused}
+
+
+def at(sentence: int, each: Found) -> Found:
+    return replace(each, passage=Place(each.paper_id, "v", sentence))
 
 
 def test_a_fifth_is_the_mean_of_the_searches_beside_the_question():
@@ -33,13 +36,11 @@ def test_what_a_search_did_not_find_lies_below_all_that_it_found():
 
 
 def test_the_passage_is_that_of_the_question_where_it_has_one():
-    own, other = found(a=0.5), found(a=0.9, b=0.8)
-    own[0].node.metadata["sentence"], other[0].node.metadata["sentence"] = 3, 7
-    other[1].node.metadata["sentence"] = 1
-    fused = fuse_queries(own, [other])
-    told = {node.node.metadata["paper_id"]: node.node.metadata for node in fused}
-    assert (told["a"]["sentence"], told["b"]["sentence"]) == (3, 1)
-    assert told["a"]["signals"]["beside the question"] == 0.9
+    [own], [other, alone] = found(a=0.5), found(a=0.9, b=0.8)
+    fused = fuse_queries([at(3, own)], [[at(7, other), at(1, alone)]])
+    told = {each.paper_id: each for each in fused}
+    assert (told["a"].passage, told["b"].passage) == (Place("a", "v", 3), Place("b", "v", 1))
+    assert told["a"].signals["beside the question"] == 0.9
 
 
 def test_where_the_question_finds_nothing_the_others_may():

@@ -1,0 +1,46 @@
+"""What a search finds, and what finds papers and puts them in order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from footnote.rag.index.chunking import Place
+from footnote.rag.index.query import Query
+
+
+@dataclass(frozen=True)
+class Found:
+    """A paper that a search found."""
+
+    paper_id: str
+    score: float
+    """In [0, 1], but for what rounding adds."""
+    passage: Place | None = None
+    """Its best passage; None where it was found by its words alone."""
+    signals: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What the score was made of, by name."""
+
+    def scored(self, score: float, **signals: float) -> "Found":
+        """Return the same with another score, and with further signals."""
+        return replace(self, score=score, signals={**self.signals, **signals})
+
+
+class Retriever(Protocol):
+    """Finds papers."""
+
+    def retrieve(self, query: Query) -> list[Found]:
+        """Find papers, each once, best first."""
+        ...
+
+
+class Reranker(Protocol):
+    """Puts papers in another order; none is dropped."""
+
+    def rerank(self, found: Sequence[Found], query: Query) -> list[Found]:
+        """Give papers new scores; best first."""
+        ...
+
+
+def best_first(found: Iterable[Found]) -> list[Found]:
+    """Sort by score; ties go to the smaller id."""
+    return sorted(found, key=lambda each: (-each.score, each.paper_id))
