@@ -15,12 +15,12 @@ from footnote.rag.assistant import Assistant
 from footnote.rag.core.base import Record, is_none
 from footnote.rag.core.errors import FootnoteError, IndexMissingError, ShardLostError
 from footnote.rag.core.partial import PaperDate
-from footnote.rag.core.records import Answer, Claim, Paper, Receipt, Sentence
+from footnote.rag.core.records import Answer, Claim, Paper, Sentence
 from footnote.ui.desk import Desk
 from footnote.ui.filters import Which
 from footnote.ui.metrics import Metrics
 from footnote.ui.refusals import NotHereError, RefusedError, answer_to
-from footnote.ui.render import found_papers, paper_row
+from footnote.ui.render import hit_rows, paper_row, receipt_notes
 
 Result = TypeVar("Result")
 # How long a stream may go on once the server was asked to end.
@@ -94,16 +94,6 @@ class HitRow(Record):
     end: int
 
 
-class FoundPapers(Record):
-    """What a search found."""
-
-    papers: tuple[HitRow, ...]
-    """Best first."""
-    receipt: Receipt
-    """What it rested on. Of papers that could not be asked it says how many (`n_not_asked`), and of
-    a model that gave no order why (`unordered`)."""
-
-
 class PaperRow(Record):
     """A paper in a list; what is not known is null."""
 
@@ -155,12 +145,19 @@ doors = APIRouter(prefix="/v1", responses=PROBLEMS)
 open_doors = APIRouter()
 
 
-@doors.post("/search", tags=["papers"], response_model=FoundPapers)
-async def search(search: Search, visit: Visitor) -> dict[str, object]:
-    """Find papers, best first, without answering."""
+@doors.post("/search", tags=["papers"], response_model=list[HitRow])
+async def search(search: Search, visit: Visitor, response: Response) -> Any:  # noqa: ANN401 - rows of `HitRow`
+    """Find papers, best first, without answering.
+
+    The header `Footnote-Notes` says, as a JSON array of sentences, how they were found: how many
+    could not be asked, what else was searched for, why a model put them in no order.
+    """
     filters = search.filters.filters() or None
     asked = (search.question, search.k, search.history, filters)
-    return found_papers(await visit.run(lambda a: a.search_with_receipt(*asked)))
+    found = await visit.run(lambda a: a.search_with_receipt(*asked))
+    if notes := receipt_notes(found.receipt):
+        response.headers["Footnote-Notes"] = json.dumps(notes)
+    return hit_rows(found.hits)
 
 
 @doors.post(

@@ -349,17 +349,17 @@ def search(
     filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
-    from footnote.ui.render import found_papers, receipt_notes
+    from footnote.ui.render import hit_rows, receipt_notes
 
     # The language model is asked where it puts papers in order, and else for nothing.
     assistant = open_assistant(config, writes=config.retrieval.reranker == "model")
     tune_process()
     found = assistant.search_with_receipt(" ".join(question), k, filters=filters)
-    if as_json:
-        print_json(found_papers(found))
-        return
     for note in receipt_notes(found.receipt):
         _err.print(escape(note))
+    if as_json:
+        print_json(hit_rows(found.hits))
+        return
     for rank, hit in enumerate(found.hits, start=1):
         _out.print(f"[bold]{rank}. {escape(hit.paper.title)}[/] ({hit.score:.2f})")
         _out.print(f"   {escape(hit.paper.quote(hit.passage))}\n")

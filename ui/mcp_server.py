@@ -11,12 +11,13 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from footnote.rag.assistant import Assistant
+from footnote.rag.core.base import Record
 from footnote.rag.core.errors import FootnoteError
-from footnote.rag.core.records import Answer, Claim, Paper
-from footnote.ui.api import FoundPapers, Listing, PaperPage, page_of, paper_of
+from footnote.rag.core.records import Answer, Claim, Paper, Receipt
+from footnote.ui.api import HitRow, Listing, PaperPage, page_of, paper_of
 from footnote.ui.desk import Desk
 from footnote.ui.filters import Which
-from footnote.ui.render import found_papers
+from footnote.ui.render import hit_rows
 
 Result = TypeVar("Result")
 PATH = "/mcp"
@@ -56,6 +57,16 @@ def mcp_server(desk: Desk) -> FastMCP:
     return server
 
 
+class FoundPapers(Record):
+    """What a search found."""
+
+    papers: tuple[HitRow, ...]
+    """Best first."""
+    receipt: Receipt
+    """What it rested on. Of papers that could not be asked it says how many (`n_not_asked`), and of
+    a model that gave no order why (`unordered`)."""
+
+
 class _Tools:
     """What an assistant can do here; each docstring is what it is told of it."""
 
@@ -76,7 +87,9 @@ class _Tools:
         """
         only = filters.filters() or None
         found = await self._run(context, lambda a: a.search_with_receipt(question, k, filters=only))
-        return FoundPapers.model_validate(found_papers(found))
+        return FoundPapers.model_validate(
+            {"papers": hit_rows(found.hits), "receipt": found.receipt}
+        )
 
     async def ask_papers(
         self,

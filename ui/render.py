@@ -9,9 +9,9 @@ from footnote.rag.answering.citations import markers_of
 from footnote.rag.core.records import (
     Answer,
     Claim,
+    Hit,
     Paper,
     Receipt,
-    SearchResult,
     Sentence,
     Source,
     Writing,
@@ -47,9 +47,9 @@ def paper_row(paper: Paper) -> dict[str, object]:
     }
 
 
-def found_papers(found: SearchResult) -> dict[str, object]:
-    """Make what `footnote search --json` prints; offsets count in the abstract."""
-    rows = [
+def hit_rows(hits: Sequence[Hit]) -> list[dict[str, object]]:
+    """Make the rows of `footnote search --json`, best first; offsets count in the abstract."""
+    return [
         {
             "rank": rank,
             "paper_id": hit.paper.paper_id,
@@ -59,9 +59,8 @@ def found_papers(found: SearchResult) -> dict[str, object]:
             "start": hit.passage.start,
             "end": hit.passage.end,
         }
-        for rank, hit in enumerate(found.hits, start=1)
+        for rank, hit in enumerate(hits, start=1)
     ]
-    return {"papers": rows, "receipt": found.receipt}
 
 
 def receipt_notes(receipt: Receipt | None) -> list[str]:

@@ -32,13 +32,7 @@ class _Row(Record):
     end: int
 
 
-class _Found(Record):
-    """What a search gives."""
-
-    papers: tuple[_Row, ...]
-
-
-_FOUND = TypeAdapter(_Found)
+_ROWS = TypeAdapter(list[_Row])
 _ANSWER = TypeAdapter(Answer)
 _PAPER = TypeAdapter(Paper)
 
@@ -82,7 +76,7 @@ class Remote:
         Raises:
             ServerError: The server refuses, or does not answer as it should.
         """
-        rows = self._asked("POST", "search", _FOUND, {"question": question, "k": k}).papers
+        rows = self._asked("POST", "search", _ROWS, {"question": question, "k": k})
         hits: list[Hit] = []
         for row in rows:
             paper, passage = self._paper(row.paper_id), Span(row.start, row.end)

@@ -21,6 +21,7 @@ from footnote.ui.render import order_note
 from tests.conftest import Run
 from tests.llm.servers import Faults, fault_server
 from tests.rag.test_live import config_for, take_in
+from tests.ui.serving import client_of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -269,7 +270,12 @@ def test_the_command_line_says_what_was_searched_for(
     searched = footnote("search", QUESTION, "--config", file)
     assert len(model.prompts) == n_asked + 2
     assert searched.stderr == "".join(done.stderr.splitlines(keepends=True)[:2])
-    found = json.loads(footnote("search", QUESTION, "--config", file, "--json").stdout)
-    assert found["receipt"]["unordered"] == shown["receipt"]["unordered"]
-    assert found["receipt"]["queries"] == [TAPE]
-    assert [paper["rank"] for paper in found["papers"]] == [*range(1, len(found["papers"]) + 1)]
+    as_json = footnote("search", QUESTION, "--config", file, "--json")
+    found = json.loads(as_json.stdout)
+    assert as_json.stderr == searched.stderr
+    assert [paper["rank"] for paper in found] == [*range(1, len(found) + 1)]
+    # The REST door says it beside the rows.
+    with client_of(configured(index, server, "model"), page=False) as client:
+        response = client.post("/v1/search", json={"question": QUESTION})
+    assert json.loads(response.headers["Footnote-Notes"]) == searched.stderr.splitlines()
+    assert [paper["rank"] for paper in response.json()] == [*range(1, len(found) + 1)]

@@ -79,9 +79,7 @@ def test_search_has_the_fields_of_the_contract(footnote: Run, sample_config: Con
     done = footnote(
         "search", "--index", sample_config.index, "-k", 3, "--json", "prefill", "decode"
     )
-    found = json.loads(done.stdout)
-    assert set(found) == {"papers", "receipt"}
-    rows = found["papers"]
+    rows = json.loads(done.stdout)
     assert [row["rank"] for row in rows] == [1, 2, 3]
     assert set(rows[0]) == {"rank", "paper_id", "title", "score", "passage", "start", "end"}
 
@@ -406,7 +404,7 @@ def test_a_question_is_asked_of_the_papers_that_the_options_name(footnote: Run, 
 
     def found(*options: str) -> set[str]:
         done = footnote("search", "--index", config.index, *options, "--json", "who caches blocks?")
-        return {row["title"] for row in json.loads(done.stdout)["papers"]}
+        return {row["title"] for row in json.loads(done.stdout)}
 
     assert found() == {"Old Cache", "New Cache", "Some Cache"}
     assert found("--since", "2024") == {"New Cache"}

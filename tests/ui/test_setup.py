@@ -128,9 +128,7 @@ def test_a_profile_is_fetched_set_and_used(tmp_path: Path):
     card = json.loads(next(index.glob("snapshots/*/card.json")).read_text())
     assert (card["embedder"], card["dimension"]) == (CPU_PLUS.embedder.name, 32)
     found = footnote("search", "blocks", "--json", "--config", file, **hub)
-    assert {hit["title"] for hit in json.loads(found.stdout)["papers"]} == {
-        p["title"] for p in PAPERS
-    }
+    assert {hit["title"] for hit in json.loads(found.stdout)} == {p["title"] for p in PAPERS}
 
 
 @pytest.mark.slow
