@@ -84,9 +84,12 @@ def fault(record: SourceRecord) -> str | None:
     return None
 
 
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
 def _has_half_character(text: str) -> bool:
     # JSON can spell one out; no encoding can write it.
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    return not text.isascii() and bool(_HALF_CHARACTER.search(text))
 
 
 # `2309.06180v2`, `cs/0112017`, `math.GT/0309136v1`; what surrounds it in an address or a DOI.

@@ -31,20 +31,16 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
     since a system is often named there alone. One sentence a chunk finds papers as well as windows
     of three (`docs/experiments.md`), and the same vectors then tell which sentence answers.
     """
+    about = {"title": paper.title, "paper_id": paper.paper_id, "version": paper.version}
+    source = RelatedNodeInfo(node_id=paper.paper_id)
     return [
-        TextNode(
-            id_=chunk_id(paper, number),
-            text=paper.quote(span),
-            metadata={
-                "title": paper.title,
-                "paper_id": paper.paper_id,
-                "version": paper.version,
-                "sentence": number,
-            },
-            excluded_embed_metadata_keys=["paper_id", "version", "sentence"],
-            metadata_template="{value}",
-            text_template="{metadata_str}\n{content}",
-            relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=paper.paper_id)},
+        _CHUNK.model_copy(
+            update={
+                "id_": chunk_id(paper, number),
+                "text": paper.quote(span),
+                "metadata": {**about, "sentence": number},
+                "relationships": {NodeRelationship.SOURCE: source},
+            }
         )
         for number, span in enumerate(paper.sentences)
     ]
@@ -53,7 +49,7 @@ def chunk_paper(paper: Paper) -> list[TextNode]:
 def paper_node(paper: Paper, vector: np.ndarray) -> TextNode:
     """Make what a vector store keeps of a paper: this vector and its facts, without text."""
     about = {"paper_id": paper.paper_id, "version": paper.version, **facts_of(paper)}
-    return TextNode(id_=paper.paper_id, embedding=vector.tolist(), metadata=about)
+    return bare_node(paper.paper_id, about, embedding=vector.tolist())
 
 
 def facts_of(paper: Paper) -> dict[str, Any]:
@@ -142,12 +138,20 @@ def best_of_shards(
     return sorted(found, key=lambda each: (-each[1], paper_of(each[0])))[:depth]
 
 
-def bare_node(node_id: str, metadata: Mapping[str, Any]) -> TextNode:
-    """Make a node without text, for what a search has found.
+def bare_node(
+    node_id: str, metadata: Mapping[str, Any], embedding: list[float] | None = None
+) -> TextNode:
+    """Make a node without text, for what a search has found or a vector store keeps.
 
     Copied: to make and check hundreds of them takes longer than the search.
     """
-    return _BARE.model_copy(update={"id_": node_id, "metadata": dict(metadata)})
+    told = {"id_": node_id, "metadata": dict(metadata), "embedding": embedding}
+    return _BARE.model_copy(update=told)
 
 
 _BARE = TextNode()
+_CHUNK = TextNode(
+    excluded_embed_metadata_keys=["paper_id", "version", "sentence"],
+    metadata_template="{value}",
+    text_template="{metadata_str}\n{content}",
+)
