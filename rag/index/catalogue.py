@@ -84,10 +84,14 @@ _INDEXES = """
 CREATE INDEX IF NOT EXISTS papers_by_state ON papers (indexed, version, n_chunks);
 """
 # So that no record is read where ids alone are asked for: of the few that are pending while many
-# are indexed, and of those that are served.
+# are indexed, and of those that are served. And so that a batch that is taken in, or a paper that
+# is removed, reads its own keys, and not those of all papers.
 _OF_IDS = """
 CREATE INDEX IF NOT EXISTS papers_pending ON papers (paper_id) WHERE indexed IS NOT version;
 CREATE INDEX IF NOT EXISTS papers_served ON papers (indexed, paper_id) WHERE indexed IS NOT NULL;
+CREATE INDEX IF NOT EXISTS keys_of_paper ON keys (paper_id);
+CREATE INDEX IF NOT EXISTS records_of_paper ON records (paper_id);
+CREATE INDEX IF NOT EXISTS aliases_of_paper ON aliases (paper_id);
 """
 
 

@@ -1,6 +1,7 @@
 """Everything that writes an index: bring it up to its catalogue, rebuild, compact, recover."""
 
 import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -24,7 +25,7 @@ from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.check import miscount, probe
 from footnote.rag.index.index import MAKE_WRITABLE, OLD_PARTS, OLD_SNAPSHOTS, Index
 from footnote.rag.index.passages import embed_papers
-from footnote.rag.index.readonly import is_writable
+from footnote.rag.index.readonly import fold_logs, is_writable
 from footnote.rag.index.snapshot import Card, Snapshot
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 
@@ -79,6 +80,9 @@ class IndexWriter:
         with lock.writing(self.index.folder):
             self.index.check_in_place()
             yield
+            # What was written stands without: a full disk, say, or another's lock.
+            with suppress(sqlite3.Error, OSError):
+                fold_logs(self.index.folder)
 
     @contextmanager
     def writing(self) -> Generator[None]:
