@@ -15,7 +15,8 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.index import figures
-from footnote.rag.index.catalogue import Catalogue, Damage, Part, Regrouping
+from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.index.stored import Damage, Part, Regrouping
 from footnote.ui import cli
 from tests.made import rewritten
 from tests.rag.index.small import paper
