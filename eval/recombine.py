@@ -20,11 +20,12 @@ from footnote.ingest.identity.merge import CLEANING
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.records import Paper, fingerprint, paper_id
 from footnote.rag.core.text import Span
-from footnote.rag.index.catalogue import Catalogue, Part, Regrouping
+from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.chunking import version_id
 from footnote.rag.index.index import Index
 from footnote.rag.index.multivector import Pooled
 from footnote.rag.index.snapshot import Snapshot
+from footnote.rag.index.stored import Part, Regrouping
 from footnote.rag.index.writer import Progress
 
 _FEWEST, _MOST = 4, 9

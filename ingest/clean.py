@@ -10,13 +10,14 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ftfy import TextFixerConfig, fix_text
 from wordfreq import get_frequency_dict
 
 from footnote.ingest.latex import read_command, read_commands
 
-Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
+Replacement = str | Callable[[re.Match[str]], str]
 
 _SUPERSCRIPT = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ")
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -35,54 +36,76 @@ def _join_split_word(match: re.Match[str]) -> str:
     return head + tail if is_one else f"{head}-{tail}"
 
 
-def _rules(*pairs: tuple[str, str | Callable[[re.Match[str]], str]]) -> tuple[Rule, ...]:
-    return tuple((re.compile(pattern), replacement) for pattern, replacement in pairs)
+class Rule(NamedTuple):
+    """Undoes one kind of residue."""
+
+    signs: tuple[str, ...]
+    """One of them is in every text that the pattern matches: to look for these takes a hundredth of
+    the time, and most texts have none."""
+    pattern: re.Pattern[str]
+    replacement: Replacement
+
+    def applied(self, text: str) -> str:
+        """Return a text without this residue."""
+        if any(sign in text for sign in self.signs):
+            return self.pattern.sub(self.replacement, text)
+        return text
 
 
-_RESIDUE = _rules(
+def _rules(*rules: tuple[tuple[str, ...], str, Replacement]) -> tuple[Rule, ...]:
+    return tuple(Rule(signs, re.compile(pattern), new) for signs, pattern, new in rules)
+
+
+RESIDUE = _rules(
     # Characters by code point that lost their backslash: dashes and quotes, U+2010 to U+2027.
-    (r"(?<!\d)x(20[12][0-7])(?=[a-z]|\b)", lambda m: chr(int(m.group(1), 16))),
-    (r"``|''", lambda m: "“" if m.group() == "``" else "”"),
-    (r"\s--\s", " – "),
-    (r"(\w)~(?=[(\[])", r"\1 "),
+    (("x20",), r"(?<!\d)x(20[12][0-7])(?=[a-z]|\b)", lambda m: chr(int(m.group(1), 16))),
+    (("``", "''"), r"``|''", lambda m: "“" if m.group() == "``" else "”"),
+    (("--",), r"\s--\s", " – "),
+    (("~",), r"(\w)~(?=[(\[])", r"\1 "),
     # Markdown's `**bold**` and `*italic*`, around whole words: `A* and B*`, `a*b` are none.
     (
+        ("*",),
         r"(?<![^\s(\[\"'“‘/–—-])(\*{1,3})(?=[^\W_])([^*]{1,200}?)(?<=\S)\1"
         r"(?![^\s.,;:!?)\]\"'”’/–—-])",
         r"\2",
     ),
     # `T_{2}^*` and `M^{3}ViT`, once with braces and once without.
-    (r"\^(?=[*°])", ""),
-    (r"\^\{([\d+-]+|n)\}|\^(\d|n\b)", lambda m: (m.group(1) or m.group(2)).translate(_SUPERSCRIPT)),
+    (("^",), r"\^(?=[*°])", ""),
     (
+        ("^",),
+        r"\^\{([\d+-]+|n)\}|\^(\d|n\b)",
+        lambda m: (m.group(1) or m.group(2)).translate(_SUPERSCRIPT),
+    ),
+    (
+        ("_",),
         r"(?<=\b[A-Z])_(?:\{(\d+)\}|(\d)(?!\w))|(?<=\bell)_(\d)|(?<=ℓ)_(\d)",
         lambda m: "".join(filter(None, m.groups())).translate(_SUBSCRIPT),
     ),
     # `2{3}`: a fraction whose command is gone. Only after a number, a power or an index.
-    (r"(?<![\w^_])(\d+)\{(\d+)\}", r"\1/\2"),
-    (r"([⁰-⁹²³¹₀-₉])\{([\w²³₀-₉]+)\}", r"\1/\2"),
+    (("{",), r"(?<![\w^_])(\d+)\{(\d+)\}", r"\1/\2"),
+    (("{",), r"([⁰-⁹²³¹₀-₉])\{([\w²³₀-₉]+)\}", r"\1/\2"),
     # An argument that stood apart from the word before it.
-    (r"(?<=\w)\{+(?=https?:|\w+ )", " "),
+    (("{",), r"(?<=\w)\{+(?=https?:|\w+ )", " "),
     # `$…$` around formulas (Pandoc's rule tells them from prices), and halves of pairs.
-    (r"\$(?=\S)([^$\n]{1,80}?)(?<=\S)\$(?!\d)", r"\1"),
-    (r"(?<=[×%])\$", ""),
-    (r"[{}]", ""),
-    (r"\\", ""),
+    (("$",), r"\$(?=\S)([^$\n]{1,80}?)(?<=\S)\$(?!\d)", r"\1"),
+    (("$",), r"(?<=[×%])\$", ""),
+    (("{", "}"), r"[{}]", ""),
+    (("\\",), r"\\", ""),
     # Names of signs that lost their backslash. Prose is safe: each needs a number or a bracket.
-    (r"(?<=\d)times(?![a-z])(?:\s(?=\d{1,9}\b(?![.,]\d)))?", "×"),
-    (r"(?<=\d)times(?=\d)", "×"),
-    (r"\bof times (?=\d)", "of ×"),
-    (r"(?<=[\d%×])\s?sim\s?(?=\d)", "~"),
-    (r"(?<![A-Za-z])sim\s?(?=\d)", "~"),
-    (r"(?<![A-Za-z])approx\s?(?=\d)", "≈"),
-    (r"(?<=\d) pm (?=\d{1,9}\.)", " ± "),
-    (r"(?:\b|(?<=[A-Z]))geq\b", "≥"),
-    (r"(?:\b|(?<=[A-Z]))leq\b", "≤"),
-    (r"(?<=[A-Z])cdot(?=[A-Z])|(?<![A-Za-z])cdot(?![A-Za-z])", "·"),
-    (r"(?<=,)ldots(?=,)", "…"),
-    (r"\bell(?=[₀-₉])|(?<=/)ell(?=[₀-₉])", "ℓ"),
-    (r"\b(?:Theta|Omega)(?=\()", lambda m: read_command(f"\\{m.group()}")),
-    (rf"\b([a-z]{{2,}})- (?!(?:{_SUSPENDED})\b)([a-z]{{2,}})", _join_split_word),
+    (("times",), r"(?<=\d)times(?![a-z])(?:\s(?=\d{1,9}\b(?![.,]\d)))?", "×"),
+    (("times",), r"(?<=\d)times(?=\d)", "×"),
+    (("of times ",), r"\bof times (?=\d)", "of ×"),
+    (("sim",), r"(?<=[\d%×])\s?sim\s?(?=\d)", "~"),
+    (("sim",), r"(?<![A-Za-z])sim\s?(?=\d)", "~"),
+    (("approx",), r"(?<![A-Za-z])approx\s?(?=\d)", "≈"),
+    ((" pm ",), r"(?<=\d) pm (?=\d{1,9}\.)", " ± "),
+    (("geq",), r"(?:\b|(?<=[A-Z]))geq\b", "≥"),
+    (("leq",), r"(?:\b|(?<=[A-Z]))leq\b", "≤"),
+    (("cdot",), r"(?<=[A-Z])cdot(?=[A-Z])|(?<![A-Za-z])cdot(?![A-Za-z])", "·"),
+    (("ldots",), r"(?<=,)ldots(?=,)", "…"),
+    (("ell",), r"\bell(?=[₀-₉])|(?<=/)ell(?=[₀-₉])", "ℓ"),
+    (("Theta(", "Omega("), r"\b(?:Theta|Omega)(?=\()", lambda m: read_command(f"\\{m.group()}")),
+    (("- ",), rf"\b([a-z]{{2,}})- (?!(?:{_SUSPENDED})\b)([a-z]{{2,}})", _join_split_word),
 )
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -96,6 +119,7 @@ _WRONGLY_DECODED = TextFixerConfig(
     fix_line_breaks=False,
     remove_control_chars=False,
 )
+_ESCAPE = "\x1b"
 # `&amp;amp;lt;`: text that was escaped again and again.
 _ESCAPED_AGAIN = re.compile(r"&(?:(?:amp|AMP|#0{0,9}38|#[xX]0{0,9}26);)+")
 # Plain text needs one pass, residue inside residue a second or third.
@@ -115,9 +139,11 @@ def clean_text(text: str) -> str:
 
 
 def _cleaned_once(text: str) -> str:
-    text = fix_text(html.unescape(_ESCAPED_AGAIN.sub("&", text)), _WRONGLY_DECODED)
-    text = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
-    text = read_commands(text)
-    for pattern, replacement in _RESIDUE:
-        text = pattern.sub(replacement, text)
+    text = html.unescape(_ESCAPED_AGAIN.sub("&", text))
+    # Of ASCII alone, nothing can be decoded wrongly or invisible but an escape for a terminal.
+    if not text.isascii() or _ESCAPE in text:
+        text = _INVISIBLE.sub("", fix_text(text, _WRONGLY_DECODED))
+    text = read_commands(_CONTROL.sub(" ", text))
+    for rule in RESIDUE:
+        text = rule.applied(text)
     return unicodedata.normalize("NFC", " ".join(text.split()))

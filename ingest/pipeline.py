@@ -24,8 +24,9 @@ from footnote.rag.core.base import Record
 from footnote.rag.core.config import Sources
 from footnote.rag.core.errors import FetchError, SourceError
 from footnote.rag.core.records import Paper
-from footnote.rag.index.catalogue import Catalogue, Part, Regrouping
+from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.index import Index
+from footnote.rag.index.stored import Part, Regrouping
 from footnote.rag.index.writer import Elsewhere, IndexWriter, Progress
 
 Item = TypeVar("Item")

@@ -33,12 +33,13 @@ from footnote.rag.core.base import Record
 from footnote.rag.core.errors import IndexAccessError
 from footnote.rag.core.records import Paper, fingerprint
 from footnote.rag.index import lock
-from footnote.rag.index.catalogue import Catalogue, Part
+from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.durable import make_file, make_folder, sync
 from footnote.rag.index.embedding import Embedder
 from footnote.rag.index.passages import embed_papers
 from footnote.rag.index.sharding import shard_of
 from footnote.rag.index.snapshot import Snapshot
+from footnote.rag.index.stored import Part
 from footnote.rag.index.writer import Progress
 
 # Bytes of JSON Lines a block: some seconds' work.

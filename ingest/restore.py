@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from footnote.ingest.identity.merge import merge_all, split
-from footnote.rag.index.catalogue import Catalogue, Part
+from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.index.stored import Part
 
 
 class Restored(NamedTuple):

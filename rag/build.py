@@ -24,7 +24,6 @@ from footnote.rag.core.errors import (
 from footnote.rag.core.records import Setup, fingerprint
 from footnote.rag.core.request import Filters
 from footnote.rag.index.bm25 import BM25Index
-from footnote.rag.index.catalogue import State
 from footnote.rag.index.chunking import CHUNKER, IN_CONTEXT
 from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.embedding import Embedder, load_embedder
@@ -33,6 +32,7 @@ from footnote.rag.index.index import Index
 from footnote.rag.index.query import Query
 from footnote.rag.index.shard import TokensOf, VectorsOf, WordsOf
 from footnote.rag.index.snapshot import FOLDER, Card, Snapshot
+from footnote.rag.index.stored import State
 from footnote.rag.index.token_scores import TokenScores
 from footnote.rag.index.two_stage import TwoStageSearch
 from footnote.rag.index.writer import IndexWriter

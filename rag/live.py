@@ -14,7 +14,8 @@ from footnote.rag.core.errors import IndexBusyError, IndexDamagedError, PaperDam
 from footnote.rag.core.processor import on_one_thread
 from footnote.rag.core.records import Answer, Claim, Hit, Paper, SearchResult
 from footnote.rag.core.request import Filters, Manner, Request
-from footnote.rag.index.catalogue import Catalogue, State
+from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.index.stored import State
 from footnote.rag.understanding.leaning import Leaning
 
 Result = TypeVar("Result")

@@ -26,8 +26,8 @@ from footnote.rag.build import open_assistant
 from footnote.rag.core.config import Config, OnRay
 from footnote.rag.core.errors import ClusterError, ShardLostError
 from footnote.rag.core.processor import tune_process
-from footnote.rag.index.catalogue import State
 from footnote.rag.index.holders import HolderProcess, Lines
+from footnote.rag.index.stored import State
 from footnote.ui.api import GRACE_S
 from footnote.ui.app import build_app
 from footnote.ui.guard import access_to

@@ -21,10 +21,10 @@ from footnote.rag.core.errors import (
 )
 from footnote.rag.core.records import Paper
 from footnote.rag.index.browse import Sheet, Tallied
-from footnote.rag.index.catalogue import State
 from footnote.rag.index.facts import Facts
 from footnote.rag.index.index import Index
 from footnote.rag.index.readonly import is_writable
+from footnote.rag.index.stored import State
 from footnote.rag.index.writer import IndexWriter, Progress, unwatched
 from footnote.ui.jobs import JobCancelledError, Jobs
 

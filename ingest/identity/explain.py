@@ -5,8 +5,9 @@ from footnote.rag.core.base import Record
 from footnote.rag.core.errors import PaperError
 from footnote.rag.core.records import Paper
 from footnote.rag.core.text import closest
-from footnote.rag.index.catalogue import Catalogue, Part
+from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.index import Index
+from footnote.rag.index.stored import Part
 from footnote.rag.index.writer import IndexWriter, Progress
 
 

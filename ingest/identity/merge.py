@@ -25,7 +25,8 @@ from footnote.ingest.identity.keys import (
 from footnote.ingest.record import N_RANKS, SourceRecord, paper_url, source_rank
 from footnote.rag.core.records import Paper, Sighting, paper_id
 from footnote.rag.core.text import sentence_spans
-from footnote.rag.index.catalogue import Catalogue, Part, Regrouping
+from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.index.stored import Part, Regrouping
 
 # Raised when the same record would become another paper: cleaning or splitting changed. Parts that
 # are marked otherwise are made anew when their record is taken in again.

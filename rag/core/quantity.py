@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Literal, NamedTuple
 
@@ -83,19 +84,21 @@ _SMALL = {word: value for value, word in enumerate(_ONES.split())} | {
 }
 _NUMERALS = "|".join([*_SMALL, "hundred", "thousand", "million", "billion"])
 _IN_WORDS = re.compile(
-    rf"\b(?:{_NUMERALS})(?:(?:[\s-]|(?<=hundred)\sand\s|(?<=thousand)\sand\s)(?:{_NUMERALS})\b)*"
+    # The letters that these begin with, so that most words are not compared with all of them.
+    rf"\b(?=[{''.join(sorted({word[0] for word in _NUMERALS.split('|')}))}])"
+    rf"(?:{_NUMERALS})(?:(?:[\s-]|(?<=hundred)\sand\s|(?<=thousand)\sand\s)(?:{_NUMERALS})\b)*"
     r"(?=\b|fold)",
     re.IGNORECASE,
 )
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "tenth": 10}
 _FRACTION = re.compile(
-    r"\b(?:(?P<above>an?|one|two|three|four|nine)[\s-])?"
+    r"\b(?=[aofhnqt])(?:(?P<above>an?|one|two|three|four|nine)[\s-])?"
     r"(?P<part>half|halves|thirds?|quarters?|fourths?|fifths?|tenths?)\b(?!-\w)",
     re.IGNORECASE,
 )
 # A verb or adverb that is a number: its factor, and whether the thing grew or shrank.
 _TURNS = re.compile(
-    r"\b(?:(?P<two>doubl(?:e|es|ed|ing)|twice)|(?P<three>tripl(?:e|es|ed|ing)|thrice)"
+    r"\b(?=[adhqt])(?:(?P<two>doubl(?:e|es|ed|ing)|twice)|(?P<three>tripl(?:e|es|ed|ing)|thrice)"
     r"|(?P<four>quadrupl(?:e|es|ed|ing))|(?P<half>halv(?:e|es|ed|ing))"
     r"|(?P<ten>an? order of magnitude)|(?P<decade>a decade)|(?P<twelve>a dozen)"
     r"|(?<=within )(?P<one>an? (?:second|minute|hour|day|week|month|year))"
@@ -210,7 +213,8 @@ def states_figure(text: str) -> bool:
 
     A bare count (`three parts`, `on 8 benchmarks`) and a year are none.
     """
-    return any(
+    # None of those in digits lies in another: the first few tell it of most texts.
+    return any(q.measures or q.places for q in _in_digits(text)) or any(
         q.measures or q.per or q.places or _RATE.match(text, q.end) for q in quantities(text)
     )
 
@@ -329,8 +333,7 @@ def _same_digits(one: Quantity, other: Quantity) -> bool:
     return math.isclose(one.value / one.scale, other.value / other.scale, rel_tol=1e-6)
 
 
-def _in_digits(text: str) -> list[Quantity]:
-    found: list[Quantity] = []
+def _in_digits(text: str) -> Iterator[Quantity]:
     for match in _NUMBER.finditer(text):
         if _OF_A_NAME.search(text[max(0, match.start() - 2) : match.start()]):
             continue
@@ -355,10 +358,7 @@ def _in_digits(text: str) -> list[Quantity]:
         ):
             measures = _FACTOR
         quantity = Quantity(match.start(), end, value * scale, measures, places=places, scale=scale)
-        found.append(
-            quantity._replace(bound="least") if match["plus"] else _bounded(text, quantity)
-        )
-    return found
+        yield quantity._replace(bound="least") if match["plus"] else _bounded(text, quantity)
 
 
 def _in_words(text: str) -> list[Quantity]:

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from operator import not_
 from typing import Literal, Self
@@ -84,7 +85,7 @@ class Paper(Record):
     @property
     def version(self) -> str:
         """Fingerprint of what the index is derived from: the title and the abstract."""
-        return fingerprint(self.title, self.abstract)
+        return _version_of(self.title, self.abstract)
 
     def quote(self, span: Span) -> str:
         """Return the characters of the abstract between two offsets."""
@@ -336,6 +337,12 @@ class Report(Record):
     answer: Answer
     """All of it, its sources numbered once; a refusal where nothing comes near the topic."""
     sections: tuple[ReportSection, ...] = ()
+
+
+# Asked for a dozen times of each paper that is taken in; a key's texts are those of the paper.
+@lru_cache(maxsize=1_000)
+def _version_of(title: str, abstract: str) -> str:
+    return fingerprint(title, abstract)
 
 
 def paper_id(title: str) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Seen in abstracts, and taken for a sentence end by Punkt's newswire model.
 ABBREVIATIONS = "al approx cf e.g eq eqs et fig figs i.e i.i.d incl no resp sec tab vs w.r.t"
+_NEITHER = re.compile(r"[\W_]+")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W\d_]+)?")
 
 # Of 100; lower ones suggest more strangers than titles that were meant (`docs/experiments.md`).
@@ -47,8 +49,11 @@ def fold(text: str) -> str:
         return text.lower()  # the same, in a fiftieth of the time
     # Case after the forms: the letters of formulas have none until they are plain ones.
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return unicodedata.normalize("NFKC", bare)
+    return unicodedata.normalize("NFKC", _NOT_ASCII.sub(_without_accents, decomposed))
+
+
+def _without_accents(match: re.Match[str]) -> str:
+    return "".join(c for c in match.group() if not unicodedata.combining(c))
 
 
 def words(text: str) -> list[str]:
@@ -66,7 +71,7 @@ def identity_key(text: str) -> str:
 
     Empty for a text without letters or digits.
     """
-    return re.sub(r"[\W_]+", "", fold(text))
+    return _NEITHER.sub("", fold(text))
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:

@@ -18,9 +18,10 @@ import numpy as np
 
 from footnote.rag.core.errors import IndexDamagedError, ShardLostError
 from footnote.rag.core.processor import tune_process
-from footnote.rag.index.catalogue import Catalogue, State
+from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.shard import Found, LocalShard, Placement, Shard, Shards
 from footnote.rag.index.snapshot import SNAPSHOTS, Snapshot
+from footnote.rag.index.stored import State
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 from footnote.rag.index.token_scores import Matches
 

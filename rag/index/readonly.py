@@ -10,11 +10,14 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 _TIMEOUT_S = 30
 _LOOK_S = 0.02
+# How long those who read are waited for, where nothing depends on it.
+_FOLD_TIMEOUT_S = 1
 # Held by those who write; a stand-in has its own.
 _LOCKS = ("*.lock", "gate")
 UNWRITABLE = (
@@ -127,6 +130,25 @@ def _copied(file: Path, log: Path) -> sqlite3.Connection:
         shutil.rmtree(folder)  # what SQLite has open it keeps
 
 
+def fold_logs(folder: Path) -> None:
+    """Write what the logs of SQLite files hold to these files, and empty the logs.
+
+    Otherwise each keeps the room of its largest transaction, 4 MB at least, until the last process
+    closes it. One that is read just now is left as it is.
+
+    Args:
+        folder: Where they are, at any depth; without Chroma's.
+
+    Raises:
+        sqlite3.Error: One cannot be written.
+    """
+    for file in folder.rglob("*.sqlite"):
+        log = _log_of(file)
+        if log.is_file() and log.stat().st_size:
+            with closing(_tried(file, "?mode=rw", timeout_s=_FOLD_TIMEOUT_S)) as db:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def stand_in(*folders: Path, copied: str) -> Path:
     """Make a folder that can be written and has the files of another, or of several.
 
@@ -164,10 +186,10 @@ def drop_with(owner: object, made: Path) -> Callable[[], object]:
     return weakref.finalize(owner, shutil.rmtree, made, ignore_errors=True)
 
 
-def _tried(file: Path, how: str) -> sqlite3.Connection:
+def _tried(file: Path, how: str, timeout_s: float = _TIMEOUT_S) -> sqlite3.Connection:
     """Open a file and read from it: SQLite does neither when it connects."""
     place = file.absolute().as_uri() + how
-    db = sqlite3.connect(place, uri=True, check_same_thread=False, timeout=_TIMEOUT_S)
+    db = sqlite3.connect(place, uri=True, check_same_thread=False, timeout=timeout_s)
     try:
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.Error:

@@ -38,12 +38,12 @@ from footnote.rag.core.errors import (
 )
 from footnote.rag.core.records import Paper
 from footnote.rag.index.bm25 import BM25Index
-from footnote.rag.index.catalogue import Version
 from footnote.rag.index.chroma_file import count_rows
 from footnote.rag.index.chunking import CHUNKER, facts_of, version_id
 from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.durable import delete_durably, make_folder, sync, sync_all, write_durably
 from footnote.rag.index.multivector import MultiVectorIndex
+from footnote.rag.index.stored import Version
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 from footnote.rag.index.two_stage import CANDIDATES, TwoStageSearch
 

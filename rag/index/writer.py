@@ -1,11 +1,12 @@
 """Everything that writes an index: bring it up to its catalogue, rebuild, compact, recover."""
 
 import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 import numpy as np
@@ -19,16 +20,22 @@ from footnote.rag.core.errors import (
     PaperDamagedError,
     VectorServerError,
 )
+from footnote.rag.core.records import Paper
 from footnote.rag.index import lock
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.check import miscount, probe
 from footnote.rag.index.index import MAKE_WRITABLE, OLD_PARTS, OLD_SNAPSHOTS, Index
 from footnote.rag.index.passages import embed_papers
-from footnote.rag.index.readonly import is_writable
+from footnote.rag.index.readonly import fold_logs, is_writable
 from footnote.rag.index.snapshot import Card, Snapshot
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 
+# Papers that are embedded at once.
 _BATCH = 64
+# What is embedded within so many seconds is written together, up to so many papers. Chroma and
+# tantivy take nearly as long for 64 as for 256, and a quick embedder is done with these as soon.
+_TOGETHER_S = 5.0
+_MOST_TOGETHER = 256
 
 
 class Progress(Protocol):
@@ -56,6 +63,14 @@ def say_on_stderr(line: str) -> None:
     sys.stderr.write(f"footnote: {line}\n")
 
 
+class _Embedded(NamedTuple):
+    """Papers that are written together, with the vectors of their sentences and of their tokens."""
+
+    papers: list[Paper]
+    vectors: list[np.ndarray]
+    tokens: list[TokenEmbeddings] | None
+
+
 class IndexWriter:
     """Writes one index; whoever calls `update`, `rebuild` or `remove` holds it meanwhile.
 
@@ -79,6 +94,9 @@ class IndexWriter:
         with lock.writing(self.index.folder):
             self.index.check_in_place()
             yield
+            # What was written stands without: a full disk, say, or another's lock.
+            with suppress(sqlite3.Error, OSError):
+                fold_logs(self.index.folder)
 
     @contextmanager
     def writing(self) -> Generator[None]:
@@ -160,12 +178,11 @@ class IndexWriter:
         self._clean_up()
         total, done, last = len(self._catalogue), 0, ""
         made: Snapshot | None = None
-        while papers := self._catalogue.after(last, _BATCH):
-            vectors, tokens = embed_papers(self.index.embedder, papers)
-            made = made or self._make(self._card(vectors, tokens))
-            made.add(papers, vectors, tokens)
-            last = papers[-1].paper_id
-            done += len(papers)
+        while found := self._embedded(self._catalogue.after, last, alone=made is None):
+            made = made or self._make(self._card(found))
+            made.add(*found)
+            last = found.papers[-1].paper_id
+            done += len(found.papers)
             on_progress("indexing", done, total)
         if made is None:
             self._catalogue.begin(None)
@@ -251,6 +268,10 @@ class IndexWriter:
 
     def _index_pending(self, on_progress: Progress, elsewhere: Elsewhere | None) -> None:
         """Add the papers that the snapshot in force lacks as they are now; make it if need be."""
+
+        def pending(after: str, limit: int) -> list[Paper]:
+            return self._catalogue.pending(limit, after)
+
         to_do, done = self._catalogue.count_pending(), 0
         if self._catalogue.state().snapshot is not None:
             if (
@@ -264,15 +285,14 @@ class IndexWriter:
             self._purge_tombstones()
         elif not to_do:
             return
-        while papers := self._catalogue.pending(_BATCH):
-            vectors, tokens = embed_papers(self.index.embedder, papers)
+        while found := self._embedded(pending, alone=not done):
             if self._catalogue.state().snapshot is None:
-                self._catalogue.begin(self._make(self._card(vectors, tokens)).name)
-            for sentence in _first(vectors):
+                self._catalogue.begin(self._make(self._card(found)).name)
+            for sentence in _first(found.vectors):
                 self.index.check_dimension(sentence)
-            self.index.snapshot().add(papers, vectors, tokens)
-            self._catalogue.mark_indexed(papers)
-            done += len(papers)
+            self.index.snapshot().add(*found)
+            self._catalogue.mark_indexed(found.papers)
+            done += len(found.papers)
             on_progress("indexing", done, to_do)
             # The first are added here: of them come the card and the projection of all shards.
             if elsewhere and done < to_do:
@@ -282,6 +302,31 @@ class IndexWriter:
         self._purge_tombstones()
         self._describe(on_progress)
         self.index.snapshot().seal()
+
+    def _embedded(
+        self, read: Callable[[str, int], list[Paper]], last: str = "", *, alone: bool
+    ) -> _Embedded | None:
+        """Embed the next papers, as many batches as are written together; None for no more papers.
+
+        Args:
+            read: Reads up to so many papers from after an id.
+            last: That id.
+            alone: Embed one batch alone: the first, whose tokens tell the projection, and which is
+                soon to be asked.
+        """
+        until = time.monotonic() + _TOGETHER_S
+        if not (papers := read(last, _BATCH)):
+            return None
+        found = _Embedded(papers, *embed_papers(self.index.embedder, papers))
+        while not alone and len(found.papers) < _MOST_TOGETHER and time.monotonic() < until:
+            if not (more := read(found.papers[-1].paper_id, _BATCH)):
+                break
+            vectors, tokens = embed_papers(self.index.embedder, more)
+            found.papers.extend(more)
+            found.vectors.extend(vectors)
+            if found.tokens is not None:
+                found.tokens.extend(tokens or [])
+        return found
 
     def _describe(self, on_progress: Progress) -> None:
         """Tell the vector store what has changed of papers whose text has not."""
@@ -320,9 +365,9 @@ class IndexWriter:
             self._say(f"{error.what}; what was removed still takes its room")
         self._clean_up()
 
-    def _card(self, vectors: list[np.ndarray], tokens: list[TokenEmbeddings] | None) -> Card:
-        dimension = next((len(sentence) for sentence in _first(vectors)), None)
-        found = {"dimension": dimension, "token_embeddings": bool(tokens)}
+    def _card(self, first: _Embedded) -> Card:
+        dimension = next((len(sentence) for sentence in _first(first.vectors)), None)
+        found = {"dimension": dimension, "token_embeddings": bool(first.tokens)}
         return self.index.asked.model_copy(update=found)
 
     def _make(self, card: Card) -> Snapshot:

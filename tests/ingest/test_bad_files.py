@@ -13,7 +13,8 @@ import pytest
 from footnote.ingest.identity.merge import regroup, to_part
 from footnote.ingest.record import Refusal, SourceRecord
 from footnote.ingest.sources import find_files, read_source
-from footnote.rag.index.catalogue import Catalogue, Part
+from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.index.stored import Part
 
 N_FILES = 500
 GOOD = [

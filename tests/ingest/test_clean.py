@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from footnote.ingest.clean import clean_text
+from footnote.ingest.clean import RESIDUE, Rule, clean_text
 
 
 @pytest.mark.parametrize(
@@ -173,3 +173,11 @@ def test_a_longer_text_takes_longer_in_proportion(unit: str):
 def test_the_result_is_one_line_without_edges(text: str):
     cleaned = clean_text(text)
     assert cleaned == " ".join(cleaned.split())
+
+
+@pytest.mark.parametrize("rule", RESIDUE, ids=lambda rule: rule.pattern.pattern[:30])
+@given(data=st.data())
+def test_what_a_rule_undoes_has_one_of_its_signs(rule: Rule, data: st.DataObject):
+    text = data.draw(st.from_regex(rule.pattern))
+    assert rule.applied(text) == rule.pattern.sub(rule.replacement, text)
+    assert any(sign in text for sign in rule.signs)

@@ -18,8 +18,9 @@ from footnote.rag.build import open_index
 from footnote.rag.core.config import load_config
 from footnote.rag.core.errors import PaperError
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.catalogue import Catalogue, Part
+from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.index import Index
+from footnote.rag.index.stored import Part
 
 T1, T2 = "A Cache That Lives on Disk", "Blocks Predicted Before They Are Read"
 T3 = "Routing Questions to Cheap Models"

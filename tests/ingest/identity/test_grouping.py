@@ -23,7 +23,8 @@ from footnote.ingest.identity.merge import (
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.catalogue import Catalogue, Part
+from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.index.stored import Part
 
 # Three texts without a word in common, each long enough to identify a work (200 letters).
 CACHE = (

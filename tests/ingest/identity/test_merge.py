@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from footnote.ingest.identity.merge import merge_all, papers_of, to_paper
 from footnote.ingest.record import SourceRecord
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.index.catalogue import Part
+from footnote.rag.index.stored import Part
 
 T = "A Title of Four Words"
 LONG = "The system keeps what it needs near and the rest far away, and it measures both. " * 4

@@ -174,3 +174,18 @@ def test_a_figure_follows_from_two_by_their_ratio_alone(
 ):
     [quantity] = quantities(claimed)
     assert derivable(quantity, quantities(stated)) is follows
+
+
+_PIECES = """5
+5.5 5% 5× 12 $3 .5 1,000 2024 7B GPT-4 3/4 x2
+two twice half three-quarters 2-fold dozen within second
+a to and / of per k ms MHz requests/s x Phase"""
+
+
+@given(st.lists(st.sampled_from(_PIECES.split()), max_size=8).map(" ".join))
+def test_a_figure_in_digits_is_among_all_that_are_found(text: str):
+    found = quantities(text)
+    whole = any(q.measures or q.per or q.places for q in found)
+    assert states_figure(text) or not whole
+    if states_figure(text) and not whole:  # then a rate tells it, and no number in digits
+        assert any("/" in text[q.end :] or " per " in text[q.end :] for q in found)

@@ -15,7 +15,8 @@ from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
 from footnote.rag.index import figures
-from footnote.rag.index.catalogue import Catalogue, Damage
+from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.index.stored import Damage, Part, Regrouping
 from footnote.ui import cli
 from tests.made import rewritten
 from tests.rag.index.small import paper
@@ -299,3 +300,27 @@ def test_ids_of_what_is_served_are_read_without_any_record(tmp_path: Path, sql: 
     plan = catalogue._rows(f"EXPLAIN QUERY PLAN {getattr(figures, sql, sql)}")
     [told] = [line for *_, line in plan if " papers " in line]
     assert "COVERING INDEX" in told
+
+
+def test_to_change_one_paper_reads_nothing_of_the_others(tmp_path: Path):
+    def taken(n_papers: int) -> list[int]:
+        catalogue = Catalogue(tmp_path / f"{n_papers}.sqlite", create=True)
+        papers = [paper(f"Paper {n:05}", "One.") for n in range(n_papers)]
+        ids = [each.paper_id for each in papers]
+        keyed = [(each, [f"title:{each.title}"]) for each in papers]
+        parts = {each.paper_id: [Part(f"part of {each.title}", each)] for each in papers}
+        aliases = {f"doi:{n}": paper_id for n, paper_id in enumerate(ids)}
+        catalogue.regroup(Regrouping(keyed, parts, aliases, gone=[]))
+        first, second = keyed[0], ids[1]
+        again = Regrouping([first], {ids[0]: parts[ids[0]] + parts[second]}, {second: ids[0]}, [])
+        ways = [
+            lambda: catalogue.regroup(again._replace(gone=[second])),
+            lambda: catalogue.keys_of(ids[:1], shared_by=9),
+            lambda: catalogue.aliases_of(ids[0]),
+            lambda: catalogue.records_of(ids[:1]),
+            lambda: catalogue.remove(ids[2:3]),
+        ]
+        return [steps(catalogue, way) for way in ways]
+
+    for few, many in zip(taken(50), taken(1_000), strict=True):
+        assert many < few + 30

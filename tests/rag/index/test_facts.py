@@ -16,8 +16,9 @@ from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.core.request import Filters
 from footnote.rag.index import facts, figures
-from footnote.rag.index.catalogue import Catalogue, Regrouping
+from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
+from footnote.rag.index.stored import Regrouping
 from tests.rag.index.small import paper
 
 ORGANISATIONS = [None, "ACME Labs", "acme labs", "Straße AG", "Ünited"]

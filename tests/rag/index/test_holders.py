@@ -18,9 +18,9 @@ from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import IndexDamagedError, ShardLostError
 from footnote.rag.core.records import Answer
 from footnote.rag.index import holders
-from footnote.rag.index.catalogue import State
 from footnote.rag.index.holders import Holder, Lines
 from footnote.rag.index.sharding import shard_of
+from footnote.rag.index.stored import State
 from footnote.rag.index.writer import IndexWriter, unwatched
 from tests.conftest import ROOT, SAMPLE
 from tests.rag.index.small import spread

@@ -1,5 +1,7 @@
 """What writes an index: nothing twice, nothing lost, nothing left half done."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from footnote.rag.index.check import disagreements
 from footnote.rag.index.chunking import chunk_id
 from footnote.rag.index.index import Index
 from footnote.rag.index.writer import IndexWriter, unwatched
-from tests.rag.index.small import ALPHA, BRAVO, LATER, empty_index, files, filled_index, save
+from tests.rag.index.small import ALPHA, BRAVO, LATER, empty_index, files, filled_index, paper, save
 
 
 @pytest.fixture
@@ -38,6 +40,47 @@ def test_an_update_without_papers_makes_no_snapshot(tmp_path: Path):
     assert not index.snapshots.exists()
     with pytest.raises(IndexMissingError, match="is empty"):
         index.snapshot()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "together"), [(60.0, [64, 256, 80]), (0.0, [64, 64, 64, 64, 64, 64, 16])]
+)
+def test_what_is_embedded_soon_is_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, together: list[int]
+):
+    monkeypatch.setattr("footnote.rag.index.writer._TOGETHER_S", seconds)
+    index = empty_index(tmp_path / "index")
+    save(index, *(paper(f"Paper {n:03}", f"It has {n} legs. It is an animal.") for n in range(400)))
+    told: list[int] = []
+    IndexWriter(index).update(lambda _, done, __: told.append(done))
+    assert [done - before for before, done in zip([0, *told], told, strict=False)] == together
+    assert is_whole(index)
+    told.clear()
+    IndexWriter(index).rebuild(lambda _, done, __: told.append(done))
+    assert [done - before for before, done in zip([0, *told], told, strict=False)] == together
+    assert is_whole(index)
+
+
+def test_what_is_written_lies_in_the_files_and_not_in_their_logs(index: Index):
+    save(index, LATER)
+    writer = IndexWriter(index)
+    with writer.writing():
+        writer.update(unwatched)
+        assert sum(log.stat().st_size for log in index.folder.rglob("*-wal"))
+    assert [log.name for log in index.folder.rglob("*-wal") if log.stat().st_size] == []
+    assert index.bm25.search("zebras", depth=5)[0][0] == ALPHA.paper_id
+    assert is_whole(index)
+
+
+def test_one_who_reads_meanwhile_keeps_the_log_and_nothing_else(index: Index):
+    with closing(sqlite3.connect(index.folder / "catalogue.sqlite")) as other:
+        other.execute("BEGIN")
+        before = other.execute("SELECT count(*) FROM papers").fetchone()
+        with IndexWriter(index).writing():
+            save(index, LATER)
+            IndexWriter(index).update(unwatched)
+        assert other.execute("SELECT count(*) FROM papers").fetchone() == before
+    assert is_whole(index)
 
 
 def test_progress_counts_the_papers_of_this_update(index: Index):
