@@ -132,6 +132,40 @@ def test_a_result_of_one_side_that_names_another_sets_them_against_each_other():
     assert drafter.between([aside], sides) == []
 
 
+def test_a_side_that_its_paper_names_once_in_a_result_is_missing():
+    own = paper("Own", "Own is a cache.")
+    third = paper("Third", "Third routes questions. It is faster than Bravo.")
+
+    class Telling(Ranker):
+        result = True
+
+        def rank(
+            self, query: Query, hits: Sequence[Hit], kind: Kind, topic: str = ""
+        ) -> list[Evidence]:
+            roles = [Role.IDEA, Role.RESULT if self.result else Role.MECHANISM]
+            return [
+                evidence(hit.paper, number, role=roles[number])
+                for hit in hits
+                for number in range(len(hit.paper.sentences))
+            ]
+
+    def last_of(ranker: Ranker) -> str | None:
+        drafter = Drafter(ranker, Reader(), Words(), papers=6, max_sentences=5, survey_papers=2)
+        hits = [Hit(paper=p, score=0.8, passage=p.sentences[0]) for p in (own, third)]
+        query = Query("Own or Bravo", [1.0])
+        request = asked(Kind.COMPARISON, "Own", "Bravo")
+        said = drafter.draft(
+            request, query, hits, lambda name: (query, hits[:1] if name == "Own" else hits[1:])
+        )
+        return said.parts[-1].text
+
+    ranker = Telling()
+    assert last_of(ranker) == "No paper here is about “Bravo”."
+    # One that says how it works is about it.
+    ranker.result = False
+    assert last_of(ranker) != "No paper here is about “Bravo”."
+
+
 def test_of_many_sides_five_are_compared_and_the_rest_is_counted():
     by_side = {name: found(**{name: 0.8}) for name in PAPERS}
     said = draft(asked(Kind.COMPARISON, *PAPERS), found(A=0.5), **by_side)

@@ -2,6 +2,7 @@
 
 from footnote.rag.answering.plans import Side, comparison, prose, summary, survey
 from footnote.rag.answering.roles import Role
+from footnote.rag.answering.rows import idea_of
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.request import Kind
 from tests.made import evidence, paper
@@ -65,6 +66,18 @@ def test_a_row_begins_with_the_likeliest_idea_though_no_sentence_is_mostly_that(
     )
     [row] = survey([[background, idea]]).rows
     assert places(row[2].evidence) == [("Alpha", 1)]
+
+
+def test_what_leads_up_to_an_idea_is_it_only_where_nothing_else_is_there():
+    problem, mechanism = (
+        evidence(ALPHA, number)._replace(roles=roles)
+        for number, roles in (
+            (0, (0.4, 0.3, 0.3, 0.0, 0.0, 0.0, 0.0)),
+            (1, (0.2, 0.0, 0.1, 0.7, 0.0, 0.0, 0.0)),
+        )
+    )
+    assert idea_of([problem, mechanism])[0] is mechanism
+    assert idea_of([problem])[0] is problem
 
 
 def test_a_row_says_the_result_with_a_figure():
