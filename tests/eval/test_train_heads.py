@@ -26,9 +26,15 @@ def test_each_writer_is_judged_by_a_head_that_never_saw_them():
 
 
 def test_digests_count_for_less_than_abstracts():
-    digests = [Example(["how", f"d{n}"], "why", "digests") for n in range(12)]
-    both = [*digests, *LINES, *LINES]
-    assert fit(both).predict([Example(["how", "many"], "", "")]).tolist() == ["count"]
+    abstracts = [Example(["tide", f"a{n}"], "idea", "systems") for n in range(12)]
+    digests = [Example(["tide", f"d{n}"], "result", "digests") for n in range(40)]
+    asked = Example(["tide"], "", "")
+    assert fit([*abstracts, *digests]).predict([asked]).tolist() == ["idea"]
+    as_many = [e._replace(group="physics") for e in digests]
+    assert fit([*abstracts, *as_many]).predict([asked]).tolist() == ["result"]
+
+
+def test_each_digest_has_a_role_for_each_of_its_sentences():
     own = {
         key: texts for key, texts in labels.sentences_of_abstracts().items() if key[0] == "digests"
     }
