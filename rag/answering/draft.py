@@ -1,5 +1,6 @@
 """Draft an answer from the papers found: which sentences are said, laid out by kind."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from statistics import fmean
@@ -23,6 +24,7 @@ from footnote.rag.answering.sentences import Evidence, SentenceRanker, Vocabular
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Act, Depth, Kind, Operation, Request
 from footnote.rag.index.query import Query
+from footnote.rag.understanding.question import names_in
 
 Find = Callable[[str], tuple[Query, list[Hit]]]
 """Finds papers for a text, best first, under the filters of the question."""
@@ -41,6 +43,7 @@ _TWO = 2
 _GIST = frozenset({Act.SIMPLER, Act.SUMMARISE})
 # What a list that is not ordered by relevance begins with.
 _ORDERS: Mapping[Operation | None, str] = {Operation.NEWEST: "newest", Operation.OLDEST: "oldest"}
+_POSSESSIVE = re.compile(r"['’]s\b")
 # Sentences that speak of more than one side are shown up to so many.
 _BETWEEN = 2
 
@@ -249,9 +252,13 @@ class Drafter:
             sides.append(side)
         return sides if any(side.ranked for side in sides) else []
 
+    def _words_of(self, side: str) -> set[str]:
+        """Return the words of a side as searched: of `Mooncake's`, `mooncake`."""
+        return set(self._vocabulary.terms(_POSSESSIVE.sub("", side)))
+
     def _is_titled(self, name: str, hits: Sequence[Hit]) -> bool:
         """Return True if the title of the first of these papers says the words of a side."""
-        terms = set(self._vocabulary.terms(name))
+        terms = self._words_of(name)
         return bool(hits) and terms <= set(self._vocabulary.terms(hits[0].paper.title))
 
     def _compares_itself(self, together: Sequence[Hit], sides: Iterable[str]) -> bool:
@@ -260,7 +267,7 @@ class Drafter:
             return False
         paper = together[0].paper
         said = set(self._vocabulary.terms(f"{paper.title} {paper.abstract}"))
-        return all(set(self._vocabulary.terms(side)) <= said for side in sides)
+        return all(self._words_of(side) <= said for side in sides)
 
     def _side(self, name: str, query: Query, hits: Sequence[Hit]) -> Side:
         """Return a side with the sentences of the first of these papers, if it is about it."""
@@ -269,7 +276,13 @@ class Drafter:
             return Side(name, ())
         signals = self._signals.read(query, hits, name, max(e.likeness for e in ranked))
         sure = confidence(signals)
-        is_about = sure >= _ABOUT_A_SIDE and not self._only_mentions(name, hits[0].paper, ranked)
+        paper = hits[0].paper
+        is_said = all(
+            self._vocabulary.knows(n, frozenset({paper.paper_id})) for n in names_in(name)
+        )
+        is_about = (
+            sure >= _ABOUT_A_SIDE and is_said and not self._only_mentions(name, paper, ranked)
+        )
         return Side(name, tuple(ranked), sure) if is_about else Side(name, ())
 
     def _only_mentions(self, name: str, paper: Paper, ranked: Sequence[Evidence]) -> bool:
@@ -278,7 +291,7 @@ class Drafter:
         Of 156 marked comparisons that takes no right paper and two wrong ones away; where any
         number of words and of sentences counts, five right ones and seven wrong ones.
         """
-        terms = set(self._vocabulary.terms(name))
+        terms = self._words_of(name)
         if len(terms) > 1 or terms <= set(self._vocabulary.terms(paper.title)):
             return False
         saying = [e for e in ranked if terms <= set(self._vocabulary.terms(e.quote))]
@@ -289,7 +302,7 @@ class Drafter:
 
         What the paper of a side reports speaks of that side, and so needs to name another only.
         """
-        names = [set(self._vocabulary.terms(side.name)) for side in sides]
+        names = [self._words_of(side.name) for side in sides]
         owners = {side.ranked[0].paper.paper_id: at for at, side in enumerate(sides) if side.ranked}
         asked = (e for side in sides for e in side.asked)
         considered = {e.key: e for e in [*ranked, *asked]}.values()

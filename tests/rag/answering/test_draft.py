@@ -59,8 +59,12 @@ def found(**scores: float) -> list[Hit]:
     ]
 
 
-def draft(request: Request, together: list[Hit], **by_side: list[Hit]) -> Draft:
-    drafter = Drafter(Ranker(), Reader(), Words(), papers=6, max_sentences=5, survey_papers=2)
+def draft(
+    request: Request, together: list[Hit], vocabulary: Words | None = None, **by_side: list[Hit]
+) -> Draft:
+    drafter = Drafter(
+        Ranker(), Reader(), vocabulary or Words(), papers=6, max_sentences=5, survey_papers=2
+    )
     query = Query(request.question, [1.0])
     return drafter.draft(request, query, together, lambda name: (query, by_side[name]))
 
@@ -112,6 +116,24 @@ def test_sides_that_titles_name_have_columns_though_one_paper_is_ahead_for_each(
     by_side = {"A": found(A=0.8, B=0.3), "B": found(A=0.7, B=0.3)}
     said = draft(asked(Kind.COMPARISON, "A", "B"), found(A=0.7, B=0.2), **by_side)
     assert said.parts[0].columns == ("", "A", "B")
+
+
+def test_titles_name_what_a_question_says_in_the_possessive():
+    by_side = {"A's": found(A=0.8, B=0.3), "B’s": found(A=0.7, B=0.3)}
+    said = draft(asked(Kind.COMPARISON, *by_side), found(A=0.7, B=0.2), **by_side)
+    assert said.parts[0].columns == ("", "A's", "B’s")
+
+
+def test_a_name_that_its_paper_does_not_say_is_missing():
+    class Known(Words):
+        def knows(self, name: str, only: frozenset[str] | None = None) -> bool:
+            return name != "FastRT-3"
+
+    by_side = {"A": found(A=0.8), "FastRT-3": found(B=0.7)}
+    said = draft(asked(Kind.COMPARISON, *by_side), found(A=0.5), Known(), **by_side)
+    assert said.parts[-1].text == "No paper here is about “FastRT-3”."
+    said = draft(asked(Kind.COMPARISON, *by_side), found(A=0.5), **by_side)
+    assert said.parts[0].columns == ("", "A", "FastRT-3")
 
 
 def test_a_side_that_is_named_twice_has_one_column():
