@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from footnote.ui.tokens import Scope, Tokens, hash_password
 from tests.conftest import footnote_command, started
-from tests.ui.serving import Served, made_index, served
+from tests.ui.serving import Served, made_index, served, wait_for_page
 
 pytestmark = pytest.mark.slow
 PASSWORD = "correct horse battery"  # noqa: S105
@@ -83,6 +83,7 @@ def proxied(folder: Path, token: str) -> Iterator[Served]:
     variables |= {f"FOOTNOTE_LLM__{name}": value for name, value in llm.items()}
     config = made_index(folder)
     with served(config, folder / "log", "--debug", FOOTNOTE_LLM__API_KEY=KEY, **variables) as one:
+        wait_for_page(f"{one.url}/", ("ada", PASSWORD))
         yield one
 
 
