@@ -12,9 +12,8 @@ import typer
 from typer.exceptions import TyperException
 
 from footnote.rag.core.errors import FootnoteError
-from footnote.ui import cli_setup, cli_watch
-from footnote.ui.commands import asking, keeping, measuring, papers, serving
-from footnote.ui.commands.shared import fail, shared_options, with_settings
+from footnote.ui.commands import asking, keeping, measuring, papers, serving, setting_up, watching
+from footnote.ui.commands.shared import fail, shared_options
 
 # What a shell expects of a program that was interrupted: 128 + SIGINT.
 _INTERRUPTED = 130
@@ -31,7 +30,7 @@ _watch = typer.Typer(
     help="Standing questions: what further papers say to them.", invoke_without_command=True
 )
 app.callback()(shared_options)
-_watch.callback()(with_settings(cli_watch.news))
+_watch.callback()(watching.news)
 app.add_typer(_tokens, name="token")
 app.add_typer(_watch, name="watch")
 
@@ -52,7 +51,7 @@ _COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "serve": serving.serve,
         "demo": serving.demo,
         "mcp": serving.mcp,
-        "setup": with_settings(cli_setup.setup),
+        "setup": setting_up.setup,
         "password": serving.password,
         "doctor": keeping.doctor,
         "plugins": keeping.plugins,
@@ -66,7 +65,12 @@ _COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "list": serving.token_list,
         "revoke": serving.token_revoke,
     },
-    _watch: {name: with_settings(function) for name, function in cli_watch.COMMANDS.items()},
+    _watch: {
+        "add": watching.add,
+        "list": watching.list_watches,
+        "remove": watching.remove,
+        "news": watching.news,
+    },
 }
 for _group, _commands in _COMMANDS.items():
     for _name, _function in _commands.items():

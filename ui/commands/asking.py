@@ -11,8 +11,7 @@ from rich.markup import escape
 
 from footnote.export.names import Form
 from footnote.rag.core.config import Config
-from footnote.ui.commands.shared import ERR, OUT, progress, save_notes, with_settings
-from footnote.ui.options import (
+from footnote.ui.commands.options import (
     AsJson,
     Author,
     Obsidian,
@@ -27,6 +26,7 @@ from footnote.ui.options import (
     read_filters,
     read_form,
 )
+from footnote.ui.commands.shared import ERR, OUT, progress, save_notes, with_settings
 
 if TYPE_CHECKING:
     from footnote.rag.answering.generative import Event

@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 
 from footnote.rag.core.config import Config
+from footnote.ui.commands.options import AsJson, Replace, print_json
 from footnote.ui.commands.shared import ERR, OUT, progress, say_restored, with_settings
-from footnote.ui.options import AsJson, Replace, print_json
 
 
 @with_settings

@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 
 from footnote.rag.core.config import Config
+from footnote.ui.commands.options import AsJson, print_json
 from footnote.ui.commands.shared import ERR, OUT, progress, with_settings
-from footnote.ui.options import AsJson, print_json
 
 
 @with_settings

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from footnote.export.names import PapersForm
 from footnote.rag.core.config import Config
-from footnote.ui import cli_watch
+from footnote.ui.commands.options import AsJson, Obsidian, print_json, read_form
 from footnote.ui.commands.shared import (
     ERR,
     OUT,
@@ -20,7 +20,7 @@ from footnote.ui.commands.shared import (
     say_restored,
     with_settings,
 )
-from footnote.ui.options import AsJson, Obsidian, print_json, read_form
+from footnote.ui.commands.watching import keep_taking_in
 
 if TYPE_CHECKING:
     from footnote.ingest.pipeline import IngestReport
@@ -71,7 +71,7 @@ def ingest(
     check_free(config.index)  # before the libraries are loaded, which takes seconds
     if watched:
         every_s = 3_600 * (every_h or max(config.sources.fresh_h, 0.01))
-        cli_watch.keep_taking_in(config, paths, every_s, _say_ingested, as_json=as_json)
+        keep_taking_in(config, paths, every_s, _say_ingested, as_json=as_json)
         return
     take_in(config, paths, on_ray=bool(engine), as_json=as_json)
 

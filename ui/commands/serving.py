@@ -11,9 +11,9 @@ import typer
 from rich.markup import escape
 
 from footnote.rag.core.config import Config
+from footnote.ui.commands.options import AsJson, Port, print_json
 from footnote.ui.commands.papers import take_in
 from footnote.ui.commands.shared import ERR, OUT, fail, with_settings
-from footnote.ui.options import AsJson, Port, print_json
 
 
 @with_settings

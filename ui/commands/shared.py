@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from footnote.rag.core.config import load_config
-from footnote.ui.options import print_json
+from footnote.ui.commands.options import print_json
 
 if TYPE_CHECKING:
     from footnote.export.obsidian import NoteFile
