@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from footnote.export.names import NewsForm
 from footnote.rag.core.config import Config
-from footnote.ui.options import (
+from footnote.ui.commands.options import (
     AsJson,
     Author,
     Organisation,
@@ -25,6 +24,7 @@ from footnote.ui.options import (
     print_json,
     read_filters,
 )
+from footnote.ui.commands.shared import ERR, OUT, with_settings
 
 if TYPE_CHECKING:
     from footnote.ingest.pipeline import IngestReport
@@ -35,10 +35,9 @@ if TYPE_CHECKING:
 
 # From one try to the next where another process writes.
 _BUSY_S = 2.0
-_err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
-_out = Console(highlight=False, emoji=False, soft_wrap=True)
 
 
+@with_settings
 def add(
     config: Config,
     question: Question,
@@ -72,10 +71,11 @@ def add(
         print_json(added.watch.model_dump(mode="json") | {"known": added.n_known})
         return
     kind = "claim" if added.watch.is_claim else "question"
-    _out.print(escape(f"{added.watch.watch_id}  {added.watch.question}"))
-    _out.print(f"watched as a {kind}; {added.n_known:,} sentences here speak to it already")
+    OUT.print(escape(f"{added.watch.watch_id}  {added.watch.question}"))
+    OUT.print(f"watched as a {kind}; {added.n_known:,} sentences here speak to it already")
 
 
+@with_settings
 def list_watches(config: Config, as_json: AsJson = False) -> None:
     """List the standing questions."""
     from footnote.rag.watches import Watches
@@ -86,9 +86,10 @@ def list_watches(config: Config, as_json: AsJson = False) -> None:
         return
     for watch in watches:
         claim = "  (claim)" if watch.is_claim else ""
-        _out.print(escape(f"{watch.watch_id}  {watch.added:%Y-%m-%d}  {watch.question}{claim}"))
+        OUT.print(escape(f"{watch.watch_id}  {watch.added:%Y-%m-%d}  {watch.question}{claim}"))
 
 
+@with_settings
 def remove(
     config: Config,
     watch_id: Annotated[str, typer.Argument(help="Its id, as `footnote watch list` shows it.")],
@@ -101,9 +102,10 @@ def remove(
     if as_json:
         print_json({"removed": watch})
         return
-    _out.print(escape(f"removed {watch.question}"))
+    OUT.print(escape(f"removed {watch.question}"))
 
 
+@with_settings
 def news(
     config: Config,
     form: Annotated[
@@ -181,7 +183,7 @@ def keep_taking_in(
                 looker.tell()
             sys.stdout.flush()
     except KeyboardInterrupt:
-        _err.print("ended; what was taken in is kept")
+        ERR.print("ended; what was taken in is kept")
 
 
 def _taken_in(what: Sequence["What"], index: "Index", config: Config) -> "IngestReport | None":
@@ -195,11 +197,11 @@ def _taken_in(what: Sequence["What"], index: "Index", config: Config) -> "Ingest
         try:
             return ingest(what, index, unwatched, config.sources)
         except SourceError as error:
-            _err.print(escape(str(error)))
+            ERR.print(escape(str(error)))
             return None
         except IndexBusyError as error:
             if not is_told:
-                _err.print(escape(str(error)))
+                ERR.print(escape(str(error)))
             is_told = True
             time.sleep(_BUSY_S)
 
@@ -233,11 +235,3 @@ class _Looker:
             sys.stdout.write(news_page(oldest_first, NewsForm.TEXT))
             sys.stdout.flush()
             self._watches.mark_read(told)
-
-
-COMMANDS: dict[str, Callable[..., None]] = {
-    "add": add,
-    "list": list_watches,
-    "remove": remove,
-    "news": news,
-}

@@ -5,16 +5,15 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich.console import Console
 
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import ConfigError
 from footnote.rag.profiles import OFFLINE, PROFILES, Machine, Profile, proposed, this_machine
-from footnote.ui.options import AsJson, print_json
+from footnote.ui.commands.options import AsJson, print_json
+from footnote.ui.commands.shared import OUT, with_settings
 
-_out = Console(highlight=False, emoji=False, soft_wrap=True)
 
-
+@with_settings
 def setup(
     config: Config,
     profile: Annotated[
@@ -42,7 +41,7 @@ def setup(
     if as_json:
         print_json({"written": to, "settings": settings})
         return
-    _out.print(
+    OUT.print(
         f"written to {to}, to which other settings of yours can be added\n"
         f"`footnote rebuild --config {to}` makes the index anew beside the one in force;\n"
         f"`footnote calibrate --config {to}` then fits when to refuse to these models;\n"
@@ -61,19 +60,19 @@ def _show(machine: Machine, *, as_json: bool) -> None:
         print_json({"machine": machine.model_dump(), "proposed": suits.name, "profiles": rows})
         return
     speed = "with bfloat16" if machine.bfloat16 else "without bfloat16"
-    _out.print(
+    OUT.print(
         f"{machine.processor}, {machine.threads} threads {speed}, {machine.memory_gb:.0f} GB; "
         f"{machine.gpu or 'no GPU'}; the model hub {'answers' if machine.hub else 'is not reached'}"
     )
     for each in PROFILES.values():
         cost, fetched = _ratios(each), f"{each.megabytes:,} MB" if each.megabytes else "nothing"
-        _out.print(
+        OUT.print(
             f"{each.name}{' *' if each is suits else ''}: {each.about}\n"
             f"    to fetch {fetched}; published {each.published};\n"
             f"    computes {cost['question_cost']:,g} times as much for a question, "
             f"{cost['paper_cost']:g} for a paper"
         )
-    _out.print(f"* suits this machine; `footnote setup {suits.name}` fetches and sets it")
+    OUT.print(f"* suits this machine; `footnote setup {suits.name}` fetches and sets it")
 
 
 def _ratios(profile: Profile) -> dict[str, float]:

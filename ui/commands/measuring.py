@@ -1,0 +1,174 @@
+"""The commands that measure: answers, what readers said of them, refusals, speed."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from footnote.rag.core.config import Config
+from footnote.ui.commands.options import AsJson, print_json
+from footnote.ui.commands.shared import ERR, OUT, progress, with_settings
+
+
+@with_settings
+def evaluate(
+    config: Config,
+    dataset: Annotated[
+        Path, typer.Argument(help="A file of questions, or a folder in BEIR's format.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write the report to.")],
+    systems: Annotated[
+        str,
+        typer.Option(
+            help="What to measure, commas between: footnote, hybrid-rrf, dense, bm25, stock. "
+            "The pages of the report show the first."
+        ),
+    ] = "footnote",
+    baseline: Annotated[
+        Path | None,
+        typer.Option(help="An earlier report.json to compare with; exit 1 on a significant drop."),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.")
+    ] = "test",
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Score what another system answered, a JSON object a line, and ask nothing.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure retrieval and answers on a set of judged questions."""
+    from footnote.eval.evaluate import evaluate_systems, score_given
+    from footnote.eval.gate import gate
+    from footnote.eval.pages import table
+    from footnote.eval.report import load_report
+
+    earlier = load_report(baseline) if baseline else None
+    if answers:
+        reports = [score_given(config, dataset, out, answers, split=split)]
+    else:
+        with progress(as_json) as on_progress:
+            reports = evaluate_systems(
+                config,
+                dataset,
+                out,
+                systems.split(","),
+                split=split,
+                on_progress=on_progress,
+                on_left_out=lambda line: ERR.print(escape(f"left out {line}")),
+            )
+    if as_json:
+        print_json({r.system: r.means for r in reports})
+    else:
+        OUT.print(escape("\n".join(table(reports))))
+        ERR.print(escape(f"written to {out}"))
+    if earlier and (drops := gate(reports[0], earlier)):
+        for drop in drops:
+            ERR.print(escape(drop))
+        raise typer.Exit(1)
+
+
+@with_settings
+def feedback(
+    config: Config,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write to; else the standard output.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what readers said of answers as a question file for `footnote eval`."""
+    from footnote.rag.build import open_index
+    from footnote.ui.feedback import Feedback, question_rows
+
+    said = Feedback(config.index).said()
+    rows = list(question_rows(said, open_index(config).catalogue.resolve))
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if out:
+        _write_text(out, text)
+    if as_json:
+        print_json(rows)
+    elif not out:
+        sys.stdout.write(text)
+    ERR.print(f"{len(rows):,} questions of {len(said):,} remarks")
+
+
+def _write_text(file: Path, text: str) -> None:
+    from footnote.rag.core.errors import DatasetError
+
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DatasetError(f"{file} cannot be written: {error.strerror}; name another") from error
+
+
+@with_settings
+def calibrate(
+    config: Config,
+    n_papers: Annotated[
+        int, typer.Option("--papers", min=10, max=5000, help="How many papers are asked about.")
+    ] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the threshold of refusals to your papers, and print its risk and coverage."""
+    from footnote.eval.calibrate import calibrate as run_calibrate
+    from footnote.rag.build import open_assistant, open_index
+
+    assistant, words = open_assistant(config, writes=False), open_index(config).bm25
+    with progress(as_json) as on_progress:
+        found = run_calibrate(assistant, words, n_papers=n_papers, on_progress=on_progress)
+    if as_json:
+        print_json(found)
+        return
+    now = config.answering.min_confidence
+    OUT.print(f"{found.n_questions:,} questions made from {found.n_papers:,} papers")
+    OUT.print("threshold  answered, paper here  refused, paper held out  risk of what is answered")
+    for point in found.line:
+        risk = "none" if point.risk is None else f"{point.risk:.2f}"
+        OUT.print(f"{point.threshold:9.2f} {point.coverage:21.2f} {point.refused:24.2f} {risk:>25}")
+    OUT.print(
+        f"At {found.threshold:.2f}, {found.at_threshold.coverage:.0%} of the questions whose paper "
+        f"is here are answered, and {found.at_threshold.refused:.0%} of the others refused. "
+        f"answering.min_confidence is {now:.2f}; a person asks harder questions than these."
+    )
+
+
+@with_settings
+def bench(
+    config: Config,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files of papers to measure with; else the bundled sample."),
+    ] = None,
+    n_papers: Annotated[
+        int | None, typer.Option("--papers", min=1, help="How many papers at most.")
+    ] = None,
+    n_questions: Annotated[
+        int, typer.Option("--questions", min=1, help="How many questions.")
+    ] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Measure speed and size beside LlamaIndex's starter, in one run."""
+    from footnote.eval.bench import SAMPLE
+    from footnote.eval.bench import bench as run_bench
+
+    with progress(as_json) as on_progress:
+        result = run_bench(
+            config,
+            paths or [SAMPLE],
+            max_papers=n_papers,
+            n_questions=n_questions,
+            on_progress=on_progress,
+        )
+    if as_json:
+        print_json(result)
+        return
+    OUT.print(f"{result.n_papers:,} papers, {result.n_questions:,} questions")
+    ours, theirs = result.footnote.model_dump(), result.stock.model_dump()
+    for name, ratio in result.ratios.items():
+        OUT.print(f"{name:24} {ours[name]:12,.1f} {theirs[name]:12,.1f} {ratio:8.2f}")
