@@ -14,7 +14,7 @@ import yaml
 
 from footnote.rag.core.config import load_config
 from tests.conftest import ROOT, footnote_command, started
-from tests.ui.serving import VARIABLES, made_index
+from tests.ui.serving import VARIABLES, made_index, wait_for_page
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 ANYONE = 65_534
@@ -86,6 +86,7 @@ def test_it_serves_where_one_folder_alone_can_be_written(tmp_path: Path):
                 time.sleep(0.05)
             asked = client.post("/v1/ask", json={"question": "What does Delta route?"})
             assert "routes questions" in asked.json()["answer"]
+            wait_for_page(f"{found[0]}/")
             assert client.get("/").status_code == 200
         process.terminate()
         assert process.wait(60) == 0
