@@ -26,6 +26,7 @@ function onEscape() {
   const closed = !at("fn-hover").hidden;
   hideHover();
   closeLists();
-  if (hideFound() || closeSheet() || closeMenu() || closed || stopEditing()) return;
+  // A card under a resting pointer was not opened on purpose: the same press leaves the editing.
+  if (hideFound() || closeSheet() || closeMenu() || stopEditing() || closed) return;
   at("fn-question").focus();
 }
