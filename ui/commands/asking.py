@@ -26,7 +26,7 @@ from footnote.ui.commands.options import (
     read_filters,
     read_form,
 )
-from footnote.ui.commands.shared import ERR, OUT, progress, save_notes, with_settings
+from footnote.ui.commands.shared import ERR, OUT, progress, save_notes, with_settings, write_text
 
 if TYPE_CHECKING:
     from footnote.rag.answering.generative import Event
@@ -240,7 +240,8 @@ def report(
     elif not out:
         OUT.print(report_markdown(written), end="", markup=False)
     if out:
-        _write(out, report_markdown(written))
+        write_text(out, report_markdown(written))
+        ERR.print(escape(f"written to {out}"))
 
 
 def _agree(cost: float | None, *, yes: bool) -> None:
@@ -252,16 +253,6 @@ def _agree(cost: float | None, *, yes: bool) -> None:
     if not typer.confirm("Begin?", err=True):
         ERR.print("The model was not asked.")
         raise typer.Exit(1)
-
-
-def _write(file: Path, text: str) -> None:
-    from footnote.rag.core.errors import QuestionError
-
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise QuestionError(f"{file} cannot be written: {error}", "name another file") from error
-    ERR.print(escape(f"written to {file}"))
 
 
 @with_settings

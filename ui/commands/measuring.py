@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from footnote.rag.core.config import Config
 from footnote.ui.commands.options import AsJson, print_json
-from footnote.ui.commands.shared import ERR, OUT, progress, with_settings
+from footnote.ui.commands.shared import ERR, OUT, progress, with_settings, write_text
 
 
 @with_settings
@@ -90,21 +90,12 @@ def feedback(
     rows = list(question_rows(said, open_index(config).catalogue.resolve))
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if out:
-        _write_text(out, text)
+        write_text(out, text)
     if as_json:
         print_json(rows)
     elif not out:
         sys.stdout.write(text)
     ERR.print(f"{len(rows):,} questions of {len(said):,} remarks")
-
-
-def _write_text(file: Path, text: str) -> None:
-    from footnote.rag.core.errors import DatasetError
-
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DatasetError(f"{file} cannot be written: {error.strerror}; name another") from error
 
 
 @with_settings

@@ -127,6 +127,21 @@ def save_notes(notes: "Iterable[NoteFile]", folder: Path, as_json: bool) -> None
     OUT.print(escape(f"{done.written:,} notes written to {folder}"))
 
 
+def write_text(file: Path, text: str) -> None:
+    """Write a file that a person named.
+
+    Raises:
+        FootnoteError: It cannot be written.
+    """
+    from footnote.rag.core.errors import FootnoteError
+
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        what = f"{file} cannot be written: {error.strerror or error}"
+        raise FootnoteError(what, "name another file") from error
+
+
 def fail(message: str, *, code: int) -> NoReturn:
     """Say in one line what is wrong, and end with this exit code."""
     sys.stderr.write(f"footnote: {' '.join(message.split())}\n")
