@@ -126,6 +126,16 @@ def test_an_edited_question_takes_the_place_of_the_first_and_esc_leaves_it(page:
     assert page.locator(".fn-turn .fn-marker").count()
 
 
+def test_what_was_typed_before_an_edit_is_not_looked_up_over_it(page: "sync_api.Page"):
+    turn = ask(page, "What is NanoFlow?")
+    page.fill("#fn-question", "NanoFlow")
+    turn.get_by_role("button", name="Edit").click()
+    page.wait_for_timeout(600)
+    expect(page.locator("#fn-found")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.locator("#fn-editing")).to_be_hidden()
+
+
 def test_the_focus_stays_where_it_was_when_an_answer_is_drawn_again(page: "sync_api.Page"):
     turn = ask(page, "Which papers since 2024 deal with KV cache compression?")
     expect(page.locator("#fn-question")).to_be_focused()

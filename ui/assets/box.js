@@ -1,11 +1,10 @@
 // The box for a question: it grows with what is typed, and papers with these words are listed.
 function startBox() {
   const box = at("fn-question");
-  let timer = null;
   box.addEventListener("input", () => {
     grow();
-    clearTimeout(timer);
-    timer = setTimeout(lookUp, 180);
+    clearTimeout(typed);
+    typed = setTimeout(lookUp, 180);
   });
   box.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -47,6 +46,7 @@ function send() {
 // The next question takes the place of this turn's.
 function edit(turn) {
   editing = turn;
+  hideFound();
   at("fn-editing").hidden = false;
   const box = at("fn-question");
   box.value = turn.question;
@@ -65,6 +65,7 @@ function stopEditing() {
 }
 
 let looked = 0;
+let typed = null; // the pause after a keystroke
 
 async function lookUp() {
   const text = at("fn-question").value.trim();
@@ -80,8 +81,10 @@ async function lookUp() {
   at("fn-found").hidden = false;
 }
 
+// What was typed before is no longer looked up either.
 function hideFound() {
   looked += 1;
+  clearTimeout(typed);
   const was = !at("fn-found").hidden;
   at("fn-found").hidden = true;
   return was;
