@@ -120,7 +120,8 @@ class Recombined:
     def fill(self, snapshot: Snapshot, catalogue: Catalogue, on_progress: Progress) -> None:
         """Add all papers that the catalogue has pending, all of them made ones, and mark them."""
         total, done, last = catalogue.count_pending(), 0, ""
-        while papers := catalogue.pending(_BATCH, last):
+        # A shard gets as many at once as the one shard of a small index would.
+        while papers := catalogue.pending(_BATCH * snapshot.card.shards, last):
             last = papers[-1].paper_id
             self._add(papers, snapshot)
             with self._timed("catalogue"):
