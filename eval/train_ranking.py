@@ -1,7 +1,8 @@
-"""Fit what ranks sentences, and what tells if the papers answer, to questions with marks.
+"""Fit what ranks sentences to questions with marks, and what tells if the papers answer.
 
 `python -m footnote.eval.train_ranking SHARED WORK` builds an index of each collection in WORK,
-those of SHARED beside the bundled, and writes the weights to `rag/answering`.
+those of SHARED beside the bundled, and writes the weights that rank to `rag/answering`; those that
+tell if the papers answer are fitted by `train_interaction` after that.
 """
 
 import json
@@ -20,7 +21,7 @@ from footnote.eval import labels
 from footnote.eval.datasets import JudgedQuestion, load_questions
 from footnote.eval.metrics import fact_recall
 from footnote.ingest.identity.keys import identity_keys
-from footnote.rag.answering.answerability import POSITIVE_FEATURES, features, set_by_hand
+from footnote.rag.answering.answerability import POSITIVE_FEATURES, Signals
 from footnote.rag.answering.draft import Draft
 from footnote.rag.answering.rows import NAMES as NAMES_OF_ROWS
 from footnote.rag.answering.rows import row_features
@@ -53,6 +54,7 @@ _ANSWERS = 2
 class Ranked(NamedTuple):
     """A question with the sentences considered and the grade of each."""
 
+    id: str
     writer: str
     kind: Kind
     table: np.ndarray
@@ -64,6 +66,7 @@ class Ranked(NamedTuple):
     """The sentences, best first by the weights of now."""
     scores: np.ndarray = np.empty(0)
     """float, (n_sentences,), in [0, 1]: how likely each answers by these weights."""
+    is_answerable: bool = True
 
 
 class Listed(NamedTuple):
@@ -87,9 +90,18 @@ class Judged(NamedTuple):
     is_answerable: bool
 
 
+class Asked(NamedTuple):
+    """A question, answerable or not, with what could be said."""
+
+    field: str
+    ranked: Ranked
+    signals: Signals | None
+    """None where nothing was found."""
+
+
 def fit_ranking(shared: Path, work: Path) -> None:
     """Index each collection in `work`, fit the weights one after the other, and write them."""
-    heads = json.loads(FILE.read_text(encoding="utf-8"))
+    heads: dict[str, object] = {}
     collections = {field: papers for field, papers in labels.collections(shared) if papers}
     for field, papers in collections.items():
         make_index(work / field, papers)
@@ -101,11 +113,7 @@ def fit_ranking(shared: Path, work: Path) -> None:
     for head, examples in row_examples(work, collections).items():
         heads[head] = fit_listwise(examples, NAMES_OF_ROWS[head])
         sys.stdout.write(f"{head}: {heads[head]['card']}\n")
-    _write(heads)
-    judged = list(judged_examples(work, collections))
-    heads["confidence"] = fit_confidence(judged)
-    sys.stdout.write(f"confidence: {heads['confidence']['card']}\n")
-    _write(heads)
+    write_weights(heads)
 
 
 def make_index(folder: Path, papers: Sequence[Paper]) -> None:
@@ -128,8 +136,8 @@ def ranked_examples(work: Path, collections: dict[str, list[Paper]]) -> list[Ran
             if mark.field != field or mark.kind not in _RANKED or not mark.answers:
                 continue
             draft = assistant.draft(mark.question, request=_request(mark))
-            grades = [mark.answers.get(e.paper.title, {}).get(e.number, 0) for e in draft.ranked]
-            found += _ranked(mark.writer, mark.kind, draft, grades)
+            if draft.ranked:
+                found.append(_ranked(mark.id, mark.writer, draft, _marked(mark, draft)))
     return found
 
 
@@ -138,40 +146,37 @@ def tune_examples(index: Path) -> list[Ranked]:
 
     Such a sentence answers; which others belong to the answer is not known.
     """
-    config = load_config(index=index)
-    assistant = open_assistant(config, writes=False)
-    found: list[Ranked] = []
-    for asked in _tune(index):
-        if not asked.must_include or not asked.relevant:
-            continue
-        draft = assistant.draft(asked.question, asked.history)
-        if draft.request.kind not in _RANKED:
-            continue
-        grades = [
-            2 * (asked.relevant.get(e.paper.paper_id, 0) > 0)
-            * bool(fact_recall(asked.must_include, e.quote))
-            for e in draft.ranked
-        ]  # fmt: skip
-        if any(grades):
-            found += _ranked(f"tune-{asked.id[0]}", draft.request.kind, draft, grades)
-    return found
+    assistant = open_assistant(load_config(index=index), writes=False)
+    drafts = ((q, assistant.draft(q.question, q.history)) for q in _tune(index))
+    found = [_of_tune(q, draft) for q, draft in drafts if draft.ranked]
+    return [e for e in found if e.kind in _RANKED and e.grades.any()]
 
 
-def _ranked(writer: str, kind: Kind, draft: Draft, grades: Sequence[int]) -> list[Ranked]:
-    if not draft.ranked:
-        return []
-    table = [[e.features.get(name, 0.0) for name in NAMES] for e in draft.ranked]
-    return [
-        Ranked(
-            writer,
-            kind,
-            np.array(table),
-            np.array(grades),
-            draft.request.question,
-            tuple(e.quote for e in draft.ranked),
-            np.array([e.score for e in draft.ranked]),
-        )
-    ]
+def _of_tune(asked: JudgedQuestion, draft: Draft) -> Ranked:
+    says = [
+        2 * (asked.relevant.get(e.paper.paper_id, 0) > 0)
+        * bool(asked.must_include and fact_recall(asked.must_include, e.quote))
+        for e in draft.ranked
+    ]  # fmt: skip
+    found = _ranked(asked.id, f"tune-{asked.id[0]}", draft, says)
+    return found._replace(is_answerable=bool(asked.relevant))
+
+
+def _marked(mark: labels.MarkedQuestion, draft: Draft) -> list[int]:
+    return [mark.answers.get(e.paper.title, {}).get(e.number, 0) for e in draft.ranked]
+
+
+def _ranked(id_: str, writer: str, draft: Draft, grades: Sequence[int]) -> Ranked:
+    return Ranked(
+        id_,
+        writer,
+        draft.request.kind,
+        np.array([[e.features.get(name, 0.0) for name in NAMES] for e in draft.ranked]),
+        np.array(grades),
+        draft.request.question,
+        tuple(e.quote for e in draft.ranked),
+        np.array([e.score for e in draft.ranked]),
+    )
 
 
 def _tune(index: Path) -> list[JudgedQuestion]:
@@ -296,29 +301,20 @@ def _fold_names(n: int) -> np.ndarray:
     return np.random.default_rng(0).permutation(n) % _FOLDS
 
 
-def judged_examples(work: Path, collections: dict[str, list[Paper]]) -> Iterator[Judged]:
-    """Yield every question, answerable or not, with the signals of what was found.
-
-    The bundled collections are left out: of a hundred papers written side by side each is near
-    another, so that how near one comes tells little there.
-    """
-    for field in sorted(collections.keys() - labels.bundled()):
-        config = load_config(index=work / field)
-        assistant = open_assistant(config, writes=False)
+def asked_examples(work: Path, collections: dict[str, list[Paper]]) -> Iterator[Asked]:
+    """Yield every question, answerable or not, as it is read when it is asked."""
+    for field in collections:
+        assistant = open_assistant(load_config(index=work / field), writes=False)
         for mark in labels.marks():
             if mark.field == field:
-                request = _request(mark) if mark.kind_known else None
-                draft = assistant.draft(mark.question, request=request)
-                yield from _judged(mark.writer, draft, bool(mark.answers))
+                draft = assistant.draft(mark.question)
+                found = _ranked(mark.id, mark.writer, draft, _marked(mark, draft))
+                found = found._replace(is_answerable=bool(mark.answers))
+                yield Asked(field, found, draft.signals)
         if field == "systems":
             for question in _tune(work / field):
                 draft = assistant.draft(question.question, question.history)
-                yield from _judged(f"tune-{question.id[0]}", draft, bool(question.relevant))
-
-
-def _judged(writer: str, draft: Draft, is_answerable: bool) -> Iterator[Judged]:
-    if draft.signals:
-        yield Judged(writer, features(draft.signals), set_by_hand(draft.signals), is_answerable)
+                yield Asked(field, _of_tune(question, draft), draft.signals)
 
 
 def fit_confidence(examples: Sequence[Judged]) -> dict[str, object]:
@@ -388,8 +384,10 @@ def _bounded(
     return np.append(weights, found[-1] - weights @ mean)
 
 
-def _write(heads: dict[str, object]) -> None:
-    FILE.write_text(json.dumps(heads, indent=1) + "\n", encoding="utf-8")
+def write_weights(heads: dict[str, object]) -> None:
+    """Write these heads, in place of those of the same names."""
+    kept = json.loads(FILE.read_text(encoding="utf-8"))
+    FILE.write_text(json.dumps(kept | heads, indent=1) + "\n", encoding="utf-8")
     load_weights.cache_clear()
 
 

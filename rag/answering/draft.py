@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from footnote.rag.answering.answerability import SignalReader, Signals, about_something, confidence
+from footnote.rag.answering.interaction import any_answers
 from footnote.rag.answering.plans import (
     Part,
     Side,
@@ -177,7 +178,8 @@ class Drafter:
             parts = [prose(ranked, kind, limit=self._max_sentences, said=said)]
         said_now = [e for part in parts for e in part.said] or ranked
         likeness = max(e.likeness for e in said_now)
-        signals = self._signals.read(query, hits, request.question, likeness)
+        answered = any_answers([e.answers for e in ranked if e.answers is not None])
+        signals = self._signals.read(query, hits, request.question, likeness, answered)
         # What is said of a side is as sure as its paper is about it, whatever the others are.
         sure = max((side.confidence for side in compared), default=confidence(signals))
         if gist:  # it was said before
@@ -271,7 +273,7 @@ class Drafter:
 
     def _side(self, name: str, query: Query, hits: Sequence[Hit]) -> Side:
         """Return a side with the sentences of the first of these papers, if it is about it."""
-        ranked = self._ranker.rank(query, hits[:1], Kind.DEFINITION)
+        ranked = self._ranker.rank(query, hits[:1], Kind.DEFINITION, word_by_word=False)
         if not ranked:
             return Side(name, ())
         signals = self._signals.read(query, hits, name, max(e.likeness for e in ranked))

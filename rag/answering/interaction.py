@@ -9,6 +9,7 @@ footnote.eval.train_interaction` fits it to questions with the sentences that an
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,10 +23,17 @@ SCALE = 4.0
 _FAR = -1e9
 
 
-def interaction_scores(
-    asked: np.ndarray, sentences: Sequence[np.ndarray], kind: Kind
-) -> np.ndarray:
-    """Score how well each sentence answers beside the others of the same question; float, (n,).
+class Compared(NamedTuple):
+    """How sentences compare with a question; float, (n,) each."""
+
+    beside: np.ndarray
+    """How much better each answers than the others of the same question."""
+    answers: np.ndarray
+    """Log odds that each answers; of the question that any does, by `any_answers`."""
+
+
+def interaction_scores(asked: np.ndarray, sentences: Sequence[np.ndarray], kind: Kind) -> Compared:
+    """Score how well each sentence answers.
 
     Args:
         asked: The words of the question in their context, float32, (n_words, width).
@@ -34,17 +42,27 @@ def interaction_scores(
     """
     weights = _weights()
     if not len(asked) or not sentences:
-        return np.zeros(len(sentences))
+        return Compared(np.zeros(len(sentences)), np.zeros(len(sentences)))
     question = _dense(weights, "project", asked * SCALE)
     beside = weights["kind"][KINDS.index(kind)]
-    return np.array([_score(weights, question, beside, s * SCALE) for s in sentences])
+    scores = np.array([_scores(weights, question, beside, s * SCALE) for s in sentences])
+    return Compared(scores[:, 0], scores[:, 1])
 
 
-def _score(
+def any_answers(answers: Sequence[float] | np.ndarray) -> float:
+    """Return the log odds that any of some sentences answers, from those of each; 0 for none.
+
+    In [-8, 8]: a network is never surer than that.
+    """
+    return float(np.clip(np.logaddexp.reduce(answers), -8, 8)) if len(answers) else 0.0
+
+
+def _scores(
     weights: dict[str, np.ndarray], question: np.ndarray, kind: np.ndarray, sentence: np.ndarray
-) -> float:
+) -> np.ndarray:
+    """Return both scores of a sentence; float, (2,)."""
     if not len(sentence):
-        return _FAR
+        return np.array([_FAR, _FAR])
     said = _dense(weights, "project", sentence)
     alike = question @ said.T * (4 / np.sqrt(said.shape[1]))
     of_question = _compared(weights, question, _softmax(alike) @ said, kind)
@@ -53,7 +71,7 @@ def _score(
         [of_question.max(0), of_question.mean(0), of_sentence.max(0), of_sentence.mean(0)]
     )
     hidden = np.maximum(_dense(weights, "join", told), 0)
-    return float(_dense(weights, "out", hidden)[0])
+    return _dense(weights, "out", hidden)
 
 
 def _compared(

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from footnote.rag.answering.interaction import interaction_scores
+from footnote.rag.answering.interaction import KINDS, interaction_scores
 from footnote.rag.answering.roles import Role, roles_of
 from footnote.rag.answering.weights import load_weights
 from footnote.rag.core.records import Hit, Paper
@@ -43,9 +43,6 @@ _PLAIN = (
 )
 # What answers these is told by what a sentence does in its abstract; of others it is not.
 _TOLD_BY_ROLE = frozenset({Kind.EXPLANATION, Kind.DEFINITION})
-# Questions whose likeliest sentences are read again, word by word: of definitions the linear
-# weights tell as much.
-_WORD_BY_WORD = frozenset({Kind.EXPLANATION, Kind.FACT, Kind.CLAIM})
 # More than so many take longer than 50 ms to read.
 _READ_AGAIN = 6
 _CROSSED = ("quantity", "place", "late", "coverage", "behind_late")
@@ -112,6 +109,8 @@ class Evidence(NamedTuple):
     """True where it cannot be understood without the sentence before it."""
     features: Mapping[str, float]
     """What its score is made of, by the names of the fitted weights."""
+    answers: float | None = None
+    """Log odds that it answers, read word by word; None where it was not read so."""
 
     @property
     def span(self) -> Span:
@@ -155,7 +154,13 @@ class SentenceRanker:
         self._vocabulary = vocabulary
 
     def rank(
-        self, query: Query, hits: Sequence[Hit], kind: Kind, topic: str = ""
+        self,
+        query: Query,
+        hits: Sequence[Hit],
+        kind: Kind,
+        topic: str = "",
+        *,
+        word_by_word: bool = True,
     ) -> list[Evidence]:
         """Rank every sentence of the papers that states something, best first.
 
@@ -164,6 +169,8 @@ class SentenceRanker:
             hits: The papers, best first.
             kind: Of the question.
             topic: What it is about; what it asks is in its other words.
+            word_by_word: Read the likeliest sentences once more, word by word, for kinds that are
+                answered by one.
         """
         candidates = [
             _Candidate(hit, rank, number)
@@ -175,8 +182,9 @@ class SentenceRanker:
             return []
         features = self.features(query, candidates, kind, topic)
         score, belongs = (_probability(head, features) for head in ("answers", "belongs"))
-        if kind in _WORD_BY_WORD:
-            score = _read_again(query.text, candidates, score, kind)
+        answers: dict[int, float] = {}
+        if word_by_word and kind in KINDS:
+            score, answers = _read_again(query.text, candidates, score, kind)
         ranked: list[Evidence] = []
         for at in np.argsort(-score, kind="stable"):
             candidate = candidates[at]
@@ -191,6 +199,7 @@ class SentenceRanker:
                     role.probabilities,
                     role.leans,
                     {name: float(found[at]) for name, found in features.items()},
+                    answers.get(int(at)),
                 )
             )
         return ranked
@@ -252,14 +261,20 @@ class SentenceRanker:
 
 def _read_again(
     question: str, candidates: Sequence[_Candidate], score: np.ndarray, kind: Kind
-) -> np.ndarray:
-    """Return the scores, the best few given to those that also answer word by word."""
+) -> tuple[np.ndarray, dict[int, float]]:
+    """Read the best few word by word.
+
+    Returns:
+        The scores, those of the best few given to them in their new order, and the log odds that
+        each of these answers, by its place.
+    """
     best = np.argsort(-score, kind="stable")[:_READ_AGAIN]
     states = [encode_sentence(candidates[at].quote) for at in best]
-    found = interaction_scores(encode(question).states, states, kind) + _logit(score[best])
+    found = interaction_scores(encode(question).states, states, kind)
+    order = np.argsort(-(found.beside + _logit(score[best])), kind="stable")
     changed = score.copy()
-    changed[best[np.argsort(-found, kind="stable")]] = score[best]
-    return changed
+    changed[best[order]] = score[best]
+    return changed, dict(zip(best.tolist(), found.answers.tolist(), strict=True))
 
 
 def _logit(chance: np.ndarray) -> np.ndarray:

@@ -44,7 +44,8 @@ def asked(question: str, right: str) -> Ranked:
     quotes = ("it", "because", "by")
     grades = np.array([2 * (quote == right) for quote in quotes])
     scores = np.array([0.5, 0.5, 0.5])
-    return Ranked("w", Kind.EXPLANATION, np.zeros((3, 1)), grades, question, quotes, scores)
+    table = np.zeros((3, 1))
+    return Ranked("q", "w", Kind.EXPLANATION, table, grades, question, quotes, scores, bool(right))
 
 
 def test_what_is_written_scores_as_the_network_does(written: Path):
@@ -57,7 +58,7 @@ def test_what_is_written_scores_as_the_network_does(written: Path):
     by_numpy = interaction.interaction_scores(
         TEXTS["why"], [TEXTS[quote] for quote in example.quotes], Kind.EXPLANATION
     )
-    np.testing.assert_allclose(by_numpy, by_torch, atol=5e-3)  # written as 16 bits
+    np.testing.assert_allclose(np.array(by_numpy).T, by_torch, atol=5e-3)  # written as 16 bits
 
 
 def test_it_learns_what_each_question_wants_where_the_linear_weights_are_even(written: Path):
@@ -66,10 +67,28 @@ def test_it_learns_what_each_question_wants_where_the_linear_weights_are_even(wr
     assert [best(network, e) for e in examples[:2]] == [1, 2]
 
 
+def test_it_learns_which_question_no_sentence_answers(written: Path):
+    network = fitted([asked("why", "because"), asked("how", "")] * 24)
+    train_interaction._write_weights(network)  # pyright: ignore[reportPrivateUsage]
+    said = [TEXTS[quote] for quote in ("it", "because", "by")]
+    why, how = (
+        interaction.interaction_scores(TEXTS[question], said, Kind.EXPLANATION).answers
+        for question in ("why", "how")
+    )
+    assert interaction.any_answers(how) < 0 < interaction.any_answers(why)
+    assert why.argmax() == 1
+
+
+def test_the_odds_that_any_answers_are_no_less_than_those_of_the_best():
+    assert interaction.any_answers([]) == 0.0
+    assert interaction.any_answers([-2.0]) == -2.0
+    assert interaction.any_answers([0.0, 0.0]) == pytest.approx(np.log(2))
+
+
 def test_a_question_or_a_sentence_without_words_has_a_score(written: Path):
     train_interaction._write_weights(Interaction(WIDTH))  # pyright: ignore[reportPrivateUsage]
     nothing = np.zeros((0, WIDTH), np.float32)
     none = interaction.interaction_scores(nothing, [TEXTS["it"]], Kind.FACT)
-    assert none.tolist() == [0.0]
-    empty, said = interaction.interaction_scores(TEXTS["why"], [nothing, TEXTS["it"]], Kind.FACT)
-    assert empty < said
+    assert [scores.tolist() for scores in none] == [[0.0], [0.0]]
+    both = interaction.interaction_scores(TEXTS["why"], [nothing, TEXTS["it"]], Kind.FACT)
+    assert all(empty < said for empty, said in both)

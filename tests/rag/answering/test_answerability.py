@@ -26,6 +26,7 @@ signals = st.builds(
     absent_name=st.booleans(),
     unheard_of=st.just(()) | st.just(("tokamak",)),
     unstated=st.none() | st.just("watts"),
+    answered=st.floats(-8, 8),
 )
 
 
@@ -42,6 +43,7 @@ def test_a_better_paper_never_lowers_it(found: Signals, more: float):
         likeness=max(found.likeness, more),
         unmatched=min(found.unmatched, more),
         missed=min(found.missed, more),
+        answered=found.answered + more,
     )
     assert confidence(better) >= confidence(found)
 

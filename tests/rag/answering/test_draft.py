@@ -24,7 +24,13 @@ class Ranker(SentenceRanker):
         pass
 
     def rank(
-        self, query: Query, hits: Sequence[Hit], kind: Kind, topic: str = ""
+        self,
+        query: Query,
+        hits: Sequence[Hit],
+        kind: Kind,
+        topic: str = "",
+        *,
+        word_by_word: bool = True,
     ) -> list[Evidence]:
         return [evidence(hit.paper, 0, hit.score) for hit in hits]
 
@@ -33,7 +39,14 @@ class Reader(SignalReader):
     def __init__(self) -> None:
         pass
 
-    def read(self, query: Query, hits: Sequence[Hit], asked: str, likeness: float) -> Signals:
+    def read(
+        self,
+        query: Query,
+        hits: Sequence[Hit],
+        asked: str,
+        likeness: float,
+        answered: float = 0.0,
+    ) -> Signals:
         return SURE
 
 
@@ -162,7 +175,13 @@ def test_a_side_that_its_paper_names_once_in_a_result_is_missing():
         result = True
 
         def rank(
-            self, query: Query, hits: Sequence[Hit], kind: Kind, topic: str = ""
+            self,
+            query: Query,
+            hits: Sequence[Hit],
+            kind: Kind,
+            topic: str = "",
+            *,
+            word_by_word: bool = True,
         ) -> list[Evidence]:
             roles = [Role.IDEA, Role.RESULT if self.result else Role.MECHANISM]
             return [
