@@ -69,7 +69,7 @@ class _OurEmbedding(BaseEmbedding):
         return self._embedder.embed(texts).tolist()
 
 
-def stock_finder(config: Config) -> Callable[[Index], Retriever]:
+def stock_retriever(config: Config) -> Callable[[Index], Retriever]:
     """Return what finds papers as the starter does, over all papers of an index."""
     return lambda index: StockRetriever(
         index.catalogue.papers(), load_stock_embedder(config), depth=config.retrieval.depth

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from footnote.eval.baselines import STOCK, stock_finder
+from footnote.eval.baselines import STOCK, stock_retriever
 from footnote.eval.datasets import Dataset, load_beir, load_questions
 from footnote.eval.given import load_given
 from footnote.eval.pages import write_report
@@ -65,7 +65,9 @@ def evaluate_systems(
         if system != STOCK:
             retrieval = retrieval.model_copy(update={"system": system})
         asked = config.model_copy(update={"retrieval": retrieval})
-        assistant = open_assistant(asked, finder=stock_finder(config) if system == STOCK else None)
+        assistant = open_assistant(
+            asked, retriever=stock_retriever(config) if system == STOCK else None
+        )
         tune_process()  # as the command line has it: each question is timed
         run = run_dataset(
             assistant,

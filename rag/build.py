@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from footnote.rag.answering.answerability import SignalReader
+from footnote.rag.answering.checking import ClaimChecker
 from footnote.rag.answering.draft import Drafter
 from footnote.rag.answering.generative import Writer
+from footnote.rag.answering.quoting import Quoter
+from footnote.rag.answering.receipts import Receipts
 from footnote.rag.answering.roles import gist
 from footnote.rag.answering.second_pass import judge_by
 from footnote.rag.answering.sentences import SentenceRanker
 from footnote.rag.assistant import Assistant
+from footnote.rag.conversation import LineReader
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import (
     ConfigError,
@@ -46,6 +50,7 @@ from footnote.rag.llm.stored import Replies, Stored
 from footnote.rag.llm.turns import InTurn
 from footnote.rag.report import ReportWriter
 from footnote.rag.retrieval.cross_encoder import CrossEncoded, load_cross_encoder
+from footnote.rag.retrieval.finder import Finder
 from footnote.rag.retrieval.found import Reranker, Retriever
 from footnote.rag.retrieval.hybrid import (
     Fusion,
@@ -112,7 +117,7 @@ def open_assistant(
     config: Config,
     *,
     writes: bool = True,
-    finder: Callable[[Index], Retriever] | None = None,
+    retriever: Callable[[Index], Retriever] | None = None,
     lines: Lines | None = None,
     waits: bool = False,
 ) -> Assistant:
@@ -121,7 +126,7 @@ def open_assistant(
     Args:
         config: The settings.
         writes: False where no language model shall write.
-        finder: Gives what finds papers in the index, in place of what the settings say.
+        retriever: Gives what finds papers in the index, in place of what the settings say.
         lines: Asks other processes, which hold the shards; None reads them here.
         waits: True where another process takes in the first papers; until then there are none.
 
@@ -142,7 +147,7 @@ def open_assistant(
     followed = _Followed(config, index, state)
     return LiveAssistant(
         index.catalogue,
-        lambda: _assemble(*followed.now(), model, finder, lines),
+        lambda: _assemble(*followed.now(), model, retriever, lines),
         also=lambda: lines.lost if lines else None,
         model_name=model.name if model else None,
         waits=waits,
@@ -281,20 +286,16 @@ def _assemble(
     config: Config,
     index: Index,
     model: Model | None,
-    finder: Callable[[Index], Retriever] | None,
+    retriever: Callable[[Index], Retriever] | None,
     lines: Lines | None,
 ) -> Assistant:
     """Make an assistant over the parts of an index just opened."""
     answering, parts = config.answering, _parts(index, lines)
-    checker = open_checker(config, index, model)
     late = LateSentences(parts.tokens, parts.words)
-    return Assistant(
-        index.catalogue,
-        lru_cache(maxsize=8)(partial(_read_question, index, parts.snapshot, index.embedder)),
-        finder(index) if finder else _retriever(config, index, parts),
-        [] if finder else _rerankers(config, index, parts),
-        late,
-        parts.words,
+    checker = open_checker(config, index, model)
+    finder = _finder(config, index, parts, late, retriever)
+    quoter = Quoter(
+        finder,
         Drafter(
             SentenceRanker(parts.vectors, late, parts.words),
             SignalReader(late, parts.words),
@@ -303,16 +304,37 @@ def _assemble(
             max_sentences=answering.max_sentences,
             survey_papers=answering.survey_papers,
         ),
-        checker,
-        _setup(config, model),
+        Receipts(index.catalogue, _setup(config, model), n_not_asked=parts.n_not_asked),
         keep=_KEPT,
         min_confidence=answering.min_confidence,
-        max_question_chars=answering.max_question_chars,
+    )
+    return Assistant(
+        finder,
+        LineReader(finder, max_chars=answering.max_question_chars),
+        quoter,
+        ClaimChecker(finder, quoter, checker, max_chars=answering.max_question_chars),
         writer=open_writer(config, checker, model) if model else None,
-        last=None if finder else _cross_encoded(config, index),
-        listwise=None if finder else _listwise(config),
+        listwise=None if retriever else _listwise(config),
+    )
+
+
+def _finder(
+    config: Config,
+    index: Index,
+    parts: _Parts,
+    late: LateSentences,
+    retriever: Callable[[Index], Retriever] | None,
+) -> Finder:
+    embed = partial(_read_question, index, parts.snapshot, index.embedder)
+    return Finder(
+        index.catalogue,
+        lru_cache(maxsize=8)(embed),
+        retriever(index) if retriever else _retriever(config, parts),
+        [] if retriever else _rerankers(config, parts),
+        late,
+        parts.words,
+        last=None if retriever else _cross_encoded(config, index),
         most_queries=config.llm.queries,
-        n_not_asked=parts.n_not_asked,
     )
 
 
@@ -439,7 +461,7 @@ def _read_question(index: Index, snapshot: Snapshot, embedder: Embedder, text: s
     return query
 
 
-def _retriever(config: Config, index: Index, parts: _Parts) -> Retriever:
+def _retriever(config: Config, parts: _Parts) -> Retriever:
     fusions: dict[str, Fusion] = {
         "footnote": partial(fuse_scores, weight=config.retrieval.dense_weight),
         "hybrid-rrf": fuse_ranks,
@@ -454,7 +476,7 @@ def _retriever(config: Config, index: Index, parts: _Parts) -> Retriever:
     )
 
 
-def _rerankers(config: Config, index: Index, parts: _Parts) -> list[Reranker]:
+def _rerankers(config: Config, parts: _Parts) -> list[Reranker]:
     if config.retrieval.system != "footnote":
         return []
     settings = config.retrieval

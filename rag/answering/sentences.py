@@ -14,6 +14,7 @@ from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span, TermStatistics, words
 from footnote.rag.index.query import Query
+from footnote.rag.retrieval.found import SentenceSignal
 from footnote.rag.understanding.encoder import encode, encode_sentence
 
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
@@ -58,14 +59,6 @@ class Vocabulary(TermStatistics, Protocol):
 
     def is_misspelt(self, word: str) -> bool:
         """Return True if no paper has a word, but one has a word that is spelled nearly so."""
-        ...
-
-
-class SentenceSignal(Protocol):
-    """How well each sentence of a paper speaks to a question, by one way of looking at it."""
-
-    def sentence_scores(self, query: Query, papers: Sequence[Paper]) -> Mapping[str, np.ndarray]:
-        """Return scores in [-1, 1] by paper id, float, (n_sentences,), without unknown papers."""
         ...
 
 

@@ -1,9 +1,12 @@
-"""What a search finds, and what finds papers and puts them in order."""
+"""What a search finds, and the ports of what finds papers and scores them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import numpy as np
+
+from footnote.rag.core.records import Paper
 from footnote.rag.index.chunking import Place
 from footnote.rag.index.query import Query
 
@@ -38,6 +41,14 @@ class Reranker(Protocol):
 
     def rerank(self, found: Sequence[Found], query: Query) -> list[Found]:
         """Give papers new scores; best first."""
+        ...
+
+
+class SentenceSignal(Protocol):
+    """How well each sentence of a paper speaks to a question, by one way of looking at it."""
+
+    def sentence_scores(self, query: Query, papers: Sequence[Paper]) -> Mapping[str, np.ndarray]:
+        """Return scores in [-1, 1] by paper id, float, (n_sentences,), without unknown papers."""
         ...
 
 

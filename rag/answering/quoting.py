@@ -1,0 +1,148 @@
+"""Answer by quotes alone: from the papers found, from the catalogue, or from what was said."""
+
+from collections.abc import Collection, Sequence
+from copy import copy
+
+from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse
+from footnote.rag.answering.collection import answer_from_catalogue
+from footnote.rag.answering.draft import Draft, Drafter
+from footnote.rag.answering.rearranged import REARRANGES, rearrange
+from footnote.rag.answering.receipts import Receipts
+from footnote.rag.answering.sentences import Evidence
+from footnote.rag.core.records import Answer, Hit
+from footnote.rag.core.request import Act, Kind, Manner, Operation, Request
+from footnote.rag.index.query import Query
+from footnote.rag.retrieval.finder import Finder, Searched
+
+# A question with a name that no paper has is answered only when it is this sure, whatever the
+# settings ask for: an abbreviation may be unknown, a thing may not.
+_WITHOUT_THE_NAME = 0.25
+# What lists papers of the catalogue.
+_LISTS = frozenset({Operation.LIST, Operation.NEWEST, Operation.OLDEST})
+# Acts that ask something of a paper that was said.
+_OF_ONE = frozenset({Act.FOLLOW_UP, Act.NTH})
+
+
+class Quoter:
+    """Answers by sentences of the papers; what a language model writes begins with these too."""
+
+    def __init__(
+        self,
+        finder: Finder,
+        drafter: Drafter,
+        receipts: Receipts,
+        *,
+        keep: int,
+        min_confidence: float,
+    ):
+        """Answer from these.
+
+        Args:
+            finder: Finds papers.
+            drafter: Chooses what is said.
+            receipts: Notes what an answer rests on.
+            keep: Papers that are read of those found.
+            min_confidence: A question that the papers answer less surely is refused.
+        """
+        self.receipts = receipts
+        self.keep = keep
+        self.min_confidence = min_confidence
+        self._finder = finder
+        self._drafter = drafter
+
+    def in_manner(self, manner: Manner) -> "Quoter":
+        """Return one that answers in the manner that a reader wants."""
+        other = copy(self)
+        other.receipts = self.receipts.in_manner(manner)
+        other._drafter = self._drafter.at_depth(manner.depth)
+        return other
+
+    def answer(self, request: Request, turns: Sequence[Answer] = ()) -> Answer:
+        """Answer, or refuse with a reason; with a receipt where papers were searched for.
+
+        Args:
+            request: What is asked.
+            turns: What was said before, oldest first.
+        """
+        if request.kind is Kind.CHAT:
+            return hello(request, self.receipts.n_papers)
+        if turns and request.act in REARRANGES:
+            return rearrange(turns, request)
+        if request.kind is Kind.CATALOGUE:
+            return self._from_the_catalogue(request, turns)
+        return self.cite(*self.draft(self.search(request), turns))
+
+    def search(self, request: Request, without: Collection[str] = ()) -> Searched:
+        """Find the papers that are read for a request, but for some that are held out."""
+        return self._finder.search(request, self.keep, without)
+
+    def draft(self, found: Searched, turns: Sequence[Answer] = ()) -> tuple[Searched, Draft]:
+        """Choose from the papers found what could be said; return those that it is about first."""
+        request = found.request
+        found = found._replace(hits=self._about(request, found.hits))
+        before = turns if request.act is Act.MORE else ()
+        said = {(c.paper_id, c.start) for t in before for s in t.sentences for c in s.citations}
+
+        def find(text: str) -> tuple[Query, list[Hit]]:
+            query = self._finder.query(text, request.filters)
+            return query, self._finder.find(query, self.keep)
+
+        draft = self._drafter.draft(
+            request,
+            found.query,
+            found.hits,
+            find,
+            alone=self._finder.query(request.own_words) if request.own_words else None,
+            said=said,
+            skip=_rows_shown(before),
+        )
+        return found, draft
+
+    def rank(self, text: str, hits: Sequence[Hit]) -> list[Evidence]:
+        """Rank all sentences of papers by how well they speak to a text, best first."""
+        return self._drafter.rank(self._finder.query(text), hits)
+
+    def cite(self, found: Searched, draft: Draft) -> Answer:
+        """Bind what a draft says to its sources; refuse where that is not sure enough."""
+        request, receipt = found.request, {"receipt": self.receipts.of(found)}
+        if self._is_answer(draft):
+            return cite(request, draft).model_copy(update=receipt)
+        catalogue, filters = self._finder.catalogue, request.filters
+        reason = reason_for_refusal(
+            draft,
+            len(catalogue.matching(filters)) if filters else self.receipts.n_asked,
+            filtered=bool(filters),
+            n_coming=catalogue.count_pending(),
+        )
+        return refuse(request, draft, reason).model_copy(update=receipt)
+
+    def _from_the_catalogue(self, request: Request, turns: Sequence[Answer]) -> Answer:
+        skip = _rows_shown(turns) if request.act is Act.MORE else 0
+        catalogue, words = self._finder.catalogue, self._finder.words
+        listed = answer_from_catalogue(request, catalogue, words, skip=skip)
+        if not (listed.refused and request.topic and request.operation in _LISTS):
+            return listed
+        # No paper says the words of the topic; some may be about it in other words.
+        survey = request.model_copy(update={"kind": Kind.SURVEY})
+        found, draft = self.draft(self.search(survey), turns)
+        return self.cite(found, draft) if self._is_answer(draft) else listed
+
+    def _about(self, request: Request, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Put the papers first that a request refers to; a summary has these alone."""
+        if request.act is Act.SUMMARISE and request.refers_to:
+            return self._finder.named(request.refers_to)
+        if request.act in _OF_ONE and request.refers_to:
+            return sorted(hits, key=lambda hit: hit.paper.paper_id not in request.refers_to)
+        return hits
+
+    def _is_answer(self, draft: Draft) -> bool:
+        unknown = draft.signals and draft.signals.unknown_names
+        # A comparison names the side that is not there.
+        named = unknown and draft.request.kind is not Kind.COMPARISON
+        least = max(self.min_confidence, _WITHOUT_THE_NAME if named else 0.0)
+        return bool(draft.evidence) and draft.confidence >= least
+
+
+def _rows_shown(turns: Sequence[Answer]) -> int:
+    """Count the rows of the tables that the turns on the same question have shown."""
+    return sum(len(b.rows) for t in turns for b in t.blocks if b.form in ("table", "count"))
