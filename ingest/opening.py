@@ -50,6 +50,18 @@ def opened(path: Place, meter: Meter) -> Generator[io.BufferedReader]:
         yield file
 
 
+def check_unpacked(n_bytes: int, n_packed: int) -> None:
+    """Make sure that so many bytes may come out of so many.
+
+    Raises:
+        SourceError: They are far more than papers unpack to.
+    """
+    if n_bytes > max(_FREE_BYTES, _MOST_UNPACKED * n_packed):
+        raise SourceError(
+            f"a file that unpacks to more than {_MOST_UNPACKED} times its size, as no papers do"
+        )
+
+
 def _buffered(raw: io.RawIOBase) -> io.BufferedReader:
     return io.BufferedReader(raw)
 
@@ -139,9 +151,5 @@ class _Unpacked(io.RawIOBase):
             ) from error
         buffer[: len(read)] = read
         self._n_bytes += len(read)
-        if self._n_bytes > max(_FREE_BYTES, _MOST_UNPACKED * self._counted.n_bytes):
-            raise SourceError(
-                f"a gzip file that unpacks to more than {_MOST_UNPACKED} times its size; "
-                "unpack it yourself if it is meant so"
-            )
+        check_unpacked(self._n_bytes, self._counted.n_bytes)
         return len(read)

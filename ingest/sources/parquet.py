@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
+from footnote.ingest.opening import check_unpacked
 from footnote.ingest.record import Refusal, SourceRecord
 from footnote.ingest.sources.objects import ABSTRACTS, TITLES, RecordError, to_record
 from footnote.ingest.sources.openalex import INDEX
@@ -30,7 +31,8 @@ def parse(file: io.BufferedReader, source: str) -> Iterator[SourceRecord | Refus
 
     Raises:
         SourceError: pyarrow is not installed, the file is damaged, is read through a pipe or out
-            of what gzip packed, or has no columns for titles and abstracts.
+            of what gzip packed, unpacks to far more than papers do, or has no columns for titles
+            and abstracts.
     """
     if not file.seekable():
         raise SourceError("Parquet is read from its end: save it as a file of its own, unpacked")
@@ -47,17 +49,28 @@ def parse(file: io.BufferedReader, source: str) -> Iterator[SourceRecord | Refus
 def _rows(file: io.BufferedReader) -> Iterator[Mapping[str, Any] | str]:
     """Yield each row as an object, or what is wrong with it."""
     arrow, parquet = _pyarrow()
+    n_packed = file.seek(0, io.SEEK_END)
     try:
         with parquet.ParquetFile(
             file, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
         ) as table:
             _check_columns(table.schema_arrow.names)
+            check_unpacked(_told_bytes(table.metadata), n_packed)
+            n_bytes = 0
             for batch in table.iter_batches(_BATCH_ROWS, use_threads=False):
+                n_bytes += batch.nbytes  # what is told counts a text once that many rows have
+                check_unpacked(n_bytes, n_packed)
                 dated = _with_dates_as_texts(batch, arrow)
                 yield from (_row(dated, at) for at in range(dated.num_rows))
     except (arrow.ArrowException, OSError, MemoryError) as error:
         told = " ".join(str(error).split())[:200]
         raise SourceError(f"damaged Parquet, read as far as it is whole: {told}") from error
+
+
+def _told_bytes(metadata: Any) -> int:  # noqa: ANN401 - it need not be installed
+    """Bytes that its pages take unpacked, as the file tells."""
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    return sum(group.total_byte_size for group in groups)
 
 
 def _check_columns(names: list[str]) -> None:

@@ -210,6 +210,24 @@ def test_a_row_group_of_many_papers_is_read_in_bounded_memory(tmp_path: Path):
     assert peak_bytes < table.nbytes / 2
 
 
+def repeated() -> Any:
+    """One row a hundred thousand times, which takes as much room as once."""
+    once = pyarrow.table({"title": ["Alpha"], "abstract": [ABSTRACT * 80]}).combine_chunks()
+    return once.take(pyarrow.nulls(100_000, pyarrow.int32()).fill_null(0))
+
+
+def padded() -> Any:
+    return pyarrow.table({"title": ["Alpha"], "abstract": [ABSTRACT], "other": ["x" * 50_000_000]})
+
+
+@pytest.mark.parametrize("made", [repeated, padded])
+def test_what_unpacks_to_far_more_than_papers_do_is_not_read_on(tmp_path: Path, made: Any):
+    *records, refused = items(written(tmp_path / "x", made(), compression="zstd"))
+    assert isinstance(refused, Refusal)
+    assert "more than 200 times" in refused.reason
+    assert len(records) < 10_000
+
+
 def test_what_is_read_is_counted(tmp_path: Path):
     file = written(tmp_path / "x", table_of(*sample()))
     meter = Meter()
