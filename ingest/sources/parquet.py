@@ -62,7 +62,7 @@ def _rows(file: io.BufferedReader) -> Iterator[Mapping[str, Any] | str]:
                 check_unpacked(n_bytes, n_packed)
                 dated = _with_dates_as_texts(batch, arrow)
                 yield from (_row(dated, at) for at in range(dated.num_rows))
-    except (arrow.ArrowException, OSError, MemoryError) as error:
+    except (arrow.ArrowException, OSError, MemoryError, ValueError) as error:
         told = " ".join(str(error).split())[:200]
         raise SourceError(f"damaged Parquet, read as far as it is whole: {told}") from error
 

@@ -176,6 +176,16 @@ def test_damage_is_listed_and_what_is_before_it_is_read(at: int, flipped: int | 
         assert refused.reason.startswith("damaged Parquet")
 
 
+def test_a_name_of_a_column_that_is_not_utf_8_is_damage(tmp_path: Path):
+    """pyarrow tells it by an error of Python's own."""
+    row = {"title": "Alpha", "abstract": ABSTRACT, "another": 1}
+    whole = written(tmp_path / "x", table_of(row), store_schema=False).read_bytes()
+    (tmp_path / "x").write_bytes(whole.replace(b"another", b"an\xffther"))
+    [refused] = items(tmp_path / "x")
+    assert isinstance(refused, Refusal)
+    assert refused.reason.startswith("damaged Parquet")
+
+
 def test_a_damaged_page_is_found_by_its_checksum(tmp_path: Path):
     at = len(WHOLE) // 2
     (tmp_path / "x").write_bytes(WHOLE[:at] + bytes([WHOLE[at] ^ 1]) + WHOLE[at + 1 :])
