@@ -2,14 +2,13 @@
 
 import io
 import re
-import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
+from footnote.ingest.opening import Meter, opened
+from footnote.ingest.storage import Place
 from footnote.rag.core.errors import SourceError
 
-STDIN = Path("-")
 # A line that is a record is refused if it is longer; a line of many records may be.
 MAX_LINE_BYTES = 2_000_000
 _PIECE_BYTES = 100_000
@@ -56,34 +55,31 @@ class Line(NamedTuple):
     """It goes on with the line of the piece before."""
 
 
-def load_lines(path: Path, span: Span | None = None) -> Iterator[Line]:
-    """Yield the lines of a UTF-8 file, or of the standard input for `-`, counted from 1.
+def load_lines(path: Place, span: Span | None = None) -> Iterator[Line]:
+    """Yield the lines of a file, or of the standard input for `-`, as `read_lines` does.
 
-    With a `span` those lines alone.
+    Raises:
+        SourceError: The file cannot be opened or is no regular file, before any line; or as
+            `read_lines` says.
+    """
+    with opened(path, Meter()) as file:
+        yield from read_lines(file, span)
+
+
+def read_lines(file: io.BufferedReader, span: Span | None = None) -> Iterator[Line]:
+    """Yield the lines of UTF-8 text, counted from 1; with a `span` those lines alone.
 
     A long line comes in pieces, see `whole_lines`; one that is not UTF-8 comes with its
     fault. Null bytes, which a damaged disk or a broken export leaves in text, are left out, and so
     are the marks of byte order that remain where files were joined, and blank lines after many.
 
     Raises:
-        SourceError: The file cannot be opened, is no regular file, or is empty,
-            binary or UTF-16; before any line.
+        SourceError: It is empty, binary or UTF-16, before any line; or it cannot be read on.
     """
-    try:
-        if path != STDIN and path.is_dir():
-            raise SourceError(_why_not_listed(path))
-        if path != STDIN and path.exists() and not path.is_file():
-            # A pipe without a writer would be waited for without end.
-            raise SourceError("not a regular file")
-        with open_stdin() if path == STDIN else path.open("rb") as file:
-            _check_head(file.peek(_HEAD_BYTES)[:_HEAD_BYTES])
-            if span:
-                file.seek(span.begin)
-            yield from _lines(file, span)
-    except OSError as error:
-        raise SourceError(error.strerror or str(error)) from error
-    except ValueError as error:  # a name with a null byte
-        raise SourceError(str(error)) from error
+    _check_head(file.peek(_HEAD_BYTES)[:_HEAD_BYTES])
+    if span:
+        file.seek(span.begin)
+    yield from _lines(file, span)
 
 
 def whole_lines(pieces: Iterable[Line]) -> Iterator[Line]:
@@ -126,10 +122,10 @@ def undecoded(text: str, first_line: int | None = None) -> str | None:
     return f"{where}not UTF-8: byte 0x{ord(found.group()) - 0xDC00:02x} at column {column}"
 
 
-def cut_lines(path: Path, n_bytes: int) -> Iterator[Span]:
+def cut_lines(path: Place, n_bytes: int) -> Iterator[Span]:
     """Cut a file at ends of lines, each span as short as it can be from `n_bytes` on."""
     begin, number, n_lines, at = 0, 1, 0, 0
-    with path.open("rb") as file:
+    with opened(path, Meter()) as file:
         while piece := file.readline(_PIECE_BYTES):
             at += len(piece)
             n_lines += piece.endswith(b"\n")
@@ -193,23 +189,6 @@ def _joined(line: Line, texts: list[str]) -> Line:
     else:
         fault = undecoded(text) if len(texts) > 1 else line.fault
     return line._replace(text=text, fault=fault)
-
-
-def open_stdin() -> io.BufferedReader:
-    """The standard input, to be closed without closing it for others."""
-    if sys.stdin is None:  # a process may be started without one
-        raise SourceError("there is no standard input")
-    return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
-
-
-def _why_not_listed(folder: Path) -> str:
-    if folder.is_symlink():
-        return "a link to a folder; name the folder itself to take it in"
-    try:
-        next(folder.iterdir(), None)
-    except OSError as error:
-        return f"a folder that cannot be listed: {error.strerror}"
-    return "a folder"
 
 
 def _check_head(head: bytes) -> None:

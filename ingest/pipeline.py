@@ -8,18 +8,18 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from footnote.ingest.identity.keys import record_fingerprint
 from footnote.ingest.identity.merge import CLEANING, regroup, to_part
-from footnote.ingest.lines import STDIN
+from footnote.ingest.opening import STDIN, Meter
 from footnote.ingest.record import MAX_REPEATS, MAX_SENTENCES, Refusal, SourceRecord
 from footnote.ingest.restore import restore, take_back
 from footnote.ingest.services import Locator, fetch_pages, is_locator, parse_locator
 from footnote.ingest.sources import (
-    Meter,
     NamedFile,
     count_bytes,
     find_files,
     printable,
     read_source,
 )
+from footnote.ingest.storage import Place, to_place
 from footnote.rag.core.base import Record
 from footnote.rag.core.config import Sources
 from footnote.rag.core.errors import FetchError, SourceError
@@ -90,8 +90,9 @@ def ingest(
     A bad record or file is refused and listed; the rest goes on.
 
     Args:
-        paths: Files of any known format, folders of them, `-` for the standard input, or what
-            to fetch, such as `arxiv:2309.06180`; single files of a folder by their name there.
+        paths: Files of any known format, folders of them, both here or in storage elsewhere
+            (`s3://bucket/papers`), `-` for the standard input, or what to fetch, such as
+            `arxiv:2309.06180`; single files of a folder by their name there.
         index: Where the papers go.
         on_progress: Told how many pages are fetched and how many records are read, then how many
             papers of all are indexed.
@@ -204,7 +205,7 @@ class _PathReader:
         self._n_bytes: int | None = 0
 
     def read(self, paths: Sequence[str | Path | NamedFile]) -> Iterator[Read]:
-        files = [p.file if isinstance(p, NamedFile) else Path(p) for p in paths if is_file(p)]
+        files = [p.file if isinstance(p, NamedFile) else to_place(p) for p in paths if is_file(p)]
         self._n_bytes = count_bytes(files)
         if self._engine:
             yield from self._told(self._engine.read(self._files(paths), self._meter))
@@ -216,7 +217,7 @@ class _PathReader:
             if isinstance(path, NamedFile):
                 yield path
             elif is_file(path) and path != str(STDIN):
-                yield from find_files([Path(path)])
+                yield from find_files([to_place(path)])
             else:
                 self._refuse(str(path), "other machines read files alone; take it in without them")
 
@@ -225,7 +226,7 @@ class _PathReader:
             if isinstance(path, NamedFile):
                 yield from self._read_file(*path)
             elif is_file(path):
-                for file, source in find_files([Path(path)]):
+                for file, source in find_files([to_place(path)]):
                     yield from self._read_file(file, source)
             else:
                 yield from self._fetch(str(path))
@@ -256,7 +257,7 @@ class _PathReader:
             if not n_read and n_now == n_before:
                 self._refuse(path, "nothing is found there")
 
-    def _read_file(self, file: Path, source: str) -> Iterator[SourceRecord]:
+    def _read_file(self, file: Place, source: str) -> Iterator[SourceRecord]:
         yield from self._told(read_source(file, source, self._meter))
 
     def _told(self, items: Iterator[Item | Refusal]) -> Iterator[Item]:

@@ -26,9 +26,11 @@ from footnote.ingest.cluster import Cluster, connected
 from footnote.ingest.identity.keys import record_fingerprint
 from footnote.ingest.identity.merge import CLEANING
 from footnote.ingest.lines import Span
+from footnote.ingest.opening import Meter
 from footnote.ingest.pipeline import Read, clean
 from footnote.ingest.record import Refusal, SourceRecord
-from footnote.ingest.sources import Meter, NamedFile, cut, read_source
+from footnote.ingest.sources import NamedFile, cut, read_source
+from footnote.ingest.storage import Place
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import IndexAccessError
 from footnote.rag.core.records import Paper, fingerprint
@@ -62,7 +64,7 @@ class _Line(Record):
 class _Block(NamedTuple):
     """A part of a source, and where its cleaned records are kept."""
 
-    file: Path
+    file: Place
     source: str
     span: Span | None
     n_bytes: int
@@ -170,7 +172,7 @@ class RayEngine:
         return n_papers
 
 
-def _cut(file: Path, n_bytes: int) -> list[Span | None]:
+def _cut(file: Place, n_bytes: int) -> list[Span | None]:
     """Cut a file into blocks."""
     _check_seen(file)
     return list(cut(file, n_bytes))
@@ -201,7 +203,7 @@ def _fill_shard(
             file.rename(work / "filled" / file.name)
 
 
-def _check_seen(path: Path) -> None:
+def _check_seen(path: Place) -> None:
     """Make sure that this machine sees a file or folder that the one of the command sees.
 
     Raises:

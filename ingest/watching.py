@@ -11,9 +11,10 @@ from pathlib import Path
 
 from watchfiles import watch
 
-from footnote.ingest.lines import STDIN
+from footnote.ingest.opening import STDIN
 from footnote.ingest.pipeline import is_file
 from footnote.ingest.sources import NamedFile, find_files
+from footnote.ingest.storage import RemotePath, to_place
 from footnote.rag.core.errors import SourceError
 
 What = str | Path | NamedFile
@@ -38,10 +39,12 @@ def changes(
         look_s: How long nothing is looked at where the system tells of no change.
 
     Raises:
-        SourceError: One of them is the standard input, which ends.
+        SourceError: One of them is the standard input, which ends, or lies in storage elsewhere.
     """
     if str(STDIN) in paths:
         raise SourceError("the standard input cannot be watched; name a file or a folder")
+    if elsewhere := next((p for p in paths if isinstance(to_place(p), RemotePath)), None):
+        raise SourceError(f"{elsewhere} cannot be watched; take it in again from time to time")
     files = [Path(path).absolute() for path in paths if is_file(path)]
     services = [path for path in paths if not is_file(path)]
     stamps, due = _stamps(files), time.monotonic() + every_s

@@ -1,20 +1,23 @@
 """Find what to read, and read it in whatever known format it is."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import io
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
-from footnote.ingest.lines import STDIN, Line, Span, cut_lines, load_lines
+from footnote.ingest.lines import Line, Span, cut_lines, read_lines
+from footnote.ingest.opening import STDIN, Meter, opened
 from footnote.ingest.record import Refusal, SourceRecord, fault
-from footnote.ingest.sources import array, atom, bibtex, jsonl, pages, ris, table
+from footnote.ingest.sources import array, atom, bibtex, jsonl, pages, parquet, ris, table
 from footnote.ingest.sources.plugged import Source, plugged
+from footnote.ingest.storage import Place
 from footnote.rag.core.errors import PluginError, SourceError
 
 # Each has `detects(head)` and `parse(lines, source)`; the first that detects its format reads.
 # Those of plugins are asked before: who installs one wants it to read.
 FORMATS: tuple[Source, ...] = (jsonl, array, atom, bibtex, ris, table, pages)
-FORMAT_NAMES = "a listing page, JSONL, a JSON array, Atom, BibTeX, RIS, CSV or TSV"
+FORMAT_NAMES = "a listing page, JSONL, a JSON array, Atom, BibTeX, RIS, CSV, TSV or Parquet"
 # So many lines that are not blank tell the format; looked for among so many.
 _HEAD_TEXTS = 40
 _HEAD_LINES = 1_000
@@ -24,11 +27,11 @@ _HEAD_BYTES = 200_000
 class NamedFile(NamedTuple):
     """A file, and the name that its sightings carry."""
 
-    file: Path
+    file: Place
     source: str
 
 
-def find_files(paths: Sequence[Path]) -> Iterator[NamedFile]:
+def find_files(paths: Sequence[Place]) -> Iterator[NamedFile]:
     """Yield each file below the paths with the name that its sightings carry.
 
     A file is named by itself, a file of a folder by its path inside that folder; hidden files
@@ -41,27 +44,28 @@ def find_files(paths: Sequence[Path]) -> Iterator[NamedFile]:
             yield NamedFile(path, "standard input")
         elif _is_folder(path):
             for file in _walk(path):
-                yield NamedFile(file, printable(file.relative_to(path).as_posix()))
+                inside = file.relative_to(cast(Any, path))  # of the folder's own kind
+                yield NamedFile(file, printable(inside.as_posix()))
         else:
             yield NamedFile(path, printable(path.name or str(path)))
 
 
-def _is_folder(path: Path) -> bool:
+def _is_folder(path: Place) -> bool:
     try:
         return path.is_dir()
     except (OSError, ValueError):  # a name that no file can have
         return False
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Place) -> Iterator[Place]:
     try:
-        inside = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+        inside = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=str)
     except OSError:
         yield folder
         return
-    names = {path.name for path in inside}
-    if {"corpus.jsonl", "queries.jsonl"} <= names:
-        yield folder / "corpus.jsonl"
+    named = {path.name: path for path in inside}
+    if {"corpus.jsonl", "queries.jsonl"} <= named.keys():
+        yield named["corpus.jsonl"]
         return
     for path in inside:
         if _is_folder(path) and not path.is_symlink():
@@ -70,20 +74,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield path
 
 
-class Meter:
-    """Counts the bytes of the lines that were read."""
-
-    def __init__(self) -> None:
-        self.n_bytes = 0
-
-    def count(self, lines: Iterable[Line]) -> Iterator[Line]:
-        """Yield the same lines, counted as they pass."""
-        for line in lines:
-            self.n_bytes += line.n_bytes
-            yield line
-
-
-def count_bytes(paths: Sequence[Path]) -> int | None:
+def count_bytes(paths: Sequence[Place]) -> int | None:
     """Count the bytes of all files below the paths; None when they cannot be counted beforehand."""
     total = 0
     for file, _ in find_files(paths):
@@ -94,10 +85,11 @@ def count_bytes(paths: Sequence[Path]) -> int | None:
     return total
 
 
-def cut(path: Path, n_bytes: int) -> Iterator[Span | None]:
+def cut(path: Place, n_bytes: int) -> Iterator[Span | None]:
     """Cut a file into spans that can be read one by one, each a little longer than `n_bytes`.
 
-    None is the whole of it: of a format whose records are no lines, or a file that cannot be read.
+    None is the whole of it: of a format whose records are no lines, of what gzip packed, or of a
+    file that cannot be read.
     """
     if _is_longer(path, n_bytes) and _is_of_lines(path):
         yield from cut_lines(path, n_bytes)
@@ -105,22 +97,23 @@ def cut(path: Path, n_bytes: int) -> Iterator[Span | None]:
         yield None
 
 
-def _is_longer(path: Path, n_bytes: int) -> bool:
+def _is_longer(path: Place, n_bytes: int) -> bool:
     try:
         return path.is_file() and path.stat().st_size > n_bytes
     except (OSError, ValueError):  # whoever reads it says why
         return False
 
 
-def _is_of_lines(path: Path) -> bool:
+def _is_of_lines(path: Place) -> bool:
     try:
-        return _format(_take(load_lines(path)))[0] is jsonl
+        with opened(path, Meter()) as file:
+            return file.seekable() and _format(_take(read_lines(file)))[0] is jsonl
     except SourceError:
         return False
 
 
 def read_source(
-    path: Path, source: str, meter: Meter | None = None, span: Span | None = None
+    path: Place, source: str, meter: Meter | None = None, span: Span | None = None
 ) -> Iterator[SourceRecord | Refusal]:
     """Yield the records of one file in order, and a refusal for each thing left out.
 
@@ -131,21 +124,29 @@ def read_source(
         span: One of `cut`; None for the whole file.
     """
     try:
-        lines = (meter or Meter()).count(load_lines(path, span))
-        head = _take(lines)
-        form, failures = (jsonl, []) if span else _format(head)
-        for failure in failures:
-            yield Refusal(source=source, record=None, reason=failure)
-        if form is None:
-            # A fault in a file that no format knows explains it better than its format does.
-            fault = next((x.fault for x in head if x.fault), None)
-            raise SourceError(fault or f"not {FORMAT_NAMES}")
-        for item in form.parse(chain(head, lines), source):
-            yield _checked(item)
+        with opened(path, meter or Meter()) as file:
+            parse = parquet.parse if parquet.is_parquet(file) else partial(_parse_lines, span=span)
+            for item in parse(file, source):
+                yield _checked(item)
     except SourceError as error:
         # A plugin that cannot be loaded might have read it.
         reason = "; ".join([str(error), *plugged().problems])
         yield Refusal(source=source, record=None, reason=reason)
+
+
+def _parse_lines(
+    file: io.BufferedReader, source: str, *, span: Span | None
+) -> Iterator[SourceRecord | Refusal]:
+    lines = read_lines(file, span)
+    head = _take(lines)
+    form, failures = (jsonl, []) if span else _format(head)
+    for failure in failures:
+        yield Refusal(source=source, record=None, reason=failure)
+    if form is None:
+        # A fault in a file that no format knows explains it better than its format does.
+        fault = next((x.fault for x in head if x.fault), None)
+        raise SourceError(fault or f"not {FORMAT_NAMES}")
+    yield from form.parse(chain(head, lines), source)
 
 
 def _format(head: Sequence[Line]) -> tuple[Source | None, list[str]]:

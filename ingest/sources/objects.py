@@ -1,14 +1,16 @@
 """One JSON object a paper, in any of the shapes that services and tools write.
 
 HF Daily Papers (`{"paper": {…}}`), arXiv's metadata snapshot (`authors_parsed`, `versions`),
-CSL-JSON (`DOI`, `author`, `issued`), BEIR (`_id`, `title`, `text`), Zotero (`{"data": {…}}`), and
-plain records under usual names. What is wrong with an optional field costs that field alone.
+OpenAlex's works (`abstract_inverted_index`), CSL-JSON (`DOI`, `author`, `issued`), BEIR (`_id`,
+`title`, `text`), Zotero (`{"data": {…}}`), and plain records under usual names. What is wrong with
+an optional field costs that field alone.
 """
 
 import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from footnote.ingest.record import (
@@ -18,7 +20,7 @@ from footnote.ingest.record import (
     parse_doi,
     says_withdrawn,
 )
-from footnote.ingest.sources.zotero import is_item, plain_fields
+from footnote.ingest.sources import openalex, zotero
 from footnote.rag.core.partial import PartialDate, partial_date
 from footnote.rag.core.records import Sighting
 
@@ -34,12 +36,15 @@ _MAX_DIGITS = 18
 
 TITLES = ("title", "paper_title", "name")
 ABSTRACTS = ("abstract", "digest", "summary", "text", "description", "paper_abstract")
+# Of arXiv's snapshot: when the first version was sent in; `update_date` may be many years later.
+_SUBMITTED = "first version"
 # The first of these that tells any date does: a year goes before the day of a later change.
 _DATES = (
     ("date", "published", "published_at", "publishedAt", "publication_date", "publicationDate",
      "issued"),
     ("created",),
     ("year",),
+    (_SUBMITTED,),
     ("update_date",),
 )  # fmt: skip
 _AUTHORS = ("authors", "author", "creators")
@@ -86,8 +91,10 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
     if not isinstance(value, dict):
         raise RecordError(f"{_shape(value)}, should be a valid dictionary with title and abstract")
     fields: Mapping[str, Any] = value
-    if is_item(fields):
+    if zotero.is_item(fields):
         fields = _of_zotero(fields)
+    elif openalex.is_work(fields):
+        fields = openalex.plain_fields(fields)
     paper = fields.get("paper")
     if isinstance(paper, dict):  # what a listing says of a paper stands beside the paper
         beside = {k: v for k, v in fields.items() if k in ("organization", "submittedOnDailyAt")}
@@ -105,6 +112,7 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
     doi = next(filter(None, (parse_doi(t) for t in _texts(fields, _DOIS))), None)
     if arxiv_id is None and doi and (found := parse_arxiv_id(doi)):
         arxiv_id, version = found
+    told = {_SUBMITTED: _submitted(fields.get("versions")), **fields}
     notes = [*_texts(fields, _NOTES), abstract[:_NOTE_CHARS]]
     note = next(filter(says_withdrawn, notes), None)
     url = next((t for t in _texts(fields, _URLS) if t.startswith(("https://", "http://"))), None)
@@ -112,7 +120,7 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
         title=title,
         abstract=_TAG.sub(" ", abstract) if "<" in abstract else abstract,
         sighting=sighting,
-        date=next(filter(None, (find_date(map(fields.get, names)) for names in _DATES)), None),
+        date=next(filter(None, (find_date(map(told.get, names)) for names in _DATES)), None),
         n_authors=_count(fields, ("n_authors",), least=1) or len(_listed(fields)) or None,
         organisation=_organisation(fields),
         upvotes=_count(fields, _UPVOTES, least=0),
@@ -122,7 +130,7 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
         version_number=version or _newest(fields.get("versions")),
         doi=None if doi and parse_arxiv_id(doi) else doi,
         url=paper_url(arxiv_id, doi) or (url if url and len(url) < 2_000 else None),
-        withdrawn=bool(note),
+        withdrawn=bool(note) or fields.get("is_retracted") is True,
         notice=note and " ".join(note[:_MAX_NOTICE_CHARS].split()),
         cite_key=next(filter(str.strip, _texts(fields, _CITE_KEYS)), "")[:_MAX_NAME_CHARS] or None,
         tags=_tags(fields, _TAGS),
@@ -132,7 +140,7 @@ def to_record(value: object, sighting: Sighting) -> SourceRecord:
 
 def _of_zotero(item: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        return plain_fields(item)
+        return zotero.plain_fields(item)
     except ValueError as error:
         raise RecordError(str(error)) from error
 
@@ -269,6 +277,18 @@ def _arxiv(fields: Mapping[str, Any]) -> tuple[str | None, int | None]:
         if found := parse_arxiv_id(text):
             return found
     return None, None
+
+
+def _submitted(versions: object) -> str | None:
+    """The day of the first version of the snapshot's `[{"created": "Mon, 2 Apr 2007 …"}, …]`."""
+    first = versions[0] if isinstance(versions, list) and versions else None
+    created = first.get("created") if isinstance(first, dict) else None
+    if not isinstance(created, str):
+        return None
+    try:
+        return parsedate_to_datetime(created[:60]).date().isoformat()
+    except ValueError:  # no date, or one that does not exist
+        return None
 
 
 def _newest(versions: object) -> int | None:

@@ -3,9 +3,13 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footnote.ingest.record import Refusal, SourceRecord
 from footnote.ingest.sources import read_source
+from footnote.ingest.sources.objects import to_record
+from footnote.rag.core.records import Sighting
 
 GOOD = {"title": "Alpha", "abstract": "A sentence that is long enough to be quoted."}
 
@@ -121,3 +125,105 @@ def test_a_passage_without_a_title_of_a_beir_corpus(tmp_path: Path):
     [record] = read(tmp_path, {"_id": "d1", "title": "", "text": GOOD["abstract"]})
     assert isinstance(record, SourceRecord)
     assert record.title == GOOD["abstract"][:80]
+
+
+def test_the_date_of_the_arxiv_snapshot_is_that_of_the_first_version(tmp_path: Path):
+    """Years later its fields may be changed for all papers at once, which is its `update_date`."""
+    snapshot = {**GOOD, "update_date": "2015-06-30"}
+    versions = [
+        {"version": "v1", "created": "Mon, 2 Apr 2007 19:18:42 GMT"},
+        {"version": "v2", "created": "Tue, 24 Jul 2007 20:10:27 GMT"},
+    ]
+    first, unknown = read(
+        tmp_path,
+        snapshot | {"versions": versions},
+        snapshot | {"versions": [{"version": "v1", "created": ["x"]}]},
+    )
+    assert isinstance(first, SourceRecord)
+    assert isinstance(unknown, SourceRecord)
+    assert (str(first.date), first.version_number) == ("2007-04-02", 2)
+    assert str(unknown.date) == "2015-06-30"
+
+
+def inverted(text: str) -> dict[str, list[int]]:
+    index: dict[str, list[int]] = {}
+    for place, word in enumerate(text.split()):
+        index.setdefault(word, []).append(place)
+    return index
+
+
+WORK = {
+    "id": "https://openalex.org/W1",
+    "doi": "https://doi.org/10.1000/ABC",
+    "title": "Alpha: A Cache",
+    "display_name": "Alpha: A Cache",
+    "publication_year": 2023,
+    "publication_date": "2023-02-03",
+    "ids": {"openalex": "https://openalex.org/W1", "doi": "https://doi.org/10.1000/abc"},
+    "authorships": [
+        {"author": {"display_name": "Ada Lovelace"}, "institutions": [{"display_name": "Engines"}]},
+        {"author": {"display_name": None}, "raw_author_name": "Charles Babbage, Jr."},
+    ],
+    "primary_location": {"landing_page_url": "https://example.org/alpha"},
+    "locations": [{"landing_page_url": "https://arxiv.org/abs/2301.00001v2"}, None],
+    "is_retracted": False,
+    "abstract_inverted_index": inverted(GOOD["abstract"]),
+}
+
+
+def test_a_work_of_openalex(tmp_path: Path):
+    [record] = read(tmp_path, WORK)
+    assert isinstance(record, SourceRecord)
+    assert (record.title, record.abstract) == ("Alpha: A Cache", GOOD["abstract"])
+    assert record.authors == ("Ada Lovelace", "Charles Babbage Jr.")
+    assert (record.n_authors, str(record.date), record.withdrawn) == (2, "2023-02-03", False)
+    assert (record.arxiv_id, record.version_number, record.doi) == ("2301.00001", 2, "10.1000/abc")
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "value"),
+    [
+        pytest.param({"is_retracted": True}, "withdrawn", True, id="retracted"),
+        pytest.param({"publication_date": "2023-01-01"}, "date", "2023", id="a-year-alone"),
+        pytest.param({"publication_date": None}, "date", "2023", id="no-date"),
+        pytest.param({"doi": None}, "doi", "10.1000/abc", id="doi-among-ids"),
+        pytest.param({"doi": None, "ids": None}, "doi", None, id="no-doi"),
+        pytest.param({"title": None}, "title", "Alpha: A Cache", id="no-title"),
+        pytest.param({"authorships": None}, "authors", (), id="no-authors"),
+        pytest.param({"authorships": [3, {"author": "x"}]}, "authors", (), id="bad-authors"),
+        pytest.param({"locations": 3, "doi": None, "ids": None}, "url", "https://example.org/alpha", id="no-locations"),
+        pytest.param({"abstract_inverted_index": json.dumps(inverted(GOOD["abstract"]))}, "abstract", GOOD["abstract"], id="index-as-text"),
+    ],
+)  # fmt: skip
+def test_a_work_that_lacks_something(
+    tmp_path: Path, changed: dict[str, object], field: str, value: object
+):
+    [record] = read(tmp_path, WORK | changed)
+    assert isinstance(record, SourceRecord)
+    found = getattr(record, field)
+    assert (str(found) if field == "date" else found) == value
+
+
+@pytest.mark.parametrize("index", [None, {}, [], "x", {"word": None}, {"word": [None]}, 3], ids=str)
+def test_a_work_without_an_abstract_is_refused(tmp_path: Path, index: object):
+    [refused] = read(tmp_path, WORK | {"abstract_inverted_index": index})
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "no abstract"
+
+
+letters = st.characters(exclude_categories=["Z", "C"], exclude_characters="<")
+
+
+@given(st.lists(st.text(letters, min_size=1), min_size=1, max_size=40))
+def test_words_come_back_in_the_order_of_their_places(words: list[str]):
+    text = " ".join(words)
+    shuffled = dict(sorted(inverted(text).items()))
+    record = to_record(WORK | {"abstract_inverted_index": shuffled}, Sighting(source="x"))
+    assert record.abstract == text
+
+
+def test_a_place_however_large_takes_no_memory(tmp_path: Path):
+    index = {"Alpha": [0], "keeps the cache on disk.": [10**17]}
+    [record] = read(tmp_path, WORK | {"abstract_inverted_index": index})
+    assert isinstance(record, SourceRecord)
+    assert record.abstract == "Alpha keeps the cache on disk."

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from footnote import Library
+from footnote.ingest.opening import Meter
 from footnote.ingest.record import SourceRecord
-from footnote.ingest.sources import Meter, find_files, read_source
+from footnote.ingest.sources import find_files, read_source
 from footnote.rag import watching
 from footnote.rag.build import open_index
 from footnote.rag.core.errors import IndexDamagedError, QuestionError

@@ -34,7 +34,8 @@ def ingest(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Files, folders of them, - for the standard input, or what to fetch: "
+            help="Files, folders of them, here or at an address such as s3://bucket/papers, - for "
+            "the standard input, or what to fetch: "
             "arxiv:2309.06180, 'arxiv:cat:cs.DC 2025-01-01..2025-01-07', "
             "hf:2025-01-01..2025-01-07, zotero:, zotero:collection:NAME, zotero:tag:NAME."
         ),
