@@ -91,7 +91,11 @@ def proxied(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def started(
-    command: Sequence[object], *, stderr: int = subprocess.PIPE, **variables: str
+    command: Sequence[object],
+    *,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+    **variables: str,
 ) -> Iterator["subprocess.Popen[str]"]:
     """Start a program of its own; whatever happens in the block, it is killed and closed after it.
 
@@ -102,7 +106,7 @@ def started(
     try:
         process = subprocess.Popen(
             list(map(str, command)),
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=stderr,
             text=True,
             env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,

@@ -71,7 +71,7 @@ class Signals(NamedTuple):
     unheard_of: tuple[str, ...]
     """Its unusual words that no paper has, nor the top one anything like them."""
     unstated: str | None
-    """The type of answer it expects, where the top papers state none: `watts`, `learning rate`."""
+    """The type of answer it expects, where the top papers have none: `say how many layers`."""
     answered: float = 0.0
     """Log odds that any of the likeliest sentences answers, read word by word; 0 where none was."""
 

@@ -79,7 +79,7 @@ def _lack(draft: Draft, n_papers: int, *, filtered: bool) -> str:
         if absent := [*signals.unknown_names, *(f"“{word}”" for word in signals.unheard_of)]:
             return f"Nothing in {papers} mentions {' or '.join(absent)}."
         if signals.unstated:
-            return f"The nearest of {papers} does not state “{signals.unstated}”."
+            return f"The nearest of {papers} does not {signals.unstated}."
     return f"Nothing in {papers} answers this."
 
 

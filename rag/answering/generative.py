@@ -298,7 +298,8 @@ class _Draft:
         in_table = statement.form == "table"
         if not in_table and not self._says_something(statement.text):
             return None
-        cited = [self._cited(ref) for ref in statement.refs]
+        refs = statement.refs
+        cited = None if refs is None else [self._cited(ref) for ref in refs]
         checked = self._checker.check(statement.text, cited, self.papers)
         is_instruction = checked.verdict == "differs" and not checked.bound
         if is_instruction or (checked.verdict == "unbound" and not self._keeps_unbound):

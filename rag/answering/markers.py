@@ -66,7 +66,7 @@ class Ref(NamedTuple):
     """From 1; None where only the source is named."""
 
 
-def take_markers(sentence: str, sizes: Sequence[int]) -> tuple[str, tuple[Ref, ...]]:
+def take_markers(sentence: str, sizes: Sequence[int]) -> tuple[str, tuple[Ref, ...] | None]:
     """Take the markers off a sentence of normalised text.
 
     Args:
@@ -74,23 +74,23 @@ def take_markers(sentence: str, sizes: Sequence[int]) -> tuple[str, tuple[Ref, .
         sizes: How many sentences each source has.
 
     Returns:
-        The text, and what the markers name, in order; those that name nothing are left out, and
-        one that names no sentence of its source names the source.
+        The text, and what the markers name, in order, without what is not there; None where it has
+        no marker.
     """
-    found = [
-        _existing(int(source), int(number) if number else None, sizes)
+    named = [
+        Ref(int(source), int(number) if number else None)
         for source, number in _MARKER.findall(sentence)
     ]
     bare = re.sub(rf"\s*{_MARKERS}\s*(?:[:–-]\s+)?", " ", sentence)
     bare = re.sub(r"\s+([.,;:!?)])", r"\1", " ".join(bare.split()))
-    return bare, tuple(dict.fromkeys(filter(None, found)))
+    there = dict.fromkeys(ref for ref in named if _is_there(ref, sizes))
+    return bare, tuple(there) if named else None
 
 
-def _existing(source: int, sentence: int | None, sizes: Sequence[int]) -> Ref | None:
-    if not 1 <= source <= len(sizes):
-        return None
-    is_there = sentence is not None and 1 <= sentence <= sizes[source - 1]
-    return Ref(source, sentence if is_there else None)
+def _is_there(ref: Ref, sizes: Sequence[int]) -> bool:
+    if not 1 <= ref.source <= len(sizes):
+        return False
+    return ref.sentence is None or 1 <= ref.sentence <= sizes[ref.source - 1]
 
 
 class SentenceStream:

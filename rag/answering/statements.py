@@ -24,7 +24,8 @@ class Statement(NamedTuple):
     """What a model says, and what it rests on."""
 
     text: str
-    refs: tuple[Ref, ...]
+    refs: tuple[Ref, ...] | None
+    """None where it names nothing; empty where nothing that it names is there."""
     block: int
     """The part of the answer that it stands in, from 0."""
     form: Literal["prose", "list", "table"]
@@ -140,12 +141,12 @@ class StatementStream:
             yield from self._stated(*take_markers(sentence, self._sizes), "prose")
 
     def _stated(
-        self, text: str, refs: tuple[Ref, ...], form: Literal["prose", "list"]
+        self, text: str, refs: tuple[Ref, ...] | None, form: Literal["prose", "list"]
     ) -> Iterator[Written]:
         if text.strip(" .:;,"):
             yield Statement(text, refs, self._block, form)
 
-    def _taken(self, text: str) -> tuple[str, tuple[Ref, ...]]:
+    def _taken(self, text: str) -> tuple[str, tuple[Ref, ...] | None]:
         return take_markers(normalise_markers(text, len(self._sizes)), self._sizes)
 
     def _table_line(self, line: str) -> Iterator[Written]:
@@ -173,13 +174,14 @@ class StatementStream:
     def _row(self, cells: Sequence[str]) -> Iterator[Written]:
         """Read a row; a field of markers alone is what the fields without any rest on."""
         taken = [self._taken(cell) for cell in cells]
-        of_row = tuple(ref for text, refs in taken if not text.strip(" .,;") for ref in refs)
+        alone = [refs for text, refs in taken if refs is not None and not text.strip(" .,;")]
+        of_row = tuple(ref for refs in alone for ref in refs) if alone else None
         for column, (text, refs) in enumerate(taken):
-            rests = refs or (of_row if column else ())
+            rests = of_row if refs is None and column else refs
             if not text.strip(" .,;"):
                 continue
-            if rests:
-                yield Statement(text, rests, self._block, "table", self._rows, column)
-            else:
+            if rests is None:
                 yield Label(text, self._block, "field", self._rows, column)
+            else:
+                yield Statement(text, rests, self._block, "table", self._rows, column)
         self._rows += 1

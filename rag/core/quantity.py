@@ -82,7 +82,10 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _SMALL = {word: value for value, word in enumerate(_ONES.split())} | {
     word: 10 * value for value, word in enumerate(_TENS.split(), 2)
 }
-_NUMERALS = "|".join([*_SMALL, "hundred", "thousand", "million", "billion"])
+# The longest first: `ninety` begins with `nine`.
+_NUMERALS = "|".join(
+    sorted([*_SMALL, "hundred", "thousand", "million", "billion"], key=len, reverse=True)
+)
 _IN_WORDS = re.compile(
     # The letters that these begin with, so that most words are not compared with all of them.
     rf"\b(?=[{''.join(sorted({word[0] for word in _NUMERALS.split('|')}))}])"
@@ -143,6 +146,10 @@ _LISTED = re.compile(r"\s*(?:,|,?\s?(?:and|or|to)\s|[-–—~]|×)\s*(?:(?:by|ab
 # A factor may come without a sign: `multiplied throughput by 13`.
 _MULTIPLIED = re.compile(r"(?:\bmultipl\w+ (?:[\w-]+ ){0,4}by|\bfactors? of)\s*$", re.IGNORECASE)
 _LONGEST_LEAD = 60
+# What a number without a unit counts is the word after it: `8 GPUs`.
+_COUNTED = re.compile(r"\s([^\W\d_][\w-]*)")
+# What stands between two numbers that count the same: `8 to 2 GPUs`, `25 of the 500 runs`.
+_OF_THE_SAME = re.compile(r"\s(?:to|(?:out\s)?of)\s(?:the\s)?")
 # `RTX 4090` is a name.
 _NUMBERED_NAME = re.compile(r"\b[A-Z]{2,}\w* $")
 # A rate names what it is per.
@@ -180,6 +187,8 @@ class Quantity(NamedTuple):
     in_words: bool = False
     per: str = ""
     """What a rate is per, its first letter or word: `s` in `tokens/s`."""
+    counted: str = ""
+    """The word after a number without a unit, in lower case: `gpus` of `8 GPUs`."""
 
 
 class Agreement(IntEnum):
@@ -245,18 +254,30 @@ def agreement(claimed: Quantity, stated: Quantity) -> Agreement:
 
 
 def derivable(claimed: Quantity, stated: list[Quantity]) -> bool:
-    """Return True if a factor or share is the ratio or the change between two stated quantities."""
+    """Return True if a factor or share is the ratio or the change between two stated quantities.
+
+    Both have a unit that measures the same, or count the same thing; of two shares it is the change
+    alone, as another share would be read as theirs.
+    """
     if claimed.measures not in {_SHARE, _FACTOR}:
         return False
     for i, one in enumerate(stated):
         for other in stated[i + 1 :]:
-            if one.measures == other.measures and one.value > 0 and other.value > 0:
+            if _are_alike(one, other) and one.value > 0 and other.value > 0:
                 ratio = max(one.value, other.value) / min(one.value, other.value)
-                shares = (1 / ratio, ratio - 1, 1 - 1 / ratio)
+                changes = (ratio - 1, 1 - 1 / ratio)
+                shares = changes if one.measures == _SHARE else (1 / ratio, *changes)
                 forms = (ratio,) if claimed.measures == _FACTOR else shares
                 if any(_roughly(claimed, form) for form in forms):
                     return True
     return False
+
+
+def _are_alike(one: Quantity, other: Quantity) -> bool:
+    """Return True if two quantities may be compared: a year, or a bare number, with none."""
+    if one.measures or other.measures:
+        return one.measures == other.measures
+    return bool(one.counted) and one.counted == other.counted
 
 
 def _roughly(claimed: Quantity, value: float) -> bool:
@@ -434,8 +455,8 @@ def _bounded(text: str, quantity: Quantity) -> Quantity:
 
 
 def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:
-    """Give `2` and `4` of `2 to 4×` one unit, and every rate what it is per."""
-    shared = found.copy()
+    """Give `2` and `4` of `2 to 4×` one unit, counts what they count, rates what they are per."""
+    shared = [_with_noun(text, quantity) for quantity in found]
     for i in range(len(found) - 2, -1, -1):
         one, after = shared[i], shared[i + 1]
         between = text[one.end : after.start]
@@ -449,7 +470,14 @@ def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:
             shared[i] = one._replace(
                 value=one.value * after.scale, measures=after.measures, scale=after.scale
             )
+        elif _OF_THE_SAME.fullmatch(between):
+            shared[i] = one._replace(counted=after.counted)
     return [_with_rate(text, quantity) for quantity in shared]
+
+
+def _with_noun(text: str, quantity: Quantity) -> Quantity:
+    counted = None if quantity.measures else _COUNTED.match(text, quantity.end)
+    return quantity._replace(counted=counted[1].lower()) if counted else quantity
 
 
 def _with_rate(text: str, quantity: Quantity) -> Quantity:

@@ -32,8 +32,6 @@ from footnote.rag.index.token_embeddings import TokenEmbeddings
 
 # Papers that are embedded at once.
 _BATCH = 64
-# The first, which is soon to be asked, and whose tokens tell the projection.
-_FIRST = 32
 # What is embedded within so many seconds is written together, up to so many papers. Chroma and
 # tantivy take nearly as long for 64 as for 256, and a quick embedder is done with these as soon.
 _TOGETHER_S = 5.0
@@ -313,10 +311,11 @@ class IndexWriter:
         Args:
             read: Reads up to so many papers from after an id.
             last: That id.
-            alone: Embed one small batch alone: the first.
+            alone: Embed one batch alone: the first, whose tokens tell the projection, and which is
+                soon to be asked.
         """
         until = time.monotonic() + _TOGETHER_S
-        if not (papers := read(last, _FIRST if alone else _BATCH)):
+        if not (papers := read(last, _BATCH)):
             return None
         found = _Embedded(papers, *embed_papers(self.index.embedder, papers))
         while not alone and len(found.papers) < _MOST_TOGETHER and time.monotonic() < until:

@@ -17,7 +17,7 @@ class ExpectedAnswer(NamedTuple):
     """Something that an answer must state: a quantity of some unit, or a count of something."""
 
     words: str
-    """As the question says it: `watts`, `learning rate`."""
+    """As a refusal says it after `does not`: `say how many layers`."""
     measures: frozenset[str] = frozenset()
     """What fitting quantities measure (`rag.core.quantity`)."""
     counted: str = ""
@@ -85,16 +85,21 @@ def expected_answers(question: str) -> list[ExpectedAnswer]:
     Often nothing: `how much faster` and `what speedup` give none.
     """
     by_unit = [
-        ExpectedAnswer(match[1], _alike(measures))
+        ExpectedAnswer(f"state a number in “{match[1]}”", _alike(measures))
         for match in (*_IN_UNITS.finditer(question), *_BARE_UNITS.finditer(question))
         if (measures := measure_of(match[1]))
     ]
-    phrases = [match[1] or match[2] for match in _COUNTED.finditer(question)]
-    phrases = [phrase for phrase in phrases if not _NOT_COUNTED.match(phrase)]
-    phrases += [match[1] for match in _SET.finditer(question)]
+    asked = [
+        (match[1], f"say how many {match[1]}")
+        if match[1]
+        else (match[2], f"state a “{match[2]} count”")
+        for match in _COUNTED.finditer(question)
+        if not _NOT_COUNTED.match(match[1] or match[2])
+    ]
+    asked += [(match[1], f"state a number for “{match[1]}”") for match in _SET.finditer(question)]
     counted = [
-        ExpectedAnswer(phrase, counted=re.split(r"[\s-]", phrase)[-1])
-        for phrase in phrases
+        ExpectedAnswer(said, counted=re.split(r"[\s-]", phrase)[-1])
+        for phrase, said in asked
         if not measure_of(phrase.split()[-1])
     ]
     return by_unit + counted

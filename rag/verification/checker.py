@@ -61,12 +61,13 @@ class Checker:
         checker._judge = judge
         return checker
 
-    def check(self, text: str, cited: Iterable[Cited], papers: Sequence[Paper]) -> Checked:
+    def check(self, text: str, cited: Iterable[Cited] | None, papers: Sequence[Paper]) -> Checked:
         """Bind a statement, and compare it with what it rests on; no judge is asked.
 
         Args:
             text: The statement, without markers.
-            cited: What it says that it rests on; where it is nothing, all papers are searched.
+            cited: What it says that it rests on, empty where nothing of that is there; None where
+                it names nothing, and all papers are searched.
             papers: All that the answer is written from.
         """
         if len(text) > _MAX_CHARS:
@@ -74,8 +75,10 @@ class Checker:
         instruction = Checked("differs", reason="gives an instruction, states nothing")
         if is_planted(text):
             return instruction
-        named = list(cited)
-        bound = self._binder.bind(text, named) or self._binder.search(text, papers)
+        named = None if cited is None else list(cited)
+        bound = self._binder.bind(text, named or ())
+        if named != []:
+            bound = bound or self._binder.search(text, papers)
         # `Start with patches`, where the paper speaks of patches, is advice.
         said = self._binder.share(text, [b.quote for b in bound])
         if said < SHARES and orders(text):

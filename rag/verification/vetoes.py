@@ -6,7 +6,14 @@ Few and conservative: what is found here is shown to the reader as a difference.
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from footnote.rag.core.quantity import Agreement, Quantity, agreement, derivable, quantities
+from footnote.rag.core.quantity import (
+    Agreement,
+    Quantity,
+    agreement,
+    derivable,
+    measure_of,
+    quantities,
+)
 from footnote.rag.core.records import Paper
 from footnote.rag.core.text import fold, words
 from footnote.rag.verification.binding import Bound
@@ -24,6 +31,7 @@ _NEARLY_ALL, _THE_SAME = 0.75, 0.9
 # How a number may be bounded that is no more than reached.
 _MOST: dict[str, str] = {"peak": "the most that is reached (up to)", "most": "an upper bound"}
 _TWO = 2
+_SHARE, _FACTOR = measure_of("%"), measure_of("×")
 
 
 def difference(text: str, bound: Sequence[Bound], others: Sequence[Paper] = ()) -> str | None:
@@ -53,7 +61,7 @@ def is_contradicted(text: str, bound: Sequence[Bound]) -> bool:
         return False
     stated = [q for b in bound for q in quantities(b.quote)]
     for claimed in quantities(text):
-        if claimed.in_words or not claimed.measures:
+        if _is_loose(claimed) or not claimed.measures:
             continue
         same = [q for q in stated if (q.measures, q.per) == (claimed.measures, claimed.per)]
         agreed = max((agreement(claimed, q) for q in stated), default=Agreement.NONE)
@@ -68,13 +76,14 @@ def _number(text: str, bound: Sequence[Bound]) -> str | None:
     claims = quantities(text)
     is_bounded = any(q.bound in _MOST for q in claims)
     for claimed in claims:
-        # `Twofold` and `halves` are as often no figure.
-        if claimed.in_words or _is_own_count(claimed):
+        if _is_loose(claimed) or _is_own_count(claimed):
             continue
         said = text[claimed.start : claimed.end].strip()
         best = max((agreement(claimed, q) for q in stated), default=Agreement.NONE)
         if best <= Agreement.CLASH and not derivable(claimed, stated):
-            if not _is_in_a_name(said, texts):
+            # The `50` of `ResNet-50` may be a size, never `50%` or `50×`.
+            may_be_named = claimed.measures not in {_SHARE, _FACTOR}
+            if not (may_be_named and _is_in_a_name(said, texts)):
                 return f"“{said}” is not in the sentences cited"
         elif best is Agreement.DOUBTFUL and not is_bounded:
             same = [q for q in stated if q.bound in _MOST and agreement(claimed, q) is best]
@@ -95,7 +104,7 @@ def _merged(text: str, bound: Sequence[Bound]) -> str | None:
     quotes: dict[str, str] = {}
     for b in bound:
         quotes[b.paper.paper_id] = f"{quotes.get(b.paper.paper_id, b.paper.title)} {b.quote}"
-    figures = [q for q in quantities(text) if not (q.in_words or _is_own_count(q))]
+    figures = [q for q in quantities(text) if not (_is_loose(q) or _is_own_count(q))]
     of: dict[str, int] = {}
     for paper_id, quote in quotes.items():
         stated = quantities(quote)
@@ -158,6 +167,12 @@ def _denial(text: str, bound: Sequence[Bound]) -> str | None:
         return "denies what the sentence cited says"
     is_same = nearest.share >= _THE_SAME and len(bound) == 1
     return "says what the sentence denies" if stated and not claimed and is_same else None
+
+
+def _is_loose(quantity: Quantity) -> bool:
+    """Return True for words that are as often no figure: `twofold`, `halves`; not `ten percent`."""
+    is_percent = quantity.measures == _SHARE and quantity.scale < 1
+    return quantity.in_words and not is_percent
 
 
 def _is_own_count(quantity: Quantity) -> bool:

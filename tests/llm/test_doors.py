@@ -1,5 +1,7 @@
 """The terminal and the page with a model: sentences appear as they pass, and stopping stops it."""
 
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -40,13 +42,16 @@ Start = Callable[..., "AbstractContextManager[subprocess.Popen[str]]"]
 def footnote(server: Faults, sample_config: Config, tmp_path: Path) -> Start:
     """Start the command line as a process, with a model that answers in the way named."""
 
-    def start(*arguments: str, answers: str) -> "AbstractContextManager[subprocess.Popen[str]]":
+    def start(
+        *arguments: str, answers: str, stdout: int = subprocess.PIPE, profile: str = "small"
+    ) -> "AbstractContextManager[subprocess.Popen[str]]":
         llm: dict[str, object] = {"backend": "openai-compatible", "model": "small", "cache": False}
-        llm["base_url"] = server.url(answers)
+        llm |= {"base_url": server.url(answers), "profile": profile}
         file = tmp_path / "footnote.yaml"
         file.write_text(yaml.safe_dump({"index": str(sample_config.index), "llm": llm}))
         return started(
             footnote_command(*arguments, "--config", file),
+            stdout=stdout,
             FOOTNOTE_LLM__API_KEY=KEY,
             PYTHONUNBUFFERED="1",
         )
@@ -63,17 +68,78 @@ def left_soon(server: Faults, before: int) -> bool:
     return False
 
 
+def shown(screen: int) -> str:
+    """All that a terminal is shown until the program on it ends."""
+    said = b""
+    while True:
+        try:
+            piece = os.read(screen, 4_096)
+        except OSError:  # as Linux tells that nobody writes to it
+            piece = b""
+        if not piece:
+            return said.decode().replace("\r\n", "\n")
+        said += piece
+
+
+@pytest.fixture
+def rejected(server: Faults) -> Iterator[None]:
+    """The model writes what is dropped at the end."""
+    server.text = (
+        "It was written by forty pirates. They live in Lisbon. NanoFlow delivers 1.91x the "
+        "throughput of state-of-the-art serving systems [1]."
+    )
+    yield
+    server.text = SAID
+
+
+@pytest.mark.usefixtures("rejected")
+def test_a_file_holds_the_answer_alone_and_no_draft_that_was_dropped(footnote: Start):
+    with footnote("ask", QUESTION, answers="good", profile="strong") as asked:
+        said, errors = asked.communicate(timeout=60)
+    assert errors.startswith("Quotes only: the model small wrote what the sources do not say.")
+    assert "pirates" not in said
+    assert said.startswith("NanoFlow: ")
+
+
+@pytest.mark.usefixtures("rejected")
+def test_a_terminal_is_told_that_the_draft_it_shows_was_dropped(footnote: Start):
+    screen, end = pty.openpty()
+    with (
+        os.fdopen(screen, "rb", buffering=0),
+        footnote("ask", QUESTION, answers="good", profile="strong", stdout=end) as asked,
+    ):
+        os.close(end)
+        said = shown(screen)
+        asked.communicate(timeout=60)
+    draft, answer = said.split("\nThe draft above was dropped; the answer:\n")
+    assert "pirates" in draft
+    assert "pirates" not in answer
+
+
+def test_a_file_is_written_the_answer_of_a_model(footnote: Start):
+    with footnote("ask", QUESTION, answers="good") as asked:
+        said, errors = asked.communicate(timeout=60)
+    assert errors.startswith("Written by small.")
+    assert said.startswith("NanoFlow delivers 1.91x")
+    assert "\n\n[1] NanoFlow" in said
+
+
 def test_the_terminal_prints_sentences_as_they_pass_and_stops_at_ctrl_c(
     server: Faults, footnote: Start
 ):
     before = server.hung_up["slow"]
-    with footnote("ask", QUESTION, answers="slow") as asked:
-        assert asked.stdout
+    screen, end = pty.openpty()
+    with (
+        os.fdopen(screen, "rb", buffering=0),
+        footnote("ask", QUESTION, answers="slow", stdout=end) as asked,
+    ):
+        os.close(end)
         assert asked.stderr
-        first = asked.stdout.read(70)
+        first = os.read(screen, 70).decode()
         assert asked.poll() is None
         asked.send_signal(signal.SIGINT)
-        rest, errors = asked.stdout.read(), asked.stderr.read()
+        rest, errors = shown(screen), asked.stderr.read()
+        asked.wait(20)
     assert first.startswith("NanoFlow delivers 1.91x")
     assert "59%" not in rest
     assert asked.returncode == 130

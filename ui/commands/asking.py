@@ -94,7 +94,7 @@ def ask(
     filters = read_filters(since, until, organisation, source, author, withdrawn, reports_number)
     from footnote.rag.build import open_assistant
     from footnote.rag.core.processor import tune_process
-    from footnote.ui.render import receipt_notes, source_text, writing_note
+    from footnote.ui.render import receipt_notes, sentence_text, source_text, writing_note
 
     assistant = open_assistant(config)
     tune_process()
@@ -113,11 +113,15 @@ def ask(
         answer = assistant.ask(" ".join(question), filters=filters)
         sys.stdout.write(export(answer, assistant.paper, form).text)
         return
-    answer = _told(assistant.ask_stream(" ".join(question), filters=filters))
+    answer, told = _told(assistant.ask_stream(" ".join(question), filters=filters))
     for note in filter(None, (*receipt_notes(answer.receipt), writing_note(answer))):
         ERR.print(escape(note))
     if answer.mode == "quote":
+        if told:
+            OUT.print("The draft above was dropped; the answer:")
         OUT.print(escape(answer.answer))
+    elif not told:
+        OUT.print(" ".join(map(sentence_text, answer.sentences)), markup=False)
     if answer.nearest:
         OUT.print("\nNearest to it:")
     for near in answer.nearest:
@@ -128,18 +132,26 @@ def ask(
         OUT.print(escape(source_text(cited)))
 
 
-def _told(events: "Generator[Event]") -> "Answer":
-    """Print each sentence once it was checked, and return the answer."""
+def _told(events: "Generator[Event]") -> "tuple[Answer, bool]":
+    """Print each sentence to a terminal once it was checked.
+
+    Elsewhere nothing is printed: what is written to a file cannot be taken back.
+
+    Returns:
+        The answer, and True where sentences were printed.
+    """
     from footnote.rag.core.records import Answer, Sentence
     from footnote.ui.render import sentence_text
 
     answer: Answer | None = None
-    told = False
+    told, watched = False, sys.stdout.isatty()
     with closing(events), ERR.status("Reading") as status:
         for event in events:
             if isinstance(event, Answer):
                 answer = event
             elif isinstance(event, Sentence):
+                if not watched:
+                    continue
                 status.stop()  # it draws over the line that the sentence stands on
                 told = True
                 OUT.print(sentence_text(event), end=" ", markup=False)
@@ -149,7 +161,7 @@ def _told(events: "Generator[Event]") -> "Answer":
         OUT.print()
     if answer is None:
         raise RuntimeError("a question without an answer")
-    return answer
+    return answer, told
 
 
 @with_settings

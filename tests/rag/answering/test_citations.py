@@ -109,11 +109,17 @@ def test_markers_count_up_and_every_quote_is_in_its_abstract(chosen: list[Eviden
     [
         ((), (), None, 0, "Nothing in the 0 papers here answers this."),
         ((), (), None, 1, "Nothing in the one paper here answers this."),
-        ((), (), "watts", 1_234, "The nearest of the 1,234 papers here does not state “watts”."),
+        (
+            (),
+            (),
+            "say how many mussels",
+            1_234,
+            "The nearest of the 1,234 papers here does not say how many mussels.",
+        ),
         (
             ("RWKV",),
             ("tokamak",),
-            "watts",
+            "state a number in “watts”",
             2,
             "Nothing in the 2 papers here mentions RWKV or “tokamak”.",
         ),

@@ -63,6 +63,27 @@ def test_what_no_sentence_says_is_left_out_and_counted_or_shown_as_uncited():
     assert [s.verdict for s in uncited] == ["quoted", "unbound"]
 
 
+@pytest.mark.parametrize("marker", ["[9.9]", "[1.9]", "[9]", "[9.9, 2.7]"])
+def test_what_is_cited_and_is_not_there_is_no_other_sentence(marker: str):
+    said = f"Bravo routes questions to models [2.1]. Alpha keeps blocks on disk {marker}."
+    _, uncited = written(Says(said), "strong")[0]
+    assert (uncited.text, uncited.verdict) == ("Alpha keeps blocks on disk.", "unbound")
+    assert uncited.citations == ()
+    shown, answer = written(Says(said))
+    assert [s.verdict for s in shown] == ["quoted"]
+    assert answer.writing
+    assert answer.writing.left_out == 1
+
+
+def test_a_statement_is_judged_by_what_it_cites_that_is_there():
+    said = "Alpha keeps blocks on disk [1.2, 9.9, 2.7]. Bravo routes questions to models."
+    sentences, _ = written(Says(said), "strong")
+    assert [[c.quote for c in s.citations] for s in sentences] == [
+        ["Alpha keeps blocks on disk."],
+        ["Bravo routes questions to models."],  # which cites nothing, and is looked for
+    ]
+
+
 def test_sentences_are_named_by_their_numbers_and_several_of_several_papers():
     said = "Both save: Alpha on disk, Bravo by 40% [1.2, 2.2]."
     [sentence], answer = written(Says(said), "strong")

@@ -16,7 +16,7 @@ def read(text: str, n_sources: int = 3, size: int = 1000) -> list[tuple[str, tup
     for start in range(0, len(text), size):
         found += stream.feed(text[start : start + size])
     read = (take_markers(s, [9] * n_sources) for s in [*found, *stream.finish()])
-    return [(said, tuple(ref.source for ref in refs)) for said, refs in read]
+    return [(said, tuple(ref.source for ref in refs or ())) for said, refs in read]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_an_item_of_a_list_is_a_statement_and_a_heading_a_label():
     assert found == [
         Label("What they do", 0, "heading"),
         Statement("Alpha: it caches. It is fast", (Ref(1, 1), Ref(1, 2)), 0, "list"),
-        Statement("Bravo routes", (), 0, "list"),
+        Statement("Bravo routes", None, 0, "list"),
     ]
 
 
@@ -58,11 +58,25 @@ def test_fields_of_a_table_are_statements_where_they_rest_on_something():
     ]
 
 
-def test_a_range_names_each_of_its_sentences_and_one_too_many_its_source():
+def test_a_range_names_each_of_its_sentences_and_one_too_many_names_nothing():
     assert read("It is so [1.1-1.3].")[0] == Statement(
         "It is so.", (Ref(1, 1), Ref(1, 2), Ref(1, 3)), 0, "prose"
     )
-    assert read("It is so [2.9, 7.1].")[0] == Statement("It is so.", (Ref(2),), 0, "prose")
+    assert read("It is so [1.2-1.9].")[0] == Statement(
+        "It is so.", (Ref(1, 2), Ref(1, 3)), 0, "prose"
+    )
+    assert read("It is so [2.9, 7.1].")[0] == Statement("It is so.", (), 0, "prose")
+    assert read("It is so.")[0] == Statement("It is so.", None, 0, "prose")
+
+
+def test_a_field_that_names_what_is_not_there_is_a_statement_that_rests_on_nothing():
+    found = read(
+        "| | Idea | Says |\n|---|---|---|\n| Alpha | caches [9.9] | |\n| B | routes | [7] |"
+    )
+    assert [each for each in found if isinstance(each, Statement)] == [
+        Statement("caches", (), 0, "table", 0, 1),
+        Statement("routes", (), 0, "table", 1, 1),
+    ]
 
 
 def test_a_sentence_is_told_before_its_line_has_ended():

@@ -43,7 +43,7 @@ def test_an_update_without_papers_makes_no_snapshot(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "together"), [(60.0, [32, 256, 112]), (0.0, [32, 64, 64, 64, 64, 64, 48])]
+    ("seconds", "together"), [(60.0, [64, 256, 80]), (0.0, [64, 64, 64, 64, 64, 64, 16])]
 )
 def test_what_is_embedded_soon_is_written_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, together: list[int]

@@ -59,7 +59,10 @@ def test_a_number_four_words_away_is_beside():
 @pytest.mark.parametrize(
     ("question", "words"),
     [
-        ("What is the number of layers of Alpha?", ["layers"]),
+        ("What is the number of layers of Alpha?", ["say how many layers"]),
+        ("How many deep layers has it?", ["say how many deep layers"]),
+        ("What is its parameter count?", ["state a “parameter count”"]),
+        ("What learning rate is used?", ["state a number for “learning rate”"]),
     ],
 )
 def test_what_is_expected_is_said_once_and_in_few_words(question: str, words: list[str]):

@@ -33,7 +33,7 @@ CHECKER = Checker(Words())
 def checked(text: str, *cited: tuple[int, int | None]):
     papers = [ALPHA, BRAVO]
     found = [Cited(papers[of], number) for of, number in cited]
-    return CHECKER.check(text, found, papers)
+    return CHECKER.check(text, found or None, papers)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,11 @@ def test_what_no_sentence_of_the_paper_says_is_unbound():
 def test_what_names_no_source_is_looked_for_in_all():
     found = checked("Bravo routes questions to models.")
     assert [(b.paper, b.number) for b in found.bound] == [(BRAVO, 0)]
+
+
+def test_what_names_nothing_that_is_there_is_not_looked_for():
+    found = CHECKER.check("Bravo routes questions to models.", [], [ALPHA, BRAVO])
+    assert (found.verdict, found.bound) == ("unbound", ())
 
 
 def test_an_instruction_states_nothing():

@@ -57,6 +57,33 @@ def test_a_number_that_no_sentence_has(text: str, said: str):
     assert found == f"“{said}” is not in the sentences cited"
 
 
+DRIFT = paper(
+    "GlassWing: Seeing Moths",
+    "GlassWing-50 reaches an accuracy of 91% over 24 families and counts 500 moths a minute.",
+).model_copy(update={"date": datetime.date(2025, 2, 20)})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("GlassWing reaches an accuracy of 95%.", "95%", id="reckoned-of-two-counts"),
+        pytest.param("GlassWing is accurate to 99%.", "99%", id="reckoned-with-a-year"),
+        pytest.param("It has a precision of 95 percent.", "95 percent", id="percent"),
+        pytest.param("It reaches ninety-five percent.", "ninety-five percent", id="in-words"),
+        pytest.param("It reaches an accuracy of 50%.", "50%", id="the-number-of-a-name"),
+    ],
+)
+def test_a_share_follows_from_no_figures_of_other_things(text: str, said: str):
+    bounds = bound(0, of=DRIFT, share=0.5)
+    assert difference(text, bounds) == f"“{said}” is not in the sentences cited"
+    assert is_contradicted(text, bounds)
+
+
+@pytest.mark.parametrize("text", ["It reaches 91%.", "It reaches ninety-one percent."])
+def test_a_share_that_is_said_is_no_difference(text: str):
+    assert difference(text, bound(0, of=DRIFT, share=0.5)) is None
+
+
 def test_a_bound_is_told_from_another():
     at_most = paper("Echo", "A cache takes at most 4 GB. It took 4 GB once.")
     assert difference("A cache takes 4 GB.", bound(0, of=at_most, share=0.5)) == (
