@@ -432,7 +432,7 @@ class Assistant:
             hits = self._cited_before([by_key[key].paper_id for key in stated.keys])
             query = self._query(text, Filters())
             draft = self._drafter.draft(request, query, hits, lambda _: (query, []))
-        bound = evidence_of(draft.ranked)
+        bound = self._checker.weighed(text, evidence_of(draft.ranked))
         if not bound:
             return Checked("unbound", reason="nothing here speaks of it")
         return self._checker.compared(text, bound, [hit.paper for hit in hits])
