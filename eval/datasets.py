@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +20,15 @@ from footnote.rag.core.text import identity_key
 
 # More faults than a person repairs in one go are only counted.
 _FAULTS_SHOWN = 50
+# Of a name so near to a field's it is one misspelt: `relevance` is, and `at`, a time, is not `act`.
+_LEAST_LIKENESS = 0.82
 
 
 class JudgedQuestion(Record):
     """One question with its judgements; one that has none of them has no answer here.
 
-    Keys that are not known here are kept, and mean nothing.
+    Keys that are not known here are kept, and mean nothing; but in a file, what looks like a field
+    misspelt is a fault.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -75,8 +79,8 @@ def load_questions(
 
     Raises:
         DatasetError: The file is absent or empty, or any of its lines has a fault: not JSON, a
-            wrong or missing field, an id that occurred before, a title that no paper was ever
-            seen under. All faults are listed.
+            wrong, missing or misspelt field, key facts without a right paper, an id that occurred
+            before, a title that no paper was ever seen under. All faults are listed.
     """
     ids = ids_by_name(papers, aliases or {})
     questions: list[JudgedQuestion] = []
@@ -91,8 +95,9 @@ def load_questions(
         if written.id in seen:
             faults.append(f"line {number}: id {written.id!r} occurred before")
         seen.add(written.id)
+        faults += [f"line {number}: {fault}" for fault in _misread(written)]
         faults += [
-            f"line {number}: no paper is called {name!r}"
+            f"line {number}: {no_paper(name)}"
             for name in [*written.relevant, *written.answers, *written.sides, *written.lists]
             if name_key(name) not in ids
         ]
@@ -107,6 +112,23 @@ def load_questions(
         questions.append(written.model_copy(update=resolved))
     refuse(file, faults, questions)
     return Dataset(file.stem, tuple(questions))
+
+
+def _misread(written: JudgedQuestion) -> list[str]:
+    """Say what would silently mean something else: misspelt fields, or facts that none can have."""
+    fields = [name for name in JudgedQuestion.model_fields if name not in written.model_fields_set]
+    near = {
+        name: get_close_matches(name.lower(), fields, n=1, cutoff=_LEAST_LIKENESS)
+        for name in written.model_extra or {}
+    }
+    misspelt = [
+        f"unknown field {name!r}; did you mean {found[0]!r}?"
+        for name, found in near.items()
+        if found
+    ]
+    if written.must_include and not written.is_answerable and not misspelt:
+        return ["must_include stands without a right paper; name one in relevant"]
+    return misspelt
 
 
 def load_beir(folder: Path, split: str = "test") -> tuple[list[Paper], Dataset]:
@@ -154,6 +176,11 @@ def ids_by_name(papers: Iterable[Paper], aliases: Mapping[str, str]) -> Mapping[
 def name_key(name: str) -> str:
     """Return what two spellings of one title share."""
     return identity_key(clean_text(name))
+
+
+def no_paper(name: str) -> str:
+    """Say that no paper is called so, and what to call one."""
+    return f"no paper is called {name!r}; give the title as `footnote papers` prints it, or an id"
 
 
 def lines_of(file: Path) -> Iterator[tuple[int, str]]:

@@ -12,6 +12,7 @@ from footnote.eval.datasets import (
     ids_by_name,
     lines_of,
     name_key,
+    no_paper,
     reason_of,
     refuse,
 )
@@ -71,7 +72,7 @@ def load_given(
         if one.id in given:
             faults.append(f"line {number}: question {one.id!r} was answered before")
         unknown = [name for name in (*one.papers, *one.cites) if name_key(name) not in named]
-        faults += [f"line {number}: no paper is called {name!r}" for name in unknown]
+        faults += [f"line {number}: {no_paper(name)}" for name in unknown]
         given[one.id] = one
     refuse(file, faults, given, "answer")
     return Run(

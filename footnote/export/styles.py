@@ -19,7 +19,8 @@ def cited(reference: Reference) -> str:
     year = f" ({reference.date[0]})" if reference.date else ""
     said = f"{by}{year}. {reference.title}" if by else f"{reference.title}{year}"
     withdrawn = f" Withdrawn: {reference.notice}" if reference.notice is not None else ""
-    return f"{said.rstrip('.')}.{withdrawn}"
+    end = "" if said.endswith(("?", "!")) else "."
+    return f"{said.rstrip('.')}{end}{withdrawn}"
 
 
 class PlainText:

@@ -23,6 +23,9 @@ _START = re.compile(r"[\s\udc80-\udcff]*+@\s{0,20}([A-Za-z]{1,40})\s{0,20}[{(]")
 _SEAM = re.compile(
     r"(?<=[})])\s{0,200}(?=@[A-Za-z]{1,40}\s{0,20}[{(]\s{0,20}[^\s,{}()\"=]{0,500},)"
 )
+_KEY = re.compile(r"[^{(]*[{(]\s*([^\s,{}()\"=]{1,100})\s*,")
+# What bibtexparser says of an entry that goes on to the end of the file.
+_NO_END = "Unexpectedly reached end of file."
 _NO_PAPERS = ("string", "comment", "preamble")
 _YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
@@ -100,9 +103,17 @@ def _entry(block: Block) -> Entry:
             return found.ignore_error_block
         if isinstance(found, ParsingFailedBlock):
             fault = block.fault or undecoded(block.text, block.number)
-            reason = getattr(found.error, "abort_reason", str(found.error))
-            raise RecordError(fault or f"not BibTeX: {' '.join(reason.split())[:200]}")
+            raise RecordError(fault or _fault(block, found))
     raise RecordError(block.fault or "not BibTeX: an entry that has no end")
+
+
+def _fault(block: Block, failed: ParsingFailedBlock) -> str:
+    reason = " ".join(getattr(failed.error, "abort_reason", str(failed.error)).split())
+    key = _KEY.match(block.text)
+    entry = f"entry {key.group(1)}, which begins in" if key else "the entry that begins in"
+    if reason.endswith(_NO_END):
+        reason = "has no closing brace or quotation mark; skipped"
+    return f"not BibTeX: {entry} line {block.number}{',' if key else ''} {reason}"[:400]
 
 
 def _literal(value: str) -> str:

@@ -77,7 +77,8 @@ class ClaimChecker:
             found = self._quoter.search(request)
         found, draft = self._quoter.draft(found)
         is_about = bool(keys) or draft.confidence >= self._quoter.min_confidence
-        bound = evidence_of(draft.ranked) if is_about else []
+        spoken = evidence_of(draft.ranked) if is_about else []
+        bound = self._checker.weighed(text, spoken)
         if not bound:
             return Checked("unbound", reason="nothing here speaks of it")
         return self._checker.compared(text, bound, [hit.paper for hit in found.hits])

@@ -87,6 +87,10 @@ class Checker:
             return Checked("unbound")
         return self.compared(text, bound, papers)
 
+    def weighed(self, text: str, bound: Sequence[Bound]) -> list[Bound]:
+        """Return the sentences in their order, each with how much of a statement it says."""
+        return [b._replace(share=self._binder.share(text, [b.quote])) for b in bound]
+
     def compared(self, text: str, bound: Sequence[Bound], papers: Sequence[Paper]) -> Checked:
         """Compare a statement with sentences that it is bound to; at least one."""
         used = {b.paper.paper_id for b in bound}

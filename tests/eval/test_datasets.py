@@ -41,7 +41,7 @@ def test_papers_that_are_compared_or_listed_are_known_by_their_titles(tmp_path: 
         tmp_path, GOOD | {"sides": ["M^3ViT: alpha"], "lists": [ALPHA.paper_id]}
     ).questions
     assert question.sides == question.lists == (ALPHA.paper_id,)
-    with pytest.raises(DatasetError, match="no paper is called 'Nowhere'"):
+    with pytest.raises(DatasetError, match="called 'Nowhere'; give the title as `footnote papers`"):
         questions_of(tmp_path, GOOD | {"lists": ["Nowhere"]})
 
 
@@ -130,6 +130,33 @@ def test_further_keys_of_a_question_are_kept_and_mean_nothing(tmp_path: Path):
     written = json.loads(question.model_dump_json())
     assert written == written | further
     assert question.relevant == {ALPHA.paper_id: 2}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("relevnt", "relevant"), ("must_includes", "must_include"), ("List", "lists")],
+)
+def test_a_misspelt_field_is_a_fault_that_names_the_right_one(
+    tmp_path: Path, written: str, meant: str
+):
+    row = {"id": "q1", "question": "what", written: [ALPHA.title]}
+    with pytest.raises(DatasetError) as caught:
+        questions_of(tmp_path, row)
+    assert f"line 1: unknown field '{written}'; did you mean '{meant}'?" in str(caught.value)
+
+
+def test_a_further_key_beside_the_field_that_it_resembles_is_kept(tmp_path: Path):
+    [question] = questions_of(tmp_path, GOOD | {"question_id": 7}).questions
+    assert question.model_extra == {"question_id": 7}
+
+
+def test_what_an_answer_must_include_without_a_right_paper_is_a_fault(tmp_path: Path):
+    nowhere = {"id": "q2", "question": "what", "must_include": ["x"]}
+    with pytest.raises(
+        DatasetError, match=r"1 fault: line 2: must_include .* without a right paper"
+    ):
+        questions_of(tmp_path, GOOD, nowhere)
+    questions_of(tmp_path, GOOD, nowhere | {"count": 3})
 
 
 @pytest.mark.parametrize("split", ["tune", "test"])

@@ -10,7 +10,8 @@ from markdown_it import MarkdownIt
 
 from footnote.export.forms import Form, export
 from footnote.export.pages import labels
-from footnote.export.styles import Html, Markdown, PlainText
+from footnote.export.references import Name, Reference
+from footnote.export.styles import Html, Markdown, PlainText, cited
 from footnote.rag.core.records import Answer, Citation, Receipt, Sentence, Setup, Source
 from tests.export.test_references import NASTY
 from tests.made import paper
@@ -151,3 +152,11 @@ def test_the_letters_of_a_papers_quotes_go_on_after_z():
 def test_an_unknown_form_is_an_error():
     with pytest.raises(ValueError, match="docx"):
         export(attacked(), {}.get, "docx")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("title", ["Why Do Eels Return?", "Why Do Eels Return", "Eels return."])
+def test_a_title_ends_with_one_sign(title: str):
+    by = (Name("Ada", "Byron"),)
+    assert cited(Reference("k", title, by)) == f"Ada Byron. {title.rstrip('.')}" + "." * (
+        not title.endswith("?")
+    )

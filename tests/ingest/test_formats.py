@@ -378,6 +378,17 @@ def test_a_broken_record_costs_itself_alone(
     assert len(refusals) == (2 if name == "papers.csv" else 1)
 
 
+@pytest.mark.parametrize("broken", ["  title = {Beta: A {Cache},", '  title = "Beta,'])
+def test_an_entry_without_its_end_is_named_with_its_line(tmp_path: Path, broken: str):
+    whole = f"@article{{alpha2019,\n  title = {{Alpha}},\n  abstract = {{{TEXT}}}\n}}\n\n"
+    records, [refusal] = read(tmp_path, f"{whole}@article{{broken2020,\n{broken}\n}}\n")
+    assert [plain(r.title) for r in records] == ["Alpha"]
+    assert refusal.reason == (
+        "not BibTeX: entry broken2020, which begins in line 6, "
+        "has no closing brace or quotation mark; skipped"
+    )
+
+
 def test_entities_of_a_feed_are_not_expanded(tmp_path: Path):
     bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     feed = ATOM.replace("<feed", f'<!DOCTYPE feed [<!ENTITY e0 "lol">{bomb}]>\n<feed')

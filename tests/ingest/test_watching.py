@@ -77,7 +77,7 @@ def test_it_takes_in_tells_of_it_and_ends_when_it_is_told_to(folder: Path, tmp_p
         (folder / "bad.jsonl").write_text("[1")
         assert "no paper could be read: bad.jsonl" in process.stderr.readline()
         (folder / "b.jsonl").write_text(NEW)
-        assert "1 records, 1 papers: 1 added" in process.stdout.readline()
+        assert "1 record, 1 paper: 1 added" in process.stdout.readline()
         assert process.stdout.readline() == "What does Delta keep?:\n"
         assert process.stdout.readline() == "\n"
         assert process.stdout.readline().startswith("- New: “Delta keeps keys in memory.” Delta")

@@ -95,6 +95,15 @@ def test_a_claim_to_which_nothing_is_judged_is_left_open(library: Library, tmp_p
     assert news.reason == "quotes alone cannot tell if it speaks for the claim or against it"
 
 
+def test_a_paper_that_only_sounds_like_a_claim_is_no_news_of_it(library: Library, tmp_path: Path):
+    add(library, tmp_path / "dams.jsonl", [("Beavers and Floods", "Beaver dams were watched for six years in four valleys. They lowered peak flow by a third after storms.")])  # fmt: skip
+    library.watch("Beaver dams reduce peak flow by a third.", is_claim=True)
+    near = ("Trees over Streams", "Tree shade was measured along eleven streams. Shade lowered the peak water temperature by 3 degrees in summer.")  # fmt: skip
+    to_it = ("Ponds of Beavers", "Beaver dams hold back water. Peak flow below the dams fell by 34% in the wettest winter.")  # fmt: skip
+    add(library, tmp_path / "more.jsonl", [near, to_it])
+    assert [n.citation.title for n in library.news()] == ["Ponds of Beavers"]
+
+
 def test_filters_leave_out_papers_that_may_not_answer(library: Library, tmp_path: Path):
     library.watch(QUESTION, Filters(source="journal"))
     add(library, tmp_path / "second.jsonl", SECOND)

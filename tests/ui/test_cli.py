@@ -58,7 +58,7 @@ def test_ingest_reports_what_it_did(footnote: Run, tmp_path: Path, monkeypatch: 
     assert report["seconds"] > 0
     monkeypatch.setenv("FOOTNOTE_INDEX", str(index))
     again = footnote("ingest", file)
-    assert "1 papers: 0 added, 0 updated, 1 unchanged, 1 refused" in again.stdout
+    assert "2 records, 1 paper: 0 added, 0 updated, 1 unchanged, 1 refused" in again.stdout
     assert "refused papers.jsonl: line 2" in again.stderr
     assert json.loads(footnote("doctor", "--index", index, "--json").stdout) == {
         "ok": True,
@@ -349,7 +349,8 @@ def test_a_merge_is_explained_and_undone(footnote: Run, tmp_path: Path):
         "abstract = {Renamed keeps what it stores on disk. It is fast as well.}}"
     )
     index = ("--index", tmp_path / "index")
-    footnote("ingest", tmp_path / "in", *index)
+    said = footnote("ingest", tmp_path / "in", *index).stdout
+    assert "2 records, 1 paper (1 merged into others): 1 added" in said
     [row] = json.loads(footnote("papers", "--json", *index).stdout)
     assert (row["paper_id"], row["sources"]) == ("doi:10.1000/a", ["a.jsonl", "b.bib"])
     shown = footnote("papers", "--explain", "doi:10.1000/a", *index).stdout

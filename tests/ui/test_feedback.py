@@ -87,7 +87,7 @@ def test_the_command_writes_it(tmp_path: Path, footnote: Run):
     Feedback(config.index).add(RIGHT, "right")
     done = footnote("feedback", "--index", config.index)
     assert json.loads(done.stdout)["relevant"] == {ALPHA.paper_id: 1}
-    assert "1 questions of 1 remarks" in done.stderr
+    assert "1 question of 1 remark" in done.stderr
     footnote("feedback", "--index", config.index, "--out", tmp_path / "out.jsonl")
     assert (tmp_path / "out.jsonl").read_text() == done.stdout
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from footnote.rag.core.config import Config
 from footnote.ui.commands.options import AsJson, Replace, print_json
-from footnote.ui.commands.shared import ERR, OUT, progress, say_restored, with_settings
+from footnote.ui.commands.shared import ERR, OUT, counted, progress, say_restored, with_settings
 
 
 @with_settings
@@ -100,7 +100,7 @@ def backup(
     if as_json:
         print_json({"file": file, "papers": contents.papers, "bytes": n_bytes})
     else:
-        OUT.print(escape(f"{contents.papers:,} papers in {file}, {n_bytes / 1e6:,.1f} MB"))
+        OUT.print(escape(f"{counted(contents.papers, 'paper')} in {file}, {n_bytes / 1e6:,.1f} MB"))
 
 
 @with_settings
@@ -118,4 +118,6 @@ def restore(
     if as_json:
         print_json({"index": config.index, "papers": contents.papers, "made": contents.made})
     else:
-        OUT.print(escape(f"{contents.papers:,} papers in {config.index}, as of {contents.made}"))
+        OUT.print(
+            escape(f"{counted(contents.papers, 'paper')} in {config.index}, as of {contents.made}")
+        )

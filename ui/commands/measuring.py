@@ -2,15 +2,19 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from footnote.rag.core.config import Config
 from footnote.ui.commands.options import AsJson, print_json
-from footnote.ui.commands.shared import ERR, OUT, progress, with_settings, write_text
+from footnote.ui.commands.shared import ERR, OUT, counted, progress, with_settings, write_text
+
+if TYPE_CHECKING:
+    from footnote.eval.calibrate import Calibration
 
 
 @with_settings
@@ -95,7 +99,7 @@ def feedback(
         print_json(rows)
     elif not out:
         sys.stdout.write(text)
-    ERR.print(f"{len(rows):,} questions of {len(said):,} remarks")
+    ERR.print(f"{counted(len(rows), 'question')} of {counted(len(said), 'remark')}")
 
 
 @with_settings
@@ -116,16 +120,32 @@ def calibrate(
     if as_json:
         print_json(found)
         return
-    now = config.answering.min_confidence
-    OUT.print(f"{found.n_questions:,} questions made from {found.n_papers:,} papers")
-    OUT.print("threshold  answered, paper here  refused, paper held out  risk of what is answered")
-    for point in found.line:
+    for line in calibration_lines(found, config.answering.min_confidence):
+        OUT.print(line)
+
+
+def calibration_lines(found: "Calibration", now: float) -> Iterator[str]:
+    """Write what thresholds would do, and how to set one.
+
+    Args:
+        found: What was measured.
+        now: The threshold in force.
+    """
+    made, drawn = counted(found.n_questions, "question"), counted(found.n_papers, "paper")
+    yield f"{made} made from {drawn}"
+    yield "threshold  answered, paper here  refused, paper held out  risk of what is answered"
+    rows = {point.threshold: point for point in (*found.line, found.at_threshold)}
+    for threshold, point in sorted(rows.items()):
         risk = "none" if point.risk is None else f"{point.risk:.2f}"
-        OUT.print(f"{point.threshold:9.2f} {point.coverage:21.2f} {point.refused:24.2f} {risk:>25}")
-    OUT.print(
+        yield f"{threshold:9.2f} {point.coverage:21.2f} {point.refused:24.2f} {risk:>25}"
+    yield (
         f"At {found.threshold:.2f}, {found.at_threshold.coverage:.0%} of the questions whose paper "
         f"is here are answered, and {found.at_threshold.refused:.0%} of the others refused. "
-        f"answering.min_confidence is {now:.2f}; a person asks harder questions than these."
+        "People ask harder questions than these, so a lower threshold is wiser."
+    )
+    yield (
+        f"Nothing was changed: the threshold is {now:.2f}. To set another, write "
+        "`answering: {min_confidence: NUMBER}` into your settings file."
     )
 
 
@@ -159,7 +179,7 @@ def bench(
     if as_json:
         print_json(result)
         return
-    OUT.print(f"{result.n_papers:,} papers, {result.n_questions:,} questions")
+    OUT.print(f"{counted(result.n_papers, 'paper')}, {counted(result.n_questions, 'question')}")
     ours, theirs = result.footnote.model_dump(), result.stock.model_dump()
     for name, ratio in result.ratios.items():
         OUT.print(f"{name:24} {ours[name]:12,.1f} {theirs[name]:12,.1f} {ratio:8.2f}")

@@ -14,6 +14,7 @@ from footnote.ui.commands.options import AsJson, Obsidian, print_json, read_form
 from footnote.ui.commands.shared import (
     ERR,
     OUT,
+    counted,
     fail,
     progress,
     save_notes,
@@ -102,9 +103,12 @@ def _ray(config: Config) -> AbstractContextManager["RayEngine"]:
 
 
 def _say_ingested(report: "IngestReport") -> None:
+    # Of the records taken in, those that are a paper which another one is, too.
+    n_merged = report.accepted - report.papers
     OUT.print(
-        f"{report.records:,} records, {report.papers:,} papers: {report.added:,} added, "
-        f"{report.updated:,} updated, {report.unchanged:,} unchanged, "
+        f"{counted(report.records, 'record')}, {counted(report.papers, 'paper')}"
+        + (f" ({n_merged:,} merged into others)" if n_merged > 0 else "")
+        + f": {report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged, "
         f"{report.refused_count + report.refused_sources:,} refused, in {report.seconds:.1f} s"
     )
     say_restored(report.restored)
@@ -133,14 +137,18 @@ def papers(
     ] = False,
     obsidian: Obsidian = None,
     explain: Annotated[
-        str | None, typer.Option(metavar="ID", help="Show which records are this paper, and why.")
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Show which records are this paper, and why; `papers --json` prints the ids.",
+        ),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(metavar="ID", help="Make the records of this paper separate papers for good."),
     ] = None,
 ) -> None:
-    """List the papers of the catalogue by title; with --format by id."""
+    """List the papers of the catalogue by title; with --format by id. --json prints their ids."""
     form = read_form(form, PapersForm, as_json=as_json)
     from footnote.rag.build import open_index
     from footnote.ui.render import paper_row
@@ -171,7 +179,7 @@ def papers(
         OUT.print(escape(f"{paper.date or ''!s:10}  {paper.title}"))
         if full:
             OUT.print(escape(f"            {paper.abstract}\n"))
-    ERR.print(f"{len(listed):,} papers")
+    ERR.print(counted(len(listed), "paper"))
 
 
 def _split(index: "Index", paper_id: str, as_json: bool) -> None:

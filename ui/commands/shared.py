@@ -50,6 +50,11 @@ def shared_options(
     context.obj = (config, index)
 
 
+def counted(number: int, thing: str) -> str:
+    """Write how many there are: `1 paper`, `1,024 papers`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def with_settings(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the settings first.
 

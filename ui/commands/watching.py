@@ -24,7 +24,7 @@ from footnote.ui.commands.options import (
     print_json,
     read_filters,
 )
-from footnote.ui.commands.shared import ERR, OUT, with_settings
+from footnote.ui.commands.shared import ERR, OUT, counted, with_settings
 
 if TYPE_CHECKING:
     from footnote.ingest.pipeline import IngestReport
@@ -72,7 +72,7 @@ def add(
         return
     kind = "claim" if added.watch.is_claim else "question"
     OUT.print(escape(f"{added.watch.watch_id}  {added.watch.question}"))
-    OUT.print(f"watched as a {kind}; {added.n_known:,} sentences here speak to it already")
+    OUT.print(f"watched as a {kind}; already here on it: {counted(added.n_known, 'sentence')}")
 
 
 @with_settings
