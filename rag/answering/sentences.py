@@ -44,6 +44,10 @@ _PLAIN = (
 )
 # What answers these is told by what a sentence does in its abstract; of others it is not.
 _TOLD_BY_ROLE = frozenset({Kind.EXPLANATION, Kind.DEFINITION})
+# Questions whose likeliest sentences are put in a new order, read word by word. Of numbers 0.78 of
+# marked questions would begin rightly in place of 0.75, and yet `how much throughput does it gain`
+# with a share of the optimum.
+_REORDERED = frozenset(KINDS) - {Kind.NUMBER}
 # More than so many take longer than 50 ms to read.
 _READ_AGAIN = 6
 _CROSSED = ("quantity", "place", "late", "coverage", "behind_late")
@@ -258,15 +262,16 @@ def _read_again(
     """Read the best few word by word.
 
     Returns:
-        The scores, those of the best few given to them in their new order, and the log odds that
-        each of these answers, by its place.
+        The scores, those of the best few given to them in their new order where they have one, and
+        the log odds that each of these answers, by its place.
     """
     best = np.argsort(-score, kind="stable")[:_READ_AGAIN]
     states = [encode_sentence(candidates[at].quote) for at in best]
     found = interaction_scores(encode(question).states, states, kind)
-    order = np.argsort(-(found.beside + _logit(score[best])), kind="stable")
     changed = score.copy()
-    changed[best[order]] = score[best]
+    if kind in _REORDERED:
+        order = np.argsort(-(found.beside + _logit(score[best])), kind="stable")
+        changed[best[order]] = score[best]
     return changed, dict(zip(best.tolist(), found.answers.tolist(), strict=True))
 
 
