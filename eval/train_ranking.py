@@ -7,7 +7,7 @@ tell if the papers answer are fitted by `train_interaction` after that.
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -101,7 +101,7 @@ class Asked(NamedTuple):
 
 def fit_ranking(shared: Path, work: Path) -> None:
     """Index each collection in `work`, fit the weights one after the other, and write them."""
-    heads: dict[str, object] = {}
+    heads: dict[str, dict[str, object]] = {}
     collections = {field: papers for field, papers in labels.collections(shared) if papers}
     for field, papers in collections.items():
         make_index(work / field, papers)
@@ -384,7 +384,7 @@ def _bounded(
     return np.append(weights, found[-1] - weights @ mean)
 
 
-def write_weights(heads: dict[str, object]) -> None:
+def write_weights(heads: Mapping[str, object]) -> None:
     """Write these heads, in place of those of the same names."""
     kept = json.loads(FILE.read_text(encoding="utf-8"))
     FILE.write_text(json.dumps(kept | heads, indent=1) + "\n", encoding="utf-8")
