@@ -218,7 +218,11 @@ def features(signals: Signals) -> dict[str, float]:
 def set_by_hand(signals: Signals) -> float:
     """Return what is added to the logit with no fitted weight."""
     beside = 0.0 if about_something(signals) else _BESIDE_THE_POINT
-    return beside + _ANSWERED * signals.answered
+    answered = signals.answered
+    if signals.unknown_names or signals.absent_name:
+        # What is said of another thing may answer all but its name.
+        answered = min(answered, 0.0)
+    return beside + _ANSWERED * answered
 
 
 def about_something(signals: Signals) -> bool:

@@ -82,3 +82,11 @@ def test_every_feature_has_a_fitted_weight_of_its_sign(found: Signals):
     fitted = load_weights("confidence")
     assert features(found).keys() == fitted.keys() - {"bias"}
     assert all((fitted[name] >= 0) == (name in POSITIVE_FEATURES) for name in features(found))
+
+
+def test_what_is_said_of_another_thing_does_not_answer_for_a_name_that_no_paper_has():
+    found = Signals(0.9, 0.1, 0.9, 0.0, 0.0, ("QuantumFlow",), False, (), None)
+    assert confidence(found._replace(answered=5.0)) == confidence(found)
+    assert confidence(found._replace(answered=-5.0)) < confidence(found)
+    known = found._replace(unknown_names=())
+    assert confidence(known._replace(answered=5.0)) > confidence(known)
