@@ -44,7 +44,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_papers_are_taken_in_and_answered_from_without_torch(tmp_path: Path):
     (tmp_path / "refs.bib").write_text(REFS)
     taken_in = run(tmp_path, "ingest", "refs.bib")
-    assert "1 papers: 1 added" in taken_in.stdout, taken_in.stderr
+    assert "1 paper: 1 added" in taken_in.stdout, taken_in.stderr
     asked = run(tmp_path, "ask", "Where does Alpha keep the cache?")
     assert "Alpha keeps the cache of a language model on disk. [1]" in asked.stdout, asked.stderr
     assert "no GPU" in run(tmp_path, "setup").stdout
