@@ -358,6 +358,8 @@ def _in_digits(text: str) -> Iterator[Quantity]:
     for match in _NUMBER.finditer(text):
         if _OF_A_NAME.search(text[max(0, match.start() - 2) : match.start()]):
             continue
+        if match["below"] and _NUMBERED_NAME.search(_just_before(text, match.start())):
+            continue  # `ABC 1/2` names two
         digits = match["number"].replace(",", "")[:300]
         value = float(digits)
         magnitude = (match["magnitude"] or "").strip(" -").lower()
@@ -380,6 +382,10 @@ def _in_digits(text: str) -> Iterator[Quantity]:
             measures = _FACTOR
         quantity = Quantity(match.start(), end, value * scale, measures, places=places, scale=scale)
         yield quantity._replace(bound="least") if match["plus"] else _bounded(text, quantity)
+
+
+def _just_before(text: str, start: int) -> str:
+    return text[max(0, start - _LONGEST_BOUND) : start]
 
 
 def _in_words(text: str) -> list[Quantity]:
@@ -465,7 +471,7 @@ def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:
             and after.measures
             and len(between) < _LONGEST_BOUND
             and _LISTED.fullmatch(between)
-            and not _NUMBERED_NAME.search(text[max(0, one.start - _LONGEST_BOUND) : one.start])
+            and not _NUMBERED_NAME.search(_just_before(text, one.start))
         ):
             shared[i] = one._replace(
                 value=one.value * after.scale, measures=after.measures, scale=after.scale

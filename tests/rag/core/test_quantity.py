@@ -200,3 +200,8 @@ def test_a_figure_in_digits_is_among_all_that_are_found(text: str):
     assert states_figure(text) or not whole
     if states_figure(text) and not whole:  # then a rate tells it, and no number in digits
         assert any("/" in text[q.end :] or " per " in text[q.end :] for q in found)
+
+
+def test_a_name_with_two_numbers_is_no_share():
+    assert not quantities("They block kinase ABC 1/2 and its kin.")
+    assert [q.value for q in quantities("They block 1/2 of all kinases.")] == [0.5]
