@@ -98,7 +98,7 @@ def test_a_file_holds_the_answer_alone_and_no_draft_that_was_dropped(footnote: S
         said, errors = asked.communicate(timeout=60)
     assert errors.startswith("Quotes only: the model small wrote what the sources do not say.")
     assert "pirates" not in said
-    assert said.startswith("NanoFlow: ")
+    assert said.startswith("On NVIDIA GPUs with models")
 
 
 @pytest.mark.usefixtures("rejected")
