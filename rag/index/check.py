@@ -1,7 +1,7 @@
 """Compare what a snapshot holds with what the catalogue says it should.
 
-By counts alone (`miscount`), by asking every part for every paper (`disagreements`), or the same in
-a process of its own, which a damaged file may take down (`probe`).
+By counts alone (`miscount`), by asking every part for every paper or for some (`disagreements`), or
+the same in a process of its own, which a damaged file may take down (`probe`).
 """
 
 import json
@@ -24,7 +24,7 @@ from footnote.rag.core.errors import (
 )
 from footnote.rag.core.records import Paper
 from footnote.rag.index.catalogue import Catalogue
-from footnote.rag.index.chunking import chunk_id
+from footnote.rag.index.chunking import version_id
 from footnote.rag.index.snapshot import PARTS, SNAPSHOTS, Snapshot
 from footnote.rag.index.token_embeddings import TokenEmbeddings
 
@@ -71,39 +71,76 @@ def miscount(catalogue: Catalogue, snapshot: Snapshot) -> str | None:
     return None
 
 
-def disagreements(catalogue: Catalogue, snapshot: Snapshot, exact_up_to: int) -> list[Fault]:
+def disagreements(
+    catalogue: Catalogue, snapshot: Snapshot, exact_up_to: int, most: int | None = None
+) -> list[Fault]:
     """List what a snapshot does not hold as the catalogue says.
 
-    Every paper is asked for: its vector, which is the mean of its sentences', the paper by its
-    title's words, its token embeddings by their rows. A damaged part may take the process down: see
-    `probe`.
+    The ids of all papers are compared, and each is asked for: its vector, which is the mean of its
+    sentences', the paper by its title's words, its token embeddings by their rows. A damaged part
+    may take the process down: see `probe`.
 
     Args:
         catalogue: What it should hold.
         snapshot: What is asked.
         exact_up_to: Sentences up to which all are compared, as for questions.
+        most: Papers that are asked for, where there are more: those that were added last, which is
+            where an interrupted writer leaves its traces, and others spread over all. None for
+            each.
     """
+    asked = _Asked(catalogue, snapshot, most)
     found: list[Fault] = []
     for check in (partial(_vector_faults, exact_up_to=exact_up_to), _word_faults, _token_faults):
         try:
-            found += check(snapshot, catalogue)
+            found += check(snapshot, asked)
         except IndexFolderError as error:
             found.append(Fault(error.what, error.step))
     return found
 
 
-def _served(catalogue: Catalogue) -> Iterator[list[Paper]]:
-    last = ""
-    while papers := catalogue.served_after(last, _BATCH):
-        yield papers
-        last = papers[-1].paper_id
+class _Asked:
+    """The papers that a snapshot should hold, and those that it is asked for."""
+
+    def __init__(self, catalogue: Catalogue, snapshot: Snapshot, most: int | None):
+        self.versions = catalogue.served_versions()
+        """Of all papers, by their ids."""
+        self.n_chunks = catalogue.count_chunks()
+        self._catalogue = catalogue
+        are_many = most is not None and len(self.versions) > most
+        self._some = _some(list(self.versions), snapshot, most) if are_many else None
+
+    @property
+    def is_each(self) -> bool:
+        """True where it is asked for each."""
+        return self._some is None
+
+    def batches(self) -> Iterator[list[Paper]]:
+        """Read those that it is asked for."""
+        if self._some is None:
+            last = ""
+            while papers := self._catalogue.served_after(last, _BATCH):
+                yield papers
+                last = papers[-1].paper_id
+            return
+        for first in range(0, len(self._some), _BATCH):
+            yield list(self._catalogue.served(self._some[first : first + _BATCH]).values())
 
 
-def _vector_faults(snapshot: Snapshot, catalogue: Catalogue, exact_up_to: int) -> list[Fault]:
+def _some(ids: Sequence[str], snapshot: Snapshot, most: int) -> list[str]:
+    """Choose papers: half of them those added last, half spread over all."""
+    half = max(1, most // 2)
+    try:
+        newest = snapshot.dense.newest(half // snapshot.card.shards)
+    except IndexFolderError:  # it is named by what asks the sentences
+        newest = []
+    return list(dict.fromkeys([*newest, *ids[:: len(ids) // half]]))
+
+
+def _vector_faults(snapshot: Snapshot, asked: _Asked, exact_up_to: int) -> list[Fault]:
     vectors, sentences = snapshot.vectors, snapshot.dense
     is_graph_asked = snapshot.vector_search(exact_up_to) is not sentences
     n_asked, n_lost, n_apart, n_stale = 0, 0, 0, 0
-    for papers in _served(catalogue):
+    for papers in asked.batches():
         means = sentences.means(papers)
         versions = {paper.paper_id: paper.version for paper in papers}
         rows = vectors.rows(list(versions))
@@ -122,18 +159,29 @@ def _vector_faults(snapshot: Snapshot, catalogue: Catalogue, exact_up_to: int) -
     if n_stale:
         what = f"vector store holds another version of {n_stale} of {n_asked} papers"
         found.append(Fault(what, kind=FaultKind.SURPLUS))
-    found += _compared(PARTS["chroma"], vectors.ids(), catalogue)
-    return found + _chunk_faults(sentences.ids(), catalogue)
+    found += _compared(PARTS["chroma"], vectors.ids(), asked)
+    return found + _chunk_faults(sentences.counts(), asked)
 
 
-def _chunk_faults(held: set[str], catalogue: Catalogue) -> list[Fault]:
-    served = (paper for papers in _served(catalogue) for paper in papers)
-    expected = {chunk_id(paper, n) for paper in served for n in range(len(paper.sentences))}
+def _chunk_faults(held: dict[str, int], asked: _Asked) -> list[Fault]:
+    """Compare how many chunks there are of each version with how many sentences it has."""
+    served = {version_id(*version): 0 for version in asked.versions.items()}
+    n_missing = 0
+    for paper in (paper for papers in asked.batches() for paper in papers):
+        version = version_id(paper.paper_id, paper.version)
+        served[version] = len(paper.sentences)
+        n_missing += max(0, served[version] - held.get(version, 0))
+    n_chunks = sum(served.values()) if asked.is_each else asked.n_chunks
+    if not asked.is_each:
+        # Of the others it is known how many they have together.
+        n_held = sum(n for version, n in held.items() if version in served)
+        n_missing = max(n_missing, n_chunks - n_held)
+        served = {version: max(n, held.get(version, 0)) for version, n in served.items()}
     found: list[Fault] = []
-    if missing := expected - held:
-        found.append(Fault(f"{PARTS['dense']} lacks {len(missing)} of {len(expected)} chunks"))
-    if surplus := held - expected:
-        what = f"{PARTS['dense']} holds {len(surplus)} chunks of no paper"
+    if n_missing:
+        found.append(Fault(f"{PARTS['dense']} lacks {n_missing} of {n_chunks} chunks"))
+    if n_surplus := sum(max(0, n - served.get(version, 0)) for version, n in held.items()):
+        what = f"{PARTS['dense']} holds {n_surplus} chunks of no paper"
         found.append(Fault(what, kind=FaultKind.SURPLUS))
     return found
 
@@ -175,29 +223,29 @@ def unreachable(
     return list(rows)
 
 
-def _word_faults(snapshot: Snapshot, catalogue: Catalogue) -> list[Fault]:
+def _word_faults(snapshot: Snapshot, asked: _Asked) -> list[Fault]:
     lost = 0
-    for papers in _served(catalogue):
+    for papers in asked.batches():
         for paper in papers:
             words = snapshot.bm25
             lost += bool(words.terms(paper.title)) and not words.finds(paper.paper_id, paper.title)
     found = [Fault(f"word index does not find {lost} papers by their titles")] if lost else []
-    return found + _compared("word index", snapshot.bm25.paper_ids(), catalogue)
+    return found + _compared("word index", snapshot.bm25.paper_ids(), asked)
 
 
-def _token_faults(snapshot: Snapshot, catalogue: Catalogue) -> list[Fault]:
+def _token_faults(snapshot: Snapshot, asked: _Asked) -> list[Fault]:
     if not snapshot.card.token_embeddings:
         return []
     tokens, place = snapshot.multivector, np.zeros(1, int)
     any_piece = np.ones((1, snapshot.card.dimension or 1), np.float32)
-    for papers in _served(catalogue):
+    for papers in asked.batches():
         question = TokenEmbeddings(any_piece, place, place)
         tokens.paper_scores(question, np.ones(1), [p.paper_id for p in papers])
-    return _compared("token index", tokens.paper_ids(), catalogue)
+    return _compared("token index", tokens.paper_ids(), asked)
 
 
-def _compared(part: str, held: set[str], catalogue: Catalogue) -> list[Fault]:
-    expected = {paper.paper_id for papers in _served(catalogue) for paper in papers}
+def _compared(part: str, held: set[str], asked: _Asked) -> list[Fault]:
+    expected = asked.versions.keys()
     found: list[Fault] = []
     if missing := expected - held:
         found.append(Fault(f"{part} lacks {len(missing)} of {len(expected)} papers"))
@@ -207,13 +255,16 @@ def _compared(part: str, held: set[str], catalogue: Catalogue) -> list[Fault]:
     return found
 
 
-def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[Fault]:
+def probe(
+    folder: Path, *, exact_up_to: int, unfinished: bool = False, most: int | None = None
+) -> list[Fault]:
     """List what the snapshot in force does not hold as the catalogue of this index folder says.
 
     Args:
         folder: The index folder.
         exact_up_to: Sentences up to which all are compared, as for questions.
         unfinished: Pass over what an interrupted writer may have left, and what a graph loses.
+        most: Papers that are asked for, as `disagreements` has it.
 
     Returns:
         One for each kind of fault; none when every paper is found.
@@ -224,6 +275,7 @@ def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[F
         "footnote.rag.index.check",
         str(folder.absolute()),
         str(exact_up_to),
+        *([] if most is None else [str(most)]),
     ]
     try:
         done = subprocess.run(  # noqa: S603
@@ -240,16 +292,16 @@ def probe(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[F
     return [f for f in found if f.kind not in _UNFINISHED] if unfinished else found
 
 
-def _main(folder: Path, exact_up_to: int) -> None:
+def _main(folder: Path, exact_up_to: int, most: int | None = None) -> None:
     try:
         catalogue = Catalogue(folder / "catalogue.sqlite")
         name = catalogue.state().snapshot or ""
         snapshot = Snapshot.load(folder / SNAPSHOTS / name)
-        found = disagreements(catalogue, snapshot, exact_up_to)
+        found = disagreements(catalogue, snapshot, exact_up_to, most)
     except FootnoteError as error:
         found = [Fault(error.what, error.step)]
     sys.stdout.write(json.dumps([(f.what, f.step, f.kind) for f in found]) + "\n")
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]), int(sys.argv[2]))
+    _main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -62,6 +62,16 @@ class DenseIndex:
             for number in range(own.n_rows)
         }
 
+    def counts(self) -> dict[str, int]:
+        """Count the sentences of each version, by its `version_id`."""
+        shards = self._rows.shards
+        return {own.owner: own.n_rows for shard in shards for own in shard.all().ranges}
+
+    def newest(self, limit: int) -> list[str]:
+        """Return the ids of the papers that were added last, up to so many a shard."""
+        ranges = [own for shard in self._rows.shards for own in shard.all().ranges[-limit:]]
+        return [paper_of_chunk(own.owner) for own in ranges]
+
     def add(self, versions: Iterable[tuple[str, np.ndarray]]) -> None:
         """Add versions of papers, each in place of what is here of it.
 

@@ -36,6 +36,9 @@ _BATCH = 64
 # tantivy take nearly as long for 64 as for 256, and a quick embedder is done with these as soon.
 _TOGETHER_S = 5.0
 _MOST_TOGETHER = 256
+# Papers that are asked for before an interrupted writing is gone on with: each of a million would
+# take as long as to write thousands of them.
+_ASKED_TO_GO_ON = 5_000
 
 
 class Progress(Protocol):
@@ -254,7 +257,10 @@ class IndexWriter:
             self._clean_up()
             return None
         found = snapshot.faults() or probe(
-            self.index.folder, exact_up_to=self.index.exact_up_to, unfinished=True
+            self.index.folder,
+            exact_up_to=self.index.exact_up_to,
+            unfinished=True,
+            most=_ASKED_TO_GO_ON,
         )
         return found[0].what if found else None
 

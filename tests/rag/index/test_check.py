@@ -7,13 +7,24 @@ import numpy as np
 import pytest
 
 from footnote.rag.core.errors import Fault, FaultKind
+from footnote.rag.core.records import Paper
 from footnote.rag.index.check import disagreements, miscount
 from footnote.rag.index.chunking import chunk_id, sentence_texts, version_id
 from footnote.rag.index.foreign import ForeignEmbedder
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import Snapshot
+from footnote.rag.index.writer import IndexWriter, unwatched
 from tests.hashing import HashEmbedding
-from tests.rag.index.small import ALPHA, BRAVO, LATER, filled_index, paper, row
+from tests.rag.index.small import (
+    ALPHA,
+    BRAVO,
+    LATER,
+    empty_index,
+    filled_index,
+    paper,
+    row,
+    save,
+)
 
 STRANGER = paper("Stranger", "Nobody knows it.")
 
@@ -123,6 +134,49 @@ def test_a_disagreement_is_named(
 def test_a_whole_snapshot_agrees(index: Index):
     assert disagreements(index.catalogue, index.snapshot(), index.exact_up_to) == []
     assert miscount(index.catalogue, index.snapshot()) is None
+
+
+MANY = [paper(f"Paper {n}", f"It is the one with the number {n}.") for n in range(40)]
+LOST = MANY[7]
+LATEST = paper("A paper that comes later", "It was added last.")
+
+
+def alter(snapshot: Snapshot, own: Paper) -> None:
+    snapshot.vectors.add([row(own, np.ones(64))])
+
+
+@pytest.mark.parametrize(
+    ("harm", "fault"),
+    [
+        (
+            lambda s: s.vectors.remove([LOST.paper_id]),
+            "vector store lacks 1 of 41 papers",
+        ),
+        (
+            lambda s: s.dense.remove([(LOST.paper_id, LOST.version)]),
+            "sentence index lacks 1 of 41 chunks",
+        ),
+        (lambda s: s.dense.add(embedded_stranger()), "sentence index holds 1 chunks of no paper"),
+        (lambda s: s.bm25.remove([LOST.paper_id]), "word index lacks 1 of 41 papers"),
+        (
+            lambda s: alter(s, LATEST),
+            "sentence index and vector store do not agree on 1 of 8 papers",
+        ),
+    ],
+    ids=["vectors", "sentences", "strangers", "words", "what-came-last"],
+)
+def test_of_many_papers_some_are_asked_for_and_all_are_counted(
+    tmp_path: Path, harm: Callable[[Snapshot], None], fault: str
+):
+    index = empty_index(tmp_path / "index")
+    for papers in (MANY, [LATEST]):
+        save(index, *papers)
+        IndexWriter(index).update(unwatched)
+    assert disagreements(index.catalogue, index.snapshot(), index.exact_up_to, most=8) == []
+    harm(index.snapshot())
+    snapshot = index.opened_anew().snapshot()
+    found = disagreements(index.catalogue, snapshot, index.exact_up_to, most=8)
+    assert fault in [each.what for each in found]
 
 
 def test_token_embeddings_that_are_not_there_are_named(index: Index):
