@@ -11,12 +11,13 @@ from footnote.eval.pages import write_report
 from footnote.eval.report import EvalReport, make_report
 from footnote.eval.run import run_dataset
 from footnote.ingest.identity.keys import identity_keys
-from footnote.rag.build import open_assistant, open_checker, open_index
+from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, Retrieval
 from footnote.rag.core.errors import DatasetError
 from footnote.rag.core.processor import tune_process
 from footnote.rag.core.records import Paper, fingerprint
 from footnote.rag.index.writer import IndexWriter, Progress
+from footnote.rag.writing import open_checker
 
 _SYSTEMS = (*get_args(Retrieval.model_fields["system"].annotation), STOCK)
 

@@ -35,7 +35,7 @@ from footnote.rag.understanding.encoder import encode
 N_COMPARED = 6
 # Of widths 32, 64 and 128, 4 to 8 epochs, rates around 0.002 none was better by more than chance.
 _WIDTH, _DROPPED, _EPOCHS, _BATCH, _RATE, _DECAY = 64, 0.3, 5, 8, 2e-3, 0.05
-FOLDS = 5
+_FOLDS = 5
 _TWINS = "marks-twins.jsonl"
 _ANSWERS = 2
 # What it costs to say of a sentence beside the one that answers that it does.
@@ -95,7 +95,7 @@ def fit_interaction(shared: Path, work: Path) -> None:
     collections = {field: papers for field, papers in labels.collections(shared) if papers}
     asked = list(asked_examples(work, collections))
     examples = [each.ranked for each in asked if is_compared(each.ranked)]
-    told = [each for fold in range(FOLDS) for each in held_out(examples, fold)]
+    told = [each for fold in range(_FOLDS) for each in held_out(examples, fold)]
     _write(fitted(examples), examples, told)
     answered = {each.example.id: each.answered for each in told}
     confidence = fit_confidence(list(judged(asked, answered)))
@@ -140,7 +140,7 @@ def is_compared(example: Ranked) -> bool:
 
 def held_out(examples: Sequence[Ranked], fold: int) -> Iterator[Told]:
     """Fit the network to the writers of all other folds, and ask it the questions of this one."""
-    held = set(sorted({e.writer for e in examples})[fold::FOLDS])
+    held = set(sorted({e.writer for e in examples})[fold::_FOLDS])
     network = fitted([e for e in examples if e.writer not in held])
     for e in (e for e in examples if e.writer in held):
         scores = _scores(network, e)

@@ -30,7 +30,7 @@ _STATES = {
     "checked": "checked",
     "quoted": "quoted",
     "differs": "in which something differs",
-    "unbound": "uncited (in italics)",
+    "unbound": "uncited",
 }
 
 

@@ -21,6 +21,8 @@ from footnote.rag.core.request import MOST_QUERIES
 DEFAULT_FILE = Path("config.yaml")
 HASHED = r"^scrypt:[0-9a-f]{32}:[0-9a-f]{64}$"
 """How a hashed password is written: its salt, and what scrypt makes of both."""
+BY_THE_MODEL = "model"
+"""The judge, or the reranker, that is the language model itself."""
 
 
 class Section(BaseModel):

@@ -10,7 +10,7 @@ import pytest
 
 from footnote.ingest.pipeline import ingest
 from footnote.rag.answering.generative import problem_of
-from footnote.rag.build import load_writing_model, open_assistant, open_index
+from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import (
     ConfigError,
@@ -19,6 +19,7 @@ from footnote.rag.core.errors import (
     VerifierError,
 )
 from footnote.rag.index.chroma import CosineChroma, open_chroma
+from footnote.rag.writing import load_writing_model
 from tests.llm.servers import Faults, fault_server
 from tests.made import Says
 

@@ -153,6 +153,12 @@ def test_the_note_of_an_answer():
     )
 
 
+def test_statements_are_counted_by_what_is_written_behind_them_wherever_they_are_read():
+    """A pipe shows no italics."""
+    said = written(sentence("It is so.", "quoted"), sentence("All is well.", "unbound"))
+    assert "Of its statements: 1 quoted, 1 uncited." in (writing_note(said) or "")
+
+
 def test_papers_that_could_not_be_asked_are_counted_in_a_line():
     answer = refuse(request(), NO_DRAFT, "No.")
     assert not_asked_note(answer.receipt) is None

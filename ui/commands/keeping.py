@@ -15,8 +15,9 @@ from footnote.ui.commands.shared import ERR, OUT, counted, progress, say_restore
 def doctor(config: Config, as_json: AsJson = False) -> None:
     """Check the index, the plugins and the language model; exit 1 on a problem."""
     from footnote.rag.answering.generative import problem_of
-    from footnote.rag.build import load_writing_model, open_index
+    from footnote.rag.build import open_index
     from footnote.rag.core.plugins import problems as problems_of_plugins
+    from footnote.rag.writing import load_writing_model
 
     problems = [*open_index(config).problems(), *problems_of_plugins()]
     model = load_writing_model(config, remembers=False)
