@@ -224,6 +224,7 @@ def _assemble(
             papers=answering.papers,
             max_sentences=answering.max_sentences,
             survey_papers=answering.survey_papers,
+            paper_vectors=parts.tokens.paper_vectors,
         ),
         Receipts(index.catalogue, _setup(config, model), n_not_asked=parts.n_not_asked),
         keep=_KEPT,

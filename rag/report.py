@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from footnote.rag.answering.citations import reason_for_refusal, refuse
-from footnote.rag.answering.draft import on_topic
 from footnote.rag.answering.generative import NOTHING_FOUND, Event, Writer
 from footnote.rag.answering.report_parts import (
     Joining,
@@ -34,6 +33,7 @@ from footnote.rag.answering.report_plan import (
     shared_out,
 )
 from footnote.rag.answering.report_steps import Order, Steps
+from footnote.rag.answering.topic import on_topic
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.base import Record
 from footnote.rag.core.errors import GenerationError

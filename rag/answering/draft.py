@@ -22,6 +22,7 @@ from footnote.rag.answering.plans import (
 from footnote.rag.answering.roles import Role
 from footnote.rag.answering.rows import leads_up
 from footnote.rag.answering.sentences import Evidence, SentenceRanker, Vocabulary
+from footnote.rag.answering.topic import VectorsOf, on_topic
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Act, Depth, Kind, Operation, Request
 from footnote.rag.index.query import Query
@@ -30,8 +31,6 @@ from footnote.rag.understanding.question import names_in
 Find = Callable[[str], tuple[Query, list[Hit]]]
 """Finds papers for a text, best first, under the filters of the question."""
 
-# A survey lists the papers this share of the way up from those that are beside the point.
-_ON_TOPIC = 0.5
 _NEAREST = 3
 # Each side is searched for, and a table has no room for more.
 _MOST_SIDES = 5
@@ -45,6 +44,9 @@ _GIST = frozenset({Act.SIMPLER, Act.SUMMARISE})
 # What a list that is not ordered by relevance begins with.
 _ORDERS: Mapping[Operation | None, str] = {Operation.NEWEST: "newest", Operation.OLDEST: "oldest"}
 _POSSESSIVE = re.compile(r"['’]s\b")
+# Confidence is fitted as if half of all questions were answerable.
+_MORE_LIKELY_THAN_NOT = 0.5
+_UNSURE = "This comes nearest, and may not answer what is asked:"
 # Sentences that speak of more than one side are shown up to so many.
 _BETWEEN = 2
 
@@ -94,6 +96,7 @@ class Drafter:
         papers: int,
         max_sentences: int,
         survey_papers: int,
+        paper_vectors: VectorsOf | None = None,
     ):
         self._ranker = ranker
         self._signals = signals
@@ -101,6 +104,7 @@ class Drafter:
         self._papers = papers
         self._max_sentences = max_sentences
         self._survey_papers = survey_papers
+        self._paper_vectors = paper_vectors
 
     def at_depth(self, depth: Depth) -> "Drafter":
         """Return one that reads and says as much as a reader wants."""
@@ -147,6 +151,7 @@ class Drafter:
             return Draft(request)
         parts: Sequence[Part]
         compared: list[Side] = []
+        is_told = False
         if gist:
             is_simple = request.act is Act.SIMPLER
             order = [hit.paper.paper_id for hit in hits]
@@ -154,7 +159,7 @@ class Drafter:
                 ranked if is_simple else sorted(ranked, key=lambda e: order.index(e.paper.paper_id))
             )
             parts = [summary(told, of_one=is_simple)]
-        elif _is_survey(request) and len(near := on_topic(hits)) > 1:
+        elif _is_survey(request) and len(near := on_topic(hits, self._paper_vectors)) > 1:
             if skip >= len(near):
                 further = self._further(query, near, request, said)
                 if not further.evidence:
@@ -171,7 +176,7 @@ class Drafter:
                 parts.append(Part("prose", text=f"The other {n_more:,} are not compared here."))
         else:
             # A survey that finds one paper is answered from it, and so is what one paper compares.
-            kind = request.kind
+            is_told, kind = True, request.kind
             if request.point:
                 kind = request.point
                 ranked = self._ranker.rank(query, hits[: self._papers], kind, request.topic)
@@ -184,6 +189,8 @@ class Drafter:
         sure = max((side.confidence for side in compared), default=confidence(signals))
         if gist:  # it was said before
             sure = 1.0
+        if is_told and sure < _MORE_LIKELY_THAN_NOT and not said:
+            parts = [part._replace(text=_UNSURE) for part in parts]
         return Draft(request, tuple(parts), sure, signals, tuple(ranked))
 
     def rank(self, query: Query, hits: Sequence[Hit]) -> list[Evidence]:
@@ -317,21 +324,6 @@ class Drafter:
             if len(spoken_of) >= _TWO:
                 found.append(e)
         return found[:_BETWEEN]
-
-
-def on_topic(hits: Sequence[Hit]) -> list[Hit]:
-    """Return the papers that a survey lists: those nearer to the best than to the background.
-
-    The background is what the worse half of the papers found score.
-
-    Args:
-        hits: Best first; none for none.
-    """
-    if not hits:
-        return []
-    background = fmean(hit.score for hit in hits[len(hits) // 2 :])
-    floor = background + _ON_TOPIC * (hits[0].score - background)
-    return [hit for hit in hits if hit.score >= floor]
 
 
 def _listed(n: int, skip: int, order: str) -> str:

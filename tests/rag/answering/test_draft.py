@@ -17,6 +17,7 @@ from tests.made import evidence, paper
 
 PAPERS = {name: paper(name, f"{name} keeps blocks on disk.") for name in "ABCDEFGH"}
 SURE = Signals(0.9, 0.5, 0.9, 0.0, 0.0, (), False, (), None)
+UNSURE = SURE._replace(margin=0.0, likeness=0.2, unmatched=0.6)
 
 
 class Ranker(SentenceRanker):
@@ -36,8 +37,8 @@ class Ranker(SentenceRanker):
 
 
 class Reader(SignalReader):
-    def __init__(self) -> None:
-        pass
+    def __init__(self, signals: Signals = SURE) -> None:
+        self.signals = signals
 
     def read(
         self,
@@ -47,7 +48,7 @@ class Reader(SignalReader):
         likeness: float,
         answered: float = 0.0,
     ) -> Signals:
-        return SURE
+        return self.signals
 
 
 class Words:
@@ -212,3 +213,27 @@ def test_of_many_sides_five_are_compared_and_the_rest_is_counted():
     said = draft(asked(Kind.COMPARISON, *PAPERS), found(A=0.5), **by_side)
     assert said.parts[0].columns == ("", "A", "B", "C", "D", "E")
     assert said.parts[-1].text == "The other 3 are not compared here."
+
+
+@pytest.mark.parametrize(
+    ("signals", "kind", "doubted"),
+    [
+        (SURE, Kind.FACT, False),
+        (UNSURE, Kind.FACT, True),
+        (UNSURE, Kind.SURVEY, False),  # it says itself that these come near
+    ],
+)
+def test_what_more_likely_does_not_answer_is_said_as_the_nearest(
+    signals: Signals, kind: Kind, doubted: bool
+):
+    drafter = Drafter(
+        Ranker(), Reader(signals), Words(), papers=6, max_sentences=5, survey_papers=2
+    )
+    query, hits = Query("what", [1.0]), found(A=0.9, B=0.8, C=0.1, D=0.1)
+    said = drafter.draft(asked(kind), query, hits, lambda name: (query, []))
+    assert (said.confidence < 0.5) is (signals is UNSURE)
+    assert ("may not answer" in (said.parts[0].text or "")) is doubted
+    assert said.evidence
+    before = [e.key for e in said.evidence]
+    more = drafter.draft(asked(kind), query, hits, lambda name: (query, []), said=before)
+    assert "may not answer" not in (more.parts[0].text or "")
