@@ -44,10 +44,9 @@ _PLAIN = (
 )
 # What answers these is told by what a sentence does in its abstract; of others it is not.
 _TOLD_BY_ROLE = frozenset({Kind.EXPLANATION, Kind.DEFINITION})
-# Questions whose likeliest sentences are put in a new order, read word by word. Of numbers 0.78 of
-# marked questions would begin rightly in place of 0.75, and yet `how much throughput does it gain`
-# with a share of the optimum.
-_REORDERED = frozenset(KINDS) - {Kind.NUMBER}
+# What reading word by word counts beside the linear weights: of 907 marked questions of writers held
+# out 0.57 begin rightly by these alone, and 0.64 with 0.75 to 1.25 of it.
+_READ_WEIGHT = 0.75
 # More than so many take longer than 50 ms to read.
 _READ_AGAIN = 6
 _CROSSED = ("quantity", "place", "late", "coverage", "behind_late")
@@ -268,10 +267,9 @@ def _read_again(
     best = np.argsort(-score, kind="stable")[:_READ_AGAIN]
     states = [encode_sentence(candidates[at].quote) for at in best]
     found = interaction_scores(encode(question).states, states, kind)
+    order = np.argsort(-(_READ_WEIGHT * found.beside + _logit(score[best])), kind="stable")
     changed = score.copy()
-    if kind in _REORDERED:
-        order = np.argsort(-(found.beside + _logit(score[best])), kind="stable")
-        changed[best[order]] = score[best]
+    changed[best[order]] = score[best]
     return changed, dict(zip(best.tolist(), found.answers.tolist(), strict=True))
 
 
