@@ -44,9 +44,10 @@ _PLAIN = (
 )
 # What answers these is told by what a sentence does in its abstract; of others it is not.
 _TOLD_BY_ROLE = frozenset({Kind.EXPLANATION, Kind.DEFINITION})
-# What reading word by word counts beside the linear weights: of 907 marked questions of writers held
-# out 0.57 begin rightly by these alone, and 0.64 with 0.75 to 1.25 of it.
-_READ_WEIGHT = 0.75
+# What reading word by word counts beside the linear weights. Those know numbers best: of 243 marked
+# questions of writers held out 0.77 begin rightly by them alone, with half of the other 0.79, with
+# all of it 0.81, and then some that are asked for a factor begin with a share.
+_READ_WEIGHT = {Kind.NUMBER: 0.5}
 # More than so many take longer than 50 ms to read.
 _READ_AGAIN = 6
 _CROSSED = ("quantity", "place", "late", "coverage", "behind_late")
@@ -267,7 +268,8 @@ def _read_again(
     best = np.argsort(-score, kind="stable")[:_READ_AGAIN]
     states = [encode_sentence(candidates[at].quote) for at in best]
     found = interaction_scores(encode(question).states, states, kind)
-    order = np.argsort(-(_READ_WEIGHT * found.beside + _logit(score[best])), kind="stable")
+    weight = _READ_WEIGHT.get(kind, 1.0)
+    order = np.argsort(-(weight * found.beside + _logit(score[best])), kind="stable")
     changed = score.copy()
     changed[best[order]] = score[best]
     return changed, dict(zip(best.tolist(), found.answers.tolist(), strict=True))
