@@ -34,6 +34,8 @@ ALL_SLOW = re.compile(r"^pytestmark = (?:\[[^\]]*)?pytest\.mark\.slow\b", re.MUL
 # How long an example takes depends on what else the machine does.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+# A quarter of the examples, where a test names no number: for `make quick`.
+settings.register_profile("quick", deadline=None, max_examples=25)
 
 needs_shared = pytest.mark.skipif(not PAGES.is_dir(), reason="../shared is not on this machine")
 

@@ -95,6 +95,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_no_page_fetches_anything_from_elsewhere(site: Path):
     pages = list(site.rglob("*.html"))
     assert len(pages) > 30
@@ -104,6 +105,7 @@ def test_no_page_fetches_anything_from_elsewhere(site: Path):
         assert elsewhere == [], page
 
 
+@pytest.mark.slow
 def test_every_setting_has_its_row(site: Path):
     page = (site / "settings.html").read_text()
     for name, field in Config.model_fields.items():
@@ -112,6 +114,7 @@ def test_every_setting_has_its_row(site: Path):
             assert re.search(rf"<code>{key}(\.\w+)?</code>", page), f"{name}.{key}"
 
 
+@pytest.mark.slow
 def test_every_public_name_is_described(site: Path):
     page = (site / "api.html").read_text()
     for name in ("Library.ask", "Answer.receipt", "Filters", "PluginError", "FootnoteRetriever"):

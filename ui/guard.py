@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -135,7 +135,7 @@ class Access:
         self._comparing = Lock()
         self._key = secrets.token_bytes(32)
         self._right: dict[str, bytes] = {}
-        self._nobody = hash_password(secrets.token_hex())
+        self._nobody = _of_nobody()
 
     async def caller(self, request: Request) -> Caller:
         """Return who calls.
@@ -396,6 +396,12 @@ def scope_of(path: str) -> Scope:
     if _WRITE.match(path):
         return Scope.WRITE
     return Scope.READ if _READ.match(path) else Scope.ASK
+
+
+@cache
+def _of_nobody() -> str:
+    """Return what is compared where a name is not known; made once, for it takes its time."""
+    return hash_password(secrets.token_hex())
 
 
 def _name(place: str) -> str:

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 
 from footnote.rag.assistant import Assistant
 from footnote.rag.core.config import Config
-from footnote.ui.calls import CallGuard
+from footnote.ui.call_guard import CallGuard
 from footnote.ui.desk import asked_at_once
 from footnote.ui.opening import Made
 from footnote.ui.refusals import of_values

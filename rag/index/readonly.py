@@ -85,7 +85,7 @@ def connect(file: Path, *, create: bool = False) -> Opened:
         sqlite3.Error: It cannot be opened in any way.
     """
     try:
-        db = _tried(file, "" if create else "?mode=rw")
+        db = _tried(file, "" if create else "?mode=rw", _TIMEOUT_S)
         _keep_log(db)
         return Opened(db, stamp(file))
     except sqlite3.OperationalError as error:
@@ -101,7 +101,7 @@ def connect(file: Path, *, create: bool = False) -> Opened:
     # SQLite then neither locks nor looks for changes. Its documentation calls that safe for as long
     # as nobody writes the file (https://www.sqlite.org/uri.html#uriimmutable). This process cannot;
     # one on another machine or mount may: the stamp tells, and the file is then opened anew.
-    return Opened(_tried(file, "?mode=ro&immutable=1"), seen)
+    return Opened(_tried(file, "?mode=ro&immutable=1", _TIMEOUT_S), seen)
 
 
 def _keep_log(db: sqlite3.Connection) -> None:
@@ -125,7 +125,7 @@ def _copied(file: Path, log: Path) -> sqlite3.Connection:
     try:
         for part in (file, log):
             shutil.copyfile(part, folder / part.name)
-        return _tried(folder / file.name, "?mode=rw")
+        return _tried(folder / file.name, "?mode=rw", _TIMEOUT_S)
     finally:
         shutil.rmtree(folder)  # what SQLite has open it keeps
 
@@ -145,7 +145,7 @@ def fold_logs(folder: Path) -> None:
     for file in folder.rglob("*.sqlite"):
         log = _log_of(file)
         if log.is_file() and log.stat().st_size:
-            with closing(_tried(file, "?mode=rw", timeout_s=_FOLD_TIMEOUT_S)) as db:
+            with closing(_tried(file, "?mode=rw", _FOLD_TIMEOUT_S)) as db:
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -186,7 +186,7 @@ def drop_with(owner: object, made: Path) -> Callable[[], object]:
     return weakref.finalize(owner, shutil.rmtree, made, ignore_errors=True)
 
 
-def _tried(file: Path, how: str, timeout_s: float = _TIMEOUT_S) -> sqlite3.Connection:
+def _tried(file: Path, how: str, timeout_s: float) -> sqlite3.Connection:
     """Open a file and read from it: SQLite does neither when it connects."""
     place = file.absolute().as_uri() + how
     db = sqlite3.connect(place, uri=True, check_same_thread=False, timeout=timeout_s)

@@ -1,5 +1,7 @@
 """Fitting heads: what tells is found, and no writer is judged by a head that saw them."""
 
+import pytest
+
 from footnote.eval import labels
 from footnote.eval.train_heads import Example, cross_validated, fit, head_examples
 
@@ -34,6 +36,7 @@ def test_digests_count_for_less_than_abstracts():
     assert fit([*abstracts, *as_many]).predict([asked]).tolist() == ["result"]
 
 
+@pytest.mark.slow
 def test_each_digest_has_a_role_for_each_of_its_sentences():
     own = {
         key: texts for key, texts in labels.sentences_of_abstracts().items() if key[0] == "digests"
@@ -43,6 +46,7 @@ def test_each_digest_has_a_role_for_each_of_its_sentences():
     assert all(len(told[title]) == len(texts) for (_, title), texts in own.items())
 
 
+@pytest.mark.slow
 def test_every_label_can_be_read_and_every_example_has_features():
     assert len(labels.lines()) + len(labels.marks()) >= 1_500
     assert len({line.id for line in labels.lines()}) == len(labels.lines())

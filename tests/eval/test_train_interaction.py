@@ -12,6 +12,7 @@ from footnote.eval.train_ranking import Ranked
 from footnote.rag.answering import interaction
 from footnote.rag.core.request import Kind
 
+pytestmark = pytest.mark.slow
 WIDTH = 8
 
 

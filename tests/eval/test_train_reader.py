@@ -13,6 +13,7 @@ from footnote.eval.train_reader import (
 )
 from footnote.rag.core.request import Act, Kind, Operation
 
+pytestmark = pytest.mark.slow
 COUNT, TOPIC = CLASSES["kind"].index(Kind.CATALOGUE), CLASSES["label"].index("topic")
 THINGS = ("tides", "dams", "caches", "bees", "rivers", "roofs")
 LINES = [

@@ -206,23 +206,27 @@ def slowly() -> str:
 
 
 @pytest.mark.parametrize(
-    ("order", "fault"),
+    ("order", "fault", "timeout_s"),
     [
-        ("I'm sorry, but I cannot rank these.", "gave no order of them"),
-        ("[17] > [0] > [400]", "gave no order of them"),
-        ("", "gave an empty answer"),
-        (None, "was cut off in the middle of its answer"),
-        (slowly, "did not answer in time"),
+        ("I'm sorry, but I cannot rank these.", "gave no order of them", 9),
+        ("[17] > [0] > [400]", "gave no order of them", 9),
+        ("", "gave an empty answer", 9),
+        (None, "was cut off in the middle of its answer", 9),
+        (slowly, "did not answer in time", 1),
     ],
     ids=["refusal", "wrong numbers", "empty", "cut off", "slow"],
 )
 def test_papers_stay_as_they_were_found_where_the_model_gives_no_order(
-    index: Path, server: Faults, order: str | Callable[[], str] | None, fault: str
+    index: Path,
+    server: Faults,
+    order: str | Callable[[], str] | None,
+    fault: str,
+    timeout_s: float,
 ):
     server.answers = Strong(order=order)
     found = [*scores(open_assistant(configured(index, server)))]
     begun = time.monotonic()
-    assistant = open_assistant(configured(index, server, "model", timeout_s=3))
+    assistant = open_assistant(configured(index, server, "model", timeout_s=timeout_s))
     told, answer = asked(assistant)
     assert time.monotonic() - begun < 8
     assert f"{AS_FOUND}{fault}" in told

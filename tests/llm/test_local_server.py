@@ -185,6 +185,7 @@ def end_by(name: str) -> Callable[["subprocess.Popen[str]"], None]:
     return lambda parent: parent.send_signal(getattr(signal, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "sleep_s"),
     [

@@ -122,6 +122,7 @@ def test_an_index_that_is_not_there_or_was_made_otherwise_is_not_opened(
         open_assistant(other)
 
 
+@pytest.mark.slow
 def test_a_judge_is_loaded_by_what_asks_it_alone(folder: Path, monkeypatch: pytest.MonkeyPatch):
     config = config_for(folder, llm={"judge": str(folder / "gone")})
     assistant = open_assistant(config, writes=False)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from footnote.ui.calls import MAX_BODY_BYTES, CallGuard
+from footnote.ui.call_guard import MAX_BODY_BYTES, CallGuard
 
 
 def call(

@@ -12,7 +12,7 @@ import pytest
 from footnote.ingest.pipeline import ingest
 from footnote.rag.build import open_index
 from footnote.rag.core.config import load_config
-from footnote.ui.calls import MAX_BODY_BYTES
+from footnote.ui.call_guard import MAX_BODY_BYTES
 from tests.conftest import footnote_command, started
 from tests.ui.serving import wait_for_page
 

@@ -68,6 +68,7 @@ def test_what_is_added_is_on_the_page_and_its_upload_is_deleted(tmp_path: Path):
     assert [p.title for p in shelf.page(Sheet(text="routes", sort="title")).papers] == [BRAVO[0]]
 
 
+@pytest.mark.slow
 def test_a_cancelled_addition_leaves_a_whole_index(tmp_path: Path):
     shelf = shelf_with(tmp_path, ALPHA)
     job_id, stopped = "", threading.Event()

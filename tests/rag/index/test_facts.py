@@ -103,6 +103,7 @@ def assert_facts_are_those_served(catalogue: Catalogue) -> None:
         assert catalogue.names(kind, every) == {n: c for n, c in counts.items() if c}
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(steps)
 def test_facts_are_those_of_the_records_served_whatever_was_done(done):
@@ -171,6 +172,7 @@ all_filters = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.lists(papers(), max_size=6), st.lists(all_filters, min_size=1, max_size=8))
 def test_what_a_filter_lets_through_is_what_its_docstring_says(saved, filters):

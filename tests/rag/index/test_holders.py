@@ -263,6 +263,7 @@ def test_a_question_that_was_begun_ends_with_the_snapshot_that_it_was_begun_with
         assert told(live.ask(SURVEY)) != expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_shards", [N_SHARDS, 7], ids=["as many shards", "more shards"])
 def test_no_answer_is_made_of_two_snapshots_while_the_index_is_made_anew(
     few: Config, n_shards: int

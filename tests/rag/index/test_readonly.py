@@ -138,6 +138,7 @@ def test_a_read_only_disk_is_asked(folder: Path, exact_up_to: int):
     assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_few_questions_need_chroma(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("footnote.rag.index.chroma.open_chroma", None)
     with read_only(folder):
@@ -217,6 +218,7 @@ def test_papers_that_no_command_can_finish_are_left_out_and_said(
     assert problem.startswith("1 of 3 papers are not indexed; make the folder writable")
 
 
+@pytest.mark.slow
 def test_a_part_that_is_damaged_is_an_error_where_it_cannot_be_mended(folder: Path):
     [words] = folder.glob("snapshots/*/bm25")
     shutil.rmtree(words)
@@ -227,6 +229,7 @@ def test_a_part_that_is_damaged_is_an_error_where_it_cannot_be_mended(folder: Pa
         open_assistant(config_for(folder))
 
 
+@pytest.mark.slow
 def test_nothing_is_written_through_a_stand_in(folder: Path):
     with read_only(folder):
         snapshot = open_index(config_for(folder)).snapshot()
@@ -275,6 +278,7 @@ def test_a_file_that_another_holds_is_waited_for_and_not_read_past(
             connect(file)
 
 
+@pytest.mark.slow
 def test_a_catalogue_read_as_it_was_notices_a_writer_elsewhere(folder: Path, tmp_path: Path):
     """A folder that is read here through a read-only mount, and written by its owner."""
     if os.geteuid():

@@ -73,6 +73,7 @@ def test_a_real_one_is_loaded_from_its_folder(tmp_path: Path):
         load_cross_encoder(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_an_absent_one_is_named():
     with pytest.raises(ConfigError, match="reranker '/nowhere/model' cannot be loaded"):
         load_cross_encoder("/nowhere/model")

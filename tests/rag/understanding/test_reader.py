@@ -4,11 +4,9 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.eval.train_reader import CLASSES, Example, Network, read, write_reader
 from footnote.rag.core.request import Act
 from footnote.rag.understanding import reader as reader_module
 from footnote.rag.understanding.encoder import encode, encode_sentence, tokens_of
@@ -17,7 +15,12 @@ from footnote.rag.understanding.reader import FOLDER, load_reader, shared_words
 LINE, BEFORE = "papers on tidal barrages since 2023?", "what is a tidal barrage"
 
 
+@pytest.mark.slow
 def test_it_reads_as_the_network_that_was_fitted(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    import torch  # takes seconds to load, and no other test here needs it
+
+    from footnote.eval.train_reader import CLASSES, Example, Network, read, write_reader
+
     torch.manual_seed(1)
     network = Network(384).eval()
     monkeypatch.setattr("footnote.eval.train_reader.FOLDER", tmp_path)
