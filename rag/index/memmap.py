@@ -10,6 +10,7 @@ their room is given back when what is left is copied to another folder.
 
 import json
 import math
+import mmap
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
@@ -41,6 +42,8 @@ CREATE TABLE IF NOT EXISTS files (
 
 # Owners that are remembered, a kilobyte each at most; two steps of a question ask for some 200.
 _REMEMBERED = 20_000
+# A file of fewer bytes is in memory as a whole soon enough.
+_SMALL = 256 * 2**20
 # No name goes on with a larger character.
 _LAST = chr(0x10FFFF)
 
@@ -102,6 +105,8 @@ class _Seen:
     version: int | None = None
     ranges: dict[str, RowRange] = field(default_factory=dict[str, RowRange])
     arrays: Sequence[np.ndarray] = ()
+    maps: Sequence[mmap.mmap | None] = ()
+    """What the arrays are views of; None for an empty file."""
     all: Found | None = None
 
 
@@ -227,7 +232,27 @@ class MemmapRows:
             )
             seen, ranges = self._current(), [RowRange(*row) for row in rows]
             self._map(seen, ranges)
+            self.read_ahead(ranges)
             return Found(ranges, seen.arrays)
+
+    def read_ahead(self, ranges: Iterable[RowRange]) -> None:
+        """Ask the system for rows that are about to be read, all of them at once.
+
+        What a file of many GB has of a few hundred owners is mostly not in memory; each page would
+        be waited for in turn.
+        """
+        if not hasattr(mmap, "MADV_WILLNEED"):  # as on Windows
+            return
+        ranges, seen = list(ranges), self._seen
+        for array, mapped in zip(seen.arrays, seen.maps, strict=True):
+            if mapped is None or len(mapped) < _SMALL:
+                continue
+            a_row = array.strides[0]
+            for own in ranges:
+                first = own.start * a_row // mmap.PAGESIZE * mmap.PAGESIZE
+                end = min(own.end * a_row, len(mapped))
+                if first < end:
+                    mapped.madvise(mmap.MADV_WILLNEED, first, end - first)
 
     def all(self) -> Found:
         """Find all rows, in the order of the files; one object until they change."""
@@ -245,7 +270,8 @@ class MemmapRows:
         end = max((each.end for each in ranges), default=0)
         if ranges and not (seen.arrays and end <= min(map(len, seen.arrays))):
             widths = self._widths()
-            seen.arrays = [_mapped(self._folder / n, t, widths[n]) for n, t in self._types.items()]
+            mapped = [_mapped(self._folder / n, t, widths[n]) for n, t in self._types.items()]
+            seen.arrays, seen.maps = zip(*mapped, strict=True)
             if end > min(map(len, seen.arrays)):
                 raise ValueError(f"its files end before row {end:,}")
 
@@ -326,6 +352,7 @@ class ShardedRows:
         found: dict[str, Owned] = {}
         for shard, own in split(wanted, self._paper_of, self.shards):
             ranges, arrays = shard.find(own)
+            shard.read_ahead(ranges)
             for each in ranges:
                 rows = [array[each.rows] for array in arrays]
                 found[each.owner] = Owned(each.owner, rows, each.note)
@@ -340,15 +367,18 @@ class ShardedRows:
         }
 
 
-def _mapped(file: Path, kind: type[np.generic], width: int) -> np.ndarray:
+def _mapped(file: Path, kind: type[np.generic], width: int) -> tuple[np.ndarray, mmap.mmap | None]:
+    """Map a file as rows."""
     if not file.stat().st_size:
-        return np.empty((0, width), kind)
-    # As a plain array: each slice of a memmap is made one anew, and that takes longer than it.
-    # Copied where it is written to, which is nowhere: torch refuses what cannot be written.
-    data = np.asarray(np.memmap(file, np.uint8, mode="c"))
+        return np.empty((0, width), kind), None
+    with file.open("rb") as opened:
+        # Copied where it is written to, which is nowhere: torch refuses what cannot be written.
+        mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
+    # A plain array: each slice of a memmap is made one anew, and that takes longer than it.
+    data = np.frombuffer(mapped, np.uint8)
     a_row = width * np.dtype(kind).itemsize
     # A killed writer may have left a part of one.
-    return data[: len(data) // a_row * a_row].view(kind).reshape(-1, width)
+    return data[: len(data) // a_row * a_row].view(kind).reshape(-1, width), mapped
 
 
 @contextmanager

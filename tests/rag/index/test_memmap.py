@@ -1,3 +1,8 @@
+import ctypes
+import mmap
+import os
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +39,12 @@ def held(rows: MemmapRows) -> dict[str, list[list[float]]]:
     assert {s.owner for s in ranges} == rows.owners() == {s.owner for s in rows.all().ranges}
     assert all(own.note == own.owner.encode() for own in ranges)
     return {s.owner: np.hstack([array[s.rows] for array in arrays]).tolist() for s in ranges}
+
+
+@pytest.fixture(autouse=True, params=["not read ahead", "read ahead"])
+def _small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "read ahead":
+        monkeypatch.setattr(memmap, "_SMALL", 1)
 
 
 @pytest.fixture
@@ -150,3 +161,39 @@ def test_few_owners_are_remembered_however_many_were_asked_for(
         wanted = owners[max(0, first - 2) : first + 4]  # two of them were asked for just before
         assert [own.owner for own in rows.find(wanted).ranges] == wanted
         assert len(rows._seen.ranges) <= 5 + len(wanted)
+
+
+def pages_in_memory(file: Path) -> np.ndarray:
+    """Return which pages of a file the system holds; bool, (n_pages,). Linux alone."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with file.open("rb") as opened:
+        mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
+    found = (ctypes.c_ubyte * -(-len(mapped) // mmap.PAGESIZE))()
+    start = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
+    assert libc.mincore(ctypes.c_void_p(start), ctypes.c_size_t(len(mapped)), found) == 0
+    return np.array(found, np.uint8) & 1 == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux which pages it holds")
+def test_rows_that_are_about_to_be_read_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(memmap, "_SMALL", 1)
+    rows = opened(tmp_path)
+    rows.append(pairs(f"{n}", *range(100)) for n in range(20_000))
+    file = tmp_path / "pairs.i8"
+    with file.open("rb") as written:
+        os.posix_fadvise(written.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if pages_in_memory(file).any():
+        pytest.skip("this file system keeps files in memory")
+    ranges, _ = opened(tmp_path).find(["15000"])
+    reader = opened(tmp_path)
+    reader.find(["15000"])
+    reader.read_ahead(ranges)
+    page = 15_000 * 200 // mmap.PAGESIZE
+    for _ in range(500):
+        if pages_in_memory(file)[page]:
+            break
+        time.sleep(0.01)
+    assert pages_in_memory(file)[page]
+    assert not pages_in_memory(file).all()
