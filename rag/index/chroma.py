@@ -449,10 +449,10 @@ def _collection(client: ClientAPI, name: str, *, create: bool) -> Collection:
 
 def _load(collection: Collection) -> None:
     """Have Chroma read its graph now: it does so at the first query."""
-    if collection.count():
-        some = collection.get(limit=1, include=["embeddings"])["embeddings"]
-        if some is not None and len(some):
-            collection.query(query_embeddings=np.asarray(some), n_results=1, include=[])
+    # Not counted: Chroma reads all rows for that, which takes seconds of a million.
+    some = collection.get(limit=1, include=["embeddings"])["embeddings"]
+    if some is not None and len(some):
+        collection.query(query_embeddings=np.asarray(some), n_results=1, include=[])
 
 
 def _unusable(place: str, error: BaseException, done: str = "used") -> IndexDamagedError:
