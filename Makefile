@@ -19,7 +19,7 @@ demo: $(VENV)/.installed  ## Take in CORPUS (the bundled sample by default) and 
 
 test: $(VENV)/.installed-test lint types imports tests  ## Lint, types, import contracts, all tests
 
-quick: $(VENV)/.installed-test  ## The tests that take no model, server or browser (3 minutes)
+quick: $(VENV)/.installed-test  ## The tests that take no model, server or browser (2 minutes)
 	$(BIN)/pytest -m "not slow and not browser" --in-memory -n auto --maxprocesses 4 --dist worksteal \
 		--hypothesis-profile quick
 
