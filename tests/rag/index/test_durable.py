@@ -251,10 +251,12 @@ def _disagreeing(config: Config) -> list[Fault]:
     return disagreements(index.catalogue, index.snapshot(), config.store.exact_up_to)
 
 
-def _ask_here(folder: Path, *, exact_up_to: int, unfinished: bool = False) -> list[Fault]:
+def _ask_here(
+    folder: Path, *, exact_up_to: int, unfinished: bool = False, most: int | None = None
+) -> list[Fault]:
     """`rag.index.check.probe` without a process: nothing here is large enough to have a graph that ends it."""
     from footnote.rag.index.check import _UNFINISHED
 
     index = open_index(config_for(folder))
-    found = disagreements(index.catalogue, index.snapshot(), exact_up_to)
+    found = disagreements(index.catalogue, index.snapshot(), exact_up_to, most)
     return [f for f in found if f.kind not in _UNFINISHED] if unfinished else found
