@@ -53,7 +53,7 @@ def _likeness(scores: np.ndarray, vectors: np.ndarray) -> np.ndarray | None:
     Returns:
         In [-1, 1]; float, (n,). None where nothing is known of the papers.
     """
-    is_known = vectors.any(axis=1)
+    is_known: np.ndarray = np.any(vectors, axis=1)
     if not is_known.any():
         return None
     half = max(1, len(scores) // 2)

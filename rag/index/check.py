@@ -106,8 +106,9 @@ class _Asked:
         """Of all papers, by their ids."""
         self.n_chunks = catalogue.count_chunks()
         self._catalogue = catalogue
-        are_many = most is not None and len(self.versions) > most
-        self._some = _some(list(self.versions), snapshot, most) if are_many else None
+        self._some: list[str] | None = None
+        if most is not None and len(self.versions) > most:
+            self._some = _some(list(self.versions), snapshot, most)
 
     @property
     def is_each(self) -> bool:
