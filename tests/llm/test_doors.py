@@ -216,7 +216,8 @@ def test_sentences_appear_as_they_pass_and_stop_stops_the_model(
     page.fill("#fn-question", QUESTION)
     page.press("#fn-question", "Enter")
     turn = page.locator(".fn-turn").first
-    sync_api.expect(turn).to_contain_text("1.91")
+    # It looks for papers first, and writes a word at a time.
+    sync_api.expect(turn).to_contain_text("1.91", timeout=30_000)
     sync_api.expect(turn).to_have_attribute("aria-busy", "true")
     page.locator("#fn-stop").click()
     assert left_soon(server, before)
