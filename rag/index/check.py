@@ -131,10 +131,10 @@ def _some(ids: Sequence[str], snapshot: Snapshot, most: int) -> list[str]:
     """Choose papers: half of them those added last, half spread over all."""
     half = max(1, most // 2)
     try:
-        newest = snapshot.dense.newest(half // snapshot.card.shards)
+        newest = snapshot.dense.newest(max(1, half // snapshot.card.shards))
     except IndexFolderError:  # it is named by what asks the sentences
         newest = []
-    return list(dict.fromkeys([*newest, *ids[:: len(ids) // half]]))
+    return list(dict.fromkeys([*newest, *ids[:: -(-len(ids) // half)]]))
 
 
 def _vector_faults(snapshot: Snapshot, asked: _Asked, exact_up_to: int) -> list[Fault]:

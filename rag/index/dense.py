@@ -53,15 +53,6 @@ class DenseIndex:
         """Count the sentences."""
         return self._rows.count()[1]
 
-    def ids(self) -> set[str]:
-        """Return the ids of all sentences, which are those of their chunks."""
-        return {
-            sentence_id(own.owner, number)
-            for shard in self._rows.shards
-            for own in shard.all().ranges
-            for number in range(own.n_rows)
-        }
-
     def counts(self) -> dict[str, int]:
         """Count the sentences of each version, by its `version_id`."""
         shards = self._rows.shards

@@ -9,7 +9,7 @@ import pytest
 from footnote.rag.core.errors import Fault, FaultKind
 from footnote.rag.core.records import Paper
 from footnote.rag.index.check import disagreements, miscount
-from footnote.rag.index.chunking import chunk_id, sentence_texts, version_id
+from footnote.rag.index.chunking import sentence_texts, version_id
 from footnote.rag.index.foreign import ForeignEmbedder
 from footnote.rag.index.index import Index
 from footnote.rag.index.snapshot import Snapshot
@@ -179,6 +179,11 @@ def test_of_many_papers_some_are_asked_for_and_all_are_counted(
     assert fault in [each.what for each in found]
 
 
+def test_the_newest_papers_are_as_many_as_are_asked_for(index: Index):
+    assert len(index.snapshot().dense.newest(1)) == 1
+    assert set(index.snapshot().dense.newest(9)) == {ALPHA.paper_id, BRAVO.paper_id}
+
+
 def test_token_embeddings_that_are_not_there_are_named(index: Index):
     """The card says that there are some, as after a part of the folder was lost."""
     snapshot = index.snapshot()
@@ -200,7 +205,7 @@ def test_a_part_that_cannot_be_opened_is_a_fault_and_the_others_are_asked(index:
     assert [what.split(" /")[0] for what in found] == ["sentence index", "word index"]
 
 
-def test_chunk_ids_of_the_catalogue_are_those_of_the_parts(index: Index):
-    expected = {chunk_id(p, n) for p in (ALPHA, BRAVO) for n in range(2)}
-    assert index.snapshot().dense.ids() == expected
+def test_versions_of_the_catalogue_are_those_of_the_parts(index: Index):
+    expected = {version_id(p.paper_id, p.version): 2 for p in (ALPHA, BRAVO)}
+    assert index.snapshot().dense.counts() == expected
     assert index.snapshot().vectors.ids() == {ALPHA.paper_id, BRAVO.paper_id}
