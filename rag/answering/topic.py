@@ -11,10 +11,10 @@ VectorsOf = Callable[[Sequence[str]], np.ndarray]
 """Gives what papers are about as a whole, by their ids: float32, (n, width), zeros for unknown."""
 
 # A paper is on topic from this far on the way from the background up to the best: by its own score,
-# and by that which its likeness to the best few has raised. Of 261 judged requests, 0.5 to 0.65.
+# and by that which its likeness to the best few has raised. Chosen on 261 judged requests.
 _OWN, _DRAWN = 0.5, 0.55
-# How much likeness to the best few counts beside the score, and how many they are. Of weights from
-# 0.1 to 0.3, and of 3, 5 and 8.
+# How much likeness to the best few counts beside the score, and how many they are: weights from 0.1
+# to 0.3, and 3, 5 or 8 of them, do about as well.
 _WEIGHT, _BEST = 0.2, 5
 # The least share of one of the best few in what they are about together.
 _LEAST = 0.01
