@@ -10,7 +10,7 @@ from footnote.rag.core.records import Paper
 # Named on the index card: another way of cutting needs another name, and a rebuild.
 CHUNKER = "sentences-under-title"
 # Where their vectors come from one pass over the paper.
-IN_CONTEXT = "sentences-in-context"
+IN_CONTEXT = "sentences-and-title-in-context"
 # Of a list, in Chroma Cloud, less a bit: nothing is answered from it, the catalogue has them all.
 _MOST_BYTES = 4_000
 

@@ -71,7 +71,7 @@ class OnnxEncoder:
 
 def _encoded(found: Read) -> Encoded:
     [vector] = unit_rows(found.mean[None])
-    return Encoded(vector, TokenEmbeddings(unit_rows(found.states), found.starts, found.ends))
+    return Encoded(vector, TokenEmbeddings(found.states, found.starts, found.ends))
 
 
 class TorchEncoder:
@@ -119,7 +119,7 @@ class TorchEncoder:
         for vector, rows, marks, places in zip(vectors, matrices, special, offsets, strict=True):
             own = ~marks & (places[:, 0] >= len(prompt))
             starts, ends = (places[own] - len(prompt)).T
-            tokens = TokenEmbeddings(unit_rows(rows[own]), starts, ends)
+            tokens = TokenEmbeddings(rows[own], starts, ends)
             results.append(Encoded(unit_rows(vector[None])[0], tokens))
         return results
 

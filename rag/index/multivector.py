@@ -77,7 +77,7 @@ class MultiVectorIndex(TokenScores):
         """Add papers with their tokens, each in place of any older version."""
         with self._rows.explained("written"):
             if self._projection is None:
-                self._project(_projection(np.concatenate([p.vectors for p in tokens])))
+                self._project(_projection(unit_rows(np.concatenate([p.vectors for p in tokens]))))
             self._rows.append(
                 self._compact(paper, found) for paper, found in zip(papers, tokens, strict=True)
             )

@@ -1,8 +1,9 @@
 """Embed papers: their sentences, each under the title, and their tokens; or both in one pass.
 
-In one pass over title and abstract the vector of a sentence is the mean of its own tokens', which
-have read all that stands around it. So a paper is read once, in 2.5 times fewer tokens; it is found
-a little less often (`docs/adr/0018-one-pass.md`), so that is for who asks for it.
+In one pass over title and abstract the vector of a sentence is the mean of the title's tokens and
+its own, which have read all that stands around them. So a paper is read once, in 2.5 times fewer
+tokens; a claim finds it a little less often (`docs/adr/0018-one-pass.md`), so that is for who asks
+for it.
 """
 
 from collections.abc import Sequence
@@ -55,10 +56,16 @@ def _embed_alone(embedder: Embedder, papers: Sequence[Paper]) -> list[np.ndarray
 
 
 def _sentence_means(paper: Paper, tokens: TokenEmbeddings) -> np.ndarray:
-    """Return the mean of the tokens of each sentence; (n_sentences, width), unit norm or zeros."""
+    """Return the mean of the tokens of the title and of each sentence.
+
+    Returns:
+        float32, (n_sentences, width), rows of unit norm; of zeros for a sentence without tokens.
+    """
     numbers = sentence_numbers(paper, tokens)
     sums = np.zeros((len(paper.sentences), tokens.vectors.shape[1]), np.float32)
     np.add.at(sums, numbers[numbers >= 0], tokens.vectors[numbers >= 0])
+    is_read = np.isin(np.arange(len(sums)), numbers)
+    sums[is_read] += tokens.vectors[numbers < 0].sum(axis=0)
     return unit_rows(sums)
 
 

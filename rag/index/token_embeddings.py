@@ -11,7 +11,7 @@ class TokenEmbeddings(NamedTuple):
     """Tokens in order, without those that the model adds itself."""
 
     vectors: np.ndarray
-    """float32, (n, dimension), rows of unit norm."""
+    """float32, (n, dimension), as the model gives them: longer rows weigh more in a mean."""
     starts: np.ndarray
     """int, (n,): where each begins in the text."""
     ends: np.ndarray

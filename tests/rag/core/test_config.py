@@ -2,10 +2,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from footnote.rag.core.config import Config, load_config
 from footnote.rag.core.errors import ConfigError
@@ -267,3 +269,22 @@ def _altered(values: dict[str, object]) -> dict[str, object]:
         else:
             changed[name] = value
     return changed
+
+
+def leaves(model: BaseModel, *path: str) -> Iterator[tuple[str, object]]:
+    """Yield every setting that holds one value, by its name in the environment."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from leaves(value, *path, name)
+        elif isinstance(value, str | int | float) and value != "":
+            yield "__".join((*path, name)).upper(), value
+
+
+def test_every_setting_can_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch):
+    defaults = load_config()
+    settings = dict(leaves(defaults))
+    assert len(settings) > 20
+    for name, value in settings.items():
+        monkeypatch.setenv(f"FOOTNOTE_{name}", str(value))
+    assert load_config().model_dump() == defaults.model_dump()

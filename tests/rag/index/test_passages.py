@@ -1,8 +1,9 @@
 """A paper is read once: its sentences' vectors are the means of their own tokens."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -44,9 +45,17 @@ class WordEncoder:
 
     dimension = 64
 
-    def __init__(self, most: int, *, averages: bool = True):
+    def __init__(
+        self,
+        most: int,
+        *,
+        averages: bool = True,
+        longer: Mapping[int, float] = MappingProxyType({}),
+    ):
+        """Read so many words; some rows, by their numbers, are longer than 1."""
         self.most = most
         self.averages = averages
+        self.longer = longer
         self.texts: list[str] = []
 
     def batch(self, *, abstracts: bool) -> int:
@@ -60,6 +69,8 @@ class WordEncoder:
     def _encoded(self, text: str) -> Encoded:
         spans = [match.span() for match in islice(re.finditer(r"\S+", text), self.most)]
         rows = np.eye(self.dimension, dtype=np.float32)[np.arange(len(spans)) % self.dimension]
+        for number, length in self.longer.items():
+            rows[number] *= length
         starts, ends = np.array(spans).reshape(-1, 2).T
         tokens = TokenEmbeddings(rows, starts, ends)
         return Encoded(np.full(self.dimension, 1 / 8, np.float32), tokens)
@@ -75,7 +86,7 @@ def local(encoder: WordEncoder) -> LocalEmbedder:
     return LocalEmbedder(encoder, lambda: encoder, one_pass=True)
 
 
-def test_a_sentence_s_vector_is_the_mean_of_its_own_tokens():
+def test_a_sentence_s_vector_is_the_mean_of_the_title_s_tokens_and_its_own():
     encoder = WordEncoder(1_000)
     own = paper(3)
     [vectors], tokens = embed_papers(local(encoder), [own])
@@ -84,8 +95,18 @@ def test_a_sentence_s_vector_is_the_mean_of_its_own_tokens():
     # Five words of title, then five, six and seven words.
     expected = np.zeros((3, 64))
     for row, (first, end) in zip(expected, [(5, 10), (10, 16), (16, 23)], strict=True):
-        row[first:end] = 1 / np.sqrt(end - first)
+        row[:5] = row[first:end] = 1 / np.sqrt(5 + end - first)
     assert vectors == pytest.approx(expected)
+
+
+def test_a_longer_token_weighs_more_as_it_does_in_the_model():
+    encoder = WordEncoder(1_000, longer={1: 3.0})
+    own = paper(1, title="A title")
+    [[vector]], _ = embed_papers(local(encoder), [own])
+    expected = np.zeros(64)
+    expected[: 2 + len(own.abstract.split())] = 1
+    expected[1] = 3
+    assert vector == pytest.approx(expected / np.linalg.norm(expected))
 
 
 @pytest.mark.parametrize("most", [12, 20, 31, 64])
