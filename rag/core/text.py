@@ -1,11 +1,14 @@
 """What every room needs to know about text: where sentences are, and how words compare."""
 
 import re
+import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -140,18 +143,40 @@ def _continues(before: str, after: str) -> bool:
 
 @cache
 def _punkt() -> "PunktSentenceTokenizer":
-    # Imported here: nltk takes a second to import, and only ingest splits sentences.
-    import nltk
-    from nltk.tokenize.punkt import PunktSentenceTokenizer, load_punkt_params
-
     # llama-index-core ships Punkt's data; nltk would look for it on the network.
     found = find_spec("llama_index.core")  # not imported, which takes seconds
     if found is None or found.origin is None:
         raise ModuleNotFoundError("llama-index-core, which carries Punkt's data, is not installed")
-    nltk.data.path.insert(0, str(Path(found.origin).parent / "_static" / "nltk_cache"))
-    learned = load_punkt_params(nltk.data.find("tokenizers/punkt_tab/english/"))
-    learned.abbrev_types |= set(ABBREVIATIONS.split())
-    return PunktSentenceTokenizer(learned)
+    cache = Path(found.origin).parent / "_static" / "nltk_cache"
+    with _nltk_without_the_rest():
+        import nltk.data
+        from nltk.tokenize.punkt import PunktSentenceTokenizer, load_punkt_params
+
+        nltk.data.path.insert(0, str(cache))
+        learned = load_punkt_params(nltk.data.find("tokenizers/punkt_tab/english/"))
+        learned.abbrev_types |= set(ABBREVIATIONS.split())
+        return PunktSentenceTokenizer(learned)
+
+
+@contextmanager
+def _nltk_without_the_rest() -> Generator[None]:
+    """Let modules of nltk be imported without the package that imports all others.
+
+    That takes over two seconds, most of them for scipy's statistics and sklearn. Who imports nltk
+    later has it whole.
+    """
+    found = find_spec("nltk")
+    if "nltk" in sys.modules or found is None:  # it is there already, or raises as ever
+        yield
+        return
+    bare = ModuleType("nltk")
+    bare.__path__ = found.submodule_search_locations or []
+    sys.modules["nltk"] = bare
+    try:
+        yield
+    finally:
+        for name in [each for each in sys.modules if each.partition(".")[0] == "nltk"]:
+            del sys.modules[name]
 
 
 def short_name(title: str) -> str | None:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,3 +88,18 @@ def test_the_closest_name_is_the_one_that_was_meant(asked: str, meant: str | Non
 
 def test_among_no_names_none_is_close():
     assert closest("NanoFlow", []) is None
+
+
+def test_sentences_are_split_without_what_nltk_imports_else_and_nltk_is_whole_after():
+    code = """
+import sys
+from footnote.rag.core.text import sentence_spans
+print(len(sentence_spans("It is by Li et al. and works. It is fast.")), "scipy" in sys.modules)
+import nltk
+print(len(nltk.sent_tokenize.__name__), nltk.tokenize.punkt.PunktSentenceTokenizer.__name__)
+print(len(sentence_spans("It is one. It is two. It is three.")))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stdout.split() == [
+        "2", "False", "13", "PunktSentenceTokenizer", "3",
+    ], run.stderr  # fmt: skip
