@@ -18,7 +18,17 @@ _ANSWERS = 20
 _NEAR = 10
 # They count papers or list them by other fields: no sentence answers them.
 _WITHOUT_QUOTES = frozenset(
-    {Operation.ABOUT, Operation.AUTHORS, Operation.BY_YEAR, Operation.BY_ORGANISATION}
+    {
+        Operation.ABOUT,
+        Operation.AUTHORS,
+        Operation.BY_YEAR,
+        Operation.BY_ORGANISATION,
+        Operation.BY_SOURCE,
+        Operation.RECORD,
+        Operation.FIGURES,
+        Operation.TOPICS,
+        Operation.UNRECORDED,
+    }
 )
 _UNDECIDED = "quotes alone cannot tell if it speaks for the claim or against it"
 

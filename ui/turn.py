@@ -23,6 +23,12 @@ _FILTERS = (
     "author",
     "withdrawn",
     "reports_number",
+    "min_upvotes",
+    "max_upvotes",
+    "min_authors",
+    "max_authors",
+    "told",
+    "untold",
 )
 _SUGGESTED = 4
 # What is done with an answer, and with a report, beside taking it away.
@@ -133,6 +139,10 @@ def _chips_html(request: Request | None, say: Wording) -> str:
     ]
     chips += [_chip_html("side", str(n), side, say) for n, side in enumerate(request.sides)]
     chips += [_chip_html("filter", name, text, say) for name, text in _filters(request, say)]
+    if request.in_title:
+        chips.append(_chip_html("part", "in_title", say("in_title"), say))
+    if request.limit:
+        chips.append(_chip_html("part", "limit", say("limit", request.limit), say))
     label = escape(say("chips"))
     return f'<div class="fn-chips" role="group" aria-label="{label}">{"".join(chips)}</div>'
 
@@ -150,6 +160,9 @@ def _filters(request: Request, say: Wording) -> Iterator[tuple[str, str]]:
         value = getattr(request.filters, name)
         if value is False:
             yield name, say(f"filter.not_{name}")
+        elif isinstance(value, tuple):
+            fields = ", ".join(say(f"field.{field}") for field in value)
+            yield name, say(f"filter.{name}", value=fields)
         elif value is not None:
             yield name, say(f"filter.{name}", value=value)
     if (chosen := request.filters.papers) is not None:

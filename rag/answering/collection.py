@@ -3,31 +3,48 @@
 Everything counted is counted of all papers, and what the records do not tell is said.
 """
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean, median
+from typing import Literal
 
-from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence, Source
-from footnote.rag.core.request import Filters, Operation, Request
-from footnote.rag.core.text import closest, words
+from footnote.rag.answering.asked_papers import (
+    AUTHORS,
+    DATE,
+    LACKS,
+    NAMES,
+    ORGANISATION,
+    UPVOTES,
+    AskedPapers,
+    Lack,
+    Words,
+)
+from footnote.rag.answering.paper_rows import (
+    PAGE,
+    all_shown,
+    answer,
+    capital,
+    counted,
+    dated,
+    more,
+    page_of,
+    refused,
+    shown,
+    with_counts,
+    with_papers,
+)
+from footnote.rag.answering.phrases import common_phrases
+from footnote.rag.core.records import Answer, Block, Cell, Paper
+from footnote.rag.core.request import Act, Operation, Request
+from footnote.rag.core.text import closest, identity_key
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
 
-PAGE = 12
-"""Rows that are shown at once."""
-
-
-class Words(Protocol):
-    """An index of the words of titles and abstracts."""
-
-    def terms(self, text: str) -> list[str]:
-        """Return the words of a text as searched."""
-        ...
-
-    def holding(self, text: str) -> list[str]:
-        """Return the ids of the papers that hold every word of a text in some form."""
-        ...
+# Of a name that several titles have, so many papers are told of.
+_NAMESAKES = 3
+# Phrases of more titles are counted in every second one, or third, and so on.
+_MOST_TITLES = 20_000
 
 
 def answer_from_catalogue(
@@ -46,183 +63,84 @@ def answer_from_catalogue(
         A table of counts, or of papers; each paper listed is a source, and where a sentence of its
         abstract says the topic, it is quoted. Refused only where nothing can be said.
     """
-    asked = _Asked(request, catalogue, words, skip)
+    asked = AskedPapers(request, catalogue, words, skip)
     return _ANSWERS[request.operation or Operation.LIST](asked)
 
 
-class _Condition(NamedTuple):
-    """What the papers asked about have in common."""
-
-    of_one: str
-    """As it is said of one paper: `is dated 2024-01-01 or later`."""
-    of_many: str
-
-
-@dataclass(frozen=True)
-class _Lack:
-    """Something that a record may not tell."""
-
-    of: Callable[[Facts], bool]
-    """Returns True for a record that does not."""
-    has: str
-    """What another has."""
-    no: str
-    """What such a one has none of."""
-
-    def said_of(self, papers: Sequence[Facts], *, otherwise: bool = False) -> list[str]:
-        """Say of how many of some papers it is not known; nothing where it is of all.
-
-        Args:
-            papers: Those that fit.
-            otherwise: True if they fit but for what the filters ask of this.
-        """
-        n, n_all = sum(map(self.of, papers)), len(papers)
-        if not n:
-            return []
-        if n_all == 1:
-            return [f"The one paper{' that fits otherwise' * otherwise} has no {self.no}."]
-        fitting = " that fit otherwise" * otherwise
-        return [f"{n:,} of the {n_all:,}{fitting} {'has' if n == 1 else 'have'} no {self.no}."]
+def _count(asked: AskedPapers) -> Answer:
+    papers = asked.papers
+    # The first dozen of all papers says nothing that the number does not.
+    is_bare = not asked.conditions and asked.request.act is Act.NEW and len(papers) > PAGE
+    listed = [] if is_bare else papers
+    text = " ".join([asked.all_counted(), *_by_side(asked)])
+    return with_papers(asked, listed, text, form="count", n=len(papers), authors=_told(asked))
 
 
-_DATE = _Lack(lambda p: p.date is None, "a date", "date")
-_ORGANISATION = _Lack(lambda p: p.organisation is None, "an organisation", "organisation")
-_UPVOTES = _Lack(lambda p: p.upvotes is None, "upvotes on record", "upvotes on record")
-_NAMES = _Lack(lambda p: not p.names_authors, "the names of its authors", "names of authors")
+def _by_side(asked: AskedPapers) -> list[str]:
+    """Say how many of the papers say each of some alternatives, most first."""
+    if len(asked.sides) <= 1 or not asked.papers:
+        return []
+    counts = Counter({s.text: sum(asked.says(p, s) for p in asked.papers) for s in asked.sides})
+    said = [f"“{side}”: {n:,}" for side, n in sorted(counts.items(), key=_most_first)]
+    return [f"{', '.join(said)}."]
 
 
-class _Asked:
-    """What is asked, and the papers that it is asked of, by title."""
-
-    def __init__(self, request: Request, catalogue: Catalogue, words: Words, skip: int):
-        self.request = request
-        self.catalogue = catalogue
-        self.words = words
-        self.skip = skip
-        self.terms = frozenset(words.terms(request.topic))
-        self._holding = words.holding(request.topic) if self.terms else None
-        self.n_every = catalogue.count_served()
-        self.papers = self._fitting(request.filters)
-        self.conditions = [*_filtered(request.filters), *self._said()]
-
-    def _fitting(self, filters: Filters) -> list[Facts]:
-        if self._holding is None:
-            return self.catalogue.facts(self.catalogue.matching(filters))
-        if not filters:  # those that are not served have no facts
-            return self.catalogue.facts(self._holding)
-        return self.catalogue.facts(self.catalogue.matching(filters).intersection(self._holding))
-
-    def _said(self) -> list[_Condition]:
-        topic = f"“{self.request.topic}”"
-        if not self.terms:
-            return []
-        said = f"{topic} or a form of it in title or abstract"
-        if len(self.terms) > 1:
-            said = f"each word of {topic}, or a form of it, in title or abstract"
-        return [_Condition(f"says {said}", f"say {said}")]
-
-    @property
-    def those(self) -> str:
-        """The papers asked about, in words."""
-        is_one = len(self.papers) == 1
-        named = f"the paper{'s' * (not is_one)} here"
-        if not self.conditions:
-            return named
-        common = [c.of_one if is_one else c.of_many for c in self.conditions]
-        return f"{named} that {' and '.join(common)}"
-
-    def counted(self) -> str:
-        """Say how many there are, of how many."""
-        n, n_every = len(self.papers), self.n_every
-        if not self.conditions:
-            return f"There {'is' if n == 1 else 'are'} {_n(n, 'paper')} here."
-        of_one = " and ".join(c.of_one for c in self.conditions)
-        if not n:
-            return f"No paper here {of_one}."
-        if n_every == 1:
-            return f"The one paper here {of_one}."
-        said = of_one if n == 1 else " and ".join(c.of_many for c in self.conditions)
-        return f"{n:,} of the {n_every:,} papers here {said}."
-
-    def left_out(self) -> list[str]:
-        """Say of how many papers it is not known if the filters let them through."""
-        filters = self.request.filters
-        said: list[str] = []
-        vague: set[str] = set()
-        if filters.since or filters.until:
-            maybe = self._fitting(filters.model_copy(update={"undated": True}))
-            vague = {p.paper_id for p in maybe if p.date} - {p.paper_id for p in self.papers}
-        day = _Lack(lambda p: p.paper_id in vague, "a day", "exact day on record")
-        for fields, lack in (
-            (("since", "until"), _DATE),
-            (("since", "until"), day),
-            (("organisation",), _ORGANISATION),
-            (("author",), _NAMES),
-        ):
-            wider = filters.model_copy(update=dict.fromkeys(fields))
-            if wider != filters:
-                others = self._fitting(wider)
-                said += lack.said_of(others, otherwise=len(others) < self.n_every)
-        return said
-
-    def all_counted(self, *lacking: _Lack) -> str:
-        """Say how many there are and what is not known of them."""
-        unknown = [line for lack in lacking for line in lack.said_of(self.papers)]
-        return " ".join(dict.fromkeys([self.counted(), *unknown, *self.left_out()]))
+def _list(asked: AskedPapers) -> Answer:
+    if not asked.papers:
+        return refused(asked, asked.all_counted())
+    papers, filters = asked.papers, asked.request.filters
+    if filters.since or filters.until:
+        papers = _largest_first(papers, _day)
+    text = asked.all_counted()
+    return with_papers(asked, papers, text, form="count", n=len(papers), authors=_told(asked))
 
 
-def _filtered(filters: Filters) -> list[_Condition]:
-    """Say what the filters let through."""
-    found: list[_Condition] = []
-    if filters.since and filters.until:
-        dated = f"dated {filters.since} to {filters.until}"
-        found.append(_Condition(f"is {dated}", f"are {dated}"))
-    elif day := filters.since or filters.until:
-        dated = f"dated {day} or {'later' if filters.since else 'earlier'}"
-        found.append(_Condition(f"is {dated}", f"are {dated}"))
-    if filters.organisation:
-        named = f"the organisation {filters.organisation}"
-        found.append(_Condition(f"has {named}", f"have {named}"))
-    if filters.source:
-        seen = f"seen in “{filters.source}”"
-        found.append(_Condition(f"was {seen}", f"were {seen}"))
-    if filters.author:
-        author = f"an author called “{filters.author}”"
-        found.append(_Condition(f"has {author}", f"have {author}"))
-    if filters.withdrawn is not None:
-        said = f"{'' if filters.withdrawn else 'not '}withdrawn or retracted"
-        found.append(_Condition(f"is {said}", f"are {said}"))
-    if filters.reports_number is not None:
-        states, state = ("states", "state") if filters.reports_number else ("has no", "have no")
-        found.append(_Condition(f"{states} a measured value", f"{state} measured values"))
-    return found
-
-
-def _count(asked: _Asked) -> Answer:
-    return _with_papers(asked, asked.papers, asked.all_counted(), form="count")
-
-
-def _list(asked: _Asked) -> Answer:
-    return _count(asked) if asked.papers else _refused(asked, asked.all_counted())
+def _told(asked: AskedPapers) -> Literal["number"] | None:
+    """Return what is told of authors in rows: how many there are, where that is asked about."""
+    filters = asked.request.filters
+    is_asked = filters.min_authors is not None or filters.max_authors is not None
+    return "number" if is_asked or asked.request.operation is Operation.MOST_AUTHORS else None
 
 
 def _ordered(
-    how: str, key: Callable[[Facts], int | None], lack: _Lack
-) -> Callable[[_Asked], Answer]:
-    """Make what lists papers by a number that their records may lack, largest first."""
+    how: str, best: str, key: Callable[[Facts], int | None], lack: Lack
+) -> Callable[[AskedPapers], Answer]:
+    """Make what lists papers by a number that their records may lack, largest first.
 
-    def answer(asked: _Asked) -> Answer:
+    Args:
+        how: The order, in words: `newest first`.
+        best: What is said of the first of them: `newest`.
+        key: Returns the number.
+        lack: What a record without it lacks.
+    """
+
+    def listed(asked: AskedPapers) -> Answer:
         if not asked.papers:
-            return _refused(asked, asked.all_counted())
-        known = [(value, p) for p in asked.papers if (value := key(p)) is not None]
-        if not known:
-            return _refused(asked, _nothing_known(asked, lack))
-        # Sorting keeps the order of titles among equals.
-        ordered = [p for _, p in sorted(known, key=lambda each: -each[0])]
-        said = [f"{_capital(asked.those)}, {how}.", *lack.said_of(asked.papers), *asked.left_out()]
-        return _with_papers(asked, ordered, " ".join(dict.fromkeys(said)))
+            return refused(asked, asked.all_counted())
+        ordered = _largest_first([p for p in asked.papers if key(p) is not None], key)
+        if not ordered:
+            return refused(asked, _nothing_known(asked, lack))
+        said = [f"{capital(asked.those)}, {how}."]
+        n = asked.request.limit
+        if n and len(asked.papers) > 1:
+            said = [f"The {f'{min(n, len(ordered)):,} ' * (n > 1)}{best} of {asked.those}."]
+            said += _tied([key(p) for p in ordered], page_of(asked))
+        said = [*asked.respelled, *said, *lack.said_of(asked.papers), *asked.left_out()]
+        text = " ".join(dict.fromkeys(said))
+        return with_papers(asked, ordered, text, authors=_told(asked))
 
-    return answer
+    return listed
+
+
+def _largest_first(papers: Sequence[Facts], key: Callable[[Facts], int | None]) -> list[Facts]:
+    """Return papers by a number, those without it last; sorting keeps the order of equals."""
+    return sorted(papers, key=lambda p: -(-math.inf if (n := key(p)) is None else n))
+
+
+def _tied(values: Sequence[int | None], n_shown: int) -> list[str]:
+    """Say how many more are as good as the last one shown."""
+    tied = sum(value == values[n_shown - 1] for value in values[n_shown:])
+    return [f"{tied:,} more {'is' if tied == 1 else 'are'} level with the last."] if tied else []
 
 
 def _day(paper: Facts) -> int | None:
@@ -234,99 +152,181 @@ def _days_back(paper: Facts) -> int | None:
     return -day if (day := _day(paper)) else None
 
 
-def _by_year(asked: _Asked) -> Answer:
+def _by_year(asked: AskedPapers) -> Answer:
     years = Counter(p.year for p in asked.papers if p.year)
-    return _tally(asked, "Year", sorted(years.items(), reverse=True), _DATE)
+    return _tally(asked, "Year", sorted(years.items(), reverse=True), DATE)
 
 
-def _by_organisation(asked: _Asked) -> Answer:
-    return _tally(asked, "Organisation", _organisations(asked.papers), _ORGANISATION)
+def _by_source(asked: AskedPapers) -> Answer:
+    if not asked.papers:
+        return refused(asked, asked.all_counted())
+    sources = asked.catalogue.names("source", [p.paper_id for p in asked.papers])
+    if asked.skip >= len(sources):
+        return refused(asked, all_shown(len(sources)))
+    said = [asked.all_counted()]
+    if sum(sources.values()) > len(asked.papers):
+        said.append("A paper may be seen in several.")
+    return with_counts(asked, " ".join(said), ("Seen in", [*sources.items()]))
+
+
+def _by_organisation(asked: AskedPapers) -> Answer:
+    return _tally(asked, "Organisation", _organisations(asked.papers), ORGANISATION)
 
 
 def _organisations(papers: Iterable[Facts]) -> list[tuple[str, int]]:
     """Count papers by organisation, in any case, shown as most write it; most papers first."""
     written = Counter(p.organisation for p in papers if p.organisation)
     counts: Counter[str] = Counter()
-    shown: dict[str, str] = {}
+    spelled: dict[str, str] = {}
     for name, n in sorted(written.items(), key=_most_first):
         counts[name.casefold()] += n
-        shown.setdefault(name.casefold(), name)
-    return sorted(((shown[key], n) for key, n in counts.items()), key=_most_first)
+        spelled.setdefault(name.casefold(), name)
+    return sorted(((spelled[key], n) for key, n in counts.items()), key=_most_first)
 
 
-def _most_first(counted: tuple[str, int]) -> tuple[int, str, str]:
-    name, n = counted
+def _most_first(pair: tuple[str, int]) -> tuple[int, str, str]:
+    name, n = pair
     return -n, name.casefold(), name
 
 
-def _tally(asked: _Asked, what: str, counts: Sequence[tuple[str, int]], lack: _Lack) -> Answer:
+def _tally(asked: AskedPapers, what: str, counts: Sequence[tuple[str, int]], lack: Lack) -> Answer:
     """Answer with how many papers have each of some names, and how many have none."""
     if not asked.papers:
-        return _refused(asked, asked.all_counted())
+        return refused(asked, asked.all_counted())
     if not counts:
-        return _refused(asked, _nothing_known(asked, lack))
+        return refused(asked, _nothing_known(asked, lack))
     if asked.skip >= len(counts):
-        return _refused(asked, _all_shown(len(counts)))
+        return refused(asked, all_shown(len(counts)))
     unknown = sum(map(lack.of, asked.papers))
     also = [("not known", unknown)] if unknown else []
-    return _with_counts(asked, asked.all_counted(lack), (what, counts), also=also)
+    return with_counts(asked, asked.all_counted(lack), (what, counts), also=also)
 
 
-def _authors(asked: _Asked) -> Answer:
+def _authors(asked: AskedPapers) -> Answer:
     """Say who wrote the papers referred to, or one by its title; or what an author wrote."""
-    if asked.request.filters.author:
+    if author := asked.request.filters.author:
+        # `The authors of Tutel`: the name of a paper, where it is that of nobody.
+        if not asked.papers and (papers := _called(asked, author)):
+            return _told_authors(asked, papers)
         if not asked.catalogue.names_authors():
-            return _refused(asked, _no_names(asked.n_every))
+            return refused(asked, _no_names(asked.n_every))
         return _list(asked)
-    if not asked.request.refers_to and not asked.terms:
-        return _every_author(asked)
+    if not asked.request.refers_to and not asked.topic.terms:
+        # `Anything by ACME`, `by a single author`: those papers are meant, and not who wrote them.
+        is_of_papers = asked.request.filters.organisation or _told(asked)
+        return _list(asked) if is_of_papers else _every_author(asked)
     papers = _named(asked)
     if not papers:
-        return _refused(asked, f"No title here is like “{asked.request.topic}”.")
-    shown = _shown(asked, papers, with_authors=True)
+        return refused(asked, _no_such_title(asked))
+    return _told_authors(asked, papers)
+
+
+def _told_authors(asked: AskedPapers, papers: Sequence[Facts]) -> Answer:
     if asked.skip:
-        return _with_papers(asked, papers, "")
-    said = [_written_by(paper) for paper in shown.papers]
+        return with_papers(asked, papers, "")
+    page = shown(asked, papers, authors="names")
+    said = [_written_by(paper) for paper in page.papers]
     if all(p.n_authors is None and not p.names_authors for p in papers):
-        return _refused(asked, " ".join(said))
+        return refused(asked, " ".join(said))
     lines = [f"{line} [{n}]" for n, line in enumerate(said, start=1)]
     prose = Block(form="prose", text=" ".join(said))
-    return _answer(asked, [*lines, *_more(shown.table)], [prose, shown.table], shown)
+    return answer(asked, [*lines, *more(page.table)], [prose, page.table], page)
 
 
-def _every_author(asked: _Asked) -> Answer:
+def _record(asked: AskedPapers) -> Answer:
+    """Tell what the records say of the papers referred to, or of those of a name."""
+    if not asked.request.refers_to and not asked.topic.terms:
+        return _about(asked)
+    papers = _named(asked)
+    if not papers:
+        return refused(asked, _no_such_title(asked))
+    if asked.skip:
+        return with_papers(asked, papers, "")
+    page = shown(asked, papers, authors="names")
+    facts = {p.paper_id: p for p in papers}
+    said = [_recorded(paper, facts[paper.paper_id]) for paper in page.papers]
+    lines = [f"{line} [{n}]" for n, line in enumerate(said, start=1)]
+    prose = Block(form="prose", text=" ".join(said))
+    return answer(asked, [*lines, *more(page.table)], [prose, page.table], page)
+
+
+def _recorded(paper: Paper, facts: Facts) -> str:
+    """Say all that a record tells of a paper, and what it does not."""
+    sources = dict.fromkeys(sighting.source for sighting in paper.sightings)
+    told = [
+        f"is dated {dated(paper)}" if paper.date else "",
+        f"has the organisation {paper.organisation}" if paper.organisation else "",
+        f"has {counted(paper.upvotes, 'upvote')}" if paper.upvotes is not None else "",
+        f"has {counted(facts.n_authors, 'author')}" if facts.n_authors else "",
+        f"is by {_enumerated(paper.authors)}" if paper.authors else "",
+        "was withdrawn or retracted" if paper.withdrawn else "",
+        f"was seen in {_enumerated(tuple(sources))}" if sources else "",
+    ]
+    said = f"“{paper.title}” {_enumerated([each for each in told if each])}."
+    missing = [lack.no for lack in (*LACKS.values(), NAMES) if lack.of(facts)]
+    return f"{said} Its record tells no {_enumerated(missing, 'or')}." if missing else said
+
+
+def _every_author(asked: AskedPapers) -> Answer:
     if not asked.papers:
-        return _refused(asked, asked.all_counted())
+        return refused(asked, asked.all_counted())
     names = asked.catalogue.names("author", [p.paper_id for p in asked.papers])
     if not names:
-        return _refused(asked, _no_names(len(asked.papers)))
+        return refused(asked, _no_names(len(asked.papers)))
     if asked.skip >= len(names):
-        return _refused(asked, _all_shown(len(names)))
+        return refused(asked, all_shown(len(names)))
     verb = "names" if len(asked.papers) == 1 else "name"
-    said = [f"{_capital(asked.those)} {verb} {_n(len(names), 'author')}."]
-    text = " ".join([*said, *_NAMES.said_of(asked.papers), *asked.left_out()])
-    return _with_counts(asked, text, ("Author", [*names.items()]))
+    said = [f"{capital(asked.those)} {verb} {counted(len(names), 'author')}."]
+    text = " ".join([*said, *NAMES.said_of(asked.papers), *asked.left_out()])
+    return with_counts(asked, text, ("Author", [*names.items()]))
 
 
-def _named(asked: _Asked) -> list[Facts]:
-    """Return the papers referred to, or else the one whose title is like the topic."""
+def _named(asked: AskedPapers) -> list[Facts]:
+    """Return the papers referred to; or else those of a name, or the one with a title like it."""
     if ids := asked.request.refers_to:
         known = [own for each in ids if (own := asked.catalogue.resolve(each))]
         by_id = {p.paper_id: p for p in asked.catalogue.facts(known)}
         return [by_id[own] for own in dict.fromkeys(known) if own in by_id]
-    found = [p for p in asked.papers if asked.terms <= {*asked.words.terms(p.title)}]
+    topic = asked.topic
+    found = [p for p in asked.papers if topic.terms <= {*asked.words.terms(p.title)}]
     if not found:
         others = asked.catalogue.facts(asked.catalogue.matching(asked.request.filters))
-        meant = closest(asked.request.topic, (p.title for p in others))
+        meant = closest(topic.text, (p.title for p in others))
         found = [p for p in others if p.title == meant]
-    return sorted(found, key=lambda p: len(p.title))[:1]
+    return _by_name(found, topic.text)[:_NAMESAKES]
+
+
+def _called(asked: AskedPapers, name: str) -> list[Facts]:
+    """Return the papers of a name, but for those that only speak of it."""
+    catalogue = asked.catalogue
+    found = catalogue.facts(asked.words.holding(name))
+    return [p for p in found if _is_called(p, name)]
+
+
+def _by_name(found: Sequence[Facts], name: str) -> list[Facts]:
+    """Return the papers of a name; where none is, all of them, the shortest title first."""
+    called = [p for p in found if _is_called(p, name)]
+    return called or sorted(found, key=lambda p: len(p.title))
+
+
+def _is_called(paper: Facts, name: str) -> bool:
+    # `NanoFlow: Towards…` is called NanoFlow, and others only speak of it.
+    names = (paper.title, paper.title.partition(":")[0])
+    return identity_key(name) in map(identity_key, names)
+
+
+def _no_such_title(asked: AskedPapers) -> str:
+    said = f"No title here is like “{asked.topic.text}”."
+    if n := len(asked.papers):
+        said += f" {counted(n, 'abstract')} {'says' if n == 1 else 'say'} it."
+    return said
 
 
 def _written_by(paper: Paper) -> str:
     if paper.authors:
         return f"“{paper.title}” is by {_enumerated(paper.authors)}."
     if paper.n_authors:
-        n = _n(paper.n_authors, "author")
+        n = counted(paper.n_authors, "author")
         return f"“{paper.title}” has {n}, whose names its record does not tell."
     return f"The record of “{paper.title}” names no authors."
 
@@ -337,226 +337,135 @@ def _no_names(n: int) -> str:
     return f"None of the records of the {n:,} papers asked about names its authors."
 
 
-def _about(asked: _Asked) -> Answer:
+def _about(asked: AskedPapers) -> Answer:
     """Say how many papers there are, of which days, and what their records tell."""
     if not asked.papers:
-        return _refused(asked, asked.all_counted())
+        return refused(asked, asked.all_counted())
     papers = asked.papers
     dates = sorted(p.date for p in papers if p.date)
     said = [asked.all_counted()]
     if dates:
-        dated = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
-        said.append(f"The dates on record are {dated}." if len(dates) > 1 else f"Dated {dated}.")
-    known = [
-        ("a date", len(dates)),
-        ("an organisation", sum(p.organisation is not None for p in papers)),
-        ("upvotes", sum(p.upvotes is not None for p in papers)),
-        ("a number of authors", sum(p.n_authors is not None for p in papers)),
-        ("the names of authors", sum(p.names_authors for p in papers)),
-    ]
+        days = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+        said.append(f"The dates on record are {days}." if len(dates) > 1 else f"Dated {days}.")
+    known = _known(papers)
     sources = asked.catalogue.names("source", [p.paper_id for p in papers])
     organisations = _organisations(papers)
     # Those of a few papers tell nothing of all.
     tells = 2 * sum(n for _, n in organisations) >= len(papers)
-    often = ("Organisation", organisations) if tells else ("Word", _title_words(asked))
+    often = ("Organisation", organisations) if tells else ("In the title", _phrases(asked, PAGE))
     tables = [("The record tells", known), ("Seen in", [*sources.items()]), often]
-    return _with_counts(asked, " ".join(said), *(table for table in tables if table[1]))
+    return with_counts(asked, " ".join(said), *(table for table in tables if table[1]))
 
 
-def _title_words(asked: _Asked) -> list[tuple[str, int]]:
-    """Count papers by the commonest words of their titles, each as most titles write it."""
-    papers: Counter[str] = Counter()
-    written: dict[str, Counter[str]] = {}
-    terms: dict[str, list[str]] = {}
-    for paper in asked.papers:
-        said = {*words(paper.title)}
-        for word in said:
-            if word not in terms:
-                terms[word] = asked.words.terms(word)
-            for term in terms[word]:
-                written.setdefault(term, Counter())[word] += 1
-        papers.update({term for word in said for term in terms[word]})
-    shown = {term: min(own.items(), key=_most_first)[0] for term, own in written.items()}
-    return sorted(((shown[term], n) for term, n in papers.items()), key=_most_first)[:PAGE]
-
-
-class _Shown(NamedTuple):
-    """A page of papers."""
-
-    papers: Sequence[Paper]
-    quotes: Sequence[Sentence | None]
-    """One a paper."""
-    table: Block
-
-
-def _shown(asked: _Asked, chosen: Sequence[Facts], *, with_authors: bool = False) -> _Shown:
-    """Show a page of papers, each with a sentence that says the topic, if one does."""
-    page = [p.paper_id for p in chosen[asked.skip : asked.skip + PAGE]]
-    served = asked.catalogue.served(page)
-    papers = [served[paper_id] for paper_id in page if paper_id in served]
-    quotes = [
-        None if with_authors else _quoted(asked, paper, marker)
-        for marker, paper in enumerate(papers, start=1)
-    ]
-    n_before = [sum(map(bool, quotes[:place])) for place in range(len(quotes))]
-    columns = {
-        "Paper": [Cell(text=p.title, marker=marker) for marker, p in enumerate(papers, start=1)],
-        "Date": [Cell(text=_dated(p)) for p in papers],
-        "Organisation": [Cell(text=p.organisation or "") for p in papers],
-        "Upvotes": [Cell(text="" if p.upvotes is None else f"{p.upvotes:,}") for p in papers],
-        "Authors": [Cell(text=_author_cell(p) if with_authors else "") for p in papers],
-        "Says": [
-            Cell(sentences=(place,) if quote else ())
-            for quote, place in zip(quotes, n_before, strict=True)
-        ],
+def _known(papers: Sequence[Facts]) -> list[tuple[str, int]]:
+    """Count the papers whose records tell each of what a record may tell."""
+    named = {
+        "a date": DATE,
+        "an organisation": ORGANISATION,
+        "upvotes": UPVOTES,
+        "a number of authors": AUTHORS,
+        "the names of authors": NAMES,
     }
-    told = {
-        name: cells for name, cells in columns.items() if any(c.text or c.sentences for c in cells)
+    return [(what, sum(not lack.of(p) for p in papers)) for what, lack in named.items()]
+
+
+def _phrases(asked: AskedPapers, most: int) -> list[tuple[str, int]]:
+    titles = [p.title for p in asked.papers]
+    step = -(-len(titles) // _MOST_TITLES)
+    return common_phrases(titles[::step], asked.words.terms, most)
+
+
+def _topics(asked: AskedPapers) -> Answer:
+    """Say which phrases stand in most titles."""
+    if not asked.papers:
+        return refused(asked, asked.all_counted())
+    found = _phrases(asked, asked.skip + 2 * page_of(asked))
+    if asked.skip >= len(found):
+        shared = all_shown(len(found)) if found else "No two titles of these share a phrase."
+        return refused(asked, shared)
+    n = len(asked.papers)
+    sampled = f" (of {_MOST_TITLES:,} or fewer that were looked at)" * (n > _MOST_TITLES)
+    text = f"{asked.all_counted()} Phrases that stand in the most titles{sampled}, with how many:"
+    return with_counts(asked, text, ("In the title", found))
+
+
+def _figures(asked: AskedPapers) -> Answer:
+    """Say what upvotes and numbers of authors are on average, at least, at most and together."""
+    if not asked.papers:
+        return refused(asked, asked.all_counted())
+    columns: Mapping[str, list[int]] = {
+        "upvotes": [p.upvotes for p in asked.papers if p.upvotes is not None],
+        "authors": [p.n_authors for p in asked.papers if p.n_authors is not None],
     }
+    told = {what: values for what, values in columns.items() if values}
+    if not told:
+        return refused(asked, f"No record of {asked.those} tells upvotes or a number of authors.")
+    said = [asked.counted()]
+    said += [_summed_up(what, values) for what, values in told.items()]
+    text = " ".join([*said, *asked.left_out()])
+    names = ("Records", "Average", "Median", "Least", "Most", "Total")
+    rows = [
+        (what, f"{len(v):,}", f"{fmean(v):,.1f}", f"{median(v):,g}", f"{min(v):,}", f"{max(v):,}",
+         f"{sum(v):,}")
+        for what, v in told.items()
+    ]  # fmt: skip
     table = Block(
         form="table",
-        columns=tuple(told),
-        rows=tuple(zip(*told.values(), strict=True)),
-        n_more=max(len(chosen) - asked.skip - PAGE, 0),
+        columns=("Of", *names),
+        rows=tuple(tuple(Cell(text=value) for value in row) for row in rows),
     )
-    return _Shown(papers, quotes, table)
+    return answer(asked, [text], [Block(form="count", text=text, n=len(asked.papers)), table])
 
 
-def _quoted(asked: _Asked, paper: Paper, marker: int) -> Sentence | None:
-    """Quote the first sentence that holds every word of the topic; None where none does."""
-    for span in paper.sentences if asked.terms else ():
-        quote = paper.quote(span)
-        if asked.terms <= {*asked.words.terms(quote)}:
-            citation = Citation.of(paper, span, marker=marker, score=1.0)
-            return Sentence(text=quote, verdict="quoted", citations=(citation,))
-    return None
-
-
-def _dated(paper: Paper) -> str:
-    return f"{paper.date}{' (year inferred)' * paper.date_inferred}" if paper.date else ""
-
-
-def _author_cell(paper: Paper) -> str:
-    return ", ".join(paper.authors) or (_n(paper.n_authors, "author") if paper.n_authors else "")
-
-
-def _with_papers(
-    asked: _Asked, papers: Sequence[Facts], text: str, *, form: Literal["count", "prose"] = "prose"
-) -> Answer:
-    """Answer with a text and a page of papers; a later page only says which it is."""
-    shown = _shown(asked, papers)
-    if asked.skip:
-        if not shown.papers:
-            return _refused(asked, _all_shown(len(papers)) if papers else asked.counted())
-        first, last = asked.skip + 1, asked.skip + len(shown.papers)
-        which = f"Papers {first:,} to {last:,}" if last > first else f"Paper {last:,}"
-        text, form = f"{which} of {len(papers):,}.", "prose"
-    n = len(papers) if form == "count" else None
-    lines = [
-        _line(paper, marker, quote)
-        for marker, (paper, quote) in enumerate(
-            zip(shown.papers, shown.quotes, strict=True), start=1
-        )
-    ]
-    blocks = [Block(form=form, text=text, n=n), *([shown.table] if shown.papers else [])]
-    return _answer(asked, [text, *lines, *_more(shown.table)], blocks, shown)
-
-
-def _line(paper: Paper, marker: int, quote: Sentence | None) -> str:
-    """Write a row for a terminal."""
-    upvotes = "" if paper.upvotes is None else _n(paper.upvotes, "upvote")
-    known = [each for each in (_dated(paper), paper.organisation, upvotes) if each]
-    told = f" ({', '.join(known)})" if known else ""
-    return f"- {paper.title}{told}{f': {quote.text}' if quote else ''} [{marker}]"
-
-
-def _with_counts(
-    asked: _Asked,
-    text: str,
-    *tables: tuple[str, Sequence[tuple[str, int]]],
-    also: Sequence[tuple[str, int]] = (),
-) -> Answer:
-    """Answer with a text and a page of each of some tables: a name, and how many papers."""
-    blocks = [Block(form="count", text=text, n=len(asked.papers))]
-    lines = [text]
-    for what, counts in tables:
-        page = [*counts[asked.skip : asked.skip + PAGE], *also]
-        table = Block(
-            form="table",
-            columns=(what, "Papers"),
-            rows=tuple((Cell(text=name), Cell(text=f"{n:,}")) for name, n in page),
-            n_more=max(len(counts) - asked.skip - PAGE, 0),
-        )
-        blocks.append(table)
-        rows = [f"- {name}: {_n(n, 'paper')}" for name, n in page]
-        lines += [f"{what}:", *rows, *_more(table)]
-    return _answer(asked, lines, blocks)
-
-
-def _answer(
-    asked: _Asked, lines: Iterable[str], blocks: Iterable[Block], shown: _Shown | None = None
-) -> Answer:
-    papers, quotes = (shown.papers, shown.quotes) if shown else ((), ())
-    return Answer(
-        question=asked.request.question,
-        answer="\n".join(lines),
-        refused=False,
-        reason=None,
-        sentences=tuple(quote for quote in quotes if quote),
-        sources=tuple(Source.of(paper, marker) for marker, paper in enumerate(papers, start=1)),
-        mode="quote",
-        request=asked.request,
-        blocks=tuple(blocks),
+def _summed_up(what: str, values: Sequence[int]) -> str:
+    n = counted(len(values), "record")
+    return (
+        f"{n} {'tells' if len(values) == 1 else 'tell'} a number of {what}: {fmean(values):,.1f} on"
+        f" average, median {median(values):,g}, from {min(values):,} to {max(values):,},"
+        f" {sum(values):,} in all."
     )
 
 
-def _refused(asked: _Asked, reason: str) -> Answer:
-    return Answer(
-        question=asked.request.question,
-        answer=reason,
-        refused=True,
-        reason=reason,
-        sentences=(),
-        sources=(),
-        mode="quote",
-        request=asked.request,
-    )
+def _unrecorded(asked: AskedPapers) -> Answer:
+    """Refuse what no record tells, with what they tell."""
+    topic = asked.request.topic
+    what = f"“{topic}”" if topic else "that"
+    papers = asked.catalogue.facts(asked.catalogue.matching(asked.request.filters))
+    told = [f"{name} ({n:,})" for name, n in _known(papers) if n]
+    said = f"The records here do not tell {what}."
+    if told:
+        said += f" Of {counted(len(papers), 'paper')} they tell {_enumerated(told)}."
+    return refused(asked, said)
 
 
-def _nothing_known(asked: _Asked, lack: _Lack) -> str:
+def _nothing_known(asked: AskedPapers, lack: Lack) -> str:
     if len(asked.papers) == 1:
-        return f"{_capital(asked.those)} has no {lack.no}."
+        return f"{capital(asked.those)} has no {lack.no}."
     return f"None of {asked.those} has {lack.has}."
 
 
-def _all_shown(n: int) -> str:
-    return f"There are no more: {'the only one was' if n == 1 else f'all {n:,} were'} shown."
+def _enumerated(names: Sequence[str], last: str = "and") -> str:
+    return f"{', '.join(names[:-1])} {last} {names[-1]}" if len(names) > 1 else "".join(names)
 
 
-def _more(table: Block) -> list[str]:
-    return [f"and {table.n_more:,} more"] if table.n_more else []
-
-
-def _n(n: int, what: str) -> str:
-    return f"{n:,} {what}{'s' * (n != 1)}"
-
-
-def _enumerated(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-_ANSWERS: dict[Operation, Callable[[_Asked], Answer]] = {
+_ANSWERS: dict[Operation, Callable[[AskedPapers], Answer]] = {
     Operation.COUNT: _count,
     Operation.LIST: _list,
-    Operation.NEWEST: _ordered("newest first", _day, _DATE),
-    Operation.OLDEST: _ordered("oldest first", _days_back, _DATE),
-    Operation.MOST_UPVOTED: _ordered("most upvotes first", lambda p: p.upvotes, _UPVOTES),
+    Operation.NEWEST: _ordered("newest first", "newest", _day, DATE),
+    Operation.OLDEST: _ordered("oldest first", "oldest", _days_back, DATE),
+    Operation.MOST_UPVOTED: _ordered(
+        "most upvotes first", "most upvoted", lambda p: p.upvotes, UPVOTES
+    ),
+    Operation.MOST_AUTHORS: _ordered(
+        "most authors first", "largest, by number of authors,", lambda p: p.n_authors, AUTHORS
+    ),
     Operation.BY_YEAR: _by_year,
     Operation.BY_ORGANISATION: _by_organisation,
     Operation.AUTHORS: _authors,
     Operation.ABOUT: _about,
+    Operation.BY_SOURCE: _by_source,
+    Operation.RECORD: _record,
+    Operation.FIGURES: _figures,
+    Operation.TOPICS: _topics,
+    Operation.UNRECORDED: _unrecorded,
 }

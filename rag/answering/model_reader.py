@@ -21,7 +21,17 @@ from pydantic import (
 
 from footnote.rag.core.base import Record
 from footnote.rag.core.records import Answer
-from footnote.rag.core.request import LONGEST_QUERY, Act, Filters, Kind, Operation, Request
+from footnote.rag.core.request import (
+    LONGEST_QUERY,
+    MOST_COUNTED,
+    Act,
+    Count,
+    Filters,
+    Kind,
+    Operation,
+    RecordField,
+    Request,
+)
 from footnote.rag.core.text import identity_key
 from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import ask_to_read
@@ -58,6 +68,14 @@ class _Read(Record):
     organisation: str | None = None
     author: str | None = None
     nth: int | None = Field(default=None, ge=-1)
+    limit: int | None = Field(default=None, ge=1, le=MOST_COUNTED)
+    in_title: bool = False
+    min_upvotes: Count | None = None
+    max_upvotes: Count | None = None
+    min_authors: Count | None = None
+    max_authors: Count | None = None
+    told: tuple[RecordField, ...] = ()
+    untold: tuple[RecordField, ...] = ()
 
     @field_validator("*", mode="wrap")
     @classmethod
@@ -186,14 +204,31 @@ def _request(read: _Read, line: str) -> Request:
         kind=read.kind,
         act=read.act,
         topic=read.topic.strip(),
-        sides=tuple(filter(None, map(str.strip, read.sides))) if is_comparison else (),
+        in_title=is_catalogue and read.in_title,
+        sides=tuple(filter(None, map(str.strip, read.sides)))
+        if is_comparison or is_catalogue
+        else (),
         filters=Filters(
             since=read.since,
             until=read.until,
             organisation=(read.organisation or "").strip() or None,
             author=(read.author or "").strip() or None,
+            **(_of_records(read) if is_catalogue else {}),
         ),
         operation=read.operation if is_catalogue else None,
+        limit=read.limit if is_catalogue else None,
         nth=read.nth if read.act is Act.NTH else None,
         by="model",
     )
+
+
+def _of_records(read: _Read) -> dict[str, Any]:
+    """Return what a question about the collection asks of records beside dates and names."""
+    return {
+        "min_upvotes": read.min_upvotes,
+        "max_upvotes": read.max_upvotes,
+        "min_authors": read.min_authors,
+        "max_authors": read.max_authors,
+        "told": read.told or None,
+        "untold": read.untold or None,
+    }

@@ -13,6 +13,9 @@ LONGEST_QUERY = 300
 """Characters of a search beside the question; it is a few words."""
 MOST_QUERIES = 8
 """Searches beside the question, whatever the settings say."""
+MOST_COUNTED = 10**9
+"""Upvotes or authors that a filter can ask for."""
+Count = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
 Query = Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY)]
 
 
@@ -50,9 +53,29 @@ class Operation(StrEnum):
     BY_YEAR = "by_year"
     BY_ORGANISATION = "by_organisation"
     AUTHORS = "authors"
-    """Who wrote a paper."""
+    """Who wrote a paper, what an author wrote, or all authors."""
     ABOUT = "about"
     """What the collection is."""
+    MOST_AUTHORS = "most_authors"
+    BY_SOURCE = "by_source"
+    RECORD = "record"
+    """What the record of a named paper tells: its date, organisation, upvotes, authors."""
+    FIGURES = "figures"
+    """Means, totals and extremes of upvotes and numbers of authors."""
+    TOPICS = "topics"
+    """What the papers are about, and how many."""
+    UNRECORDED = "unrecorded"
+    """What no record holds: citations, venues, ratings."""
+
+
+class RecordField(StrEnum):
+    """What the record of a paper may tell, or may not."""
+
+    DATE = "date"
+    ORGANISATION = "organisation"
+    UPVOTES = "upvotes"
+    AUTHORS = "authors"
+    """How many there are, whether or not they are named."""
 
 
 class Act(StrEnum):
@@ -84,7 +107,7 @@ class Filters(Record):
     until: datetime.date | None = None
     """The last day."""
     organisation: Text | None = None
-    """As the catalogue writes it, in any case."""
+    """As the catalogue writes it, in any case; where it so writes none, whole words of it."""
     source: Text | None = None
     """The name of a file or feed it was seen in, or a part of the name, in any case."""
     author: Text | None = None
@@ -98,6 +121,14 @@ class Filters(Record):
     """True for papers whose abstracts state a measured value, false for the others."""
     papers: tuple[Text, ...] | None = Field(default=None, exclude_if=is_none)
     """Ids of the papers that alone may answer."""
+    min_upvotes: Count | None = Field(default=None, exclude_if=is_none)
+    max_upvotes: Count | None = Field(default=None, exclude_if=is_none)
+    min_authors: Count | None = Field(default=None, exclude_if=is_none)
+    max_authors: Count | None = Field(default=None, exclude_if=is_none)
+    told: tuple[RecordField, ...] | None = Field(default=None, exclude_if=is_none)
+    """What the record has to tell."""
+    untold: tuple[RecordField, ...] | None = Field(default=None, exclude_if=is_none)
+    """What the record must not tell."""
 
     def __bool__(self) -> bool:
         """Return True if any paper could be left out."""
@@ -149,13 +180,18 @@ class Request(Record):
     """What it is about, in words of the question; empty where all of it says so."""
     queries: tuple[Query, ...] = Field(default=(), max_length=MOST_QUERIES, exclude_if=not_)
     """What is searched for beside the question: its parts, and other terms for it, by a model."""
+    in_title: bool = Field(default=False, exclude_if=not_)
+    """True where the title alone has to say the topic, of a question of the kind `catalogue`."""
     sides: tuple[Text, ...] = ()
-    """What is compared, in the order in which the question names it."""
+    """What is compared, in the order in which the question names it; of a question of the kind
+    `catalogue`, topics of which any will do."""
     point: Kind | None = Field(default=None, exclude_if=is_none)
     """Of a comparison: if a number is asked of each side, or an explanation."""
     filters: Filters = Filters()
     operation: Operation | None = None
     """Of a question of the kind `catalogue`."""
+    limit: int | None = Field(default=None, ge=1, le=MOST_COUNTED, exclude_if=is_none)
+    """How many papers a question of the kind `catalogue` asks for; None where it does not say."""
     nth: int | None = Field(default=None, ge=-1)
     """Which of the things listed, from 1; -1 is the last."""
     refers_to: tuple[Text, ...] = ()

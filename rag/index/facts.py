@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from footnote.rag.core.request import Filters
+from footnote.rag.core.request import Filters, RecordField
 from footnote.rag.index import figures
 from footnote.rag.index.readonly import UNWRITABLE
 
@@ -85,6 +85,13 @@ _OF_NAMES = f"paper_id IN (SELECT paper_id FROM names WHERE kind = ? AND name IN
 # As texts: no month has a day after its 31st.
 _FIRST_DAY = "substr(date || '-01-01', 1, 10)"
 _LAST_DAY = "date || substr('-12-31', length(date) - 3)"
+
+_COLUMNS = {
+    RecordField.DATE: "date",
+    RecordField.ORGANISATION: "organisation",
+    RecordField.UPVOTES: "upvotes",
+    RecordField.AUTHORS: "n_authors",
+}
 
 Rows = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 """Reads with a statement and its values."""
@@ -170,9 +177,21 @@ def conditions(rows: Rows, filters: Filters) -> list[tuple[str, Sequence[object]
         stating = json.dumps(figures.stating(rows))
         asked.append((f"paper_id {among}IN {LISTED}", [stating]))
     if filters.organisation:
+        written = _organisations(rows)
         meant = _folded(filters.organisation)
-        same = [each for each in _organisations(rows) if _folded(each) == meant]
+        same = [each for each in written if _folded(each) == meant]
+        same = same or [each for each in written if is_named(each, meant)]
         asked.append((f"organisation IN {LISTED}", [json.dumps(same)]))
+    for column, least, most in (
+        ("upvotes", filters.min_upvotes, filters.max_upvotes),
+        ("n_authors", filters.min_authors, filters.max_authors),
+    ):
+        if least is not None:
+            asked.append((f"{column} >= ?", [least]))
+        if most is not None:
+            asked.append((f"{column} <= ?", [most]))
+    asked += [(f"{_COLUMNS[field]} IS NOT NULL", ()) for field in filters.told or ()]
+    asked += [(f"{_COLUMNS[field]} IS NULL", ()) for field in filters.untold or ()]
     if filters.source:
         part = _folded(filters.source)
         within = [name for name in _names(rows, "source") if part in _folded(name)]

@@ -65,9 +65,18 @@ language; as it is where it stands alone
 "act": "new", "follow_up", "more", "shorter", "simpler", "table", "list", "nth" (one of those \
 listed), "correction", "summarise" or "thanks"
 "topic": what it is about, in words of the question
-"sides": the things that are compared, else []
+"sides": the things that are compared, or of a catalogue question topics of which any will do, \
+else []
 "operation": of a catalogue question "count", "list", "newest", "oldest", "most_upvoted", \
-"by_year", "by_organisation", "authors" or "about", else null
+"most_authors", "by_year", "by_organisation", "by_source" (files or feeds), "authors" (who wrote), \
+"record" (date, organisation, upvotes or number of authors of a named paper), "figures" (averages \
+and totals), "topics", "about" (the collection) or "unrecorded" (what no record holds, such as \
+citations or venues), else null
+"limit": of a catalogue question how many papers it asks for, else null
+"in_title": true where the title has to say the topic, else false
+"min_upvotes", "max_upvotes", "min_authors", "max_authors": what it asks for, else null
+"told", "untold": of "date", "organisation", "upvotes" and "authors" those that records must tell, \
+and those that they must not, else []
 "since", "until": the dates between which the papers must lie, as 2024-01-31, else null
 "organisation", "author": of which the papers must be, else null
 "nth": which of those listed, from 1, -1 for the last, else null

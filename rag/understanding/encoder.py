@@ -16,7 +16,10 @@ _MOST_PIECES = 256
 _KEPT = 64
 # A sentence of forty words takes 60 kB.
 _KEPT_SENTENCES = 512
-_TOKEN = re.compile(r"[^\W_]+|[^\w\s]|_")
+# Words of Chinese and Japanese stand side by side: each of their signs is read as one, as the model
+# does.
+_SIGN = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+_TOKEN = re.compile(rf"{_SIGN}|(?:(?!{_SIGN})[^\W_])+|[^\w\s]|_")
 
 
 class Token(NamedTuple):

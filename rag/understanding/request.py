@@ -8,8 +8,9 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
-from footnote.rag.core.request import Act, Filters, Kind, Request
+from footnote.rag.core.request import Act, Filters, Kind, RecordField, Request
 from footnote.rag.core.text import Span, fold
+from footnote.rag.understanding.counts import bounds_of, read_count
 from footnote.rag.understanding.dates import is_month_of, is_year, read_days
 from footnote.rag.understanding.encoder import Token, encode
 from footnote.rag.understanding.reader import NO_LABEL, Reading, load_reader
@@ -48,6 +49,28 @@ class Spans(NamedTuple):
     source: tuple[str, ...] = ()
     author: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
+    limit: tuple[str, ...] = ()
+    """How many papers are asked for; the word for one where that is one."""
+    in_title: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+    """Numbers that upvotes or authors are compared with: more than this."""
+    least: tuple[str, ...] = ()
+    under: tuple[str, ...] = ()
+    most: tuple[str, ...] = ()
+    exactly: tuple[str, ...] = ()
+    of_upvotes: tuple[str, ...] = ()
+    """The word for what such a number counts."""
+    of_authors: tuple[str, ...] = ()
+    with_date: tuple[str, ...] = ()
+    """The word for what a record has to tell."""
+    with_organisation: tuple[str, ...] = ()
+    with_upvotes: tuple[str, ...] = ()
+    with_authors: tuple[str, ...] = ()
+    no_date: tuple[str, ...] = ()
+    """The word for what a record must not tell."""
+    no_organisation: tuple[str, ...] = ()
+    no_upvotes: tuple[str, ...] = ()
+    no_authors: tuple[str, ...] = ()
 
 
 def read_request(
@@ -89,17 +112,23 @@ def read_request(
         else:
             least = 1 if before else _TWO
             spans = spans._replace(topic=(), sides=named if len(named) >= least else ())
+    filters = Filters()
+    if kind in _FILTERED:
+        filters = _filters(spans, today or datetime.datetime.now().astimezone().date())
+    is_catalogue = kind is Kind.CATALOGUE
+    if is_catalogue:
+        filters = filters.model_copy(update=bounds_of(text, line.tokens, reading.labels))
     return Request(
         question=text,
         kind=kind,
         act=act,
         topic=" ".join(spans.topic),
-        sides=spans.sides if kind is Kind.COMPARISON else (),
+        in_title=is_catalogue and bool(spans.in_title),
+        sides=spans.sides if kind is Kind.COMPARISON or is_catalogue else (),
         point=_point(reading) if kind is Kind.COMPARISON else None,
-        filters=_filters(spans, today or datetime.datetime.now().astimezone().date())
-        if kind in _FILTERED
-        else Filters(),
-        operation=reading.operation if kind is Kind.CATALOGUE else None,
+        filters=filters,
+        operation=reading.operation if is_catalogue else None,
+        limit=_limit(spans) if is_catalogue else None,
         nth=_nth(line.tokens) if act is Act.NTH else None,
     )
 
@@ -187,7 +216,10 @@ def _joined_words(tokens: Sequence[Token]) -> Iterator[list[int]]:
     """Yield the words that hyphens, slashes or dots join, each from its first part to its last."""
     word: list[int] = []
     for at, token in enumerate(tokens):
-        if word and token.span.start != tokens[at - 1].span.end:
+        before = tokens[at - 1]
+        # Signs of Chinese are words without a mark between them.
+        apart = token.span.start != before.span.end or (token.text + before.text).isalnum()
+        if word and apart:
             yield from _trimmed(tokens, word)
             word = []
         word.append(at)
@@ -250,7 +282,22 @@ def _filters(spans: Spans, today: datetime.date) -> Filters:
         source=spans.source[0] if spans.source else None,
         author=spans.author[0] if spans.author else None,
         withdrawn=True if spans.withdrawn else None,
+        told=_fields(spans, "with") or None,
+        untold=_fields(spans, "no") or None,
     )
+
+
+def _fields(spans: Spans, way: str) -> tuple[RecordField, ...]:
+    """Return what records have to tell (`with`), or must not (`no`)."""
+    return tuple(field for field in RecordField if getattr(spans, f"{way}_{field.value}"))
+
+
+def _limit(spans: Spans) -> int | None:
+    """Return how many papers are asked for, of which a word that is no number names one."""
+    if not spans.limit:
+        return None
+    n = read_count(spans.limit[0])
+    return 1 if n is None else n or None
 
 
 def _nth(tokens: Sequence[Token]) -> int | None:

@@ -72,6 +72,19 @@ def test_a_chip_changes_how_a_question_is_understood_and_the_answer_follows(page
     assert page.locator(".fn-turn").count() == 1
 
 
+def test_what_is_asked_of_the_records_is_taken_away_chip_by_chip(page: "sync_api.Page"):
+    turn = ask(page, "the 3 newest papers with pipeline parallelism in the title")
+    rows = turn.locator("tbody tr:visible")
+    expect(turn.locator(".fn-chip", has_text="in the title")).to_have_count(1)
+    turn.locator(".fn-chip", has_text="in the title").get_by_role("button").click()
+    expect(turn.locator(".fn-chip", has_text="in the title")).to_have_count(0)
+    answered(page, 0)
+    turn.locator(".fn-chip", has_text="3 papers").get_by_role("button").click()
+    expect(turn.locator(".fn-chip", has_text="3 papers")).to_have_count(0)
+    answered(page, 0)
+    assert rows.count()
+
+
 def test_a_filter_beside_the_thread_asks_the_open_question_again(page: "sync_api.Page"):
     turn = ask(page, SURVEY)
     page.locator("select[data-filter=since]").select_option("2025")

@@ -21,7 +21,7 @@ from footnote.rag.core.records import (
     Sighting,
     Writing,
 )
-from footnote.rag.core.request import Filters, Kind, Request
+from footnote.rag.core.request import Filters, Kind, RecordField, Request
 from footnote.rag.replay import replayed
 from footnote.ui.asked import Asked, read_answers
 from footnote.ui.blocks import Blocks
@@ -261,6 +261,33 @@ def test_filters_of_a_question_count_more_than_those_chosen_beside_it():
     own = Filters(since=datetime.date(2024, 1, 1))
     chosen = Filters(since=datetime.date(2020, 1, 1), source="page")
     assert own.within(chosen) == Filters(since=own.since, source="page")
+
+
+def test_what_is_asked_of_records_stands_above_the_answer_and_can_be_taken_away():
+    asked = Request(
+        question="q",
+        kind=Kind.CATALOGUE,
+        limit=5,
+        in_title=True,
+        filters=Filters(
+            min_upvotes=3,
+            max_authors=2,
+            told=(RecordField.DATE, RecordField.UPVOTES),
+            untold=(RecordField.ORGANISATION,),
+        ),
+    )
+    html = shown(refuse(asked, drafted(), "nothing").model_copy(update={"request": asked}))
+    chips = re.findall(
+        r'fn-chip">([^<]+)<button type="button" data-do="(\w+)" data-name="(\w+)"', html
+    )
+    assert chips == [
+        ("at least 3 upvotes", "drop_filter", "min_upvotes"),
+        ("at most 2 authors", "drop_filter", "max_authors"),
+        ("on record: date, upvotes", "drop_filter", "told"),
+        ("not on record: organisation", "drop_filter", "untold"),
+        ("in the title", "drop_part", "in_title"),
+        ("5 papers", "drop_part", "limit"),
+    ]
 
 
 def test_each_language_has_every_text_with_the_same_values():

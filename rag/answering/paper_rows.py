@@ -1,0 +1,222 @@
+"""Answers about the collection laid out: a page of papers, or of names with counts."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from footnote.rag.answering.asked_papers import AskedPapers
+from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence, Source
+from footnote.rag.index.facts import Facts
+
+PAGE = 12
+"""Rows that are shown at once, unless a question says how many."""
+_MOST_ROWS = 100
+
+
+class ShownPapers(NamedTuple):
+    """A page of papers."""
+
+    papers: Sequence[Paper]
+    quotes: Sequence[Sentence | None]
+    """One a paper."""
+    table: Block
+
+
+def page_of(asked: AskedPapers) -> int:
+    """Return how many rows are shown at once."""
+    return min(asked.request.limit or PAGE, _MOST_ROWS)
+
+
+def shown(
+    asked: AskedPapers,
+    chosen: Sequence[Facts],
+    *,
+    authors: Literal["names", "number"] | None = None,
+) -> ShownPapers:
+    """Show a page of papers, each with a sentence that says the topic, if one does.
+
+    Args:
+        asked: What is asked.
+        chosen: The papers, in order.
+        authors: What is told of them; with their names no sentence is quoted.
+    """
+    end = asked.skip + page_of(asked)
+    page = [p.paper_id for p in chosen[asked.skip : end]]
+    served = asked.catalogue.served(page)
+    papers = [served[paper_id] for paper_id in page if paper_id in served]
+    quotes = [
+        None if authors == "names" else _quoted(asked, paper, marker)
+        for marker, paper in enumerate(papers, start=1)
+    ]
+    n_before = [sum(map(bool, quotes[:place])) for place in range(len(quotes))]
+    columns = {
+        "Paper": [Cell(text=p.title, marker=marker) for marker, p in enumerate(papers, start=1)],
+        "Date": [Cell(text=dated(p)) for p in papers],
+        "Organisation": [Cell(text=p.organisation or "") for p in papers],
+        "Upvotes": [Cell(text="" if p.upvotes is None else f"{p.upvotes:,}") for p in papers],
+        "Authors": [Cell(text=_author_cell(p, authors)) for p in papers],
+        "Says": [
+            Cell(sentences=(place,) if quote else ())
+            for quote, place in zip(quotes, n_before, strict=True)
+        ],
+    }
+    told = {
+        name: cells for name, cells in columns.items() if any(c.text or c.sentences for c in cells)
+    }
+    table = Block(
+        form="table",
+        columns=tuple(told),
+        rows=tuple(zip(*told.values(), strict=True)),
+        n_more=max(len(chosen) - end, 0),
+    )
+    return ShownPapers(papers, quotes, table)
+
+
+def _quoted(asked: AskedPapers, paper: Paper, marker: int) -> Sentence | None:
+    """Quote the first sentence that says the topic; None where none does, or titles alone count."""
+    if not asked.has_topic or asked.request.in_title:
+        return None
+    for span in paper.sentences:
+        quote = paper.quote(span)
+        if asked.is_said_in(quote):
+            citation = Citation.of(paper, span, marker=marker, score=1.0)
+            return Sentence(text=quote, verdict="quoted", citations=(citation,))
+    return None
+
+
+def dated(paper: Paper) -> str:
+    """Return the date of a paper, and if its year was inferred; empty where none is known."""
+    return f"{paper.date}{' (year inferred)' * paper.date_inferred}" if paper.date else ""
+
+
+def _author_cell(paper: Paper, told: Literal["names", "number"] | None) -> str:
+    if told is None or not (paper.authors or paper.n_authors):
+        return ""
+    if told == "names" and paper.authors:
+        return ", ".join(paper.authors)
+    return counted(paper.n_authors or len(paper.authors), "author")
+
+
+def with_papers(
+    asked: AskedPapers,
+    papers: Sequence[Facts],
+    text: str,
+    *,
+    form: Literal["count", "prose"] = "prose",
+    n: int | None = None,
+    authors: Literal["number"] | None = None,
+) -> Answer:
+    """Answer with a text and a page of papers; a later page only says which it is.
+
+    Args:
+        asked: What is asked.
+        papers: Those to list, in order.
+        text: Said before them.
+        form: Of the text.
+        n: Of a count: how many it counts.
+        authors: What rows tell of authors.
+    """
+    page = shown(asked, papers, authors=authors)
+    if asked.skip:
+        if not page.papers:
+            return refused(asked, all_shown(len(papers)) if papers else asked.counted())
+        first, last = asked.skip + 1, asked.skip + len(page.papers)
+        which = f"Papers {first:,} to {last:,}" if last > first else f"Paper {last:,}"
+        text, form, n = f"{which} of {len(papers):,}.", "prose", None
+    lines = [
+        _line(paper, marker, quote, authors)
+        for marker, (paper, quote) in enumerate(zip(page.papers, page.quotes, strict=True), start=1)
+    ]
+    blocks = [Block(form=form, text=text, n=n), *([page.table] if page.papers else [])]
+    # Who asks for five papers knows that there are more.
+    rest = more(page.table) if asked.skip or not asked.request.limit else []
+    return answer(asked, [text, *lines, *rest], blocks, page)
+
+
+def _line(
+    paper: Paper, marker: int, quote: Sentence | None, authors: Literal["number"] | None
+) -> str:
+    """Write a row for a terminal."""
+    upvotes = "" if paper.upvotes is None else counted(paper.upvotes, "upvote")
+    told = [dated(paper), paper.organisation, upvotes, _author_cell(paper, authors)]
+    known = [each for each in told if each]
+    record = f" ({', '.join(known)})" if known else ""
+    return f"- {paper.title}{record}{f': {quote.text}' if quote else ''} [{marker}]"
+
+
+def with_counts(
+    asked: AskedPapers,
+    text: str,
+    *tables: tuple[str, Sequence[tuple[str, int]]],
+    also: Sequence[tuple[str, int]] = (),
+) -> Answer:
+    """Answer with a text and a page of each of some tables: a name, and how many papers."""
+    blocks = [Block(form="count", text=text, n=len(asked.papers))]
+    lines = [text]
+    for what, counts in tables:
+        page = [*counts[asked.skip : asked.skip + page_of(asked)], *also]
+        table = Block(
+            form="table",
+            columns=(what, "Papers"),
+            rows=tuple((Cell(text=name), Cell(text=f"{n:,}")) for name, n in page),
+            n_more=max(len(counts) - asked.skip - page_of(asked), 0),
+        )
+        blocks.append(table)
+        rows = [f"- {name}: {counted(n, 'paper')}" for name, n in page]
+        rest = more(table) if asked.skip or not asked.request.limit else []
+        lines += [f"{what}:", *rows, *rest]
+    return answer(asked, lines, blocks)
+
+
+def answer(
+    asked: AskedPapers,
+    lines: Iterable[str],
+    blocks: Iterable[Block],
+    page: ShownPapers | None = None,
+) -> Answer:
+    """Answer with lines for a terminal and blocks for a page, on the papers that are shown."""
+    papers, quotes = (page.papers, page.quotes) if page else ((), ())
+    return Answer(
+        question=asked.request.question,
+        answer="\n".join(lines),
+        refused=False,
+        reason=None,
+        sentences=tuple(quote for quote in quotes if quote),
+        sources=tuple(Source.of(paper, marker) for marker, paper in enumerate(papers, start=1)),
+        mode="quote",
+        request=asked.request,
+        blocks=tuple(blocks),
+    )
+
+
+def refused(asked: AskedPapers, reason: str) -> Answer:
+    """Answer with nothing but why."""
+    return Answer(
+        question=asked.request.question,
+        answer=reason,
+        refused=True,
+        reason=reason,
+        sentences=(),
+        sources=(),
+        mode="quote",
+        request=asked.request,
+    )
+
+
+def all_shown(n: int) -> str:
+    """Say that there are no more rows than were shown."""
+    return f"There are no more: {'the only one was' if n == 1 else f'all {n:,} were'} shown."
+
+
+def more(table: Block) -> list[str]:
+    """Say how many rows are not shown; nothing where all are."""
+    return [f"and {table.n_more:,} more"] if table.n_more else []
+
+
+def counted(n: int, what: str) -> str:
+    """Return `1 paper`, `2 papers`."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def capital(text: str) -> str:
+    """Return a text with its first letter a capital."""
+    return text[:1].upper() + text[1:]
