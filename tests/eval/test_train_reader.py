@@ -6,10 +6,10 @@ from footnote.eval import labels, train_reader
 from footnote.eval.train_reader import (
     CLASSES,
     Example,
-    cross_validated,
     fit,
     read,
     reader_examples,
+    told_of_others,
 )
 from footnote.rag.core.request import Act, Kind, Operation
 
@@ -57,7 +57,7 @@ def test_the_same_lines_give_the_same_network():
     assert all((first[name] == second[name]).all() for name in first)
 
 
-def test_each_writer_is_judged_by_a_network_that_never_saw_them(monkeypatch: pytest.MonkeyPatch):
+def test_the_card_is_of_writers_that_the_network_never_saw(monkeypatch: pytest.MonkeyPatch):
     seen: list[set[str]] = []
     fitted = train_reader.fit
 
@@ -66,10 +66,13 @@ def test_each_writer_is_judged_by_a_network_that_never_saw_them(monkeypatch: pyt
         return fitted(examples)
 
     monkeypatch.setattr(train_reader, "fit", watched)
-    found = cross_validated(LINES)
-    assert [r.kind == COUNT for r in found[:6]] == [True] * 6
-    groups = {e.group for e in LINES}
-    assert [groups - s for s in seen if s != groups] == [{g} for g in sorted(groups)]
+    card = told_of_others(LINES)
+    assert seen == [{"writer 1", "writer 2"}]
+    assert card["held out by"] == {"writer 0": 6}
+    assert card["fitted to"] == len(LINES)
+    kinds = card["kind"]
+    assert isinstance(kinds, dict)
+    assert (kinds["lines"], kinds["accuracy"]) == (4, 1.0)
 
 
 def test_what_another_form_is_asked_of_tells_no_kind(monkeypatch: pytest.MonkeyPatch):

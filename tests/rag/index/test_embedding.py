@@ -83,7 +83,10 @@ def test_tokens_lie_where_their_words_do(by_torch: TorchEncoder, encoder: str):
         tokens = found[number].tokens
         words = [text[a:b] for a, b in zip(tokens.starts, tokens.ends, strict=True)]
         assert "".join(words) == "".join(text.split())
-        assert np.allclose(np.linalg.norm(tokens.vectors, axis=1), 1, atol=1e-5)
+        # The vector of a text is the mean of its tokens and of the model's two marks.
+        mean = tokens.vectors.mean(axis=0)
+        least = 0.9 if len(words) > 5 else 0.5
+        assert mean @ found[number].vector > least * np.linalg.norm(mean)
     # As the model's own folder says, and as many as it has places for; less its two marks.
     assert len(found[5].tokens.starts) == (254 if encoder == "torch" else 510)
 
