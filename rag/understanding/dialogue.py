@@ -135,8 +135,6 @@ def _of_its_papers(request: Request, before: Request | None) -> Request:
 
 def _of_another(request: Request, last: Answer) -> Request:
     """Ask what was asked before of what a line names, where it says little else."""
-    if request.kind is Kind.DEFINITION:  # `what is X?` says itself what it asks
-        return request
     asked, topic = words(request.question), words(request.topic)
     if not topic or asked[-len(topic) :] != topic or len(asked) - len(topic) > _SAYS_LITTLE:
         return request

@@ -18,6 +18,7 @@ from footnote.rag.core.text import words
 from footnote.rag.understanding.encoder import Encoded
 
 FOLDER = Path(__file__).with_name("weights")
+READER, COLLECTION = "reader", "collection"
 NO_LABEL = ""
 
 
@@ -130,10 +131,15 @@ def shared_words(text: str, before: str) -> np.ndarray:
 
 
 @cache
-def load_reader() -> Reader:
-    """Load the network as it was written last."""
-    card = json.loads((FOLDER / "reader.json").read_text(encoding="utf-8"))
-    with np.load(FOLDER / "reader.npz") as stored:
+def load_reader(name: str = READER) -> Reader:
+    """Load a network as it was written last.
+
+    Args:
+        name: `READER`, which reads all lines, or `COLLECTION`, which reads those about the
+            collection better, and others less well.
+    """
+    card = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    with np.load(FOLDER / f"{name}.npz") as stored:
         weights = {name: stored[name].astype(np.float32) for name in stored.files}
     return Reader({name: tuple(of) for name, of in card["classes"].items()}, weights)
 

@@ -13,7 +13,7 @@ from footnote.rag.core.text import Span, fold
 from footnote.rag.understanding.counts import bounds_of, read_count
 from footnote.rag.understanding.dates import is_month_of, is_year, read_days
 from footnote.rag.understanding.encoder import Token, encode
-from footnote.rag.understanding.reader import NO_LABEL, Reading, load_reader
+from footnote.rag.understanding.reader import COLLECTION, NO_LABEL, Reading, load_reader
 
 # These ask for papers by what their records say. `In 2020` of another question is a part of it.
 _FILTERED = frozenset({Kind.SURVEY, Kind.CATALOGUE})
@@ -27,9 +27,11 @@ _LEAST_LIKELY = 1e-4
 # A friendly line in place of an answer costs more than an answer to small talk. All of 67 labelled
 # lines of that are at least so likely.
 _LEAST_CHAT = 0.7
-# Of 650 lines of conversations that it was not fitted to one that stands alone is likelier to, and
-# 40 that follow up are less; with 0.75 six and 33.
-_LEAST_FOLLOWING = 0.9
+# Of 34 lines in labelled conversations that seem to follow up and are less likely to 11 stand
+# alone, of 284 likelier ones 5.
+_LEAST_FOLLOWING = 0.75
+# It learned of nothing else as well; what it is less sure of is what the other network says.
+_LEAST_OF_RECORDS = 0.95
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
@@ -100,6 +102,14 @@ def read_request(
     if act is Act.THANKS:
         return Request(question=text, kind=Kind.CHAT, act=act)
     kind = _kind(reading)
+    if not before and _of_records(text).kinds[Kind.CATALOGUE] >= _LEAST_OF_RECORDS:
+        kind = Kind.CATALOGUE
+    if kind is Kind.CATALOGUE:
+        # What is asked of records, and by which conditions, is read by who learned that alone.
+        found = _of_records(text)
+        reading = reading._replace(
+            operation=found.operation, labels=found.labels, likely=found.likely
+        )
     spans = _spans(text, line.tokens, reading, with_dates=kind in _FILTERED)
     if kind is Kind.COMPARISON and len(spans.sides) < _TWO:
         # What is named is what is compared, whatever it was taken for: two or more things, or in a
@@ -172,6 +182,7 @@ def load() -> None:
     """
     encode("word")
     load_reader()
+    load_reader(COLLECTION)
 
 
 # Whether a line leans on the one before it is asked after it was read.
@@ -180,6 +191,12 @@ def _read(text: str, before: str | None) -> Reading:
     earlier = (before, encode(before)) if before else None
     has_words = earlier is not None and bool(earlier[1].tokens)
     return load_reader().read(text, encode(text), earlier if has_words else None)
+
+
+@lru_cache(maxsize=8)
+def _of_records(text: str) -> Reading:
+    """Read a line by the network that was fitted to lines about the collection as well."""
+    return load_reader(COLLECTION).read(text, encode(text))
 
 
 def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, with_dates: bool) -> Spans:
@@ -207,7 +224,7 @@ def _label_as_one(
     labels: list[str], places: Sequence[int], reading: Reading, among: Sequence[str]
 ) -> None:
     """Give words the one of these labels that is likeliest of them all."""
-    likely = {label: sum(reading.likely[at][label] for at in places) for label in among}
+    likely = {label: sum(reading.likely[at].get(label, 0.0) for at in places) for label in among}
     for at in places:
         labels[at] = max(likely, key=likely.__getitem__)
 

@@ -57,6 +57,7 @@ def test_the_same_lines_give_the_same_network():
     assert all((first[name] == second[name]).all() for name in first)
 
 
+@pytest.mark.filterwarnings("ignore:A single label was found")
 def test_the_card_is_of_writers_that_the_network_never_saw(monkeypatch: pytest.MonkeyPatch):
     seen: list[set[str]] = []
     fitted = train_reader.fit
