@@ -4,7 +4,7 @@ import datetime
 import re
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Paper, Sighting
-from footnote.rag.core.request import Filters
+from footnote.rag.core.request import Filters, RecordField
 from footnote.rag.index import facts, figures
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
@@ -126,11 +126,30 @@ def forget_facts(catalogue: Catalogue) -> None:
         db.executescript("DROP TABLE facts; DROP TABLE names; DROP TABLE figures")
 
 
-def may_answer(p: Paper, filters: Filters) -> bool:
+def may_answer(p: Paper, filters: Filters, whole: Iterable[Paper]) -> bool:
     """What the docstrings of `Filters` say, word for word."""
 
     def cased(text: str) -> str:
         return text.casefold()
+
+    def is_of(organisation: str) -> bool:
+        asked = filters.organisation or ""
+        names = [q.organisation for q in whole if q.organisation]
+        is_written = any(cased(name) == cased(asked) for name in names)
+        return cased(organisation) == cased(asked) if is_written else has_words(organisation, asked)
+
+    def is_between(n: int | None, least: int | None, most: int | None) -> bool:
+        if n is None:
+            return least is None and most is None
+        return (least is None or n >= least) and (most is None or n <= most)
+
+    told = {
+        RecordField.DATE: p.date is not None,
+        RecordField.ORGANISATION: p.organisation is not None,
+        RecordField.UPVOTES: p.upvotes is not None,
+        RecordField.AUTHORS: p.n_authors is not None or bool(p.authors),
+    }
+    n_authors = p.n_authors if p.n_authors is not None else len(p.authors) or None
 
     def has_words(name: str, part: str) -> bool:
         words = re.split(r"\b", cased(name))
@@ -148,8 +167,11 @@ def may_answer(p: Paper, filters: Filters) -> bool:
     checks = [
         filters.since is None or (first >= filters.since if first else filters.undated),
         filters.until is None or (last <= filters.until if last else filters.undated),
-        filters.organisation is None
-        or (p.organisation is not None and cased(p.organisation) == cased(filters.organisation)),
+        filters.organisation is None or (p.organisation is not None and is_of(p.organisation)),
+        is_between(p.upvotes, filters.min_upvotes, filters.max_upvotes),
+        is_between(n_authors, filters.min_authors, filters.max_authors),
+        all(told[field] for field in filters.told or ()),
+        not any(told[field] for field in filters.untold or ()),
         filters.source is None
         or any(cased(filters.source) in cased(s.source) for s in p.sightings),
         filters.author is None or any(has_words(a, filters.author) for a in p.authors),
@@ -169,6 +191,12 @@ all_filters = st.builds(
     author=st.sampled_from([None, None, "li", "MÜLLER", "Mull", "Yi-Chen", "Ada", "wei li"]),
     withdrawn=st.sampled_from([None, None, True, False]),
     reports_number=st.sampled_from([None, None, True, False]),
+    min_upvotes=st.sampled_from([None, None, 0, 3]),
+    max_upvotes=st.sampled_from([None, None, 0, 10]),
+    min_authors=st.sampled_from([None, None, 1, 2]),
+    max_authors=st.sampled_from([None, None, 2]),
+    told=st.sampled_from([None, None, *[(field,) for field in RecordField], tuple(RecordField)]),
+    untold=st.sampled_from([None, None, *[(field,) for field in RecordField]]),
 )
 
 
@@ -184,7 +212,7 @@ def test_what_a_filter_lets_through_is_what_its_docstring_says(saved, filters):
         whole = served(catalogue)
         assert catalogue.matching(Filters()) == whole.keys()
         for each in filters:
-            expected = {i for i, p in whole.items() if may_answer(p, each)}
+            expected = {i for i, p in whole.items() if may_answer(p, each, whole.values())}
             assert catalogue.matching(each) == expected
 
 
