@@ -127,7 +127,8 @@ class AskedPapers:
         unsaid = [w for w in words(text) if len(w) >= _SHORTEST and not self.words.holding(w)]
         if not unsaid:
             return text
-        papers = self.catalogue.facts(self.catalogue.matching(Filters()))[:_MOST_TITLES]
+        some = sorted(self.catalogue.matching(Filters()))[:_MOST_TITLES]
+        papers = self.catalogue.facts(some)
         said = list(dict.fromkeys(word for p in papers for word in words(p.title)))
         for word in unsaid:
             found = process.extractOne(word, said, scorer=fuzz.ratio, score_cutoff=_LIKE)
