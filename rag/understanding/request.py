@@ -30,7 +30,7 @@ _LEAST_CHAT = 0.7
 # Of 34 lines in labelled conversations that seem to follow up and are less likely to 11 stand
 # alone, of 284 likelier ones 5.
 _LEAST_FOLLOWING = 0.75
-# It learned of nothing else as well; what it is less sure of is what the other network says.
+# Below this what the other network says counts, which reads all other lines better.
 _LEAST_OF_RECORDS = 0.95
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (
