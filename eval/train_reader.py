@@ -41,6 +41,7 @@ _SCALE = 8.0
 # What a mistake costs: few words have a label, few lines an operation, fewer a line before them.
 _COSTS = {"label": 2.0, "kind": 1.0, "operation": 0.3, "act": 0.9}
 _FOLDS = 5
+_NETWORKS = 3
 _UNKNOWN = -100
 # They wrote of little but records. A network that read their lines too reads others less well.
 _OF_RECORDS = {f"lines-{n}" for n in (*range(41, 47), *range(51, 56))}
@@ -153,7 +154,7 @@ def main() -> None:
     others = [e for e in examples if e.group not in _OF_RECORDS]
     for name, own in ((READER, others), (COLLECTION, examples)):
         card = told_of_others(own)
-        write_reader(fit(own), card, name)
+        write_reader(fit_all(own), card, name)
         sys.stdout.write(f"{name}: {json.dumps(card, ensure_ascii=False)}\n")
 
 
@@ -195,13 +196,18 @@ def _of_line(line: labels.LabelledLine) -> Example:
     )
 
 
-def fit(examples: Sequence[Example]) -> Network:
-    """Fit a network, always the same one to the same examples."""
-    torch.manual_seed(0)
+def fit_all(examples: Sequence[Example]) -> list[Network]:
+    """Fit as many networks as read each line."""
+    return [fit(examples, seed) for seed in range(_NETWORKS)]
+
+
+def fit(examples: Sequence[Example], seed: int = 0) -> Network:
+    """Fit a network, always the same one to the same examples from the same seed."""
+    torch.manual_seed(seed)
     torch.set_num_threads(1)
     network = Network(len(line_of("word").mean))
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
-    order = np.random.default_rng(0)
+    order = np.random.default_rng(seed)
     n_steps = _EPOCHS * len(_batches(examples, order))
     falling = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / n_steps)
     network.train()
@@ -277,31 +283,50 @@ def _labels(text: str, spans: Mapping[str, str | Sequence[str]]) -> list[int]:
 
 
 def told_of_others(examples: Sequence[Example]) -> dict[str, object]:
-    """Return what a network reads of writers that it never saw, every fifth of them."""
+    """Return what networks read of writers that they never saw, every fifth of them."""
     held_out = set(sorted({e.group for e in examples})[::_FOLDS])
-    network = fit([e for e in examples if e.group not in held_out])
+    networks = fit_all([e for e in examples if e.group not in held_out])
     others = [e for e in examples if e.group in held_out]
-    card = _card(others, [read(network, e) for e in others])
-    return {"fitted to": len(examples), **card}
+    card = _card(others, [read(networks, e) for e in others])
+    return {"fitted to": len(examples), "networks": len(networks), **card}
 
 
 @torch.no_grad()
-def read(network: Network, example: Example) -> Read:
-    """Read one line."""
-    states, pooled = network.pooled([line_of(example.text)])
+def read(networks: Sequence[Network], example: Example) -> Read:
+    """Read one line, by what the networks give on average."""
+    line = [line_of(example.text)]
+    pooled = [(network, *network.pooled(line)) for network in networks]
+
+    def likeliest(name: str, rows: Iterable[Tensor]) -> np.ndarray:
+        odds = [getattr(n, name)(row) for n, row in zip(networks, rows, strict=True)]
+        return torch.stack(odds).mean(0).argmax(-1).numpy()
+
     act = CLASSES["act"].index(Act.NEW)
     if example.before:
-        act = int(network.act(network.turns([example], pooled)).argmax())
+        act = int(likeliest("act", (n.turns([example], row) for n, _, row in pooled))[0])
+    of_lines = [row for _, _, row in pooled]
     return Read(
-        int(network.kind(pooled).argmax()),
-        int(network.operation(pooled).argmax()),
+        int(likeliest("kind", of_lines)[0]),
+        int(likeliest("operation", of_lines)[0]),
         act,
-        network.label(states)[0].argmax(1).numpy(),
+        likeliest("label", [states for _, states, _ in pooled])[0],
     )
 
 
-def write_reader(network: Network, card: Mapping[str, object], name: str = READER) -> None:
-    """Write the weights, at half precision, and the card."""
+def write_reader(
+    networks: Sequence[Network], card: Mapping[str, object], name: str = READER
+) -> None:
+    """Write the weights of networks side by side, at half precision, and their card."""
+    FOLDER.mkdir(exist_ok=True)
+    each = [_weights(network) for network in networks]
+    stacked: dict[str, Any] = {part: np.stack([w[part] for w in each]) for part in each[0]}
+    np.savez_compressed(FOLDER / f"{name}.npz", **stacked)
+    text = json.dumps({"card": card, "classes": CLASSES}, ensure_ascii=False, indent=1)
+    (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _weights(network: Network) -> dict[str, np.ndarray]:
+    """Return what a network has learned; float16."""
     weights = {part: value.numpy().copy() for part, value in network.state_dict().items()}
     # What reads it gives rows of unit norm.
     width = weights["inputs.weight"].shape[1]
@@ -311,11 +336,7 @@ def write_reader(network: Network, card: Mapping[str, object], name: str = READE
     own = weights["act.weight"]
     own[:, 4 * _WIDTH : 4 * _WIDTH + width] *= _SCALE
     own[:, -2 * width - 3 : -3] *= _SCALE
-    FOLDER.mkdir(exist_ok=True)
-    halves: dict[str, Any] = {part: value.astype(np.float16) for part, value in weights.items()}
-    np.savez_compressed(FOLDER / f"{name}.npz", **halves)
-    text = json.dumps({"card": card, "classes": CLASSES}, ensure_ascii=False, indent=1)
-    (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    return {part: value.astype(np.float16) for part, value in weights.items()}
 
 
 def _card(examples: Sequence[Example], found: Sequence[Read]) -> dict[str, object]:

@@ -71,6 +71,11 @@ def read_days(text: str, today: datetime.date) -> Days | None:
     return Days.of_years(int(year[1])) if year else None
 
 
+def years_in(text: str) -> list[int]:
+    """Return the years that a text names, in order."""
+    return [int(year) for year in _YEAR.findall(text)]
+
+
 def is_year(word: str) -> bool:
     """Return True if a word is a year: four digits, from 1600 on."""
     return bool(_YEAR.fullmatch(word))

@@ -1,8 +1,8 @@
-"""Read a line by one small network: its kind, operation and act, and what each word names.
+"""Read a line by small networks: its kind, operation and act, and what each word names.
 
-A bidirectional GRU over the states of the words (`encoder`). `python -m footnote.eval.train_reader`
-fits it to labelled lines and writes it to `weights/`, with a card that says of what data, how good,
-and when.
+Bidirectional GRUs over the states of the words (`encoder`). `python -m footnote.eval.train_reader`
+fits them to labelled lines and writes them to `weights/`, with a card that says of what data, how
+good, and when.
 """
 
 import json
@@ -39,12 +39,13 @@ class Reading(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """The network."""
+    """Networks that were fitted alike from other beginnings; what they give on average counts."""
 
     classes: Mapping[str, tuple[str, ...]]
     """Names of what `kind`, `operation`, `act` and `label` choose from, in order."""
     weights: Mapping[str, np.ndarray]
-    """By name, as torch names and lays them out: see `eval.train_reader`."""
+    """By name, as torch names and lays them out: see `eval.train_reader`. One network after
+    another: (m, ...)."""
 
     def read(self, text: str, line: Encoded, before: tuple[str, Encoded] | None = None) -> Reading:
         """Read a line.
@@ -56,17 +57,18 @@ class Reader(NamedTuple):
                 always new.
         """
         states, pooled = self._pooled(line)
-        probabilities = _softmax(self._linear("label", states))
+        probabilities = self._likely("label", states)
         labels = self.classes["label"]
         acts: dict[Act, float] = {}
         if before:
-            likely = _softmax(self._linear("act", self._turn(text, line, pooled, before)))
+            likely = self._likely("act", self._turn(text, line, pooled, before))[0]
             acts = dict(zip(map(Act, self.classes["act"]), map(float, likely), strict=True))
-        likely_kinds = _softmax(self._linear("kind", pooled))
+        likely_kinds = self._likely("kind", pooled)[0]
         kinds = dict(zip(map(Kind, self.classes["kind"]), map(float, likely_kinds), strict=True))
+        operation = int(self._likely("operation", pooled)[0].argmax())
         return Reading(
             kinds,
-            Operation(self._best("operation", pooled)),
+            Operation(self.classes["operation"][operation]),
             max(acts, key=acts.__getitem__, default=Act.NEW),
             acts,
             tuple(labels[at] for at in probabilities.argmax(1)),
@@ -76,50 +78,61 @@ class Reader(NamedTuple):
     def _turn(
         self, text: str, line: Encoded, pooled: np.ndarray, before: tuple[str, Encoded]
     ) -> np.ndarray:
-        """Return what tells what a line does after the one before it."""
+        """Return what tells what a line does after the one before it; (m, 1, …)."""
         earlier, encoded = before
         _, of_earlier = self._pooled(encoded)
         own, other = line.mean, encoded.mean
+        told = np.concatenate([own * other, np.abs(own - other), shared_words(text, earlier)])
         return np.concatenate(
-            [
-                pooled,
-                of_earlier[: -len(other)],
-                own * other,
-                np.abs(own - other),
-                shared_words(text, earlier),
-            ]
+            [pooled, of_earlier[..., : -len(other)], self._for_each(told)],
+            axis=2,
         )
 
     def _pooled(self, line: Encoded) -> tuple[np.ndarray, np.ndarray]:
-        """Return the states of the words, (n, 2 h), and of the whole line, (4 h + 384,)."""
+        """Return the states of the words, (m, n, 2 h), and of the line, (m, 1, 4 h + 384)."""
         inputs = np.maximum(self._linear("inputs", line.states), 0.0)
-        states = np.concatenate(
-            [self._gru(inputs, ""), self._gru(inputs[::-1], "_reverse")[::-1]], axis=1
-        )
-        attention = _softmax(self._linear("attention", states)[:, 0])
-        return states, np.concatenate([attention @ states, states.max(0), line.mean])
+        ways = [self._gru(inputs, ""), self._gru(inputs[:, ::-1], "_reverse")[:, ::-1]]
+        states = np.concatenate(ways, axis=2)
+        attention = _softmax(self._linear("attention", states).swapaxes(1, 2))
+        largest = states.max(axis=1, keepdims=True)
+        pooled = [attention @ states, largest, self._for_each(line.mean)]
+        return states, np.concatenate(pooled, axis=2)
 
     def _gru(self, inputs: np.ndarray, way: str) -> np.ndarray:
-        """Run a gated recurrent unit over the rows, as `torch.nn.GRU` defines it."""
+        """Run a gated recurrent unit over the rows, as `torch.nn.GRU` defines it; (m, n, h)."""
         w = self.weights
-        of_input = inputs @ w[f"gru.weight_ih_l0{way}"].T + w[f"gru.bias_ih_l0{way}"]
-        recurrent, bias = w[f"gru.weight_hh_l0{way}"].T, w[f"gru.bias_hh_l0{way}"]
-        size = len(bias) // 3
-        state = np.zeros(size, np.float32)
+        of_input = self._linear(f"gru.{{}}_ih_l0{way}", inputs)
+        recurrent = w[f"gru.weight_hh_l0{way}"].swapaxes(1, 2)
+        bias = w[f"gru.bias_hh_l0{way}"]
+        size = bias.shape[1] // 3
+        state = np.zeros((len(bias), size), np.float32)
         found: list[np.ndarray] = []
-        for row in of_input:
-            of_state = state @ recurrent + bias
-            reset, update = np.split(_sigmoid(row[: 2 * size] + of_state[: 2 * size]), 2)
-            new = np.tanh(row[2 * size :] + reset * of_state[2 * size :])
+        for row in of_input.swapaxes(0, 1):
+            of_state = (state[:, None] @ recurrent)[:, 0] + bias
+            gates = _sigmoid(row[:, : 2 * size] + of_state[:, : 2 * size])
+            reset, update = gates[:, :size], gates[:, size:]
+            new = np.tanh(row[:, 2 * size :] + reset * of_state[:, 2 * size :])
             state = (1 - update) * new + update * state
             found.append(state)
-        return np.array(found)
+        return np.stack(found, axis=1)
 
-    def _best(self, name: str, row: np.ndarray) -> str:
-        return self.classes[name][int(self._linear(name, row).argmax())]
+    def _likely(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Return the probability of each class for each row; (n, n_classes).
+
+        Means of log odds keep what all are sure of; means of probabilities blur it.
+        """
+        return _softmax(self._linear(name, rows).mean(axis=0))
 
     def _linear(self, name: str, rows: np.ndarray) -> np.ndarray:
-        return rows @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        """Apply a layer of each network to rows, (n, …) or (m, n, …)."""
+        pattern = name if "{}" in name else f"{name}.{{}}"
+        weight, bias = (self.weights[pattern.format(part)] for part in ("weight", "bias"))
+        return rows @ weight.swapaxes(1, 2) + bias[:, None]
+
+    def _for_each(self, row: np.ndarray) -> np.ndarray:
+        """Return a row for each network; (m, 1, …)."""
+        m = len(self.weights["inputs.bias"])
+        return np.broadcast_to(row, (m, 1, len(row)))
 
 
 def shared_words(text: str, before: str) -> np.ndarray:
@@ -132,7 +145,7 @@ def shared_words(text: str, before: str) -> np.ndarray:
 
 @cache
 def load_reader(name: str = READER) -> Reader:
-    """Load a network as it was written last.
+    """Load networks as they were written last.
 
     Args:
         name: `READER`, which reads all lines, or `COLLECTION`, which reads those about the

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from footnote.rag.core.request import Act, Filters, Kind, RecordField, Request
 from footnote.rag.core.text import Span, fold
 from footnote.rag.understanding.counts import bounds_of, read_count
-from footnote.rag.understanding.dates import is_month_of, is_year, read_days
+from footnote.rag.understanding.dates import Days, is_month_of, is_year, read_days, years_in
 from footnote.rag.understanding.encoder import Token, encode
 from footnote.rag.understanding.reader import COLLECTION, NO_LABEL, Reading, load_reader
 
@@ -19,7 +19,8 @@ from footnote.rag.understanding.reader import COLLECTION, NO_LABEL, Reading, loa
 _FILTERED = frozenset({Kind.SURVEY, Kind.CATALOGUE})
 # What a line with one of these acts is about was said before it.
 ON_THE_LAST = frozenset({Act.MORE, Act.SHORTER, Act.SIMPLER, Act.TABLE, Act.LIST, Act.SUMMARISE})
-_DATES = ("since", "until", "during")
+_DATES = ("since", "after", "until", "before", "during")
+_DAY = datetime.timedelta(days=1)
 # A filter has two ends; to read each year of a long text takes seconds.
 _MOST_YEARS = 4
 _TWO = 2
@@ -30,8 +31,10 @@ _LEAST_CHAT = 0.7
 # Of 34 lines in labelled conversations that seem to follow up and are less likely to 11 stand
 # alone, of 284 likelier ones 5.
 _LEAST_FOLLOWING = 0.75
-# Below this what the other network says counts, which reads all other lines better.
-_LEAST_OF_RECORDS = 0.95
+# Below this what the other networks say counts, which read all other lines better. Of 2,729 lines
+# of writers held out 0.89 of those about records are so sure, and 11 of 1,978 others.
+_LEAST_OF_RECORDS = 0.9
+_AROUND, _OPENING, _CLOSING = " ,;:?!", " ([{“‘„«", " )]}”’»"
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
@@ -45,7 +48,10 @@ class Spans(NamedTuple):
     topic: tuple[str, ...] = ()
     sides: tuple[str, ...] = ()
     since: tuple[str, ...] = ()
+    """Dates from which on papers are asked for, those of that date among them."""
+    after: tuple[str, ...] = ()
     until: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     during: tuple[str, ...] = ()
     organisation: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
@@ -216,7 +222,8 @@ def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, with_dates: 
     for label, run in groupby(zip(tokens, labels, strict=True), key=lambda pair: pair[1]):
         if label != NO_LABEL:
             span = _joined([token.span for token, _ in run])
-            found.setdefault(label, []).append(text[span.start : span.end])
+            if named := _bare(text[span.start : span.end]):
+                found.setdefault(label, []).append(named)
     return Spans(**{label: tuple(texts) for label, texts in found.items()})
 
 
@@ -288,13 +295,28 @@ def _joined(spans: Sequence[Span]) -> Span:
     return Span(spans[0].start, spans[-1].end)
 
 
+def _bare(text: str) -> str:
+    """Return what is named without marks that only stand around it."""
+    return text.strip(_AROUND).rstrip(_OPENING).lstrip(_CLOSING).strip()
+
+
 def _filters(spans: Spans, today: datetime.date) -> Filters:
-    since = [days.first for text in spans.since if (days := read_days(text, today))]
-    until = [days.last for text in spans.until if (days := read_days(text, today))]
-    during = [days for text in spans.during if (days := read_days(text, today))]
+    named = {year for label in _DATES for text in getattr(spans, label) for year in years_in(text)}
+    # `Summer 2024, June to August`: of that year.
+    of_it = datetime.date(min(named), 12, 31) if len(named) == 1 else today
+
+    def days(texts: Sequence[str]) -> list[Days]:
+        read = (read_days(text, today if years_in(text) else of_it) for text in texts)
+        return [found for found in read if found]
+
+    during = days(spans.during)[:1]
+    since = [each.first for each in (*days(spans.since), *during)]
+    until = [each.last for each in (*days(spans.until), *during)]
+    since += [each.last + _DAY for each in days(spans.after)]
+    until += [each.first - _DAY for each in days(spans.before)]
     return Filters(
-        since=max([*since, *(days.first for days in during[:1])], default=None),
-        until=min([*until, *(days.last for days in during[:1])], default=None),
+        since=max(since, default=None),
+        until=min(until, default=None),
         organisation=spans.organisation[0] if spans.organisation else None,
         source=spans.source[0] if spans.source else None,
         author=spans.author[0] if spans.author else None,

@@ -7,6 +7,7 @@ from footnote.eval.train_reader import (
     CLASSES,
     Example,
     fit,
+    fit_all,
     read,
     reader_examples,
     told_of_others,
@@ -41,20 +42,22 @@ LINES = [
 def _longer(monkeypatch: pytest.MonkeyPatch) -> None:
     # Few lines are few steps.
     monkeypatch.setattr(train_reader, "_EPOCHS", 60)
+    monkeypatch.setattr(train_reader, "_NETWORKS", 2)
 
 
 def test_it_learns_kinds_operations_acts_and_labels():
-    network = fit(LINES)
-    count = read(network, Example("how many papers on winds", ""))
+    networks = fit_all(LINES)
+    count = read(networks, Example("how many papers on winds", ""))
     assert (count.kind, count.label.tolist()) == (COUNT, [0, 0, 0, 0, TOPIC])
     assert CLASSES["operation"][count.operation] == Operation.COUNT
-    follows = read(network, Example("and why?", "", before="what are winds"))
+    follows = read(networks, Example("and why?", "", before="what are winds"))
     assert CLASSES["act"][follows.act] == Act.FOLLOW_UP
 
 
 def test_the_same_lines_give_the_same_network():
-    first, second = (fit(LINES[:6]).state_dict() for _ in range(2))
+    first, second, other = (fit(LINES[:6], seed).state_dict() for seed in (0, 0, 1))
     assert all((first[name] == second[name]).all() for name in first)
+    assert any((first[name] != other[name]).any() for name in first)
 
 
 @pytest.mark.filterwarnings("ignore:A single label was found")
@@ -62,13 +65,13 @@ def test_the_card_is_of_writers_that_the_network_never_saw(monkeypatch: pytest.M
     seen: list[set[str]] = []
     fitted = train_reader.fit
 
-    def watched(examples: list[Example]) -> train_reader.Network:
+    def watched(examples: list[Example], seed: int) -> train_reader.Network:
         seen.append({e.group for e in examples})
-        return fitted(examples)
+        return fitted(examples, seed)
 
     monkeypatch.setattr(train_reader, "fit", watched)
     card = told_of_others(LINES)
-    assert seen == [{"writer 1", "writer 2"}]
+    assert seen == [{"writer 1", "writer 2"}] * 2
     assert card["held out by"] == {"writer 0": 6}
     assert card["fitted to"] == len(LINES)
     kinds = card["kind"]

@@ -54,6 +54,9 @@ def test_a_year_in_another_question_is_no_filter():
         ("tidal barrage papers of 2022", date(2022, 1, 1), date(2022, 12, 31)),
         ("list everything dated since July 2025", date(2025, 7, 1), None),
         ("list all papers on tidal power up to 2020", None, date(2020, 12, 31)),
+        ("list all papers of 2021, from June to August", date(2021, 6, 1), date(2021, 8, 31)),
+        ("list all papers from before 2020", None, date(2019, 12, 31)),
+        ("which papers came out after June 2021?", date(2021, 7, 1), None),
     ],
 )
 def test_a_year_in_a_request_for_papers_is_a_date(
