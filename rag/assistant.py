@@ -127,10 +127,11 @@ class Assistant:
         if filters:
             understood = understood.model_copy(update={"filters": filters})
         full = understood.question if understood.question != asked else None
-        said = {"question": asked, "understood_as": full, "request": understood}
+        said = {"question": asked, "understood_as": full}
         for event in self._events(understood, turns, writer):
             if isinstance(event, Answer):
                 noted = {
+                    "request": _as_answered(understood, event),
                     "writing": meter.noted(event.writing) if meter else None,
                     "receipt": event.receipt or self._quoter.receipts.of(None),
                 }
@@ -142,7 +143,8 @@ class Assistant:
         """Answer as `ask` does where no language model writes, whether or not there is one."""
         answer = self._quoter.answer(request)
         receipt = answer.receipt or self._quoter.receipts.of(None)
-        return answer.model_copy(update={"request": request, "receipt": receipt})
+        asked = _as_answered(request, answer)
+        return answer.model_copy(update={"request": asked, "receipt": receipt})
 
     def understand(self, question: str, turns: Sequence[Answer] = ()) -> Request:
         """Read what a line asks for, with the turns before it.
@@ -342,7 +344,15 @@ class Assistant:
         asked = self._reader.checked(line)
         request = self._reader.read(asked, turns)
         answer = self._quoter.answer(request, turns)
+        request = _as_answered(request, answer)
         return answer.model_copy(update={"question": asked, "request": request})
+
+
+def _as_answered(request: Request, answer: Answer) -> Request:
+    """Return what was asked: a list, where a survey that found nothing was answered as one."""
+    own = answer.request
+    is_list = own and request.kind is Kind.SURVEY and own.kind is Kind.CATALOGUE
+    return own if own and is_list and own.act is request.act else request
 
 
 def _result_of(steps: Generator[object, None, Result]) -> Result:

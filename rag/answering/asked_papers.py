@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from footnote.rag.core.request import Filters, RecordField, Request
+from footnote.rag.answering.sentences import Evidence
+from footnote.rag.core.request import Filters, Operation, RecordField, Request
 from footnote.rag.core.text import words
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
@@ -21,6 +23,10 @@ class Words(Protocol):
     def holding(self, text: str) -> list[str]:
         """Return the ids of the papers that hold every word of a text in some form."""
         ...
+
+
+Near = Callable[[], Sequence[Evidence]]
+"""Finds the papers that come near what is asked, nearest first: of each what tells of it best."""
 
 
 class Condition(NamedTuple):
@@ -71,6 +77,7 @@ LACKS = {
 }
 
 
+_OF_A_NAME = frozenset({Operation.AUTHORS, Operation.RECORD})
 # Of 100, as `rapidfuzz` tells how alike two words are; shorter ones are alike by chance.
 _LIKE, _SHORTEST = 80, 4
 # Whose words are looked through.
@@ -90,27 +97,33 @@ class Topic(NamedTuple):
 class AskedPapers:
     """What is asked, and the papers that it is asked of, by title."""
 
-    def __init__(self, request: Request, catalogue: Catalogue, index: Words, skip: int):
+    def __init__(self, request: Request, catalogue: Catalogue, index: Words, near: Near, skip: int):
         """Find the papers.
 
         Args:
             request: What is asked.
             catalogue: Of all papers.
             index: Of their words.
+            near: Finds those that come near the topic, in whatever words.
             skip: Rows that were shown before.
         """
         self.request = request
         self.catalogue = catalogue
         self.words = index
         self.skip = skip
+        self._near = near
         self.respelled: list[str] = []
-        """What was counted in place of words that no paper says, in words."""
+        """What was looked for in place of what is asked, in words."""
         self.topic = self._topic(request.topic)
         sides = map(self._topic, request.sides)
         self.sides = [side for side in sides if side.terms]
         self.n_every = catalogue.count_served()
-        self.papers = self._fitting(request.filters)
-        self.conditions = [*_filtered(request.filters), *self._said()]
+        self.filters = self._answerable(request.filters)
+        self.papers = self._fitting(self.filters)
+        if not self.papers and request.operation in _OF_A_NAME and self.topic.terms:
+            self.filters = Filters()  # a paper that is named is meant, whatever else is said of it
+            self.papers = self._fitting(self.filters)
+        self.conditions = [*_filtered(self.filters), *self._said()]
 
     def _topic(self, text: str) -> Topic:
         holding = self.words.holding(text)
@@ -136,6 +149,13 @@ class AskedPapers:
                 text = re.sub(re.escape(word), found[0], text, count=1, flags=re.IGNORECASE)
         return text
 
+    def _answerable(self, filters: Filters) -> Filters:
+        """Return the filters without an author, where a topic is asked and no record names any."""
+        if not (filters.author and self.has_topic) or self.catalogue.names_authors():
+            return filters
+        self.respelled.append(f"No record here names authors, such as “{filters.author}”.")
+        return filters.model_copy(update={"author": None})
+
     @property
     def has_topic(self) -> bool:
         """True where papers have to say something."""
@@ -146,6 +166,23 @@ class AskedPapers:
         said = {*self.words.terms(text)}
         in_sides = not self.sides or any(side.terms <= said for side in self.sides)
         return self.has_topic and self.topic.terms <= said and in_sides
+
+    @cached_property
+    def beside(self) -> Sequence[Evidence]:
+        """The papers that come near the topic without saying it, nearest first."""
+        if not self.has_topic:
+            return ()
+        saying = {p.paper_id for p in self.papers}
+        return [e for e in self._near() if e.paper.paper_id not in saying]
+
+    def _in_titles(self) -> list[str]:
+        """Say how many say the topic in the title; nothing where all do, or none."""
+        if not self.has_topic or self.request.in_title or not self.papers:
+            return []
+        n = sum(self.is_said_in(p.title) for p in self.papers)
+        if n in (0, len(self.papers)):
+            return []
+        return [f"{n:,} of these {'says' if n == 1 else 'say'} it in the title."]
 
     def says(self, paper: Facts, side: Topic) -> bool:
         """Return True if a paper says one of the sides, in its title where that alone counts."""
@@ -200,7 +237,7 @@ class AskedPapers:
 
     def left_out(self) -> list[str]:
         """Say of how many papers it is not known if the filters let them through."""
-        filters = self.request.filters
+        filters = self.filters
         said: list[str] = []
         vague: set[str] = set()
         if filters.since or filters.until:
@@ -221,10 +258,16 @@ class AskedPapers:
                 said += lack.said_of(others, otherwise=len(others) < self.n_every)
         return said
 
-    def all_counted(self, *lacking: Lack) -> str:
-        """Say how many there are and what is not known of them."""
+    def all_counted(self, *lacking: Lack, titles: bool = False) -> str:
+        """Say how many there are and what is not known of them.
+
+        Args:
+            lacking: What it is said of how many that their records do not tell.
+            titles: Say too how many say the topic in the title.
+        """
         unknown = [line for lack in lacking for line in lack.said_of(self.papers)]
-        said = [*self.respelled, self.counted(), *unknown, *self.left_out()]
+        in_titles = self._in_titles() if titles else []
+        said = [*self.respelled, self.counted(), *in_titles, *unknown, *self.left_out()]
         return " ".join(dict.fromkeys(said))
 
 

@@ -136,7 +136,7 @@ def _table_lines(block: Block, sentences: Sequence[Sentence]) -> Iterable[str]:
         return
     for first, *others in block.rows:
         said = [text for cell in others if (text := _cell_text(cell, sentences))]
-        yield f"- {_cell_text(first, sentences)}: {' · '.join(said)}"
+        yield f"- {_cell_text(first, sentences)}{': ' * bool(said)}{' · '.join(said)}"
 
 
 def _cell_text(cell: Cell, sentences: Sequence[Sentence]) -> str:

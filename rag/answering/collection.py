@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean, median
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from footnote.rag.answering.asked_papers import (
     AUTHORS,
@@ -18,6 +18,7 @@ from footnote.rag.answering.asked_papers import (
     UPVOTES,
     AskedPapers,
     Lack,
+    Near,
     Words,
 )
 from footnote.rag.answering.paper_rows import (
@@ -47,8 +48,16 @@ _NAMESAKES = 3
 _MOST_TITLES = 20_000
 
 
+class _Named(NamedTuple):
+    """Papers of a name."""
+
+    papers: Sequence[Facts] = ()
+    how: str = ""
+    """Said of them where none has that name; empty where one has."""
+
+
 def answer_from_catalogue(
-    request: Request, catalogue: Catalogue, words: Words, *, skip: int = 0
+    request: Request, catalogue: Catalogue, words: Words, near: Near, *, skip: int = 0
 ) -> Answer:
     """Answer a question of the kind `catalogue`; one that names no operation asks for a list.
 
@@ -57,13 +66,16 @@ def answer_from_catalogue(
             hold each word of the topic in some form.
         catalogue: Of all papers, of which those that the index holds are counted.
         words: Of the same papers.
+        near: Finds those that come near the topic, in whatever words.
         skip: Rows that were shown before: 12 gives the next 12.
 
     Returns:
         A table of counts, or of papers; each paper listed is a source, and where a sentence of its
         abstract says the topic, it is quoted. Refused only where nothing can be said.
     """
-    asked = AskedPapers(request, catalogue, words, skip)
+    asked = AskedPapers(request, catalogue, words, near, skip)
+    if asked.filters.author and not asked.papers and not catalogue.names_authors():
+        return _by_nobody_named(asked)
     return _ANSWERS[request.operation or Operation.LIST](asked)
 
 
@@ -71,9 +83,23 @@ def _count(asked: AskedPapers) -> Answer:
     papers = asked.papers
     # The first dozen of all papers says nothing that the number does not.
     is_bare = not asked.conditions and asked.request.act is Act.NEW and len(papers) > PAGE
-    listed = [] if is_bare else papers
-    text = " ".join([asked.all_counted(), *_by_side(asked)])
-    return with_papers(asked, listed, text, form="count", n=len(papers), authors=_told(asked))
+    listed = [] if is_bare else _title_first(asked)
+    said = [asked.all_counted(titles=True), *_by_side(asked)]
+    return _counted(asked, listed, said)
+
+
+def _counted(asked: AskedPapers, listed: Sequence[Facts], said: Sequence[str]) -> Answer:
+    """Answer with a count and what is counted, and with what comes near where that is little."""
+    n = len(asked.papers)
+    others = asked.beside if n <= PAGE and not asked.request.limit else ()
+    return with_papers(
+        asked, listed, " ".join(said), form="count", n=n, authors=_told(asked), others=others
+    )
+
+
+def _title_first(asked: AskedPapers) -> list[Facts]:
+    """Return the papers, those first that say the topic in the title."""
+    return sorted(asked.papers, key=lambda p: not asked.is_said_in(p.title))
 
 
 def _by_side(asked: AskedPapers) -> list[str]:
@@ -86,13 +112,12 @@ def _by_side(asked: AskedPapers) -> list[str]:
 
 
 def _list(asked: AskedPapers) -> Answer:
-    if not asked.papers:
+    if not asked.papers and not asked.beside:
         return refused(asked, asked.all_counted())
-    papers, filters = asked.papers, asked.request.filters
+    papers, filters = _title_first(asked), asked.request.filters
     if filters.since or filters.until:
         papers = _largest_first(papers, _day)
-    text = asked.all_counted()
-    return with_papers(asked, papers, text, form="count", n=len(papers), authors=_told(asked))
+    return _counted(asked, papers, [asked.all_counted(titles=True)])
 
 
 def _told(asked: AskedPapers) -> Literal["number"] | None:
@@ -116,7 +141,7 @@ def _ordered(
 
     def listed(asked: AskedPapers) -> Answer:
         if not asked.papers:
-            return refused(asked, asked.all_counted())
+            return _list(asked)
         ordered = _largest_first([p for p in asked.papers if key(p) is not None], key)
         if not ordered:
             return refused(asked, _nothing_known(asked, lack))
@@ -207,47 +232,51 @@ def _authors(asked: AskedPapers) -> Answer:
     if author := asked.request.filters.author:
         # `The authors of Tutel`: the name of a paper, where it is that of nobody.
         if not asked.papers and (papers := _called(asked, author)):
-            return _told_authors(asked, papers)
-        if not asked.catalogue.names_authors():
-            return refused(asked, _no_names(asked.n_every))
+            return _told_authors(asked, _Named(papers))
         return _list(asked)
     if not asked.request.refers_to and not asked.topic.terms:
         # `Anything by ACME`, `by a single author`: those papers are meant, and not who wrote them.
         is_of_papers = asked.request.filters.organisation or _told(asked)
         return _list(asked) if is_of_papers else _every_author(asked)
-    papers = _named(asked)
-    if not papers:
-        return refused(asked, _no_such_title(asked))
-    return _told_authors(asked, papers)
+    named = _named(asked)
+    return _told_authors(asked, named) if named.papers else _no_such_title(asked)
 
 
-def _told_authors(asked: AskedPapers, papers: Sequence[Facts]) -> Answer:
+def _by_nobody_named(asked: AskedPapers) -> Answer:
+    """Say that no record names authors; or who wrote a paper that was taken for one."""
+    if papers := _called(asked, asked.filters.author or ""):
+        return _told_authors(asked, _Named(papers))
+    return refused(asked, _no_names(asked.n_every))
+
+
+def _told_authors(asked: AskedPapers, named: _Named) -> Answer:
+    is_unknown = all(p.n_authors is None and not p.names_authors for p in named.papers)
+    if not asked.skip and is_unknown:
+        page = shown(asked, named.papers, authors="names")
+        said = [*asked.respelled, named.how, *map(_written_by, page.papers)]
+        return refused(asked, " ".join(filter(None, said)))
+    return _told_each(asked, named, lambda paper, _: _written_by(paper))
+
+
+def _told_each(asked: AskedPapers, named: _Named, tell: Callable[[Paper, Facts], str]) -> Answer:
+    """Answer with a sentence on each of some papers."""
     if asked.skip:
-        return with_papers(asked, papers, "")
-    page = shown(asked, papers, authors="names")
-    said = [_written_by(paper) for paper in page.papers]
-    if all(p.n_authors is None and not p.names_authors for p in papers):
-        return refused(asked, " ".join(said))
+        return with_papers(asked, named.papers, "")
+    page = shown(asked, named.papers, authors="names")
+    facts = {p.paper_id: p for p in named.papers}
+    before = [*asked.respelled, *filter(None, [named.how])]
+    said = [tell(paper, facts[paper.paper_id]) for paper in page.papers]
     lines = [f"{line} [{n}]" for n, line in enumerate(said, start=1)]
-    prose = Block(form="prose", text=" ".join(said))
-    return answer(asked, [*lines, *more(page.table)], [prose, page.table], page)
+    prose = Block(form="prose", text=" ".join([*before, *said]))
+    return answer(asked, [*before, *lines, *more(page)], [prose, *page.tables], page)
 
 
 def _record(asked: AskedPapers) -> Answer:
     """Tell what the records say of the papers referred to, or of those of a name."""
     if not asked.request.refers_to and not asked.topic.terms:
         return _about(asked)
-    papers = _named(asked)
-    if not papers:
-        return refused(asked, _no_such_title(asked))
-    if asked.skip:
-        return with_papers(asked, papers, "")
-    page = shown(asked, papers, authors="names")
-    facts = {p.paper_id: p for p in papers}
-    said = [_recorded(paper, facts[paper.paper_id]) for paper in page.papers]
-    lines = [f"{line} [{n}]" for n, line in enumerate(said, start=1)]
-    prose = Block(form="prose", text=" ".join(said))
-    return answer(asked, [*lines, *more(page.table)], [prose, page.table], page)
+    named = _named(asked)
+    return _told_each(asked, named, _recorded) if named.papers else _no_such_title(asked)
 
 
 def _recorded(paper: Paper, facts: Facts) -> str:
@@ -281,19 +310,32 @@ def _every_author(asked: AskedPapers) -> Answer:
     return with_counts(asked, text, ("Author", [*names.items()]))
 
 
-def _named(asked: AskedPapers) -> list[Facts]:
-    """Return the papers referred to; or else those of a name, or the one with a title like it."""
+def _named(asked: AskedPapers) -> _Named:
+    """Return the papers referred to; or else those of a name, or with titles like it."""
     if ids := asked.request.refers_to:
         known = [own for each in ids if (own := asked.catalogue.resolve(each))]
         by_id = {p.paper_id: p for p in asked.catalogue.facts(known)}
-        return [by_id[own] for own in dict.fromkeys(known) if own in by_id]
-    topic = asked.topic
-    found = [p for p in asked.papers if topic.terms <= {*asked.words.terms(p.title)}]
-    if not found:
-        others = asked.catalogue.facts(asked.catalogue.matching(asked.request.filters))
-        meant = closest(topic.text, (p.title for p in others))
-        found = [p for p in others if p.title == meant]
-    return _by_name(found, topic.text)[:_NAMESAKES]
+        return _Named([by_id[own] for own in dict.fromkeys(known) if own in by_id])
+    name = asked.topic.text
+    found = [p for p in asked.papers if asked.topic.terms <= {*asked.words.terms(p.title)}]
+    if called := [p for p in found if _is_called(p, name) or _is_most_of(asked, p.title)]:
+        return _Named(called[:_NAMESAKES])
+    if found:
+        n = len(found)
+        how = f"No paper here is called “{name}”; {n:,} {'title has' if n == 1 else 'titles have'}"
+        found.sort(key=lambda p: len(p.title))
+        return _Named(found[:_NAMESAKES], f"{how} it among other words.")
+    others = asked.catalogue.facts(asked.catalogue.matching(asked.filters))
+    meant = closest(name, (p.title for p in others))
+    found = [p for p in others if p.title == meant]
+    return _Named(
+        found[:_NAMESAKES], f"No title here has “{name}”; the one most like it is told of."
+    )
+
+
+def _is_most_of(asked: AskedPapers, title: str) -> bool:
+    """Return True if the words of the topic are half of those of a title or more."""
+    return 2 * len(asked.topic.terms) >= len({*asked.words.terms(title)})
 
 
 def _called(asked: AskedPapers, name: str) -> list[Facts]:
@@ -303,23 +345,29 @@ def _called(asked: AskedPapers, name: str) -> list[Facts]:
     return [p for p in found if _is_called(p, name)]
 
 
-def _by_name(found: Sequence[Facts], name: str) -> list[Facts]:
-    """Return the papers of a name; where none is, all of them, the shortest title first."""
-    called = [p for p in found if _is_called(p, name)]
-    return called or sorted(found, key=lambda p: len(p.title))
-
-
 def _is_called(paper: Facts, name: str) -> bool:
     # `NanoFlow: Towards…` is called NanoFlow, and others only speak of it.
     names = (paper.title, paper.title.partition(":")[0])
     return identity_key(name) in map(identity_key, names)
 
 
-def _no_such_title(asked: AskedPapers) -> str:
-    said = f"No title here is like “{asked.topic.text}”."
-    if n := len(asked.papers):
-        said += f" {counted(n, 'abstract')} {'says' if n == 1 else 'say'} it."
-    return said
+def _no_such_title(asked: AskedPapers) -> Answer:
+    """Say that no paper is called so, and which say the name or come near it."""
+    name, n = asked.topic.text, len(asked.papers)
+    said = [*asked.respelled, f"No title here is like “{name}”."]
+    theirs = asked.filters.model_copy(update={"organisation": name})
+    if papers := asked.catalogue.facts(asked.catalogue.matching(theirs)):
+        verb = "names" if len(papers) == 1 else "name"
+        said.append(f"{counted(len(papers), 'record')} {verb} an organisation so called.")
+        return with_papers(asked, papers, " ".join(said))
+    if n:
+        said.append(f"{counted(n, 'abstract')} {'says' if n == 1 else 'say'} it.")
+    elif asked.beside:
+        said.append("No abstract says it.")
+    others = asked.beside if n <= PAGE else ()
+    if not (n or others):
+        return refused(asked, " ".join(said))
+    return with_papers(asked, asked.papers, " ".join(said), others=others)
 
 
 def _written_by(paper: Paper) -> str:
@@ -427,15 +475,21 @@ def _summed_up(what: str, values: Sequence[int]) -> str:
 
 
 def _unrecorded(asked: AskedPapers) -> Answer:
-    """Refuse what no record tells, with what they tell."""
+    """Say that no record tells it, with what they tell, and which papers speak of it."""
+    if not asked.has_topic and asked.filters:
+        return _list(asked)  # nothing else is asked than what records tell
     topic = asked.request.topic
-    what = f"“{topic}”" if topic else "that"
+    # Words of several places are no name of anything.
+    what = f"“{topic}”" if topic and topic in asked.request.question else "that"
     papers = asked.catalogue.facts(asked.catalogue.matching(asked.request.filters))
     told = [f"{name} ({n:,})" for name, n in _known(papers) if n]
     said = f"The records here do not tell {what}."
     if told:
         said += f" Of {counted(len(papers), 'paper')} they tell {_enumerated(told)}."
-    return refused(asked, said)
+    if not (asked.topic.terms and asked.papers):
+        return refused(asked, said)
+    said = f"{said} {asked.counted()}"
+    return with_papers(asked, _title_first(asked), said)
 
 
 def _nothing_known(asked: AskedPapers, lack: Lack) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
+from math import fsum
 from statistics import fmean
 from typing import NamedTuple
 
@@ -159,7 +160,7 @@ class Drafter:
                 ranked if is_simple else sorted(ranked, key=lambda e: order.index(e.paper.paper_id))
             )
             parts = [summary(told, of_one=is_simple)]
-        elif _is_survey(request) and len(near := on_topic(hits, self._paper_vectors)) > 1:
+        elif _is_survey(request) and len(near := self._on_topic(request, hits)) > 1:
             if skip >= len(near):
                 further = self._further(query, near, request, said)
                 if not further.evidence:
@@ -196,6 +197,17 @@ class Drafter:
     def rank(self, query: Query, hits: Sequence[Hit]) -> list[Evidence]:
         """Rank all sentences of papers by how well they speak to what is asked of several."""
         return self._ranker.rank(query, hits, Kind.SURVEY)
+
+    def _on_topic(self, request: Request, hits: Sequence[Hit]) -> list[Hit]:
+        words = self._vocabulary
+        rarity = {term: words.idf(term) for term in words.terms(request.topic)}
+        total = fsum(rarity.values())
+        said: list[float] = []
+        if total:
+            for hit in hits:
+                own = rarity.keys() & words.terms(f"{hit.paper.title} {hit.paper.abstract}")
+                said.append(fsum(map(rarity.__getitem__, own)) / total)
+        return on_topic(hits, self._paper_vectors, said)
 
     def _survey(self, query: Query, on_topic: Sequence[Hit], request: Request, skip: int) -> Part:
         shown = _by_date(on_topic, request.operation)[skip : skip + self._survey_papers]

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from footnote.rag.answering.asked_papers import AskedPapers
+from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence, Source
 from footnote.rag.index.facts import Facts
 
 PAGE = 12
 """Rows that are shown at once, unless a question says how many."""
+_BESIDE = "These come near without saying it, the nearest first."
 _MOST_ROWS = 100
 
 
@@ -18,7 +20,7 @@ class ShownPapers(NamedTuple):
     papers: Sequence[Paper]
     quotes: Sequence[Sentence | None]
     """One a paper."""
-    table: Block
+    tables: Sequence[Block]
 
 
 def page_of(asked: AskedPapers) -> int:
@@ -32,7 +34,7 @@ def shown(
     *,
     authors: Literal["names", "number"] | None = None,
 ) -> ShownPapers:
-    """Show a page of papers, each with a sentence that says the topic, if one does.
+    """Show a page of papers, with a sentence that says the topic where the title does not.
 
     Args:
         asked: What is asked.
@@ -47,9 +49,51 @@ def shown(
         None if authors == "names" else _quoted(asked, paper, marker)
         for marker, paper in enumerate(papers, start=1)
     ]
-    n_before = [sum(map(bool, quotes[:place])) for place in range(len(quotes))]
+    table = _table(papers, quotes, authors=authors, n_more=max(len(chosen) - end, 0))
+    return ShownPapers(papers, quotes, (table,))
+
+
+def _with_others(page: ShownPapers, others: Sequence[Evidence]) -> ShownPapers:
+    """Add a table of papers that come near, each with the sentence that tells of it best."""
+    n = len(page.papers)
+    papers = [e.paper for e in others]
+    quotes = [
+        Sentence(
+            text=e.quote,
+            verdict="quoted",
+            citations=(Citation.of(e.paper, e.span, marker=marker, score=e.score),),
+        )
+        for marker, e in enumerate(others, start=n + 1)
+    ]
+    n_quoted = sum(map(bool, page.quotes))
+    table = _table(papers, quotes, first=n + 1, n_quoted=n_quoted)
+    table = table.model_copy(update={"text": _BESIDE})
+    tables = page.tables if page.papers else ()
+    return ShownPapers([*page.papers, *papers], [*page.quotes, *quotes], (*tables, table))
+
+
+def _table(
+    papers: Sequence[Paper],
+    quotes: Sequence[Sentence | None],
+    *,
+    authors: Literal["names", "number"] | None = None,
+    first: int = 1,
+    n_quoted: int = 0,
+    n_more: int = 0,
+) -> Block:
+    """Lay out a row a paper, of what is known of any of them.
+
+    Args:
+        papers: In order.
+        quotes: One a paper.
+        authors: What is told of them.
+        first: The marker of the first paper.
+        n_quoted: Sentences that the answer has before these.
+        n_more: Papers that are not shown.
+    """
+    n_before = [n_quoted + sum(map(bool, quotes[:place])) for place in range(len(quotes))]
     columns = {
-        "Paper": [Cell(text=p.title, marker=marker) for marker, p in enumerate(papers, start=1)],
+        "Paper": [Cell(text=p.title, marker=marker) for marker, p in enumerate(papers, first)],
         "Date": [Cell(text=dated(p)) for p in papers],
         "Organisation": [Cell(text=p.organisation or "") for p in papers],
         "Upvotes": [Cell(text="" if p.upvotes is None else f"{p.upvotes:,}") for p in papers],
@@ -62,18 +106,17 @@ def shown(
     told = {
         name: cells for name, cells in columns.items() if any(c.text or c.sentences for c in cells)
     }
-    table = Block(
+    return Block(
         form="table",
         columns=tuple(told),
         rows=tuple(zip(*told.values(), strict=True)),
-        n_more=max(len(chosen) - end, 0),
+        n_more=n_more,
     )
-    return ShownPapers(papers, quotes, table)
 
 
 def _quoted(asked: AskedPapers, paper: Paper, marker: int) -> Sentence | None:
-    """Quote the first sentence that says the topic; None where none does, or titles alone count."""
-    if not asked.has_topic or asked.request.in_title:
+    """Quote the first sentence that says the topic, where the title does not; None for none."""
+    if not asked.has_topic or asked.request.in_title or asked.is_said_in(paper.title):
         return None
     for span in paper.sentences:
         quote = paper.quote(span)
@@ -104,6 +147,7 @@ def with_papers(
     form: Literal["count", "prose"] = "prose",
     n: int | None = None,
     authors: Literal["number"] | None = None,
+    others: Sequence[Evidence] = (),
 ) -> Answer:
     """Answer with a text and a page of papers; a later page only says which it is.
 
@@ -114,6 +158,7 @@ def with_papers(
         form: Of the text.
         n: Of a count: how many it counts.
         authors: What rows tell of authors.
+        others: Those that come near, listed after them.
     """
     page = shown(asked, papers, authors=authors)
     if asked.skip:
@@ -122,14 +167,18 @@ def with_papers(
         first, last = asked.skip + 1, asked.skip + len(page.papers)
         which = f"Papers {first:,} to {last:,}" if last > first else f"Paper {last:,}"
         text, form, n = f"{which} of {len(papers):,}.", "prose", None
+    elif others:
+        page = _with_others(page, others)
     lines = [
         _line(paper, marker, quote, authors)
         for marker, (paper, quote) in enumerate(zip(page.papers, page.quotes, strict=True), start=1)
     ]
-    blocks = [Block(form=form, text=text, n=n), *([page.table] if page.papers else [])]
+    if others and not asked.skip:
+        lines.insert(-len(others), _BESIDE)
+    tables = page.tables if page.papers else ()
     # Who asks for five papers knows that there are more.
-    rest = more(page.table) if asked.skip or not asked.request.limit else []
-    return answer(asked, [text, *lines, *rest], blocks, page)
+    rest = more(page) if asked.skip or not asked.request.limit else []
+    return answer(asked, [text, *lines, *rest], [Block(form=form, text=text, n=n), *tables], page)
 
 
 def _line(
@@ -162,7 +211,7 @@ def with_counts(
         )
         blocks.append(table)
         rows = [f"- {name}: {counted(n, 'paper')}" for name, n in page]
-        rest = more(table) if asked.skip or not asked.request.limit else []
+        rest = _more(table.n_more) if asked.skip or not asked.request.limit else []
         lines += [f"{what}:", *rows, *rest]
     return answer(asked, lines, blocks)
 
@@ -207,9 +256,13 @@ def all_shown(n: int) -> str:
     return f"There are no more: {'the only one was' if n == 1 else f'all {n:,} were'} shown."
 
 
-def more(table: Block) -> list[str]:
+def more(page: ShownPapers) -> list[str]:
     """Say how many rows are not shown; nothing where all are."""
-    return [f"and {table.n_more:,} more"] if table.n_more else []
+    return _more(sum(table.n_more for table in page.tables))
+
+
+def _more(n: int) -> list[str]:
+    return [f"and {n:,} more"] if n else []
 
 
 def counted(n: int, what: str) -> str:

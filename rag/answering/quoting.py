@@ -17,8 +17,6 @@ from footnote.rag.retrieval.finder import Finder, Searched
 # A question with a name that no paper has is answered only when it is this sure, whatever the
 # settings ask for: an abbreviation may be unknown, a thing may not.
 _WITHOUT_THE_NAME = 0.25
-# What lists papers of the catalogue.
-_LISTS = frozenset({Operation.LIST, Operation.NEWEST, Operation.OLDEST})
 # Acts that ask something of a paper that was said.
 _OF_ONE = frozenset({Act.FOLLOW_UP, Act.NTH})
 
@@ -70,7 +68,15 @@ class Quoter:
             return rearrange(turns, request)
         if request.kind is Kind.CATALOGUE:
             return self._from_the_catalogue(request, turns)
-        return self.cite(*self.draft(self.search(request), turns))
+        answer = self.cite(*self.draft(self.search(request), turns))
+        if answer.refused and request.kind is Kind.SURVEY and request.topic:
+            # What says the words of the topic is there, however unlike the topic it seems.
+            of_words = request.model_copy(
+                update={"kind": Kind.CATALOGUE, "operation": Operation.LIST}
+            )
+            listed = self._from_the_catalogue(of_words, turns)
+            return answer if listed.refused else listed
+        return answer
 
     def search(self, request: Request, without: Collection[str] = ()) -> Searched:
         """Find the papers that are read for a request, but for some that are held out."""
@@ -119,13 +125,16 @@ class Quoter:
     def _from_the_catalogue(self, request: Request, turns: Sequence[Answer]) -> Answer:
         skip = _rows_shown(turns) if request.act is Act.MORE else 0
         catalogue, words = self._finder.catalogue, self._finder.words
-        listed = answer_from_catalogue(request, catalogue, words, skip=skip)
-        if not (listed.refused and request.topic and request.operation in _LISTS):
-            return listed
-        # No paper says the words of the topic; some may be about it in other words.
-        survey = request.model_copy(update={"kind": Kind.SURVEY})
-        found, draft = self.draft(self.search(survey), turns)
-        return self.cite(found, draft) if self._is_answer(draft) else listed
+
+        def near() -> list[Evidence]:
+            # Some may be about the topic in words that it does not have.
+            survey = request.model_copy(update={"kind": Kind.SURVEY, "act": Act.NEW})
+            _, draft = self.draft(self.search(survey))
+            best = {e.paper.paper_id: e for e in reversed(draft.evidence)}
+            ids = dict.fromkeys(e.paper.paper_id for e in draft.evidence)
+            return [best[each] for each in ids] if self._is_answer(draft) else []
+
+        return answer_from_catalogue(request, catalogue, words, near, skip=skip)
 
     def _about(self, request: Request, hits: Sequence[Hit]) -> Sequence[Hit]:
         """Put the papers first that a request refers to; a summary has these alone."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pytest
 
 from footnote.rag.answering.collection import answer_from_catalogue
+from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Answer, Block, Paper, Sighting
 from footnote.rag.core.request import Kind, Operation, Request
@@ -26,6 +27,8 @@ class Asking:
         self.words = BM25Index(folder / "bm25")
         self.words.replace(papers)
         self.papers = {p.paper_id: p for p in papers}
+        self.near: list[Evidence] = []
+        """What comes near any topic."""
 
     def __call__(
         self,
@@ -44,7 +47,9 @@ class Asking:
             "operation": operation,
         }
         request = Request.model_validate(fields | dict(asked))
-        answer = answer_from_catalogue(request, self.catalogue, self.words, skip=skip)
+        answer = answer_from_catalogue(
+            request, self.catalogue, self.words, lambda: self.near, skip=skip
+        )
         self.check(answer, request)
         return answer
 
@@ -66,6 +71,10 @@ class Asking:
             assert own.abstract[citation.start : citation.end] == citation.quote == sentence.text
             assert answer.sources[citation.marker - 1].paper_id == own.paper_id
             assert f"{sentence.text} [{citation.marker}]" in answer.answer
+
+
+def evidence(of: Paper, number: int = 0) -> Evidence:
+    return Evidence(of, number, 0.9, 0.5, 0.5, (), leans=False, features={})
 
 
 def paper(
@@ -109,14 +118,17 @@ def listed(answer: Answer) -> list[str]:
 
 def test_a_count_says_how_many_of_how_many_and_lists_them_with_their_sentences(five: Asking):
     answer = five(Operation.COUNT, "quantization")
-    said = "4 of the 5 papers here say “quantization” or a form of it in title or abstract."
+    said = (
+        "4 of the 5 papers here say “quantization” or a form of it in title or abstract. 1 of these"
+        " says it in the title."
+    )
     assert [b.form for b in answer.blocks] == ["count", "table"]
     assert answer.blocks[0] == Block(form="count", text=said, n=4)
     assert table(answer) == [
         ["Paper", "Date", "Organisation", "Upvotes", "Says"],
+        ["Charlie: Quantization", "", "Other", "", ""],
         ["Alpha", "2024-05-01", "ACME", "3", ""],
         ["Bravo", "2023-01-31", "acme", "12", ""],
-        ["Charlie: Quantization", "", "Other", "", ""],
         ["Echo", "", "", "", ""],
     ]
     assert [s.text for s in answer.sentences] == [
@@ -126,10 +138,48 @@ def test_a_count_says_how_many_of_how_many_and_lists_them_with_their_sentences(f
     ]
     assert answer.answer.splitlines() == [
         said,
-        "- Alpha (2024-05-01, ACME, 3 upvotes): Models are quantized to 4 bits. [1]",
-        "- Bravo (2023-01-31, acme, 12 upvotes): Quantization is costly. [2]",
-        "- Charlie: Quantization (Other) [3]",
+        "- Charlie: Quantization (Other) [1]",
+        "- Alpha (2024-05-01, ACME, 3 upvotes): Models are quantized to 4 bits. [2]",
+        "- Bravo (2023-01-31, acme, 12 upvotes): Quantization is costly. [3]",
         "- Echo: It is a model, quantized. [4]",
+    ]
+
+
+def test_what_comes_near_in_other_words_is_listed_after_what_says_them(five: Asking):
+    alpha, bravo, _, delta, _ = FIVE
+    five.near = [evidence(delta), evidence(alpha, 1), evidence(bravo)]
+    answer = five(Operation.LIST, "caching")
+    assert answer.answer.splitlines() == [
+        "1 of the 5 papers here says “caching” or a form of it in title or abstract.",
+        "- Alpha (2024-05-01, ACME, 3 upvotes): We cache. [1]",
+        "These come near without saying it, the nearest first.",
+        "- Delta (2024-05-01 (year inferred), 3 upvotes): It routes. [2]",
+        "- Bravo (2023-01-31, acme, 12 upvotes): Quantization is costly. [3]",
+    ]
+    assert [b.text for b in answer.blocks[1:]] == [
+        None,
+        "These come near without saying it, the nearest first.",
+    ]
+    # None says it.
+    for operation in (Operation.LIST, Operation.COUNT, Operation.NEWEST):
+        answer = five(operation, "zebras")
+        assert not answer.refused
+        assert answer.answer.splitlines()[:3] == [
+            "No paper here says “zebras” or a form of it in title or abstract.",
+            "These come near without saying it, the nearest first.",
+            "- Delta (2024-05-01 (year inferred), 3 upvotes): It routes. [1]",
+        ]
+        assert listed(answer) == ["Delta", "Alpha", "Bravo"]
+    # No more of them follow what was shown.
+    assert five(Operation.LIST, "caching", skip=4).refused
+    # One that was asked for is enough.
+    assert listed(five(Operation.LIST, "caching", asked={"limit": 1})) == ["Alpha"]
+    assert listed(five(Operation.LIST)) == [
+        "Alpha",
+        "Bravo",
+        "Charlie: Quantization",
+        "Delta",
+        "Echo",
     ]
 
 
@@ -330,11 +380,17 @@ def test_who_wrote_a_paper_is_told_as_far_as_it_is_known(five: Asking):
         "“Alpha” is by Ada Li and Bo Ek. [2]",
     ]
     nowhere = five(Operation.AUTHORS, "xylophone orchestra")
+    assert nowhere.refused
     assert nowhere.reason == "No title here is like “xylophone orchestra”."
     # A paper's name, taken for that of an author.
     assert five(Operation.AUTHORS, author="Alpha").answer.startswith("“Alpha” is by")
     misspelt = five(Operation.AUTHORS, "alpa")
-    assert misspelt.answer.startswith("“Alpha” is by")
+    assert misspelt.answer.splitlines() == [
+        "No paper says “alpa”; “alpha” was looked for.",
+        "“Alpha” is by Ada Li and Bo Ek. [1]",
+    ]
+    # What else is said of a paper that is named does not make it another one.
+    assert five(Operation.RECORD, "alpha", author="Nobody").answer.startswith("“Alpha” is dated")
 
 
 def test_what_an_author_wrote_is_listed_and_everybody_where_nobody_is_named(five: Asking):
@@ -389,10 +445,10 @@ def test_a_collection_without_organisations_is_told_by_the_phrases_of_its_titles
 
 def test_any_of_several_topics_will_do_and_each_is_counted(five: Asking):
     either = five(Operation.COUNT, asked={"sides": ["caching", "routing", "quantization"]})
-    assert listed(either) == ["Alpha", "Bravo", "Charlie: Quantization", "Delta", "Echo"]
+    assert listed(either) == ["Charlie: Quantization", "Alpha", "Bravo", "Delta", "Echo"]
     assert either.blocks[0].text == (
         "5 of the 5 papers here say “caching” or “routing” or “quantization” or a form of it in title"
-        " or abstract. “quantization”: 4, “caching”: 1, “routing”: 1."
+        " or abstract. 1 of these says it in the title. “quantization”: 4, “caching”: 1, “routing”: 1."
     )
     both = five(Operation.LIST, "model", asked={"sides": ["caching", "halves"]})
     assert listed(both) == ["Alpha", "Charlie: Quantization"]
@@ -472,7 +528,16 @@ def test_what_the_record_of_a_paper_tells_and_does_not(five: Asking):
     )
     assert "was withdrawn or retracted" in five(Operation.RECORD, "delta").answer
     nowhere = five(Operation.RECORD, "halves")
-    assert nowhere.reason == "No title here is like “halves”. 1 abstract says it."
+    assert nowhere.answer.splitlines() == [
+        "No title here is like “halves”. 1 abstract says it.",
+        "- Charlie: Quantization (Other): It halves a model. [1]",
+    ]
+    five.near = [evidence(FIVE[3])]
+    assert five(Operation.RECORD, "xylophone orchestra").answer.splitlines() == [
+        "No title here is like “xylophone orchestra”. No abstract says it.",
+        "These come near without saying it, the nearest first.",
+        "- Delta (2024-05-01 (year inferred), 3 upvotes): It routes. [1]",
+    ]
 
 
 def test_figures_are_of_the_records_that_tell_them(five: Asking):
@@ -493,7 +558,7 @@ def test_figures_are_of_the_records_that_tell_them(five: Asking):
 
 
 def test_what_no_record_holds_is_said_with_what_they_tell(five: Asking):
-    answer = five(Operation.UNRECORDED, "citations")
+    answer = five(Operation.UNRECORDED, "citations", asked={"question": "how many citations?"})
     assert answer.refused
     assert answer.answer == (
         "The records here do not tell “citations”. Of 5 papers they tell a date (3), an organisation"
@@ -544,3 +609,38 @@ def test_one_paper_is_spoken_of_as_one(tmp_path: Path):
     assert asking(Operation.COUNT, "caching").blocks[0].text == said
     dated = asking(Operation.COUNT, since="2024-01-01").blocks[0].text
     assert dated == ("No paper here is dated 2024-01-01 or later. The one paper has no date.")
+
+
+def test_a_name_that_no_paper_has_is_not_passed_over(tmp_path: Path):
+    asking = Asking(
+        tmp_path,
+        paper("Faster Ring Attention for Causal Transformers of Any Length", "It is fast."),
+        paper("FlashAttention-2: Better Parallelism", organisation="ACME"),
+    )
+    [said, *_] = asking(Operation.RECORD, "ring attention").answer.splitlines()
+    assert said == ("No paper here is called “ring attention”; 1 title has it among other words.")
+    [said, *_] = asking(Operation.RECORD, "FlashAttenion-3").answer.splitlines()
+    assert said == "No title here has “FlashAttenion-3”; the one most like it is told of."
+    # The name itself, or most of it.
+    for name in ("FlashAttention-2", "flashattention better parallelism"):
+        assert asking(Operation.RECORD, name).answer.startswith("“FlashAttention-2: Better"), name
+    # An organisation, taken for a paper.
+    assert asking(Operation.RECORD, "ACME").answer.splitlines() == [
+        "No title here is like “ACME”. 1 record names an organisation so called.",
+        "- FlashAttention-2: Better Parallelism (ACME) [1]",
+    ]
+    # Whose it is cannot be asked of these records, and is no reason to deny them.
+    [said, *_] = asking(Operation.RECORD, "FlashAttention-2", author="Dao").answer.splitlines()
+    assert said == "No record here names authors, such as “Dao”."
+
+
+def test_what_no_record_tells_may_be_said_by_papers(five: Asking):
+    answer = five(Operation.UNRECORDED, "caching", asked={"question": "which use caching?"})
+    assert answer.answer.splitlines()[1:] == [
+        "- Alpha (2024-05-01, ACME, 3 upvotes): We cache. [1]"
+    ]
+    said = answer.blocks[0].text or ""
+    assert said.startswith("The records here do not tell “caching”. Of 5 papers they tell")
+    assert said.endswith(
+        "1 of the 5 papers here says “caching” or a form of it in title or abstract."
+    )
