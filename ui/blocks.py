@@ -114,10 +114,16 @@ class Blocks:
         )
         rows = [
             _Row(
-                "".join(self._cell(row[at], block.columns[at], at == shown[0]) for at in shown),
-                self._orders(row[shown[0]].marker, self._texts(row)),
+                "".join(
+                    self._cell(
+                        row[at], block.columns[at], is_head=at == shown[0], is_short=bool(texts)
+                    )
+                    for at in shown
+                ),
+                self._orders(row[shown[0]].marker, texts),
             )
             for row in block.rows
+            for texts in [self._texts(row)]
         ]
         return self._ordered(heads, rows)
 
@@ -156,15 +162,16 @@ class Blocks:
         named = escape(self._say("order"))
         return f'<label class="fn-order">{named} <select data-do="order">{options}</select></label>'
 
-    def _cell(self, cell: Cell, column: str, is_head: bool) -> str:
-        text = self._paper(cell.marker, is_short=True) if cell.marker else escape(cell.text)
+    def _cell(self, cell: Cell, column: str, *, is_head: bool, is_short: bool) -> str:
+        """Render a cell; a paper by its short name where something is said of it beside that."""
+        text = self._paper(cell.marker, is_short=is_short) if cell.marker else escape(cell.text)
         said = " ".join(self._said(self._answer.sentences[at]) for at in cell.sentences)
         inside = " ".join(filter(None, (text, said)))
         if is_head:
             return f'<th scope="row" lang="en">{inside}</th>'
         is_brief = not said and not cell.marker and len(cell.text) <= _BRIEF
         # Where the columns stand one below the other, each says its name.
-        named = f' data-name="{escape(column)}"' if said and column else ""
+        named = f' data-name="{escape(column)}"' if inside and column else ""
         return f'<td lang="en"{" class=fn-brief" if is_brief else ""}{named}>{inside}</td>'
 
     def _paper(self, marker: int, *, is_short: bool = False) -> str:

@@ -304,7 +304,7 @@ def suggestions(answer: Answer) -> Iterator[str]:
         yield f"How does {name} work?" if kind is not Kind.EXPLANATION else f"What is {name}?"
     if names and kind is not Kind.NUMBER:
         yield f"What does {names[0]} report?"
-    if kind in (Kind.SURVEY, Kind.CATALOGUE) and names:
+    if kind in (Kind.SURVEY, Kind.CATALOGUE) and len(answer.sources) > 1:
         yield "Tell me about the second one"
 
 

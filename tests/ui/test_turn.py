@@ -13,12 +13,15 @@ from footnote.ingest.record import SourceRecord
 from footnote.rag.answering.citations import cite, refuse
 from footnote.rag.core.records import (
     Answer,
+    Block,
+    Cell,
     Citation,
     Paper,
     Receipt,
     Sentence,
     Setup,
     Sighting,
+    Source,
     Writing,
 )
 from footnote.rag.core.request import Filters, Kind, RecordField, Request
@@ -28,7 +31,7 @@ from footnote.ui.blocks import Blocks
 from footnote.ui.difference import difference_html
 from footnote.ui.evidence import evidence_html
 from footnote.ui.labels import labels_of
-from footnote.ui.turn import draft_html, turn_html
+from footnote.ui.turn import draft_html, suggestions, turn_html
 from footnote.ui.wording import texts_of, wording
 from tests.made import drafted, evidence, request, without
 
@@ -146,6 +149,41 @@ def test_rows_carry_the_largest_figures_that_they_state():
     ]
     options = re.findall(r'<option value="(\w+)"', table)
     assert options == ["found", "factor"]  # two rows state a share: too few to be put in order
+
+
+def listed(n: int, *, said: bool) -> tuple[Answer, str]:
+    """Return a list of n papers with a quote, or without one, and how it is shown."""
+    answer = cite(request(), drafted(evidence(PAPER, 0)))
+    quoted = Cell(sentences=(0,) if said else ())
+    row = (Cell(text=PAPER.title, marker=1), Cell(text="2"), quoted)
+    table = Block(form="table", columns=("Paper", "Upvotes", "Says"), rows=(row,) * n)
+    asked = Request(question="what", kind=Kind.CATALOGUE)
+    answer = answer.model_copy(update={"blocks": (table,), "request": asked})
+    return answer, turn_html(answer, KNOWN, SAY)
+
+
+def test_the_whole_title_stands_where_nothing_is_said_of_its_paper():
+    def head(html: str) -> str:
+        return html.partition('data-card="1"')[2].partition("</button>")[0].partition(">")[2]
+
+    assert head(listed(1, said=True)[1]) == "Evil"
+    assert head(listed(1, said=False)[1]).startswith("Evil: &lt;img")
+
+
+def test_each_cell_says_the_name_of_its_column():
+    _, html = listed(1, said=True)
+    assert re.findall(r'<td[^>]* data-name="(\w+)"', html) == ["Upvotes", "Says"]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_the_second_one_is_suggested_where_there_are_two(n: int):
+    answer, _ = listed(n, said=True)
+    sources = [
+        Source.of(PAPER, marker).model_copy(update={"title": title})
+        for marker, title in enumerate(["Alpha: a", "Beta: b"], start=1)
+    ]
+    answer = answer.model_copy(update={"sources": tuple(sources[:n])})
+    assert ("Tell me about the second one" in suggestions(answer)) == (n == 2)
 
 
 @given(st.integers(1, 800))
