@@ -9,7 +9,7 @@ CORPUS ?= ingest/sample
 DEMO_INDEX := .footnote/demo-$(shell printf '%s' '$(abspath $(CORPUS))' | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help install models demo test quick lint types imports tests gate wheel docs mutants format links clean
+.PHONY: help install models demo test quick lint types imports tests gate wheel docs mutants fuzz format links clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t12
@@ -59,6 +59,12 @@ mutants: $(VENV)/.installed-test links  ## Change the code that decides what is 
 	cp -rL build/links/footnote build/mutants/src/
 	cp -r tests pyproject.toml build/mutants/
 	cd build/mutants && ../../$(BIN)/python -m mutmut run --max-children 1
+
+FORMAT ?= bib
+SECONDS ?= 450
+fuzz: $(VENV)/.installed-test  ## Give the reader of FORMAT damaged files for SECONDS, and keep those that reach new code
+	$(BIN)/python -m pip install --quiet atheris==3.0.0
+	$(BIN)/python -m tests.ingest.fuzzing $(FORMAT) $(SECONDS)
 
 format: $(VENV)/.installed-test  ## Put the code into shape
 	$(BIN)/ruff format .
