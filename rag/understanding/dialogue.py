@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from footnote.rag.core.records import Answer, Source
-from footnote.rag.core.request import Act, Kind, Request
+from footnote.rag.core.request import Act, Kind, Operation, Request
 from footnote.rag.core.text import short_name, words
 from footnote.rag.understanding.question import names_in
 
@@ -21,6 +21,18 @@ Leans = Callable[[Request, Request], bool]
 _LEANING_OR_NOT = frozenset({Act.NEW, Act.FOLLOW_UP})
 # No paper is searched for to answer these.
 _OF_NO_PAPER = frozenset({Kind.CATALOGUE, Kind.CHAT})
+_LISTS = frozenset({Kind.SURVEY, Kind.CATALOGUE})
+# What may be asked anew of papers that were listed.
+_OF_THOSE = frozenset(
+    {
+        Operation.COUNT,
+        Operation.NEWEST,
+        Operation.OLDEST,
+        Operation.MOST_UPVOTED,
+        Operation.MOST_AUTHORS,
+        Operation.FIGURES,
+    }
+)
 _TWO = 2
 
 
@@ -38,6 +50,8 @@ def refer(request: Request, turns: Sequence[Answer], *, leans: Leans) -> Request
         return _about(request, _nth(sources, request.nth), Kind.EXPLANATION) or request
     if request.act is Act.CORRECTION:
         return _corrected(request, turns[-1].request)
+    if request.act is Act.FOLLOW_UP and (listed := _listed_anew(request, turns[-1].request)):
+        return listed
     if request.act in _LEANING_OR_NOT:
         if completed := _with_what_was_said(request, sources):
             return completed
@@ -113,6 +127,34 @@ def _about(request: Request, source: Source | None, kind: Kind) -> Request | Non
     )
 
 
+def _listed_anew(request: Request, before: Request | None) -> Request | None:
+    """Return a list or a count again, of other papers: `only those from 2024`, `and on pruning?`.
+
+    None for a line that asks anything else.
+    """
+    if not before or {before.kind, request.kind} - _LISTS or request.sides:
+        return None
+    kept = before.model_copy(update={"act": request.act, "by": request.by})
+    if request.topic:
+        if not _says_little_else(request):
+            return None
+        question = _corrected(request, before).question
+        return kept.model_copy(update={"question": question, "topic": request.topic, "sides": ()})
+    if not request.filters:
+        return None
+    found: dict[str, object] = {"filters": request.filters.within(before.filters)}
+    if request.operation in _OF_THOSE:
+        found |= {"kind": Kind.CATALOGUE, "operation": request.operation, "limit": request.limit}
+    return kept.model_copy(update=found)
+
+
+def _says_little_else(request: Request) -> bool:
+    """Return True if a line ends with its topic and has next to nothing before it."""
+    asked, topic = words(request.question), words(request.topic)
+    is_last = bool(topic) and asked[-len(topic) :] == topic
+    return is_last and len(asked) - len(topic) <= _SAYS_LITTLE
+
+
 def _corrected(request: Request, before: Request | None) -> Request:
     """Put what was meant in the place of what the line before was about."""
     if not before or not request.topic or request.sides:
@@ -135,8 +177,7 @@ def _of_its_papers(request: Request, before: Request | None) -> Request:
 
 def _of_another(request: Request, last: Answer) -> Request:
     """Ask what was asked before of what a line names, where it says little else."""
-    asked, topic = words(request.question), words(request.topic)
-    if not topic or asked[-len(topic) :] != topic or len(asked) - len(topic) > _SAYS_LITTLE:
+    if not _says_little_else(request):
         return request
     if last.request and last.request.question == last.question:
         asked_of = last.request.topic

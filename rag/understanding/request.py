@@ -28,6 +28,8 @@ _LEAST_LIKELY = 1e-4
 # A friendly line in place of an answer costs more than an answer to small talk. All of 67 labelled
 # lines of that are at least so likely.
 _LEAST_CHAT = 0.7
+# `And on pruning?` after a list says no kind of its own.
+_LEAST_SURE = 0.5
 # Of 34 lines in labelled conversations that seem to follow up and are less likely to 11 stand
 # alone, of 284 likelier ones 5.
 _LEAST_FOLLOWING = 0.75
@@ -101,13 +103,16 @@ def read_request(
     act = reading.act
     if act is Act.FOLLOW_UP and reading.acts[act] < _LEAST_FOLLOWING:
         act = Act.NEW  # what it leans on is asked again with both
-    if act is Act.MORE and _nth(line.tokens):
+    named = [t for t, label in zip(line.tokens, reading.labels, strict=True) if label == NO_LABEL]
+    lists = before.kind if before and before.kind in _FILTERED else None
+    if (act is Act.MORE or (act is Act.FOLLOW_UP and lists)) and _nth(named):
         act = Act.NTH  # more of one of them
     if before and act in ON_THE_LAST:
         return before.model_copy(update={"act": act, "by": "heads"})
     if act is Act.THANKS:
         return Request(question=text, kind=Kind.CHAT, act=act)
-    kind = _kind(reading)
+    lists = lists if act is Act.FOLLOW_UP else None
+    kind = _kind(reading, unsure=lists)
     if not before and _of_records(text).kinds[Kind.CATALOGUE] >= _LEAST_OF_RECORDS:
         kind = Kind.CATALOGUE
     if kind is Kind.CATALOGUE:
@@ -123,7 +128,7 @@ def read_request(
         named = tuple(sorted((*spans.topic, *spans.sides), key=text.find))
         # A survey said no one thing: `and pruning?` after it asks for papers on that.
         if before and before.kind in _FILTERED and len(named) < _TWO:
-            kind = _kind(reading, but=Kind.COMPARISON)
+            kind = _kind(reading, but=Kind.COMPARISON, unsure=lists)
             spans = spans._replace(topic=named, sides=())
         else:
             least = 1 if before else _TWO
@@ -149,11 +154,19 @@ def read_request(
     )
 
 
-def _kind(reading: Reading, but: Kind | None = None) -> Kind:
-    """Return the likeliest kind but one; small talk only where that is nearly sure."""
+def _kind(reading: Reading, *, but: Kind | None = None, unsure: Kind | None = None) -> Kind:
+    """Return the likeliest kind.
+
+    Args:
+        reading: What the networks say; small talk counts only where that is nearly sure.
+        but: A kind that it is not.
+        unsure: What it is where no kind is likelier than all others together.
+    """
     others = {kind: p for kind, p in reading.kinds.items() if kind not in (Kind.CHAT, but)}
-    is_chat = reading.kinds[Kind.CHAT] >= _LEAST_CHAT
-    return Kind.CHAT if is_chat else max(others, key=others.__getitem__)
+    if reading.kinds[Kind.CHAT] >= _LEAST_CHAT:
+        return Kind.CHAT
+    likeliest = max(others, key=others.__getitem__)
+    return unsure if unsure and others[likeliest] < _LEAST_SURE else likeliest
 
 
 def _point(reading: Reading) -> Kind:

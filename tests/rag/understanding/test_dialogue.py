@@ -3,7 +3,7 @@
 import pytest
 
 from footnote.rag.core.records import Answer, Source
-from footnote.rag.core.request import Act, Kind, Request
+from footnote.rag.core.request import Act, Kind, Operation, Request
 from footnote.rag.understanding.dialogue import refer
 
 ALPHA, BRAVO = (
@@ -152,3 +152,55 @@ def test_a_title_of_any_length_is_cut():
     long = Source(marker=1, paper_id="x", title="a" * 4_000)
     found = refer(line("how?", Act.FOLLOW_UP), [turn("what", long)], leans=always)
     assert len(found.question) < 600
+
+
+def listing(**said: object) -> Answer:
+    before = turn("papers on alpha", ALPHA, BRAVO, topic="alpha")
+    request = Request.model_validate(
+        {"question": "papers on alpha", "kind": Kind.SURVEY, "topic": "alpha"} | said
+    )
+    return before.model_copy(update={"request": request})
+
+
+def test_a_list_is_narrowed_by_what_its_follow_up_says_of_records():
+    before = listing(filters={"organisation": "ACME"})
+    asked = line(
+        "only those since 2024", Act.FOLLOW_UP, kind=Kind.CATALOGUE, operation=Operation.BY_SOURCE,
+        filters={"since": "2024-01-01"},
+    )  # fmt: skip
+    found = refer(asked, [before], leans=never)
+    assert (found.question, found.kind, found.act) == (
+        "papers on alpha",
+        Kind.SURVEY,
+        Act.FOLLOW_UP,
+    )
+    assert found.filters.model_dump(exclude_none=True, mode="json") == {
+        "since": "2024-01-01",
+        "organisation": "ACME",
+    }
+    counted = asked.model_copy(update={"operation": Operation.COUNT})
+    found = refer(counted, [before], leans=never)
+    assert (found.kind, found.operation, found.topic) == (
+        Kind.CATALOGUE,
+        Operation.COUNT,
+        "alpha",
+    )
+
+
+def test_a_count_is_asked_again_of_another_topic():
+    before = listing(
+        question="how many papers on alpha", kind=Kind.CATALOGUE, operation=Operation.COUNT,
+        filters={"since": "2024-01-01"},
+    )  # fmt: skip
+    asked = line("and on bravo?", Act.FOLLOW_UP, kind=Kind.CATALOGUE, topic="bravo")
+    found = refer(asked, [before], leans=always)
+    assert (found.question, found.topic, found.operation) == (
+        "how many papers on bravo",
+        "bravo",
+        Operation.COUNT,
+    )
+    assert before.request
+    assert found.filters == before.request.filters
+    # A question of its own is no list.
+    other = line("what is bravo?", Act.FOLLOW_UP, kind=Kind.DEFINITION, topic="bravo")
+    assert refer(other, [before], leans=always).kind is Kind.DEFINITION

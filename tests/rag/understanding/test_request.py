@@ -120,3 +120,15 @@ def test_a_question_that_hardly_follows_up_is_new():
         topic="head of water",
     )
     assert read_request("What does Okapi lift?", before, today=TODAY).act is Act.NEW
+
+
+def test_a_line_after_a_list_asks_it_again_or_of_one_of_it():
+    listed = Request(question="how many papers on quantization", kind=Kind.CATALOGUE)
+    of_one = read_request("how does the first one work?", listed, today=TODAY)
+    assert (of_one.act, of_one.nth) == (Act.NTH, 1)
+    # What it asks is not said, so it is what was asked.
+    again = read_request("and on pruning?", listed, today=TODAY)
+    assert (again.act, again.kind, again.topic) == (Act.FOLLOW_UP, Kind.CATALOGUE, "pruning")
+    # The last two years are no last paper.
+    years = read_request("and from the last two years?", listed, today=TODAY)
+    assert (years.act, years.filters.until) == (Act.FOLLOW_UP, TODAY)
