@@ -69,14 +69,13 @@ class Quoter:
         if request.kind is Kind.CATALOGUE:
             return self._from_the_catalogue(request, turns)
         answer = self.cite(*self.draft(self.search(request), turns))
-        if answer.refused and request.kind is Kind.SURVEY and request.topic:
-            # What says the words of the topic is there, however unlike the topic it seems.
-            of_words = request.model_copy(
-                update={"kind": Kind.CATALOGUE, "operation": Operation.LIST}
-            )
-            listed = self._from_the_catalogue(of_words, turns)
-            return answer if listed.refused else listed
-        return answer
+        is_survey = request.kind is Kind.SURVEY and request.act is not Act.MORE
+        if not (answer.refused and is_survey and request.topic):
+            return answer
+        # What says the words of the topic is there, however unlike the topic it seems.
+        of_words = {"kind": Kind.CATALOGUE, "operation": Operation.LIST}
+        listed = self._from_the_catalogue(request.model_copy(update=of_words), turns)
+        return answer if listed.refused else listed
 
     def search(self, request: Request, without: Collection[str] = ()) -> Searched:
         """Find the papers that are read for a request, but for some that are held out."""

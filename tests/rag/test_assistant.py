@@ -9,7 +9,7 @@ from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import QuestionError
-from footnote.rag.core.request import Depth, Filters, Kind, Manner, Request
+from footnote.rag.core.request import Act, Depth, Filters, Kind, Manner, Operation, Request
 from tests.made import Says
 
 pytestmark = pytest.mark.slow
@@ -34,6 +34,20 @@ def test_a_survey_names_several_papers_once_each(assistant: Assistant):
     assert rest.answer.startswith(f"Those were all {len(titles)}. What else they say:\n- ")
     said = {c.quote for s in answer.sentences for c in s.citations}
     assert said.isdisjoint(c.quote for s in rest.sentences for c in s.citations)
+
+
+def test_a_survey_that_finds_nothing_lists_what_says_its_topic_but_not_for_more(
+    assistant: Assistant,
+):
+    question = "zebra crossings and MoE"
+    asked = Request(question=question, kind=Kind.SURVEY, topic="MoE")
+    listed = assistant.ask(question, request=asked)
+    assert listed.request
+    assert (listed.request.kind, listed.request.operation) == (Kind.CATALOGUE, Operation.LIST)
+    assert "papers here say “MoE” or a form of it" in listed.answer
+    # More of a survey is no other list from its middle on.
+    more = assistant.ask(question, request=asked.model_copy(update={"act": Act.MORE}))
+    assert more.refused
 
 
 def test_a_reader_has_as_much_said_as_they_want(assistant: Assistant):
