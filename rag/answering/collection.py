@@ -90,8 +90,8 @@ def _count(asked: AskedPapers) -> Answer:
 
 def _counted(asked: AskedPapers, listed: Sequence[Facts], said: Sequence[str]) -> Answer:
     """Answer with a count and what is counted, and with what comes near where that is little."""
-    n = len(asked.papers)
-    others = asked.beside if n <= PAGE and not asked.request.limit else ()
+    n, limit = len(asked.papers), asked.request.limit
+    others = asked.beside[:limit] if n <= PAGE and not (n and limit) else ()
     return with_papers(
         asked, listed, " ".join(said), form="count", n=n, authors=_told(asked), others=others
     )

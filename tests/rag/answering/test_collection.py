@@ -172,6 +172,9 @@ def test_what_comes_near_in_other_words_is_listed_after_what_says_them(five: Ask
         assert listed(answer) == ["Delta", "Alpha", "Bravo"]
     # No more of them follow what was shown.
     assert five(Operation.LIST, "caching", skip=4).refused
+    # Of what comes near, too, as many as are asked for.
+    newest = five(Operation.NEWEST, "zebras", asked={"limit": 1})
+    assert (newest.refused, listed(newest)) == (False, ["Delta"])
     # One that was asked for is enough.
     assert listed(five(Operation.LIST, "caching", asked={"limit": 1})) == ["Alpha"]
     assert listed(five(Operation.LIST)) == [
