@@ -14,7 +14,7 @@ VectorsOf = Callable[[Sequence[str]], np.ndarray]
 # and by that which its likeness to the best few has raised. Chosen on 261 judged requests.
 _OWN, _DRAWN = 0.5, 0.55
 # One that says most of a topic's words, by how rare they are, is on it from less far on: of those
-# added so 0.71 belong, of 42 topics that were typed in few words; few others say so much of theirs.
+# added so 0.71 belong, of 40 topics that were typed in few words; few others say so much of theirs.
 _SAYS, _SAYING = 0.7, 0.3
 # How much likeness to the best few counts beside the score, and how many they are: weights from 0.1
 # to 0.3, and 3, 5 or 8 of them, do about as well.

@@ -58,3 +58,11 @@ def test_what_all_have_in_common_draws_none():
 @pytest.mark.parametrize("n", [1, 2, 3, 8])
 def test_papers_of_which_nothing_is_known_go_by_their_scores(n: int):
     assert on_topic(HITS[:n], vectors()) == on_topic(HITS[:n])
+
+
+def test_a_paper_that_says_the_words_of_the_topic_is_on_it_from_less_far_on():
+    # Of the way from 0.2 to 0.8 D is 0.48, E none: words alone do not suffice.
+    said = dict.fromkeys(SCORES, 0.0) | {"D": 0.7, "E": 1.0}
+    assert names(on_topic(HITS, said=list(said.values()))) == "ABCD"
+    said["D"] = 0.69
+    assert names(on_topic(HITS, said=list(said.values()))) == "ABC"
