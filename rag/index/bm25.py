@@ -3,6 +3,7 @@
 import errno
 import json
 import math
+import re
 import shutil
 import unicodedata
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -22,6 +23,8 @@ from footnote.rag.index.sharding import Item, split
 # Whole numbers keep their fraction: `1.91` is one word, and so is `W4A4KV4`.
 _WORD_PATTERN = r"\d+(?:[.,]\d+)+|[\p{L}\p{N}]+"
 _ANALYZER = "english"
+# `GPUs`: the stemmer takes an s that follows a u for a part of the word.
+_PLURAL = re.compile(r"\b([A-Z]+U)s\b")
 _WRITER_BYTES = 50_000_000
 # Shorter words are one edit away from too many others: `raft` from `draft`.
 _MIN_FUZZY = 5
@@ -230,11 +233,10 @@ class BM25Index:
         None hold a text without words that are searched for, such as `the of`.
         """
         terms = dict.fromkeys(self.terms(text))
-        schema = self._index.schema
         with self._explained():
             if not terms:
                 return []
-            all_of = [(Occur.Must, Query.term_query(schema, "text", term)) for term in terms]
+            all_of = [(Occur.Must, self._in_any_form(term)) for term in terms]
             searcher = self._index.searcher()
             found = searcher.search(Query.boolean_query(all_of), max(searcher.num_docs, 1))
             return sorted(searcher.doc(at)["paper_id"][0] for _, at in found.hits)
@@ -302,7 +304,16 @@ class BM25Index:
             edits = 1 if len(term) < 2 * _MIN_FUZZY else 2
             fuzzy = Query.fuzzy_term_query(schema, "text", term, distance=edits)
             return Query.boost_query(fuzzy, _MISSPELT * _MOST_A_TERM * self.idf(term))
-        return Query.term_query(schema, "text", term)
+        return self._in_any_form(term)
+
+    def _in_any_form(self, term: str) -> Query:
+        """Match a term, and the other number of one such as `gpu`, which the stemmer leaves."""
+        number = f"{term}s" if term.endswith("u") else term.removesuffix("s")
+        forms = [term]
+        if number.endswith("u") != term.endswith("u") and self.n_papers_with(number):
+            forms.append(number)
+        each = [Query.term_query(self._index.schema, "text", form) for form in forms]
+        return each[0] if len(each) == 1 else Query.disjunction_max_query(each)
 
 
 def _opened(folder: Path) -> tantivy.Index:
@@ -375,7 +386,7 @@ def _analyzer() -> tantivy.TextAnalyzer:
 # An answer reads some 120 texts, most of them sentences that others have read.
 @lru_cache(maxsize=4096)
 def _terms(text: str) -> tuple[str, ...]:
-    return tuple(_analyzer().analyze(_folded(text)))
+    return tuple(_analyzer().analyze(_PLURAL.sub(r"\1", _folded(text))))
 
 
 def _schema() -> tantivy.Schema:

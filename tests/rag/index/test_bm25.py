@@ -97,3 +97,19 @@ def test_a_damaged_folder_is_named(tmp_path: Path):
 
 def test_words_of_another_script_tell_nothing(index: BM25Index):
     assert index.idf("ブロック") < 0.1 < index.idf("zebra")
+
+
+@pytest.mark.parametrize("question", ["GPU", "GPUs", "gpu", "gpus"])
+def test_the_number_of_an_abbreviation_is_no_part_of_it(tmp_path: Path, question: str):
+    papers = [
+        paper("Alpha", "It runs on GPUs."),
+        paper("Bravo", "It needs one GPU."),
+        paper("Charlie", "A corpus is read."),
+    ]
+    index = BM25Index(tmp_path / "bm25")
+    index.replace(papers)
+    own = sorted(each.paper_id for each in papers[:2])
+    assert index.holding(question) == own
+    assert sorted(found for found, _ in index.search(question, depth=9)) == own
+    assert index.terms("GPUs") == index.terms("GPU")
+    assert index.holding("corpus") == [papers[2].paper_id]
