@@ -290,6 +290,10 @@ class Assistant:
         """
         return self._claims.check(text, filters or Filters())
 
+    def asked(self, filters: Filters) -> frozenset[str]:
+        """Return the ids of the papers that may answer; all where nothing is filtered."""
+        return self._finder.asked(filters)
+
     def paper(self, paper_id: str) -> Paper | None:
         """Return a paper by an id that it has or had, as it is answered from; None for none."""
         own_id = self.catalogue.resolve(paper_id)

@@ -17,7 +17,7 @@ from footnote.rag.understanding.request import ON_THE_LAST, odds_of_new, read_re
 # Whether a line leans on what was said is told by so many papers that are found for it.
 _COMPARED = 6
 # Filters that name something which a record may or may not have.
-_NAMES = ("organisation", "source", "author")
+_NAMES = ("organisation", "other_organisations", "source", "author")
 
 
 class LineReader:
@@ -110,7 +110,12 @@ class LineReader:
         }
         if request.kind is not Kind.SURVEY or not unknown:
             return request
-        topic = " ".join([request.topic, *unknown.values()]).strip()
+        named = [
+            name
+            for value in unknown.values()
+            for name in (value if isinstance(value, tuple) else [value])
+        ]
+        topic = " ".join([request.topic, *named]).strip()
         kept = filters.model_copy(update=dict.fromkeys(unknown))
         return request.model_copy(update={"filters": kept, "topic": topic})
 

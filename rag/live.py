@@ -171,6 +171,10 @@ class LiveAssistant(Assistant):
         """Return what tells if a line leans on the turns before it; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.leaning(line, turns))
 
+    def asked(self, filters: Filters) -> frozenset[str]:
+        """Return the ids of the papers that may answer; see `Assistant`."""
+        return self._attempt(lambda assistant: assistant.asked(filters))
+
     def paper(self, paper_id: str) -> Paper | None:
         """Return a paper by an id that it has or had; see `Assistant`."""
         return self._attempt(lambda assistant: assistant.paper(paper_id))

@@ -287,7 +287,7 @@ class ReportWriter:
         draft = self._assistant.draft(self._topic, request=request)
         if draft.comes_near:
             return None
-        n_papers = len(self._assistant.catalogue.matching(self._filters))
+        n_papers = len(self._assistant.asked(self._filters))
         reason = reason_for_refusal(draft, n_papers, filtered=bool(self._filters))
         answer = refuse(request, draft, reason)
         return Report(topic=self._topic, title=self._topic, answer=answer)

@@ -80,7 +80,7 @@ def add_watch(
     watch = Watch.of(question, filters or Filters(), is_claim=is_claim)
     look = watches.look(assistant.catalogue)
     own = _filters(watch, request)
-    known = list(_found(assistant, watch, request, own, assistant.catalogue.matching(own)))
+    known = list(_found(assistant, watch, request, own, assistant.asked(own)))
     kept = watches.add(watch, look, ((each.citation.quote, each.kind) for each in known))
     return Added(kept, len(known))
 
@@ -113,7 +113,7 @@ def _news(
 ) -> Iterator[News]:
     request = assistant.read(watch.question)
     own = _filters(watch, request)
-    among = assistant.catalogue.matching(own) & fresh.keys()
+    among = assistant.asked(own) & fresh.keys()
     quotes, contradicted = list(told.quotes), told.has_contradiction
     for citation, kind, reason in _found(assistant, watch, request, own, among):
         is_new = hash_of(citation.quote) in fresh.get(citation.paper_id, ())

@@ -6,7 +6,7 @@ from html import escape
 from footnote.export.forms import plugged_forms
 from footnote.export.names import Form
 from footnote.rag.core.records import Answer, Paper, Report, Sentence
-from footnote.rag.core.request import Kind, Request
+from footnote.rag.core.request import Kind, RecordField, Request
 from footnote.rag.core.text import short_name
 from footnote.ui.blocks import Blocks
 from footnote.ui.render import order_note, writing_note
@@ -19,6 +19,8 @@ _FILTERS = (
     "until",
     "undated",
     "organisation",
+    "other_organisations",
+    "without",
     "source",
     "author",
     "withdrawn",
@@ -161,8 +163,8 @@ def _filters(request: Request, say: Wording) -> Iterator[tuple[str, str]]:
         if value is False:
             yield name, say(f"filter.not_{name}")
         elif isinstance(value, tuple):
-            fields = ", ".join(say(f"field.{field}") for field in value)
-            yield name, say(f"filter.{name}", value=fields)
+            named = [say(f"field.{v}") if isinstance(v, RecordField) else v for v in value]
+            yield name, say(f"filter.{name}", value=", ".join(named))
         elif value is not None:
             yield name, say(f"filter.{name}", value=value)
     if (chosen := request.filters.papers) is not None:

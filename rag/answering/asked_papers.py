@@ -1,32 +1,28 @@
 """The papers that a question about the collection asks of, and what they share in words."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
+from footnote.rag.answering.asked_topic import Topic, TopicReader, Words
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.request import Filters, Operation, RecordField, Request
-from footnote.rag.core.text import words
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
 
 
-class Words(Protocol):
-    """An index of the words of titles and abstracts."""
+class Near(Protocol):
+    """A search for what is asked, in whatever words; made where it is needed."""
 
-    def terms(self, text: str) -> list[str]:
-        """Return the words of a text as searched."""
+    def order(self) -> Sequence[str]:
+        """Return the ids of the papers found, nearest first, whether or not they are near."""
         ...
 
-    def holding(self, text: str) -> list[str]:
-        """Return the ids of the papers that hold every word of a text in some form."""
+    def evidence(self) -> Sequence[Evidence]:
+        """Return of each paper that comes near what tells of it best, nearest first."""
         ...
-
-
-Near = Callable[[], Sequence[Evidence]]
-"""Finds the papers that come near what is asked, nearest first: of each what tells of it best."""
 
 
 class Condition(NamedTuple):
@@ -75,23 +71,14 @@ LACKS = {
     RecordField.UPVOTES: UPVOTES,
     RecordField.AUTHORS: AUTHORS,
 }
+_HAS = {field: (lack.has, lack.no) for field, lack in LACKS.items()}
+_HAS[RecordField.LINK] = ("a web address in the abstract", "web address in the abstract")
 
 
+# More that only come near are clutter.
+_MOST_BESIDE = 6
 _OF_A_NAME = frozenset({Operation.AUTHORS, Operation.RECORD})
-# Of 100, as `rapidfuzz` tells how alike two words are; shorter ones are alike by chance.
-_LIKE, _SHORTEST = 80, 4
-# Whose words are looked through.
-_MOST_TITLES = 20_000
-
-
-class Topic(NamedTuple):
-    """Words that papers may say."""
-
-    text: str
-    terms: frozenset[str]
-    """As searched; empty where there is nothing to search for."""
-    holding: frozenset[str]
-    """Ids of the papers that say all of them."""
+_NUMBERED = re.compile(r"(.*\D)\d+")
 
 
 class AskedPapers:
@@ -112,42 +99,26 @@ class AskedPapers:
         self.words = index
         self.skip = skip
         self._near = near
-        self.respelled: list[str] = []
+        topics = TopicReader(catalogue, index)
+        self.respelled = topics.respelled
         """What was looked for in place of what is asked, in words."""
-        self.topic = self._topic(request.topic)
-        sides = map(self._topic, request.sides)
-        self.sides = [side for side in sides if side.terms]
+
+        def read(names: Iterable[str]) -> list[Topic]:
+            found = [topics.read(name, is_name=request.operation in _OF_A_NAME) for name in names]
+            return [topic for topic in found if topic.terms]
+
+        [self.topic] = read([request.topic]) or [Topic("", frozenset(), frozenset())]
+        self.sides = read(_written_out(request.sides))
+        self.parts = read(request.parts)
+        self.unwanted = read(catalogue.words_left_out(request.filters))
+        """What papers must not say."""
         self.n_every = catalogue.count_served()
         self.filters = self._answerable(request.filters)
         self.papers = self._fitting(self.filters)
         if not self.papers and request.operation in _OF_A_NAME and self.topic.terms:
             self.filters = Filters()  # a paper that is named is meant, whatever else is said of it
             self.papers = self._fitting(self.filters)
-        self.conditions = [*_filtered(self.filters), *self._said()]
-
-    def _topic(self, text: str) -> Topic:
-        holding = self.words.holding(text)
-        meant = self._meant(text) if text and not holding else text
-        if meant != text and (found := self.words.holding(meant)):
-            self.respelled.append(f"No paper says “{text}”; “{meant}” was looked for.")
-            text, holding = meant, found
-        return Topic(text, frozenset(self.words.terms(text)), frozenset(holding))
-
-    def _meant(self, text: str) -> str:
-        """Return a text with words of titles in place of slips that no paper has."""
-        from rapidfuzz import fuzz, process  # few questions ask for it
-
-        unsaid = [w for w in words(text) if len(w) >= _SHORTEST and not self.words.holding(w)]
-        if not unsaid:
-            return text
-        some = sorted(self.catalogue.matching(Filters()))[:_MOST_TITLES]
-        papers = self.catalogue.facts(some)
-        said = list(dict.fromkeys(word for p in papers for word in words(p.title)))
-        for word in unsaid:
-            found = process.extractOne(word, said, scorer=fuzz.ratio, score_cutoff=_LIKE)
-            if found:
-                text = re.sub(re.escape(word), found[0], text, count=1, flags=re.IGNORECASE)
-        return text
+        self.conditions = [*_filtered(self.filters), *self._said(), *self._not_said()]
 
     def _answerable(self, filters: Filters) -> Filters:
         """Return the filters without an author, where a topic is asked and no record names any."""
@@ -163,17 +134,46 @@ class AskedPapers:
 
     def is_said_in(self, text: str) -> bool:
         """Return True if a text says each word of the topic, and of one of the sides."""
-        said = {*self.words.terms(text)}
-        in_sides = not self.sides or any(side.terms <= said for side in self.sides)
-        return self.has_topic and self.topic.terms <= said and in_sides
+        said = self.words.terms(text)
+        in_sides = not self.sides or any(side.is_said(said) for side in self.sides)
+        return self.has_topic and self.topic.is_said(said) and in_sides
 
     @cached_property
     def beside(self) -> Sequence[Evidence]:
-        """The papers that come near the topic without saying it, nearest first."""
+        """The nearest papers that come near the topic without saying it, nearest first."""
         if not self.has_topic:
             return ()
         saying = {p.paper_id for p in self.papers}
-        return [e for e in self._near() if e.paper.paper_id not in saying]
+        others = [e for e in self._near.evidence() if e.paper.paper_id not in saying]
+        return others[:_MOST_BESIDE]
+
+    @property
+    def organisations(self) -> list[str]:
+        """The names of those asked for, any of which will do."""
+        filters = self.filters
+        return [*filter(None, [filters.organisation]), *(filters.other_organisations or ())]
+
+    @cached_property
+    def spoken_of(self) -> list[Facts]:
+        """The papers that fit otherwise and speak of the organisations, where none is of them."""
+        if self.papers or not self.organisations:
+            return []
+        speaking = {each for name in self.organisations for each in self.words.holding(name)}
+        others = {"organisation": None, "other_organisations": None}
+        wider = self._fitting(self.filters.model_copy(update=others))
+        return [p for p in wider if p.paper_id in speaking]
+
+    @cached_property
+    def saying_a_part(self) -> list[Facts]:
+        """The papers that say the first part of a topic, where none says all of its parts."""
+        if self.papers or self.filters or self.request.in_title or len(self.parts) <= 1:
+            return []
+        return self.catalogue.facts(self.parts[0].holding)
+
+    def nearest_first(self, papers: Sequence[Facts]) -> list[Facts]:
+        """Order papers by how near they come to the topic, those last that were not found."""
+        places = {paper_id: place for place, paper_id in enumerate(self._near.order())}
+        return sorted(papers, key=lambda p: places.get(p.paper_id, len(places)))
 
     def _in_titles(self) -> list[str]:
         """Say how many say the topic in the title; nothing where all do, or none."""
@@ -187,10 +187,16 @@ class AskedPapers:
     def says(self, paper: Facts, side: Topic) -> bool:
         """Return True if a paper says one of the sides, in its title where that alone counts."""
         if self.request.in_title:
-            return side.terms <= {*self.words.terms(paper.title)}
+            return side.is_said(self.words.terms(paper.title))
         return paper.paper_id in side.holding
 
     def _fitting(self, filters: Filters) -> list[Facts]:
+        papers = self._saying_it(filters)
+        if self.request.in_title and self.has_topic:
+            papers = [p for p in papers if self.is_said_in(p.title)]
+        return [p for p in papers if not any(self.says(p, t) for t in self.unwanted)]
+
+    def _saying_it(self, filters: Filters) -> list[Facts]:
         if not self.has_topic:
             return self.catalogue.facts(self.catalogue.matching(filters))
         found = frozenset[str]().union(*(side.holding for side in self.sides))
@@ -198,10 +204,7 @@ class AskedPapers:
             found = found & self.topic.holding if self.sides else self.topic.holding
         if filters:  # those that are not served have no facts
             found &= self.catalogue.matching(filters)
-        papers = self.catalogue.facts(found)
-        if self.request.in_title:
-            return [p for p in papers if self.is_said_in(p.title)]
-        return papers
+        return self.catalogue.facts(found)
 
     def _said(self) -> list[Condition]:
         where = "the title" if self.request.in_title else "title or abstract"
@@ -211,6 +214,19 @@ class AskedPapers:
             for topics in alternatives
             if (said := _told([topic for topic in topics if topic.terms], where))
         ]
+
+    def _not_said(self) -> list[Condition]:
+        """Say what leaves papers out: words, or organisations."""
+        words = self.catalogue.words_left_out(self.filters)
+        of = " or ".join(name for name in self.filters.without or () if name not in words)
+        found = [Condition(f"is not of {of}", f"are not of {of}")] if of else []
+        if self.unwanted:
+            said = " or ".join(f"“{topic.text}”" for topic in self.unwanted)
+            where = "the title" if self.request.in_title else "title or abstract"
+            found.append(
+                Condition(f"does not say {said} in {where}", f"do not say {said} in {where}")
+            )
+        return found
 
     @property
     def those(self) -> str:
@@ -247,7 +263,7 @@ class AskedPapers:
         for fields, lack in (
             (("since", "until"), DATE),
             (("since", "until"), day),
-            (("organisation",), ORGANISATION),
+            (("organisation", "other_organisations"), ORGANISATION),
             (("author",), NAMES),
             (("min_upvotes", "max_upvotes"), UPVOTES),
             (("min_authors", "max_authors"), AUTHORS),
@@ -271,14 +287,29 @@ class AskedPapers:
         return " ".join(dict.fromkeys(said))
 
 
+def _written_out(names: Sequence[str]) -> list[str]:
+    """Put what a number is of before it: `FlashAttention 1` and `2` are two of one name."""
+    found: list[str] = []
+    of = ""
+    for name in names:
+        numbered = _NUMBERED.fullmatch(name)
+        found.append(f"{of}{name}" if name.isdecimal() else name)
+        of = numbered[1] if numbered else "" if not name.isdecimal() else of
+    return found
+
+
 def _told(topics: Sequence[Topic], where: str) -> str:
     """Say what is said in a title or an abstract; empty for nothing."""
     if not topics:
         return ""
     if all(len(topic.terms) == 1 for topic in topics):
-        return f"{' or '.join(f'“{topic.text}”' for topic in topics)} or a form of it in {where}"
-    named = " or ".join(f"of “{topic.text}”" for topic in topics)
+        return f"{' or '.join(map(_named, topics))} or a form of it in {where}"
+    named = " or ".join(f"of {_named(topic)}" for topic in topics)
     return f"each word {named}, or a form of it, in {where}"
+
+
+def _named(topic: Topic) -> str:
+    return f"“{topic.text}”{f' (“{topic.other}”)' * bool(topic.other)}"
 
 
 def _filtered(filters: Filters) -> list[Condition]:
@@ -290,9 +321,9 @@ def _filtered(filters: Filters) -> list[Condition]:
     elif day := filters.since or filters.until:
         dated = f"dated {day} or {'later' if filters.since else 'earlier'}"
         found.append(Condition(f"is {dated}", f"are {dated}"))
-    if filters.organisation:
-        named = f"the organisation {filters.organisation}"
-        found.append(Condition(f"has {named}", f"have {named}"))
+    if named := [*filter(None, [filters.organisation]), *(filters.other_organisations or ())]:
+        of = f"the organisation {' or '.join(named)}"
+        found.append(Condition(f"has {of}", f"have {of}"))
     if filters.source:
         seen = f"seen in “{filters.source}”"
         found.append(Condition(f"was {seen}", f"were {seen}"))
@@ -313,9 +344,9 @@ def _filtered(filters: Filters) -> list[Condition]:
             n = _range(least, most)
             counted = f"{n} {of_one if n == '1' else of_many}"
             found.append(Condition(f"has {counted}", f"have {counted}"))
-    told = [Condition(f"has {LACKS[f].has}", f"have {LACKS[f].has}") for f in filters.told or ()]
+    told = [Condition(f"has {_HAS[f][0]}", f"have {_HAS[f][0]}") for f in filters.told or ()]
     untold = [
-        Condition(f"has no {LACKS[f].no}", f"have no {LACKS[f].no}") for f in filters.untold or ()
+        Condition(f"has no {_HAS[f][1]}", f"have no {_HAS[f][1]}") for f in filters.untold or ()
     ]
     return [*found, *told, *untold]
 

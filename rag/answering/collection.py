@@ -19,8 +19,8 @@ from footnote.rag.answering.asked_papers import (
     AskedPapers,
     Lack,
     Near,
-    Words,
 )
+from footnote.rag.answering.asked_topic import Words
 from footnote.rag.answering.paper_rows import (
     PAGE,
     all_shown,
@@ -37,7 +37,7 @@ from footnote.rag.answering.paper_rows import (
 )
 from footnote.rag.answering.phrases import common_phrases
 from footnote.rag.core.records import Answer, Block, Cell, Paper
-from footnote.rag.core.request import Act, Operation, Request
+from footnote.rag.core.request import Act, Operation, RecordField, Request
 from footnote.rag.core.text import closest, identity_key
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
@@ -84,22 +84,26 @@ def _count(asked: AskedPapers) -> Answer:
     # The first dozen of all papers says nothing that the number does not.
     is_bare = not asked.conditions and asked.request.act is Act.NEW and len(papers) > PAGE
     listed = [] if is_bare else _title_first(asked)
-    said = [asked.all_counted(titles=True), *_by_side(asked)]
+    said = [asked.all_counted(titles=True), *_by_side(asked), *_by_part(asked), *_by_name(asked)]
+    said += _by_names(asked)
     return _counted(asked, listed, said)
 
 
 def _counted(asked: AskedPapers, listed: Sequence[Facts], said: Sequence[str]) -> Answer:
     """Answer with a count and what is counted, and with what comes near where that is little."""
     n, limit = len(asked.papers), asked.request.limit
-    others = asked.beside[:limit] if n <= PAGE and not (n and limit) else ()
+    others = asked.beside[:limit] if n <= PAGE and not (listed and limit) else ()
     return with_papers(
         asked, listed, " ".join(said), form="count", n=n, authors=_told(asked), others=others
     )
 
 
 def _title_first(asked: AskedPapers) -> list[Facts]:
-    """Return the papers, those first that say the topic in the title."""
-    return sorted(asked.papers, key=lambda p: not asked.is_said_in(p.title))
+    """Return the papers, those first that say the topic in the title, and of these the nearest."""
+    papers = asked.papers or asked.spoken_of or asked.saying_a_part
+    if asked.has_topic or papers is not asked.papers:
+        papers = asked.nearest_first(papers)
+    return sorted(papers, key=lambda p: not asked.is_said_in(p.title))
 
 
 def _by_side(asked: AskedPapers) -> list[str]:
@@ -111,13 +115,45 @@ def _by_side(asked: AskedPapers) -> list[str]:
     return [f"{', '.join(said)}."]
 
 
+def _by_part(asked: AskedPapers) -> list[str]:
+    """Say how many papers say each of the parts of a topic, where they are fewer that say all."""
+    counts = [(part.text, len(part.holding)) for part in asked.parts]
+    n = len(asked.papers)
+    if asked.filters or asked.request.in_title or all(own == n for _, own in counts):
+        return []
+    if not counts:
+        return []
+    said = [f"Each by itself, of all papers: {_shares(counts)}."]
+    return [*said, f"Those of “{counts[0][0]}”:"] if asked.saying_a_part else said
+
+
+def _by_name(asked: AskedPapers) -> list[str]:
+    """Say how many papers speak of an organisation, whoever wrote them."""
+    every = [(name, len(asked.words.holding(name))) for name in asked.organisations]
+    spoken = [(name, n) for name, n in every if n]
+    return [f"Titles or abstracts that speak of it: {_shares(spoken)}."] if spoken else []
+
+
+def _by_names(asked: AskedPapers) -> list[str]:
+    """Say how many records name the authors, where authors have to be on record."""
+    if RecordField.AUTHORS not in (asked.filters.told or ()) or not asked.papers:
+        return []
+    n = sum(p.names_authors for p in asked.papers)
+    return [f"{n:,} of these {'names' if n == 1 else 'name'} them." if n else "None names them."]
+
+
+def _shares(counts: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"“{name}” {n:,}" for name, n in counts)
+
+
 def _list(asked: AskedPapers) -> Answer:
-    if not asked.papers and not asked.beside:
+    if not (asked.papers or asked.spoken_of or asked.saying_a_part or asked.beside):
         return refused(asked, asked.all_counted())
     papers, filters = _title_first(asked), asked.request.filters
     if filters.since or filters.until:
         papers = _largest_first(papers, _day)
-    return _counted(asked, papers, [asked.all_counted(titles=True)])
+    said = [asked.all_counted(titles=True), *_by_part(asked), *_by_name(asked), *_by_names(asked)]
+    return _counted(asked, papers, said)
 
 
 def _told(asked: AskedPapers) -> Literal["number"] | None:
@@ -239,7 +275,7 @@ def _authors(asked: AskedPapers) -> Answer:
         is_of_papers = asked.request.filters.organisation or _told(asked)
         return _list(asked) if is_of_papers else _every_author(asked)
     named = _named(asked)
-    return _told_authors(asked, named) if named.papers else _no_such_title(asked)
+    return _told_authors(asked, named) if named.papers else _no_such(asked)
 
 
 def _by_nobody_named(asked: AskedPapers) -> Answer:
@@ -273,10 +309,39 @@ def _told_each(asked: AskedPapers, named: _Named, tell: Callable[[Paper, Facts],
 
 def _record(asked: AskedPapers) -> Answer:
     """Tell what the records say of the papers referred to, or of those of a name."""
+    if not asked.request.refers_to and asked.sides:
+        return _records(asked)
     if not asked.request.refers_to and not asked.topic.terms:
         return _about(asked)
     named = _named(asked)
-    return _told_each(asked, named, _recorded) if named.papers else _no_such_title(asked)
+    # What abstracts say is no slip of the title most like it, and may be what one is known for.
+    is_said = bool(named.how and asked.papers)
+    return _told_each(asked, named, _recorded) if named.papers and not is_said else _no_such(asked)
+
+
+def _records(asked: AskedPapers) -> Answer:
+    """Tell what the records say of the papers of several names, and which names no paper has."""
+    called = {side.text: _called(asked, side.text) for side in asked.sides}
+    lacking = [side for side in asked.sides if not called[side.text]]
+    said: list[str] = []
+    if lacking:
+        saying = [(side.text, len(side.holding)) for side in lacking if side.holding]
+        unsaid = [side for side in lacking if not side.holding]
+        if saying:
+            is_one = len(saying) == 1
+            none = f"no paper is called {'so' if is_one else 'any of these'}"
+            said.append(f"Titles or abstracts say {_shares(saying)}; {none}.")
+        if unsaid:
+            named = _enumerated([f"“{topic.text}”" for topic in unsaid], "or")
+            said.append(f"No paper here is called {named}, and none says it.")
+    by_id = {p.paper_id: p for papers in called.values() for p in papers[:_NAMESAKES]}
+    if by_id:
+        return _told_each(asked, _Named([*by_id.values()], " ".join(said)), _recorded)
+    papers = asked.nearest_first(asked.papers)
+    others = asked.beside if len(papers) <= PAGE else ()
+    if not (papers or others):
+        return refused(asked, " ".join([*asked.respelled, *said]))
+    return with_papers(asked, papers, " ".join([*asked.respelled, *said]), others=others)
 
 
 def _recorded(paper: Paper, facts: Facts) -> str:
@@ -317,7 +382,7 @@ def _named(asked: AskedPapers) -> _Named:
         by_id = {p.paper_id: p for p in asked.catalogue.facts(known)}
         return _Named([by_id[own] for own in dict.fromkeys(known) if own in by_id])
     name = asked.topic.text
-    found = [p for p in asked.papers if asked.topic.terms <= {*asked.words.terms(p.title)}]
+    found = [p for p in asked.papers if asked.is_said_in(p.title)]
     if called := [p for p in found if _is_called(p, name) or _is_most_of(asked, p.title)]:
         return _Named(called[:_NAMESAKES])
     if found:
@@ -351,23 +416,28 @@ def _is_called(paper: Facts, name: str) -> bool:
     return identity_key(name) in map(identity_key, names)
 
 
-def _no_such_title(asked: AskedPapers) -> Answer:
+def _no_such(asked: AskedPapers) -> Answer:
     """Say that no paper is called so, and which say the name or come near it."""
     name, n = asked.topic.text, len(asked.papers)
-    said = [*asked.respelled, f"No title here is like “{name}”."]
+    n_titles = sum(asked.is_said_in(p.title) for p in asked.papers)
     theirs = asked.filters.model_copy(update={"organisation": name})
-    if papers := asked.catalogue.facts(asked.catalogue.matching(theirs)):
-        verb = "names" if len(papers) == 1 else "name"
-        said.append(f"{counted(len(papers), 'record')} {verb} an organisation so called.")
-        return with_papers(asked, papers, " ".join(said))
+    of_it = asked.catalogue.facts(asked.catalogue.matching(theirs))
+    if of_it and not n_titles:
+        names = f"{counted(len(of_it), 'record')} {'names' if len(of_it) == 1 else 'name'}"
+        said = f"No title here is like “{name}”. {names} an organisation so called."
+        return with_papers(asked, of_it, " ".join([*asked.respelled, said]))
     if n:
-        said.append(f"{counted(n, 'abstract')} {'says' if n == 1 else 'say'} it.")
-    elif asked.beside:
-        said.append("No abstract says it.")
+        of_them = f", {n_titles:,} of them in the title" if n_titles else " in the abstract"
+        where = " in the title" if n_titles == n else of_them
+        says = f"{counted(n, 'paper')} here {'says' if n == 1 else 'say'}"
+        told = f"{says} “{name}”{where}; {'it' if n == 1 else 'none'} is{' not' * (n == 1)}"
+        said = f"{told} called so."
+    else:
+        said = f"No paper here is called “{name}”, and none says it."
+    papers = asked.nearest_first(asked.papers)
     others = asked.beside if n <= PAGE else ()
-    if not (n or others):
-        return refused(asked, " ".join(said))
-    return with_papers(asked, asked.papers, " ".join(said), others=others)
+    text = " ".join([*asked.respelled, said])
+    return with_papers(asked, papers, text, others=others) if n or others else refused(asked, text)
 
 
 def _written_by(paper: Paper) -> str:
@@ -391,7 +461,7 @@ def _about(asked: AskedPapers) -> Answer:
         return refused(asked, asked.all_counted())
     papers = asked.papers
     dates = sorted(p.date for p in papers if p.date)
-    said = [asked.all_counted()]
+    said = [asked.all_counted(), *_namesakes(papers)]
     if dates:
         days = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
         said.append(f"The dates on record are {days}." if len(dates) > 1 else f"Dated {days}.")
@@ -400,9 +470,22 @@ def _about(asked: AskedPapers) -> Answer:
     organisations = _organisations(papers)
     # Those of a few papers tell nothing of all.
     tells = 2 * sum(n for _, n in organisations) >= len(papers)
-    often = ("Organisation", organisations) if tells else ("In the title", _phrases(asked, PAGE))
-    tables = [("The record tells", known), ("Seen in", [*sources.items()]), often]
+    tables = [
+        ("In the title", _phrases(asked, PAGE)),
+        ("The record tells", known),
+        ("Seen in", [*sources.items()]),
+        ("Organisation", organisations if tells else []),
+    ]
     return with_counts(asked, " ".join(said), *(table for table in tables if table[1]))
+
+
+def _namesakes(papers: Sequence[Facts]) -> list[str]:
+    """Say how many papers share a title with another, of so many as are soon looked through."""
+    if not 1 < len(papers) <= _MOST_TITLES:
+        return []
+    named = Counter(identity_key(p.title) for p in papers)
+    n = sum(n for n in named.values() if n > 1)
+    return [f"{n:,} share a title with another." if n else "No two have the same title."]
 
 
 def _known(papers: Sequence[Facts]) -> list[tuple[str, int]]:

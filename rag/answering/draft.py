@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
+from itertools import zip_longest
 from math import fsum
 from statistics import fmean
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from footnote.rag.answering.sentences import Evidence, SentenceRanker, Vocabular
 from footnote.rag.answering.topic import VectorsOf, on_topic
 from footnote.rag.core.records import Hit, Paper
 from footnote.rag.core.request import Act, Depth, Kind, Operation, Request
+from footnote.rag.core.text import words
 from footnote.rag.index.query import Query
 from footnote.rag.understanding.question import names_in
 
@@ -37,6 +39,8 @@ _NEAREST = 3
 _MOST_SIDES = 5
 # At least so likely is a paper about a side that a comparison names.
 _ABOUT_A_SIDE = 0.2
+# A single word that the paper says in another is as likely a name of something else.
+_IN_ANOTHER_WORD = 0.5
 # A paper that fits each side this much better than the next compares them itself.
 _AHEAD = 0.1
 _TWO = 2
@@ -48,6 +52,8 @@ _POSSESSIVE = re.compile(r"['’]s\b")
 # Confidence is fitted as if half of all questions were answerable.
 _MORE_LIKELY_THAN_NOT = 0.5
 _UNSURE = "This comes nearest, and may not answer what is asked:"
+# A topic of more words is one that papers say in others.
+_FEW_WORDS = 3
 # Sentences that speak of more than one side are shown up to so many.
 _BETWEEN = 2
 
@@ -160,7 +166,7 @@ class Drafter:
                 ranked if is_simple else sorted(ranked, key=lambda e: order.index(e.paper.paper_id))
             )
             parts = [summary(told, of_one=is_simple)]
-        elif _is_survey(request) and len(near := self._on_topic(request, hits)) > 1:
+        elif _is_survey(request) and len(near := self._on_any(request, hits, find)) > 1:
             if skip >= len(near):
                 further = self._further(query, near, request, said)
                 if not further.evidence:
@@ -190,37 +196,71 @@ class Drafter:
         sure = max((side.confidence for side in compared), default=confidence(signals))
         if gist:  # it was said before
             sure = 1.0
-        if is_told and sure < _MORE_LIKELY_THAN_NOT and not said:
-            parts = [part._replace(text=_UNSURE) for part in parts]
+        if is_told and not said and (warning := self._warning(request, sure, ranked)):
+            parts = [part._replace(text=warning) for part in parts]
         return Draft(request, tuple(parts), sure, signals, tuple(ranked))
+
+    def _warning(self, request: Request, sure: float, ranked: Sequence[Evidence]) -> str | None:
+        """Return what is said before an answer that may be none."""
+        best = ranked[0].paper
+        own = [e for e in ranked if e.paper.paper_id == best.paper_id]
+        if request.kind is Kind.DEFINITION and self._only_mentions(request.topic, best, own):
+            return f"No paper here is about “{request.topic}”; this is said of it:"
+        return _UNSURE if sure < _MORE_LIKELY_THAN_NOT else None
 
     def rank(self, query: Query, hits: Sequence[Hit]) -> list[Evidence]:
         """Rank all sentences of papers by how well they speak to what is asked of several."""
         return self._ranker.rank(query, hits, Kind.SURVEY)
 
-    def _on_topic(self, request: Request, hits: Sequence[Hit]) -> list[Hit]:
-        words = self._vocabulary
-        rarity = {term: words.idf(term) for term in words.terms(request.topic)}
+    def _on_any(self, request: Request, hits: Sequence[Hit], find: Find) -> list[Hit]:
+        """Return the papers on the topic; of several, any of which will do, the best of each first.
+
+        Each of several is searched for, since no paper is near to all of them.
+        """
+        topics = [f"{request.topic} {side}".strip() for side in dict.fromkeys(request.sides)]
+        if len(topics) < _TWO:
+            return self._on_topic(" ".join([request.topic, *request.sides]), hits)
+        found = [self._on_topic(topic, find(topic)[1]) for topic in topics[:_MOST_SIDES]]
+        in_turn = (hit for row in zip_longest(*found) for hit in row if hit)
+        return list({hit.paper.paper_id: hit for hit in in_turn}.values())
+
+    def _on_topic(self, topic: str, hits: Sequence[Hit]) -> list[Hit]:
+        vocabulary = self._vocabulary
+        rarity = {term: vocabulary.idf(term) for term in vocabulary.terms(topic)}
         total = fsum(rarity.values())
         said: list[float] = []
         if total:
             for hit in hits:
-                own = rarity.keys() & words.terms(f"{hit.paper.title} {hit.paper.abstract}")
+                own = rarity.keys() & self._terms_of(hit.paper)
                 said.append(fsum(map(rarity.__getitem__, own)) / total)
         return on_topic(hits, self._paper_vectors, said)
 
     def _survey(self, query: Query, on_topic: Sequence[Hit], request: Request, skip: int) -> Part:
-        shown = _by_date(on_topic, request.operation)[skip : skip + self._survey_papers]
+        page = request.limit or self._survey_papers
+        shown = _by_date(on_topic, request.operation)[skip : skip + page]
         ranked = self._ranker.rank(query, shown, request.kind)
         by_paper: dict[str, list[Evidence]] = {hit.paper.paper_id: [] for hit in shown}
         for e in ranked:
             by_paper[e.paper.paper_id].append(e)
         n_more = max(len(on_topic) - skip - len(shown), 0)
-        return survey(
-            filter(None, by_paper.values()),
-            text=_listed(len(on_topic), skip, _ORDERS.get(request.operation, "nearest")),
-            n_more=n_more,
-        )
+        listed = _listed(len(on_topic), skip, _ORDERS.get(request.operation, "nearest"))
+        unsaid = "" if skip else self._unsaid(request, on_topic)
+        return survey(filter(None, by_paper.values()), text=f"{listed}{unsaid}", n_more=n_more)
+
+    def _unsaid(self, request: Request, on_topic: Iterable[Hit]) -> str:
+        """Say that no paper listed says a topic of few words, where that is so; empty otherwise."""
+        topics = [*filter(None, [request.topic]), *request.sides]
+        terms = set(self._vocabulary.terms(request.topic))
+        if len(topics) != 1 or not 0 < len(terms) <= _FEW_WORDS:
+            return ""
+        said = (set(self._terms_of(hit.paper)) for hit in on_topic)
+        if any(terms <= own for own in said):
+            return ""
+        each = f"“{topics[0]}”" if len(terms) == 1 else f"each word of “{topics[0]}”"
+        return f" None of them says {each}."
+
+    def _terms_of(self, paper: Paper) -> list[str]:
+        return self._vocabulary.terms(f"{paper.title} {paper.abstract}")
 
     def _further(
         self,
@@ -266,7 +306,7 @@ class Drafter:
             return []
         sides: list[Side] = []
         for name, hits in assigned.items():
-            side = self._side(name, found[name][0], hits)
+            side = self._side(name, found[name][0], hits, names_in(request.question))
             if side.ranked:
                 asked = self._ranker.rank(query, hits[:1], request.point or Kind.EXPLANATION)
                 side = side._replace(asked=tuple(sorted(asked, key=_speaks, reverse=True)))
@@ -287,11 +327,20 @@ class Drafter:
         if not together or (len(together) > 1 and together[0].score - together[1].score < _AHEAD):
             return False
         paper = together[0].paper
-        said = set(self._vocabulary.terms(f"{paper.title} {paper.abstract}"))
+        said = set(self._terms_of(paper))
         return all(self._words_of(side) <= said for side in sides)
 
-    def _side(self, name: str, query: Query, hits: Sequence[Hit]) -> Side:
-        """Return a side with the sentences of the first of these papers, if it is about it."""
+    def _side(
+        self, name: str, query: Query, hits: Sequence[Hit], named: Collection[str] = ()
+    ) -> Side:
+        """Return a side with the sentences of the first of these papers, if it is about it.
+
+        Args:
+            name: The side.
+            query: The same, with its vector.
+            hits: The papers that may be about it, best first.
+            named: The words of the question that are written like names.
+        """
         ranked = self._ranker.rank(query, hits[:1], Kind.DEFINITION, word_by_word=False)
         if not ranked:
             return Side(name, ())
@@ -301,9 +350,12 @@ class Drafter:
         is_said = all(
             self._vocabulary.knows(n, frozenset({paper.paper_id})) for n in names_in(name)
         )
-        is_about = (
-            sure >= _ABOUT_A_SIDE and is_said and not self._only_mentions(name, paper, ranked)
-        )
+        terms = self._words_of(name)
+        is_other = len(terms) == 1 and not terms <= set(self._terms_of(paper))
+        is_name = name in named or (name.isupper() and not _spells(name, paper))
+        is_said = is_said and not (is_other and is_name)
+        least = _IN_ANOTHER_WORD if is_other else _ABOUT_A_SIDE
+        is_about = sure >= least and is_said and not self._only_mentions(name, paper, ranked)
         return Side(name, tuple(ranked), sure) if is_about else Side(name, ())
 
     def _only_mentions(self, name: str, paper: Paper, ranked: Sequence[Evidence]) -> bool:
@@ -336,6 +388,12 @@ class Drafter:
             if len(spoken_of) >= _TWO:
                 found.append(e)
         return found[:_BETWEEN]
+
+
+def _spells(abbreviation: str, paper: Paper) -> bool:
+    """Return True if words in a row of a paper begin with the letters of an abbreviation."""
+    initials = "".join(word[0] for word in words(f"{paper.title} {paper.abstract}"))
+    return abbreviation.casefold() in initials.casefold()
 
 
 def _listed(n: int, skip: int, order: str) -> str:

@@ -76,6 +76,8 @@ class _Read(Record):
     max_authors: Count | None = None
     told: tuple[RecordField, ...] = ()
     untold: tuple[RecordField, ...] = ()
+    other_organisations: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     @field_validator("*", mode="wrap")
     @classmethod
@@ -90,7 +92,7 @@ class _Read(Record):
                 raise
             return _day(written, name) if name in ("since", "until") else field.default
 
-    @field_validator("sides", mode="before")
+    @field_validator("sides", "other_organisations", "without", mode="before")
     @classmethod
     def _texts_alone(cls, written: object) -> list[str]:
         return texts_of(written)
@@ -212,7 +214,9 @@ def _request(read: _Read, line: str) -> Request:
             since=read.since,
             until=read.until,
             organisation=(read.organisation or "").strip() or None,
+            other_organisations=_named(read.other_organisations),
             author=(read.author or "").strip() or None,
+            without=_named(read.without),
             **(_of_records(read) if is_catalogue else {}),
         ),
         operation=read.operation if is_catalogue else None,
@@ -220,6 +224,10 @@ def _request(read: _Read, line: str) -> Request:
         nth=read.nth if read.act is Act.NTH else None,
         by="model",
     )
+
+
+def _named(names: Sequence[str]) -> tuple[str, ...] | None:
+    return tuple(filter(None, map(str.strip, names))) or None
 
 
 def _of_records(read: _Read) -> dict[str, Any]:

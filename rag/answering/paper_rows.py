@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 from footnote.rag.answering.asked_papers import AskedPapers
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence, Source
+from footnote.rag.core.request import RecordField
+from footnote.rag.core.text import has_address
 from footnote.rag.index.facts import Facts
 
 PAGE = 12
@@ -115,12 +117,17 @@ def _table(
 
 
 def _quoted(asked: AskedPapers, paper: Paper, marker: int) -> Sentence | None:
-    """Quote the first sentence that says the topic, where the title does not; None for none."""
-    if not asked.has_topic or asked.request.in_title or asked.is_said_in(paper.title):
+    """Quote the first sentence that says the topic, where the title does not; None for none.
+
+    One that holds a web address where that is asked for.
+    """
+    shows = has_address if RecordField.LINK in (asked.filters.told or ()) else asked.is_said_in
+    is_told = not asked.has_topic or asked.request.in_title or asked.is_said_in(paper.title)
+    if is_told and shows is not has_address:
         return None
     for span in paper.sentences:
         quote = paper.quote(span)
-        if asked.is_said_in(quote):
+        if shows(quote):
             citation = Citation.of(paper, span, marker=marker, score=1.0)
             return Sentence(text=quote, verdict="quoted", citations=(citation,))
     return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from copy import copy
+from functools import cached_property
 
 from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse
 from footnote.rag.answering.collection import answer_from_catalogue
@@ -70,7 +71,7 @@ class Quoter:
             return self._from_the_catalogue(request, turns)
         answer = self.cite(*self.draft(self.search(request), turns))
         is_survey = request.kind is Kind.SURVEY and request.act is not Act.MORE
-        if not (answer.refused and is_survey and request.topic):
+        if not (answer.refused and is_survey and (request.topic or request.sides)):
             return answer
         # What says the words of the topic is there, however unlike the topic it seems.
         of_words = {"kind": Kind.CATALOGUE, "operation": Operation.LIST}
@@ -112,12 +113,12 @@ class Quoter:
         request, receipt = found.request, {"receipt": self.receipts.of(found)}
         if self._is_answer(draft):
             return cite(request, draft).model_copy(update=receipt)
-        catalogue, filters = self._finder.catalogue, request.filters
+        filters = request.filters
         reason = reason_for_refusal(
             draft,
-            len(catalogue.matching(filters)) if filters else self.receipts.n_asked,
+            len(self._finder.asked(filters)) if filters else self.receipts.n_asked,
             filtered=bool(filters),
-            n_coming=catalogue.count_pending(),
+            n_coming=self._finder.catalogue.count_pending(),
         )
         return refuse(request, draft, reason).model_copy(update=receipt)
 
@@ -125,15 +126,14 @@ class Quoter:
         skip = _rows_shown(turns) if request.act is Act.MORE else 0
         catalogue, words = self._finder.catalogue, self._finder.words
 
-        def near() -> list[Evidence]:
-            # Some may be about the topic in words that it does not have.
-            survey = request.model_copy(update={"kind": Kind.SURVEY, "act": Act.NEW})
-            _, draft = self.draft(self.search(survey))
-            best = {e.paper.paper_id: e for e in reversed(draft.evidence)}
-            ids = dict.fromkeys(e.paper.paper_id for e in draft.evidence)
-            return [best[each] for each in ids] if self._is_answer(draft) else []
+        return answer_from_catalogue(request, catalogue, words, _Near(self, request), skip=skip)
 
-        return answer_from_catalogue(request, catalogue, words, near, skip=skip)
+    def near(self, found: Searched) -> list[Evidence]:
+        """Return of each paper found that comes near what tells of it best, nearest first."""
+        _, draft = self.draft(found)
+        best = {e.paper.paper_id: e for e in reversed(draft.evidence)}
+        ids = dict.fromkeys(e.paper.paper_id for e in draft.evidence)
+        return [best[each] for each in ids] if self._is_answer(draft) else []
 
     def _about(self, request: Request, hits: Sequence[Hit]) -> Sequence[Hit]:
         """Put the papers first that a request refers to; a summary has these alone."""
@@ -149,6 +149,26 @@ class Quoter:
         named = unknown and draft.request.kind is not Kind.COMPARISON
         least = max(self.min_confidence, _WITHOUT_THE_NAME if named else 0.0)
         return bool(draft.evidence) and draft.confidence >= least
+
+
+class _Near:
+    """Papers that are about a topic in words that it may not have."""
+
+    def __init__(self, quoter: Quoter, request: Request):
+        self._quoter = quoter
+        # Any number of them, for the order of all that say it.
+        survey = {"kind": Kind.SURVEY, "act": Act.NEW, "limit": None}
+        self._survey = request.model_copy(update=survey)
+
+    @cached_property
+    def _found(self) -> Searched:
+        return self._quoter.search(self._survey)
+
+    def order(self) -> Sequence[str]:
+        return [hit.paper.paper_id for hit in self._found.hits]
+
+    def evidence(self) -> Sequence[Evidence]:
+        return self._quoter.near(self._found)
 
 
 def _rows_shown(turns: Sequence[Answer]) -> int:

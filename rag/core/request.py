@@ -76,6 +76,8 @@ class RecordField(StrEnum):
     UPVOTES = "upvotes"
     AUTHORS = "authors"
     """How many there are, whether or not they are named."""
+    LINK = "link"
+    """A web address in the abstract, mostly of code or data."""
 
 
 class Act(StrEnum):
@@ -129,6 +131,11 @@ class Filters(Record):
     """What the record has to tell."""
     untold: tuple[RecordField, ...] | None = Field(default=None, exclude_if=is_none)
     """What the record must not tell."""
+    other_organisations: tuple[Text, ...] | None = Field(default=None, exclude_if=is_none)
+    """Those whose papers may answer beside those of `organisation`, written as that is."""
+    without: tuple[Text, ...] | None = Field(default=None, exclude_if=is_none)
+    """What leaves a paper out: an organisation, if one of the catalogue is so called; else words,
+    all of which its title says, or of a question of the kind `catalogue` title or abstract."""
 
     def __bool__(self) -> bool:
         """Return True if any paper could be left out."""
@@ -178,20 +185,23 @@ class Request(Record):
     act: Act = Act.NEW
     topic: str = ""
     """What it is about, in words of the question; empty where all of it says so."""
+    parts: tuple[Text, ...] = Field(default=(), exclude_if=not_)
+    """Of a question of the kind `catalogue`: the parts of its topic, where they stand apart."""
     queries: tuple[Query, ...] = Field(default=(), max_length=MOST_QUERIES, exclude_if=not_)
     """What is searched for beside the question: its parts, and other terms for it, by a model."""
     in_title: bool = Field(default=False, exclude_if=not_)
     """True where the title alone has to say the topic, of a question of the kind `catalogue`."""
     sides: tuple[Text, ...] = ()
-    """What is compared, in the order in which the question names it; of a question of the kind
-    `catalogue`, topics of which any will do."""
+    """What is compared, in the order in which the question names it; of a question of the kinds
+    `catalogue` and `survey`, topics of which any will do."""
     point: Kind | None = Field(default=None, exclude_if=is_none)
     """Of a comparison: if a number is asked of each side, or an explanation."""
     filters: Filters = Filters()
     operation: Operation | None = None
     """Of a question of the kind `catalogue`."""
     limit: int | None = Field(default=None, ge=1, le=MOST_COUNTED, exclude_if=is_none)
-    """How many papers a question of the kind `catalogue` asks for; None where it does not say."""
+    """How many papers a question of the kinds `catalogue` and `survey` asks for; None where it does
+    not say."""
     nth: int | None = Field(default=None, ge=-1)
     """Which of the things listed, from 1; -1 is the last."""
     refers_to: tuple[Text, ...] = ()

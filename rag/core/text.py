@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Seen in abstracts, and taken for a sentence end by Punkt's newswire model.
 ABBREVIATIONS = "al approx cf e.g eq eqs et fig figs i.e i.i.d incl no resp sec tab vs w.r.t"
+# With its scheme, or the name of a host and a path.
+_ADDRESS = re.compile(r"\bhttps?://\w|\bwww\.\w|\b[\w-]+\.(?:com|org|net|io|ai|edu|dev|co)/\w")
 _NEITHER = re.compile(r"[\W_]+")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W\d_]+)?")
@@ -177,6 +179,11 @@ def _nltk_without_the_rest() -> Generator[None]:
     finally:
         for name in [each for each in sys.modules if each.partition(".")[0] == "nltk"]:
             del sys.modules[name]
+
+
+def has_address(text: str) -> bool:
+    """Return True if a text holds a web address: `https://a.org/b`, `github.com/a/b`."""
+    return bool(_ADDRESS.search(text))
 
 
 def short_name(title: str) -> str | None:

@@ -7,7 +7,7 @@ checked whenever it is read: what is not as it was written is quoted to nobody.
 from collections.abc import Iterable, Mapping, Sequence
 
 from footnote.rag.core.records import Paper
-from footnote.rag.index import figures
+from footnote.rag.index import text_facts
 from footnote.rag.index.served import ServedPapers
 from footnote.rag.index.stored import (
     AMONG,
@@ -209,7 +209,8 @@ class Catalogue(ServedPapers):
                 " n_chunks = json_array_length(record, '$.sentences')"
             )
             self._db.execute("UPDATE facts SET described = fields")
-            figures.note_lacking(self._db, self._rows)
+            for fact in text_facts.EACH:
+                fact.note_lacking(self._db, self._rows)
             self._switch(snapshot)
 
     def _switch(self, snapshot: str | None) -> None:
@@ -233,5 +234,6 @@ class Catalogue(ServedPapers):
             [(version, paper_id) for version, _, paper_id in rows],
         )
         self._mark_described(papers)
-        figures.note(self._db, papers)
+        for fact in text_facts.EACH:
+            fact.note(self._db, papers)
         self._db.execute("UPDATE state SET epoch = epoch + 1")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from footnote.rag.core.request import Filters, RecordField
-from footnote.rag.index import figures
+from footnote.rag.index import text_facts
 from footnote.rag.index.readonly import UNWRITABLE
 
 _TABLES = (
@@ -174,14 +174,16 @@ def conditions(rows: Rows, filters: Filters) -> list[tuple[str, Sequence[object]
         asked.append(("withdrawn = ?", [filters.withdrawn]))
     if filters.reports_number is not None:
         among = "" if filters.reports_number else "NOT "
-        stating = json.dumps(figures.stating(rows))
+        stating = json.dumps(text_facts.FIGURES.papers(rows))
         asked.append((f"paper_id {among}IN {LISTED}", [stating]))
-    if filters.organisation:
+    if named := [*filter(None, [filters.organisation]), *(filters.other_organisations or ())]:
         written = _organisations(rows)
-        meant = _folded(filters.organisation)
-        same = [each for each in written if _folded(each) == meant]
-        same = same or [each for each in written if is_named(each, meant)]
+        same = [each for name in named for each in _called(name, written)]
         asked.append((f"organisation IN {LISTED}", [json.dumps(same)]))
+    if filters.without:
+        written = _organisations(rows)
+        out = [each for name in filters.without for each in _called(name, written)]
+        asked.append((f"(organisation IS NULL OR organisation NOT IN {LISTED})", [json.dumps(out)]))
     for column, least, most in (
         ("upvotes", filters.min_upvotes, filters.max_upvotes),
         ("n_authors", filters.min_authors, filters.max_authors),
@@ -190,8 +192,8 @@ def conditions(rows: Rows, filters: Filters) -> list[tuple[str, Sequence[object]
             asked.append((f"{column} >= ?", [least]))
         if most is not None:
             asked.append((f"{column} <= ?", [most]))
-    asked += [(f"{_COLUMNS[field]} IS NOT NULL", ()) for field in filters.told or ()]
-    asked += [(f"{_COLUMNS[field]} IS NULL", ()) for field in filters.untold or ()]
+    asked += [_telling(rows, field, tells=True) for field in filters.told or ()]
+    asked += [_telling(rows, field, tells=False) for field in filters.untold or ()]
     if filters.source:
         part = _folded(filters.source)
         within = [name for name in _names(rows, "source") if part in _folded(name)]
@@ -200,6 +202,13 @@ def conditions(rows: Rows, filters: Filters) -> list[tuple[str, Sequence[object]
         found = [name for name in _names(rows, "author") if is_named(name, filters.author)]
         asked.append((_OF_NAMES, ["author", json.dumps(found)]))
     return asked
+
+
+def _telling(rows: Rows, field: RecordField, *, tells: bool) -> tuple[str, Sequence[object]]:
+    if field is RecordField.LINK:
+        linking = json.dumps(text_facts.LINKS.papers(rows))
+        return f"paper_id {'' if tells else 'NOT '}IN {LISTED}", [linking]
+    return f"{_COLUMNS[field]} IS {'NOT ' if tells else ''}NULL", ()
 
 
 def facts_of(rows: Rows, paper_ids: Iterable[str]) -> list[Facts]:
@@ -235,6 +244,19 @@ def is_named(name: str, part: str) -> bool:
 def _organisations(rows: Rows) -> list[str]:
     sql = "SELECT DISTINCT organisation FROM facts WHERE organisation IS NOT NULL"
     return [name for (name,) in rows(sql, ())]
+
+
+def words_left_out(rows: Rows, filters: Filters) -> list[str]:
+    """Return what leaves papers out that say it: that by which no organisation is called."""
+    written = _organisations(rows) if filters.without else []
+    return [text for text in filters.without or () if not _called(text, written)]
+
+
+def _called(name: str, written: Sequence[str]) -> list[str]:
+    """Return the organisations of a name, or else those with it among their words."""
+    meant = _folded(name)
+    same = [each for each in written if _folded(each) == meant]
+    return same or [each for each in written if is_named(each, meant)]
 
 
 def _names(rows: Rows, kind: Kind) -> list[str]:

@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import suppress
 
-from footnote.rag.index import facts, figures
+from footnote.rag.index import facts, text_facts
 from footnote.rag.index.stored import PART, RECORD, checksum_of, version_of
 
 _SCHEMA = """
@@ -98,7 +98,8 @@ def prepare(db: sqlite3.Connection) -> None:
     with suppress(sqlite3.OperationalError):
         db.executescript(_OF_IDS)
     facts.prepare(db)
-    figures.prepare(db)
+    for fact in text_facts.EACH:
+        fact.prepare(db)
     # Asked first: a reader must not wait for a writer in order to write what is there already.
     if not db.execute("SELECT 1 FROM state").fetchone():
         with db:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from footnote.rag.core.records import Paper, fingerprint_of
 from footnote.rag.core.request import Filters
-from footnote.rag.index import browse, facts, figures
+from footnote.rag.index import browse, facts, text_facts
 from footnote.rag.index.browse import Sheet, Tallied
 from footnote.rag.index.catalogue_file import CatalogueFile
 from footnote.rag.index.facts import Facts
@@ -43,11 +43,15 @@ class ServedPapers(CatalogueFile):
 
     def count_stating(self) -> int:
         """Count the served papers that state a measured value."""
-        return figures.count_stating(self._rows)
+        return text_facts.FIGURES.count(self._rows)
 
     def matching(self, filters: Filters) -> frozenset[str]:
         """Return the ids of the served papers that may answer; all where nothing is filtered."""
         return facts.matching(self._rows, filters)
+
+    def words_left_out(self, filters: Filters) -> list[str]:
+        """Return what of `without` is no organisation: papers that say it have to be left out."""
+        return facts.words_left_out(self._rows, filters)
 
     def facts(self, paper_ids: Iterable[str]) -> list[Facts]:
         """Return the facts of those of these papers that are served, by title, then by id."""

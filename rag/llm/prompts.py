@@ -75,10 +75,12 @@ citations or venues), else null
 "limit": of a catalogue question how many papers it asks for, else null
 "in_title": true where the title has to say the topic, else false
 "min_upvotes", "max_upvotes", "min_authors", "max_authors": what it asks for, else null
-"told", "untold": of "date", "organisation", "upvotes" and "authors" those that records must tell, \
-and those that they must not, else []
+"told", "untold": of "date", "organisation", "upvotes", "authors" and "link" (a web address in the \
+abstract, mostly of code) those that records must tell, and those that they must not, else []
 "since", "until": the dates between which the papers must lie, as 2024-01-31, else null
 "organisation", "author": of which the papers must be, else null
+"other_organisations": where any of several will do, the others, else []
+"without": words that papers must not say and organisations that they must not be of, else []
 "nth": which of those listed, from 1, -1 for the last, else null
 {queries}
 Today is {today}. Earlier lines with their answers, oldest first:

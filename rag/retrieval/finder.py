@@ -88,8 +88,17 @@ class Finder:
         query = self._embed(text)
         if not filters and not without:
             return query
-        only = self.catalogue.matching(filters or Filters())
+        only = self.asked(filters or Filters())
         return replace(query, only=only.difference(without))
+
+    def asked(self, filters: Filters) -> frozenset[str]:
+        """Return the ids of the papers that may answer; all where nothing is filtered."""
+        matching = self.catalogue.matching(filters)
+        for text in self.catalogue.words_left_out(filters):
+            terms = {*self.words.terms(text)}
+            saying = self.catalogue.facts(self.words.holding(text))
+            matching -= {p.paper_id for p in saying if terms <= {*self.words.terms(p.title)}}
+        return matching
 
     def find(self, query: Query, k: int, queries: Sequence[str] = ()) -> list[Hit]:
         """Find papers for a query and for what is searched for beside it; best first."""

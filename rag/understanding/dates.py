@@ -13,6 +13,7 @@ _YEAR = re.compile(r"(?<!\d)(1[6-9]\d\d|20\d\d)(?!\d)")
 _DECADE = re.compile(r"(?<!\d)(1[6-9]\d|20\d)0['’]?s\b")
 _QUARTER = re.compile(r"\bQ([1-4])\b", re.IGNORECASE)
 _MONTHS_A_QUARTER = 3
+_HALF = re.compile(r"\bH([12])\b|\b(?:(1st|first)|(?:2nd|second)) half\b", re.IGNORECASE)
 # `The last two years` begins with words that are no part of a date.
 _MOST_DROPPED = 3
 _FIRST_YEAR = 1600
@@ -62,6 +63,11 @@ def read_days(text: str, today: datetime.date) -> Days | None:
             datetime.date(int(year[1]), last - _MONTHS_A_QUARTER + 1, 1),
             Days.of_month(int(year[1]), last).last,
         )
+    if year and (half := _HALF.search(text)):
+        is_first = half[1] == "1" or bool(half[2])
+        months = (1, 6) if is_first else (7, 12)
+        first, last = (Days.of_month(int(year[1]), month) for month in months)
+        return Days(first.first, last.last)
     words = text.split()
     for n_dropped in range(min(len(words), _MOST_DROPPED + 1)):
         rest = words[n_dropped:]

@@ -139,7 +139,14 @@ def _listed_anew(request: Request, before: Request | None) -> Request | None:
         if not _says_little_else(request):
             return None
         question = _corrected(request, before).question
-        return kept.model_copy(update={"question": question, "topic": request.topic, "sides": ()})
+        return kept.model_copy(
+            update={
+                "question": question,
+                "topic": request.topic,
+                "parts": request.parts,
+                "sides": (),
+            }
+        )
     if not request.filters:
         return None
     found: dict[str, object] = {"filters": request.filters.within(before.filters)}

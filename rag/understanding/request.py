@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from footnote.rag.core.request import Act, Filters, Kind, RecordField, Request
@@ -36,6 +36,8 @@ _LEAST_FOLLOWING = 0.75
 # Below this what the other networks say counts, which read all other lines better. Of 2,729 lines
 # of writers held out 0.89 of those about records are so sure, and 11 of 1,978 others.
 _LEAST_OF_RECORDS = 0.9
+_TOPICS = frozenset({"topic", "sides"})
+_SLASH = re.compile(r"\s+/\s+")
 _AROUND, _OPENING, _CLOSING = " ,;:?!", " ([{“‘„«", " )]}”’»"
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (
@@ -49,6 +51,8 @@ class Spans(NamedTuple):
 
     topic: tuple[str, ...] = ()
     sides: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    """What papers are left out for, that say it or are of it."""
     since: tuple[str, ...] = ()
     """Dates from which on papers are asked for, those of that date among them."""
     after: tuple[str, ...] = ()
@@ -76,11 +80,13 @@ class Spans(NamedTuple):
     with_organisation: tuple[str, ...] = ()
     with_upvotes: tuple[str, ...] = ()
     with_authors: tuple[str, ...] = ()
+    with_link: tuple[str, ...] = ()
     no_date: tuple[str, ...] = ()
     """The word for what a record must not tell."""
     no_organisation: tuple[str, ...] = ()
     no_upvotes: tuple[str, ...] = ()
     no_authors: tuple[str, ...] = ()
+    no_link: tuple[str, ...] = ()
 
 
 def read_request(
@@ -121,7 +127,7 @@ def read_request(
         reading = reading._replace(
             operation=found.operation, labels=found.labels, likely=found.likely
         )
-    spans = _spans(text, line.tokens, reading, with_dates=kind in _FILTERED)
+    spans = _spans(text, line.tokens, reading, of_papers=kind in _FILTERED)
     if kind is Kind.COMPARISON and len(spans.sides) < _TWO:
         # What is named is what is compared, whatever it was taken for: two or more things, or in a
         # conversation one, with what was said before it.
@@ -145,11 +151,12 @@ def read_request(
         act=act,
         topic=" ".join(spans.topic),
         in_title=is_catalogue and bool(spans.in_title),
-        sides=spans.sides if kind is Kind.COMPARISON or is_catalogue else (),
+        parts=spans.topic if is_catalogue and len(spans.topic) > 1 else (),
+        sides=spans.sides if kind is Kind.COMPARISON or kind in _FILTERED else (),
         point=_point(reading) if kind is Kind.COMPARISON else None,
         filters=filters,
         operation=reading.operation if is_catalogue else None,
-        limit=_limit(spans) if is_catalogue else None,
+        limit=_limit(spans) if kind in _FILTERED else None,
         nth=_nth(line.tokens) if act is Act.NTH else None,
     )
 
@@ -218,26 +225,64 @@ def _of_records(text: str) -> Reading:
     return load_reader(COLLECTION).read(text, encode(text))
 
 
-def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, with_dates: bool) -> Spans:
+def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, of_papers: bool) -> Spans:
     """Return which words of a line name its topic, its sides and its filters.
 
     Args:
         text: The line.
         tokens: Its words.
         reading: What the network says of them.
-        with_dates: True where each year of it is a date of papers, and not a part of the topic.
+        of_papers: True where it asks for papers: each year of it is a date of theirs, and no part
+            of the topic, and of topics that slashes part any will do.
     """
     labels = list(reading.labels)
     for word in _joined_words(tokens):
         _label_as_one(labels, word, reading, (NO_LABEL, *Spans._fields))
-    _label_dates(tokens, reading, labels, years=with_dates)
+    _label_dates(tokens, reading, labels, years=of_papers)
+    runs = groupby(zip(tokens, labels, strict=True), key=lambda pair: pair[1])
+    named = [
+        (label, _joined([token.span for token, _ in run]))
+        for label, run in runs
+        if label != NO_LABEL
+    ]
     found: dict[str, list[str]] = {}
-    for label, run in groupby(zip(tokens, labels, strict=True), key=lambda pair: pair[1]):
-        if label != NO_LABEL:
-            span = _joined([token.span for token, _ in run])
-            if named := _bare(text[span.start : span.end]):
-                found.setdefault(label, []).append(named)
+    for label, span in _alternatives(text, named) if of_papers else named:
+        if name := _bare(text[span.start : span.end]):
+            found.setdefault(label, []).append(name)
     return Spans(**{label: tuple(texts) for label, texts in found.items()})
+
+
+def _alternatives(text: str, named: Sequence[tuple[str, Span]]) -> list[tuple[str, Span]]:
+    """Make sides of topics that slashes with spaces part, `RDMA / InfiniBand`; a lone side is none.
+
+    Args:
+        text: The line, which asks for papers.
+        named: What its words name, in order.
+    """
+    if not named:
+        return []
+    parts: list[tuple[str, Span]] = []
+    for label, span in named:
+        gaps = [*_SLASH.finditer(text, span.start, span.end)] if label in _TOPICS else []
+        starts, ends = (
+            [span.start, *(g.end() for g in gaps)],
+            [*(g.start() for g in gaps), span.end],
+        )
+        parts += [(label, Span(*ends_of)) for ends_of in zip(starts, ends, strict=True)]
+    parted = [
+        one in _TOPICS
+        and other in _TOPICS
+        and bool(_SLASH.fullmatch(text, before.end, after.start))
+        for (one, before), (other, after) in pairwise(parts)
+    ]
+    found = [
+        ("sides" if before or after else label, span)
+        for (label, span), before, after in zip(
+            parts, [False, *parted], [*parted, False], strict=True
+        )
+    ]
+    is_lone = sum(label == "sides" for label, _ in found) == 1
+    return [("topic" if is_lone and label == "sides" else label, span) for label, span in found]
 
 
 def _label_as_one(
@@ -331,12 +376,20 @@ def _filters(spans: Spans, today: datetime.date) -> Filters:
         since=max(since, default=None),
         until=min(until, default=None),
         organisation=spans.organisation[0] if spans.organisation else None,
+        other_organisations=_others(spans.organisation) or None,
+        without=tuple(dict.fromkeys(spans.without)) or None,
         source=spans.source[0] if spans.source else None,
         author=spans.author[0] if spans.author else None,
         withdrawn=True if spans.withdrawn else None,
         told=_fields(spans, "with") or None,
         untold=_fields(spans, "no") or None,
     )
+
+
+def _others(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names after the first one, each once in whatever case."""
+    by_key = {name.casefold(): name for name in reversed(names)}
+    return tuple(name for name in by_key.values() if name.casefold() != names[0].casefold())[::-1]
 
 
 def _fields(spans: Spans, way: str) -> tuple[RecordField, ...]:

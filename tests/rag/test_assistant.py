@@ -44,7 +44,7 @@ def test_a_survey_that_finds_nothing_lists_what_says_its_topic_but_not_for_more(
     listed = assistant.ask(question, request=asked)
     assert listed.request
     assert (listed.request.kind, listed.request.operation) == (Kind.CATALOGUE, Operation.LIST)
-    assert "papers here say “MoE” or a form of it" in listed.answer
+    assert "papers here say “MoE” (“mixture-of-experts”) or a form of it" in listed.answer
     # More of a survey is no other list from its middle on.
     more = assistant.ask(question, request=asked.model_copy(update={"act": Act.MORE}))
     assert more.refused

@@ -312,6 +312,9 @@ def test_what_is_asked_of_records_stands_above_the_answer_and_can_be_taken_away(
             max_authors=2,
             told=(RecordField.DATE, RecordField.UPVOTES),
             untold=(RecordField.ORGANISATION,),
+            organisation="ACME",
+            other_organisations=("Other",),
+            without=("survey", "Acme Labs"),
         ),
     )
     html = shown(refuse(asked, drafted(), "nothing").model_copy(update={"request": asked}))
@@ -319,6 +322,9 @@ def test_what_is_asked_of_records_stands_above_the_answer_and_can_be_taken_away(
         r'fn-chip">([^<]+)<button type="button" data-do="(\w+)" data-name="(\w+)"', html
     )
     assert chips == [
+        ("from ACME", "drop_filter", "organisation"),
+        ("or from Other", "drop_filter", "other_organisations"),
+        ("without survey, Acme Labs", "drop_filter", "without"),
         ("at least 3 upvotes", "drop_filter", "min_upvotes"),
         ("at most 2 authors", "drop_filter", "max_authors"),
         ("on record: date, upvotes", "drop_filter", "told"),

@@ -1,7 +1,7 @@
 """Questions about the records themselves, by numbers counted by hand."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +15,19 @@ from footnote.rag.core.request import Kind, Operation, Request
 from footnote.rag.index.bm25 import BM25Index
 from footnote.rag.index.catalogue import Catalogue
 from tests.rag.index.small import paper as plain_paper
+
+
+class Nearby:
+    """What a search would find."""
+
+    def __init__(self, found: Sequence[Evidence]):
+        self._found = found
+
+    def order(self) -> list[str]:
+        return [e.paper.paper_id for e in self._found]
+
+    def evidence(self) -> Sequence[Evidence]:
+        return self._found
 
 
 class Asking:
@@ -48,7 +61,7 @@ class Asking:
         }
         request = Request.model_validate(fields | dict(asked))
         answer = answer_from_catalogue(
-            request, self.catalogue, self.words, lambda: self.near, skip=skip
+            request, self.catalogue, self.words, Nearby(self.near), skip=skip
         )
         self.check(answer, request)
         return answer
@@ -253,7 +266,29 @@ def test_what_comes_near_in_other_words_is_listed_after_what_says_them(five: Ask
             {"told": ["upvotes", "organisation"]},
             "2 of the 5 papers here have upvotes on record and have an organisation.",
         ),
-        ("the of", {}, "There are 5 papers here."),
+        (
+            "quantization",
+            {"without": ["4 bits", "halving"]},
+            "2 of the 5 papers here say “quantization” or a form of it in title or abstract and do"
+            " not say “4 bits” or “halving” in title or abstract.",
+        ),
+        (
+            "",
+            {"without": ["Acme"]},
+            "3 of the 5 papers here are not of Acme.",
+        ),
+        (
+            "",
+            {"organisation": "other", "other_organisations": ["Acme", "nobody"]},
+            "3 of the 5 papers here have the organisation other or Acme or nobody. 2 of the 5 have"
+            " no organisation.",
+        ),
+        (
+            "",
+            {"told": ["authors"]},
+            "2 of the 5 papers here have a number of authors. 1 of these names them.",
+        ),
+        ("the of", {"without": ["of"]}, "There are 5 papers here."),
     ],
 )  # fmt: skip
 def test_what_is_counted_is_said_exactly(five: Asking, topic: str, filters: dict, expected: str):
@@ -261,6 +296,25 @@ def test_what_is_counted_is_said_exactly(five: Asking, topic: str, filters: dict
     assert not answer.refused
     assert answer.blocks[0].text == expected
     assert answer.answer.splitlines()[0] == expected
+
+
+def test_papers_with_a_web_address_show_it(tmp_path: Path):
+    asking = Asking(
+        tmp_path, paper("Alpha", "It is fast. Code: https://a.org/b."), paper("Bravo", "A.B. is a.")
+    )
+    assert asking(Operation.LIST, told=["link"]).answer.splitlines() == [
+        "1 of the 2 papers here has a web address in the abstract.",
+        "- Alpha: Code: https://a.org/b. [1]",
+    ]
+    assert listed(asking(Operation.LIST, untold=["link"])) == ["Bravo"]
+
+
+def test_where_the_title_alone_counts_it_alone_leaves_out(five: Asking):
+    asked = {"in_title": True}
+    assert listed(five(Operation.LIST, "quantization", asked=asked, without=["model"])) == [
+        "Charlie: Quantization"
+    ]
+    assert five(Operation.LIST, "quantization", asked=asked, without=["charlie"]).refused
 
 
 def test_no_paper_is_a_count_and_no_list(five: Asking):
@@ -318,7 +372,10 @@ def test_a_year_alone_is_a_date(tmp_path: Path):
         " no exact day on record."
     )
     about = asking(Operation.ABOUT).blocks[0].text
-    assert about == "There are 4 papers here. The dates on record are 2023-05 to 2024-02-01."
+    assert (
+        about
+        == "There are 4 papers here. No two have the same title. The dates on record are 2023-05 to 2024-02-01."
+    )
 
 
 def test_an_order_says_what_is_not_known(five: Asking):
@@ -384,7 +441,7 @@ def test_who_wrote_a_paper_is_told_as_far_as_it_is_known(five: Asking):
     ]
     nowhere = five(Operation.AUTHORS, "xylophone orchestra")
     assert nowhere.refused
-    assert nowhere.reason == "No title here is like “xylophone orchestra”."
+    assert nowhere.reason == "No paper here is called “xylophone orchestra”, and none says it."
     # A paper's name, taken for that of an author.
     assert five(Operation.AUTHORS, author="Alpha").answer.startswith("“Alpha” is by")
     misspelt = five(Operation.AUTHORS, "alpa")
@@ -414,7 +471,8 @@ def test_what_an_author_wrote_is_listed_and_everybody_where_nobody_is_named(five
 def test_what_the_collection_is(five: Asking):
     answer = five(Operation.ABOUT)
     assert answer.blocks[0].text == (
-        "There are 5 papers here. The dates on record are 2023-01-31 to 2024-05-01."
+        "There are 5 papers here. No two have the same title. The dates on record are 2023-01-31 to"
+        " 2024-05-01."
     )
     assert table(answer, 1) == [
         ["The record tells", "Papers"],
@@ -434,11 +492,11 @@ PHRASED = (
 )  # fmt: skip
 
 
-def test_a_collection_without_organisations_is_told_by_the_phrases_of_its_titles(tmp_path: Path):
+def test_a_collection_is_told_first_by_the_phrases_of_its_titles(tmp_path: Path):
     asking = Asking(tmp_path, *(paper(title) for title in PHRASED))
     # `From the past` begins with a very common word, `past to queues` stands in one title.
     expected = [["In the title", "Papers"], ["large models", "3"], ["queue of jobs", "2"]]
-    assert table(asking(Operation.ABOUT)) == expected
+    assert table(asking(Operation.ABOUT), 1) == expected
     topics = asking(Operation.TOPICS)
     assert table(topics) == expected
     assert topics.blocks[0].n == 7
@@ -532,12 +590,12 @@ def test_what_the_record_of_a_paper_tells_and_does_not(five: Asking):
     assert "was withdrawn or retracted" in five(Operation.RECORD, "delta").answer
     nowhere = five(Operation.RECORD, "halves")
     assert nowhere.answer.splitlines() == [
-        "No title here is like “halves”. 1 abstract says it.",
+        "1 paper here says “halves” in the abstract; it is not called so.",
         "- Charlie: Quantization (Other): It halves a model. [1]",
     ]
     five.near = [evidence(FIVE[3])]
     assert five(Operation.RECORD, "xylophone orchestra").answer.splitlines() == [
-        "No title here is like “xylophone orchestra”. No abstract says it.",
+        "No paper here is called “xylophone orchestra”, and none says it.",
         "These come near without saying it, the nearest first.",
         "- Delta (2024-05-01 (year inferred), 3 upvotes): It routes. [1]",
     ]
@@ -621,7 +679,7 @@ def test_a_name_that_no_paper_has_is_not_passed_over(tmp_path: Path):
         paper("FlashAttention-2: Better Parallelism", organisation="ACME"),
     )
     [said, *_] = asking(Operation.RECORD, "ring attention").answer.splitlines()
-    assert said == ("No paper here is called “ring attention”; 1 title has it among other words.")
+    assert said == "1 paper here says “ring attention” in the title; it is not called so."
     [said, *_] = asking(Operation.RECORD, "FlashAttenion-3").answer.splitlines()
     assert said == "No title here has “FlashAttenion-3”; the one most like it is told of."
     # The name itself, or most of it.
@@ -635,6 +693,87 @@ def test_a_name_that_no_paper_has_is_not_passed_over(tmp_path: Path):
     # Whose it is cannot be asked of these records, and is no reason to deny them.
     [said, *_] = asking(Operation.RECORD, "FlashAttention-2", author="Dao").answer.splitlines()
     assert said == "No record here names authors, such as “Dao”."
+
+
+def test_a_name_that_abstracts_say_is_sought_in_them_the_nearest_first(tmp_path: Path):
+    papers = [
+        paper("Bravo: a Study of vLLM", "It is measured."),
+        paper("Paged Attention", "We build vLLM on it."),
+        paper("Alpha", "It beats vLLM by far."),
+    ]
+    asking = Asking(tmp_path, *papers)
+    asking.near = [evidence(papers[1])]
+    assert asking(Operation.RECORD, "vLLM").answer.splitlines() == [
+        "3 papers here say “vLLM”, 1 of them in the title; none is called so.",
+        "- Paged Attention: We build vLLM on it. [1]",
+        "- Alpha: It beats vLLM by far. [2]",
+        "- Bravo: a Study of vLLM [3]",
+    ]
+
+
+def test_papers_that_speak_of_an_organisation_are_told_from_its_own(tmp_path: Path):
+    asking = Asking(tmp_path, paper("Alpha", "It runs on ACME chips."), paper("Bravo"))
+    said = (
+        "No paper here has the organisation acme. 2 of the 2 have no organisation. Titles or abstracts"
+        " that speak of it: “acme” 1."
+    )
+    for operation in (Operation.COUNT, Operation.LIST):
+        found = asking(operation, organisation="acme")
+        assert found.answer.splitlines() == [said, "- Alpha [1]"]
+        assert found.blocks[0].n == 0
+
+
+def test_an_abbreviation_is_what_it_stands_for(tmp_path: Path):
+    asking = Asking(
+        tmp_path,
+        paper("Mixture-of-Experts on Phones", "It is fast."),
+        paper("Bravo", "Mixtures of experts (MoEs) are large. A MoE is trained."),
+        paper("Charlie", "It is trained."),
+    )
+    said = "in title or abstract. 1 of these says it in the title."
+    short = asking(Operation.COUNT, "MoE")
+    assert short.blocks[0].text == (
+        f"2 of the 3 papers here say “MoE” (“Mixtures of experts”) or a form of it {said}"
+    )
+    assert listed(short) == ["Mixture-of-Experts on Phones", "Bravo"]
+    long = asking(Operation.COUNT, "mixture of experts")
+    assert long.blocks[0].text == (
+        "2 of the 3 papers here say each word of “mixture of experts” (“MoE”), or a form of it,"
+        f" {said}"
+    )
+
+
+def test_several_names_are_sought_each_by_itself(tmp_path: Path):
+    papers = [paper("Flash-2: Faster", "It beats GPTQ."), paper("Flash-20", "It is short.")]
+    asking = Asking(tmp_path, *papers)
+    found = asking(Operation.RECORD, asked={"sides": ["Flash 1", "2", "GPTQ"]})
+    assert found.answer.splitlines()[0] == (
+        "Titles or abstracts say “GPTQ” 1; no paper is called so. No paper here is called “Flash 1”,"
+        " and none says it."
+    )
+    assert found.answer.splitlines()[1].startswith("“Flash-2: Faster” was seen in a.txt.")
+    mentioned = asking(Operation.RECORD, asked={"sides": ["AWQ", "GPTQ"]}).answer
+    assert mentioned.splitlines() == [
+        "Titles or abstracts say “GPTQ” 1; no paper is called so. No paper here is called “AWQ”, and"
+        " none says it.",
+        "- Flash-2: Faster: It beats GPTQ. [1]",
+    ]
+    nowhere = asking(Operation.RECORD, asked={"sides": ["AWQ", "OPQ"]})
+    assert nowhere.reason == "No paper here is called “AWQ” or “OPQ”, and none says it."
+
+
+def test_parts_of_a_topic_that_stand_apart_are_counted_each(five: Asking):
+    asked = {"parts": ["routes", "quantization"]}
+    none = five(Operation.COUNT, "routes quantization", asked=asked)
+    assert none.answer.splitlines() == [
+        "No paper here says each word of “routes quantization”, or a form of it, in title or abstract."
+        " Each by itself, of all papers: “routes” 1, “quantization” 4. Those of “routes”:",
+        "- Delta (2024-05-01 (year inferred), 3 upvotes) [1]",
+    ]
+    assert none.blocks[0].n == 0
+    # Where all papers that say one say the other, too, there is nothing more to tell.
+    asked = {"parts": ["delta", "routes"]}
+    assert "by itself" not in five(Operation.COUNT, "delta routes", asked=asked).answer
 
 
 def test_what_no_record_tells_may_be_said_by_papers(five: Asking):

@@ -99,6 +99,63 @@ def test_a_survey_ends_half_of_the_way_to_the_background():
     assert said.parts[0].n_more == 1
 
 
+def test_a_survey_of_either_of_two_topics_lists_the_best_of_each_in_turn():
+    by_topic = {
+        "kv caches x": found(A=0.9, B=0.8, C=0.1, D=0.1),
+        "kv caches y": found(E=0.9, A=0.8, F=0.1, G=0.1),
+    }
+    either = asked(Kind.SURVEY, "x", "y").model_copy(update={"topic": "kv caches", "limit": 3})
+    said = draft(either, found(A=0.9, E=0.8, H=0.1), **by_topic)
+    assert [p.title for p in cited(said)] == ["A", "E", "B"]
+    assert said.parts[0].text == "3 papers here come near, the nearest first."
+
+
+@pytest.mark.parametrize(
+    ("topic", "remark"),
+    [
+        ("disk", ""),
+        ("tape", " None of them says “tape”."),
+        ("disk tape", " None of them says each word of “disk tape”."),
+        ("blocks that are kept on tape", ""),
+    ],
+)
+def test_a_survey_says_where_no_paper_says_the_topic(topic: str, remark: str):
+    survey = asked(Kind.SURVEY).model_copy(update={"topic": topic})
+    said = draft(survey, found(A=0.9, B=0.8, C=0.1, D=0.1))
+    assert said.parts[0].text == f"2 papers here come near, the nearest first.{remark}"
+
+
+def test_an_abbreviation_that_a_paper_does_not_spell_is_of_something_else():
+    by_side = {"KBO": found(A=0.8, C=0.1), "AWQ": found(B=0.8, C=0.1)}
+    said = draft(asked(Kind.COMPARISON, "KBO", "AWQ"), found(A=0.3, B=0.3), **by_side)
+    # `Keeps blocks on` has the letters of the one.
+    assert cited(said) == [PAPERS["A"]]
+    assert "No paper here is about “AWQ”." in [part.text for part in said.parts]
+
+
+def test_a_name_that_the_paper_does_not_say_is_of_something_else():
+    by_side = {"Groq": found(A=0.8, C=0.1), "disk": found(B=0.8, C=0.1)}
+    question = asked(Kind.COMPARISON, "Groq", "disk")
+    question = question.model_copy(update={"question": "how does Groq compare to disk"})
+    said = draft(question, found(A=0.3, B=0.3), **by_side)
+    assert cited(said) == [PAPERS["B"]]
+
+
+def test_what_a_paper_says_once_where_it_reports_is_not_what_it_is_about():
+    class Reports(Ranker):
+        def rank(self, *args: object, **named: object) -> list[Evidence]:
+            reported = tuple(float(role is Role.RESULT) for role in Role)
+            ranked = super().rank(*args, **named)  # pyright: ignore[reportArgumentType]
+            return [e._replace(roles=reported) for e in ranked]
+
+    question = asked(Kind.DEFINITION).model_copy(update={"topic": "disk"})
+    drafter = Drafter(Reports(), Reader(), Words(), papers=6, max_sentences=5, survey_papers=2)
+    said = drafter.draft(
+        question, Query("q", [1.0]), found(A=0.9), lambda _: (Query("q", [1.0]), [])
+    )
+    assert said.parts[0].text == "No paper here is about “disk”; this is said of it:"
+
+
 @pytest.mark.parametrize("kind", [Kind.SURVEY, Kind.COMPARISON])
 def test_one_paper_on_topic_is_quoted_in_running_text(kind: Kind):
     said = draft(asked(kind), found(A=0.9, B=0.2, C=0.2))

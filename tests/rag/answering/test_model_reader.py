@@ -140,6 +140,18 @@ def test_what_cannot_be_read_costs_itself_alone(
     assert found == whole.model_copy(update=read)
 
 
+def test_what_is_left_out_and_who_else_will_do_are_read():
+    written = {
+        "organisation": "ACME",
+        "other_organisations": ["Other", 3],
+        "without": [" ", "cats"],
+    }
+    found = read_with_model(Says(json.dumps(WHOLE | {"since": None} | written)), LINE, [])
+    assert found
+    own = Filters(organisation="ACME", other_organisations=("Other",), without=("cats",))
+    assert found.filters == own
+
+
 def test_sides_that_are_no_text_are_left_out():
     written = WHOLE | {"kind": "comparison", "sides": ["Alpha", 7, "Bravo", None]}
     found = read_with_model(Says(json.dumps(written)), LINE, [])

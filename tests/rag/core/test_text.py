@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from footnote.rag.core.text import closest, fold, identity_key, sentence_spans, words
+from footnote.rag.core.text import (
+    closest,
+    fold,
+    has_address,
+    identity_key,
+    sentence_spans,
+    words,
+)
 
 
 def sentences(text: str) -> list[str]:
@@ -103,3 +110,18 @@ print(len(sentence_spans("It is one. It is two. It is three.")))
     assert run.stdout.split() == [
         "2", "False", "13", "PunktSentenceTokenizer", "3",
     ], run.stderr  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        ("Code is at https://github.com/a/b.", True),
+        ("See github.com/a/b.", True),
+        ("See www.a.org", True),
+        ("We use scikit-learn. A.B. et al. say 3.5/4 of it.", False),
+        ("Input/output, e.g. of a .com domain", False),
+        ("", False),
+    ],
+)
+def test_a_web_address_is_known_by_its_form(text: str, *, is_told: bool):
+    assert has_address(text) is is_told

@@ -14,9 +14,9 @@ from footnote.ingest.restore import restore
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
 from footnote.rag.core.errors import IndexDamagedError, PaperDamagedError
-from footnote.rag.index import figures
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.stored import Damage, Part, Regrouping
+from footnote.rag.index.text_facts import FIGURES
 from footnote.ui import cli
 from tests.made import rewritten
 from tests.rag.index.small import paper
@@ -293,11 +293,16 @@ def test_what_is_pending_is_found_without_reading_what_is_indexed(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "sql", ["_STATING", "_N_STATING", "SELECT paper_id, indexed FROM papers WHERE indexed NOT NULL"]
+    "sql",
+    [
+        FIGURES.holding_sql,
+        FIGURES.count_sql,
+        "SELECT paper_id, indexed FROM papers WHERE indexed NOT NULL",
+    ],
 )
 def test_ids_of_what_is_served_are_read_without_any_record(tmp_path: Path, sql: str):
     catalogue = Catalogue(tmp_path / "catalogue.sqlite", create=True)
-    plan = catalogue._rows(f"EXPLAIN QUERY PLAN {getattr(figures, sql, sql)}")
+    plan = catalogue._rows(f"EXPLAIN QUERY PLAN {sql}")
     [told] = [line for *_, line in plan if " papers " in line]
     assert "COVERING INDEX" in told
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from footnote.rag.core.partial import PartialDate
 from footnote.rag.core.records import Paper, Sighting
 from footnote.rag.core.request import Filters, RecordField
-from footnote.rag.index import facts, figures
+from footnote.rag.index import facts, text_facts
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
 from footnote.rag.index.stored import Regrouping
@@ -34,7 +34,8 @@ LAST = {"2024": "2024-12-31", "2024-05": "2024-05-31", "2025-01": "2025-01-31"}
 @st.composite
 def papers(draw: st.DrawFn) -> Paper:
     own = paper(
-        draw(st.sampled_from("ABCDE")), draw(st.sampled_from(["One.", "Two. Three.", "Twice 4%."]))
+        draw(st.sampled_from("ABCDE")),
+        draw(st.sampled_from(["One.", "Two. Three.", "Twice 4%.", "See https://a.org/b."])),
     )
     authors = tuple(draw(st.lists(st.sampled_from(AUTHORS), unique=True, max_size=3)))
     found = {
@@ -123,7 +124,7 @@ def forget_facts(catalogue: Catalogue) -> None:
             "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         ).fetchall():
             db.execute(f"DROP TRIGGER {name}")
-        db.executescript("DROP TABLE facts; DROP TABLE names; DROP TABLE figures")
+        db.executescript("DROP TABLE facts; DROP TABLE names; DROP TABLE figures; DROP TABLE links")
 
 
 def may_answer(p: Paper, filters: Filters, whole: Iterable[Paper]) -> bool:
@@ -132,8 +133,7 @@ def may_answer(p: Paper, filters: Filters, whole: Iterable[Paper]) -> bool:
     def cased(text: str) -> str:
         return text.casefold()
 
-    def is_of(organisation: str) -> bool:
-        asked = filters.organisation or ""
+    def is_of(organisation: str, asked: str) -> bool:
         names = [q.organisation for q in whole if q.organisation]
         is_written = any(cased(name) == cased(asked) for name in names)
         return cased(organisation) == cased(asked) if is_written else has_words(organisation, asked)
@@ -148,6 +148,7 @@ def may_answer(p: Paper, filters: Filters, whole: Iterable[Paper]) -> bool:
         RecordField.ORGANISATION: p.organisation is not None,
         RecordField.UPVOTES: p.upvotes is not None,
         RecordField.AUTHORS: p.n_authors is not None or bool(p.authors),
+        RecordField.LINK: "://" in p.abstract,
     }
     n_authors = p.n_authors if p.n_authors is not None else len(p.authors) or None
 
@@ -158,6 +159,7 @@ def may_answer(p: Paper, filters: Filters, whole: Iterable[Paper]) -> bool:
         words = [w for w in words if w]
         return any(words[i : i + len(asked)] == asked for i in range(len(words)))
 
+    organisations = [*filter(None, [filters.organisation]), *(filters.other_organisations or ())]
     date = str(p.date)
     # Any month has a first day, and any year.
     first = datetime.date.fromisoformat(date + "-01-01"[: 10 - len(date)]) if p.date else None
@@ -167,7 +169,9 @@ def may_answer(p: Paper, filters: Filters, whole: Iterable[Paper]) -> bool:
     checks = [
         filters.since is None or (first >= filters.since if first else filters.undated),
         filters.until is None or (last <= filters.until if last else filters.undated),
-        filters.organisation is None or (p.organisation is not None and is_of(p.organisation)),
+        not organisations
+        or (p.organisation is not None and any(is_of(p.organisation, o) for o in organisations)),
+        p.organisation is None or not any(is_of(p.organisation, o) for o in filters.without or ()),
         is_between(p.upvotes, filters.min_upvotes, filters.max_upvotes),
         is_between(n_authors, filters.min_authors, filters.max_authors),
         all(told[field] for field in filters.told or ()),
@@ -187,6 +191,8 @@ all_filters = st.builds(
     until=st.sampled_from([*DAYS, datetime.date(2024, 5, 31), datetime.date(2024, 12, 31)]),
     undated=st.sampled_from([None, True]),
     organisation=st.sampled_from([None, None, None, "Acme LABS", "STRASSE ag", "acme", "' OR 1"]),
+    other_organisations=st.sampled_from([None, None, None, ("acme",), ("STRASSE ag", "nobody")]),
+    without=st.sampled_from([None, None, None, ("acme",), ("Acme LABS", "cache")]),
     source=st.sampled_from([None, None, "PAGE", "b.t", "%", "2025"]),
     author=st.sampled_from([None, None, "li", "MÜLLER", "Mull", "Yi-Chen", "Ada", "wei li"]),
     withdrawn=st.sampled_from([None, None, True, False]),
@@ -262,7 +268,8 @@ def test_an_earlier_catalogue_that_may_only_be_read_has_facts_too(catalogue: Cat
     forget_facts(catalogue)
     with closing(sqlite3.connect(f"{catalogue.file.as_uri()}?mode=ro", uri=True)) as db:
         facts.prepare(db)
-        figures.prepare(db)
+        for fact in text_facts.EACH:
+            fact.prepare(db)
 
         def read(sql: str, values: Sequence[object]) -> list[tuple]:
             return db.execute(sql, values).fetchall()
@@ -288,6 +295,18 @@ def test_an_earlier_catalogue_is_read_for_figures_until_it_is_indexed_again(cata
     earlier.switch("snapshot")
     assert noted(earlier) == {(first.version, 1), (second.version, 0)}
     assert earlier.matching(Filters(reports_number=True)) == {first.paper_id}
+
+
+def test_an_earlier_catalogue_is_read_for_web_addresses_too(catalogue: Catalogue):
+    first, second = paper("A", "Its code is at github.com/a/b."), paper("B", "It has 3 parts.")
+    catalogue.save([(first, []), (second, [])], {})
+    catalogue.mark_indexed([first, second])
+    told = Filters(told=(RecordField.LINK,)), Filters(untold=(RecordField.LINK,))
+    for each in (catalogue, None):
+        if each is None:
+            forget_facts(catalogue)
+        own = each or Catalogue(catalogue.file)
+        assert [own.matching(f) for f in told] == [{first.paper_id}, {second.paper_id}]
 
 
 def noted(catalogue: Catalogue) -> set[tuple[str, int]]:

@@ -98,6 +98,9 @@ def test_every_search_is_among_the_papers_that_may_answer(index: Index, ids: dic
     assert [query.only for query in retriever.asked] == [{ids[BRAVO]}] * 2
     assert own.query("q", Filters(author="Nobody")).only == frozenset()
     assert own.query("q").only is None
+    # An abstract speaks of much that its paper is not about.
+    assert own.query("q", Filters(without=("cached disks",))).only == {ids[BRAVO]}
+    assert own.query("q", Filters(without=("blocks",))).only == {*ids.values()}
 
 
 def test_papers_that_are_named_come_in_their_order_and_unknown_ones_not_at_all(

@@ -19,6 +19,8 @@ TODAY = date(2026, 11, 28)
         ("last year", date(2025, 1, 1), date(2025, 12, 31)),
         ("this year", date(2026, 1, 1), date(2026, 12, 31)),
         ("Q2 2024", date(2024, 4, 1), date(2024, 6, 30)),
+        ("2nd half of 2024", date(2024, 7, 1), date(2024, 12, 31)),
+        ("H1 2023", date(2023, 1, 1), date(2023, 6, 30)),
         ("the 1990s", date(1990, 1, 1), date(1999, 12, 31)),
         ("the last two years", date(2024, 1, 1), TODAY),
         ("the summer of 2021", date(2021, 1, 1), date(2021, 12, 31)),

@@ -132,3 +132,31 @@ def test_a_line_after_a_list_asks_it_again_or_of_one_of_it():
     # The last two years are no last paper.
     years = read_request("and from the last two years?", listed, today=TODAY)
     assert (years.act, years.filters.until) == (Act.FOLLOW_UP, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "topic", "sides"),
+    [
+        ("papers on tidal barrages / wave buoys", "", ("tidal barrages", "wave buoys")),
+        ("how many papers on tidal barrages or wave buoys", "", ("tidal barrages", "wave buoys")),
+        ("how many papers mention both barrages and buoys", "barrages buoys", ()),
+    ],
+)
+def test_of_several_topics_any_will_do_or_all_have_to(
+    text: str, topic: str, sides: tuple[str, ...]
+):
+    request = read_request(text, today=TODAY)
+    assert request.kind in {Kind.SURVEY, Kind.CATALOGUE}
+    assert (request.topic, request.sides) == (topic, sides)
+
+
+def test_what_is_left_out_is_no_part_of_the_topic():
+    request = read_request("list papers on tidal barrages but not on wave buoys", today=TODAY)
+    assert (request.topic, request.filters) == (
+        "tidal barrages", Filters(without=("wave buoys",))
+    )  # fmt: skip
+
+
+def test_several_organisations_are_named_each_once():
+    request = read_request("how many papers are from Meta or Google, or from meta?", today=TODAY)
+    assert request.filters == Filters(organisation="Meta", other_organisations=("Google",))

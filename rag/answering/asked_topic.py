@@ -1,0 +1,129 @@
+"""What a question about the collection asks papers to say, and which papers say it."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from footnote.rag.answering.abbreviations import called_too
+from footnote.rag.core.request import Filters
+from footnote.rag.core.text import words
+from footnote.rag.index.catalogue import Catalogue
+
+# Of 100, as `rapidfuzz` tells how alike two words are; shorter ones are alike by chance.
+_LIKE, _SHORTEST = 80, 4
+# Whose words are looked through.
+_MOST_TITLES = 20_000
+# Abstracts that are looked through for what an abbreviation stands for.
+_MOST_ABSTRACTS = 50
+# And papers that are read for it; of more most have it.
+_MOST_ABSTRACTS_READ = 300
+_SHORTEST_OTHER = 3
+# No abbreviation stands for more words.
+_MOST_WORDS = 5
+
+
+class Words(Protocol):
+    """An index of the words of titles and abstracts."""
+
+    def terms(self, text: str) -> list[str]:
+        """Return the words of a text as searched."""
+        ...
+
+    def holding(self, text: str) -> list[str]:
+        """Return the ids of the papers that hold every word of a text in some form."""
+        ...
+
+
+class Topic(NamedTuple):
+    """Words that papers may say."""
+
+    text: str
+    terms: frozenset[str]
+    """As searched; empty where there is nothing to search for."""
+    holding: frozenset[str]
+    """Ids of the papers that say all of them, or what it is called too."""
+    other: str = ""
+    """What it is called too, such as the words that an abbreviation stands for."""
+    other_terms: tuple[str, ...] = ()
+
+    def is_said(self, said: Sequence[str]) -> bool:
+        """Return True if these words, as searched, hold all of its own, or its other name."""
+        return self.terms.issubset(said) or (
+            bool(self.other) and _has_in_a_row(said, self.other_terms)
+        )
+
+
+def _has_in_a_row(said: Sequence[str], terms: tuple[str, ...]) -> bool:
+    return any(
+        tuple(said[at : at + len(terms)]) == terms for at in range(len(said) - len(terms) + 1)
+    )
+
+
+class TopicReader:
+    """Reads topics as they are typed, and notes what it looks for in place of them."""
+
+    def __init__(self, catalogue: Catalogue, index: Words):
+        """Look in the catalogue for slips of words, and in the words of the same papers."""
+        self._catalogue = catalogue
+        self._words = index
+        self.respelled: list[str] = []
+        """What was looked for in place of what is asked, in words."""
+
+    def read(self, text: str, *, is_name: bool = False) -> Topic:
+        """Find the papers that say a topic, with slips mended by the words of titles.
+
+        Args:
+            text: The topic; may be empty.
+            is_name: True for the name of a paper, which is no other name of the same thing.
+        """
+        holding = self._words.holding(text)
+        meant = self._meant(text) if text and not holding else text
+        if meant != text and (found := self._words.holding(meant)):
+            self.respelled.append(f"No paper says “{text}”; “{meant}” was looked for.")
+            text, holding = meant, found
+        topic = Topic(text, frozenset(self._words.terms(text)), frozenset(holding))
+        return topic if is_name else self._with_other_name(topic)
+
+    def _with_other_name(self, topic: Topic) -> Topic:
+        if not topic.holding or len(topic.terms) > _MOST_WORDS:
+            return topic
+        some = self._catalogue.served(sorted(topic.holding)[:_MOST_ABSTRACTS])
+        abstracts = (paper.abstract for paper in some.values())
+        other = called_too(topic.text, abstracts, self._words.terms)
+        terms = tuple(self._words.terms(other or ""))
+        # `SD` is short for too much.
+        if (
+            not other
+            or len(other) < _SHORTEST_OTHER
+            or frozenset(terms) in (frozenset(), topic.terms)
+        ):
+            return topic
+        found = topic._replace(other=other, other_terms=terms)
+        others = sorted({*self._words.holding(other)} - topic.holding)
+        if len(terms) > 1 and len(others) <= _MOST_ABSTRACTS_READ:
+            # Its words are one name only in a row.
+            read = self._catalogue.served(others)
+            texts = {each: f"{p.title}\n{p.abstract}" for each, p in read.items()}
+            others = [
+                each for each, t in texts.items() if _has_in_a_row(self._words.terms(t), terms)
+            ]
+        return found._replace(holding=topic.holding.union(others))
+
+    def _meant(self, text: str) -> str:
+        """Return a text with words of titles in place of slips that no paper has."""
+        from rapidfuzz import fuzz, process  # few questions ask for it
+
+        # `HPCA` is no slip of `HPC`.
+        named = {word for word in words(text) if re.search(rf"\b{word.upper()}\b", text)}
+        told = [w for w in words(text) if len(w) >= _SHORTEST and w not in named]
+        unsaid = [word for word in told if not self._words.holding(word)]
+        if not unsaid:
+            return text
+        some = sorted(self._catalogue.matching(Filters()))[:_MOST_TITLES]
+        papers = self._catalogue.facts(some)
+        said = list(dict.fromkeys(word for p in papers for word in words(p.title)))
+        for word in unsaid:
+            found = process.extractOne(word, said, scorer=fuzz.ratio, score_cutoff=_LIKE)
+            if found:
+                text = re.sub(re.escape(word), found[0], text, count=1, flags=re.IGNORECASE)
+        return text
