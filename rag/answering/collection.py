@@ -435,9 +435,13 @@ def _no_such(asked: AskedPapers) -> Answer:
     else:
         said = f"No paper here is called “{name}”, and none says it."
     papers = asked.nearest_first(asked.papers)
+    if n and n == n_titles <= _NAMESAKES and asked.request.operation is Operation.RECORD:
+        return _told_each(asked, _Named(papers, said), _recorded)
     others = asked.beside if n <= PAGE else ()
     text = " ".join([*asked.respelled, said])
-    return with_papers(asked, papers, text, others=others) if n or others else refused(asked, text)
+    if not (n or others):
+        return refused(asked, text)
+    return with_papers(asked, papers, text, authors="number", others=others)
 
 
 def _written_by(paper: Paper) -> str:

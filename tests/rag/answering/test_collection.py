@@ -591,7 +591,7 @@ def test_what_the_record_of_a_paper_tells_and_does_not(five: Asking):
     nowhere = five(Operation.RECORD, "halves")
     assert nowhere.answer.splitlines() == [
         "1 paper here says “halves” in the abstract; it is not called so.",
-        "- Charlie: Quantization (Other): It halves a model. [1]",
+        "- Charlie: Quantization (Other, 7 authors): It halves a model. [1]",
     ]
     five.near = [evidence(FIVE[3])]
     assert five(Operation.RECORD, "xylophone orchestra").answer.splitlines() == [
@@ -680,6 +680,10 @@ def test_a_name_that_no_paper_has_is_not_passed_over(tmp_path: Path):
     )
     [said, *_] = asking(Operation.RECORD, "ring attention").answer.splitlines()
     assert said == "1 paper here says “ring attention” in the title; it is not called so."
+    assert (
+        "was seen in a.txt. Its record tells no date"
+        in asking(Operation.RECORD, "ring attention").answer
+    )
     [said, *_] = asking(Operation.RECORD, "FlashAttenion-3").answer.splitlines()
     assert said == "No title here has “FlashAttenion-3”; the one most like it is told of."
     # The name itself, or most of it.
