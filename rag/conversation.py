@@ -17,7 +17,7 @@ from footnote.rag.understanding.request import ON_THE_LAST, odds_of_new, read_re
 # Whether a line leans on what was said is told by so many papers that are found for it.
 _COMPARED = 6
 # Filters that name something which a record may or may not have.
-_NAMES = ("organisation", "other_organisations", "source", "author")
+_NAMES = ("organisation", "other_organisations", "source", "other_sources", "author")
 
 
 class LineReader:

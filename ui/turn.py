@@ -22,6 +22,7 @@ _FILTERS = (
     "other_organisations",
     "without",
     "source",
+    "other_sources",
     "author",
     "withdrawn",
     "reports_number",

@@ -103,13 +103,14 @@ class AskedPapers:
         self.respelled = topics.respelled
         """What was looked for in place of what is asked, in words."""
 
-        def read(names: Iterable[str]) -> list[Topic]:
-            found = [topics.read(name, is_name=request.operation in _OF_A_NAME) for name in names]
+        def read(names: Iterable[str], by: TopicReader = topics) -> list[Topic]:
+            found = [by.read(name, is_name=request.operation in _OF_A_NAME) for name in names]
             return [topic for topic in found if topic.terms]
 
         [self.topic] = read([request.topic]) or [Topic("", frozenset(), frozenset())]
         self.sides = read(_written_out(request.sides))
-        self.parts = read(request.parts)
+        # What was looked for in place of these is said of the whole topic.
+        self.parts = read(request.parts, TopicReader(catalogue, index))
         self.unwanted = read(catalogue.words_left_out(request.filters))
         """What papers must not say."""
         self.n_every = catalogue.count_served()
@@ -324,8 +325,8 @@ def _filtered(filters: Filters) -> list[Condition]:
     if named := [*filter(None, [filters.organisation]), *(filters.other_organisations or ())]:
         of = f"the organisation {' or '.join(named)}"
         found.append(Condition(f"has {of}", f"have {of}"))
-    if filters.source:
-        seen = f"seen in “{filters.source}”"
+    if sources := [*filter(None, [filters.source]), *(filters.other_sources or ())]:
+        seen = f"seen in {' or '.join(f'“{source}”' for source in sources)}"
         found.append(Condition(f"was {seen}", f"were {seen}"))
     if filters.author:
         author = f"an author called “{filters.author}”"

@@ -5,7 +5,7 @@ Everything counted is counted of all papers, and what the records do not tell is
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from statistics import fmean, median
 from typing import Literal, NamedTuple
 
@@ -38,12 +38,16 @@ from footnote.rag.answering.paper_rows import (
 from footnote.rag.answering.phrases import common_phrases
 from footnote.rag.core.records import Answer, Block, Cell, Paper
 from footnote.rag.core.request import Act, Operation, RecordField, Request
-from footnote.rag.core.text import closest, identity_key
+from footnote.rag.core.text import closest, identity_key, words
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
 
 # Of a name that several titles have, so many papers are told of.
 _NAMESAKES = 3
+_NOT_TOLD = (
+    "Not on record: full texts, venues, languages, licences, what a field means beyond its name,"
+    " who put the papers together, and when."
+)
 # Phrases of more titles are counted in every second one, or third, and so on.
 _MOST_TITLES = 20_000
 
@@ -57,7 +61,7 @@ class _Named(NamedTuple):
 
 
 def answer_from_catalogue(
-    request: Request, catalogue: Catalogue, words: Words, near: Near, *, skip: int = 0
+    request: Request, catalogue: Catalogue, index: Words, near: Near, *, skip: int = 0
 ) -> Answer:
     """Answer a question of the kind `catalogue`; one that names no operation asks for a list.
 
@@ -65,7 +69,7 @@ def answer_from_catalogue(
         request: What is asked. Papers fit if the filters let them through and title or abstract
             hold each word of the topic in some form.
         catalogue: Of all papers, of which those that the index holds are counted.
-        words: Of the same papers.
+        index: Of the words of the same papers.
         near: Finds those that come near the topic, in whatever words.
         skip: Rows that were shown before: 12 gives the next 12.
 
@@ -73,7 +77,7 @@ def answer_from_catalogue(
         A table of counts, or of papers; each paper listed is a source, and where a sentence of its
         abstract says the topic, it is quoted. Refused only where nothing can be said.
     """
-    asked = AskedPapers(request, catalogue, words, near, skip)
+    asked = AskedPapers(request, catalogue, index, near, skip)
     if asked.filters.author and not asked.papers and not catalogue.names_authors():
         return _by_nobody_named(asked)
     return _ANSWERS[request.operation or Operation.LIST](asked)
@@ -85,7 +89,7 @@ def _count(asked: AskedPapers) -> Answer:
     is_bare = not asked.conditions and asked.request.act is Act.NEW and len(papers) > PAGE
     listed = [] if is_bare else _title_first(asked)
     said = [asked.all_counted(titles=True), *_by_side(asked), *_by_part(asked), *_by_name(asked)]
-    said += _by_names(asked)
+    said += [*_by_names(asked), *_each_year(asked)]
     return _counted(asked, listed, said)
 
 
@@ -99,11 +103,21 @@ def _counted(asked: AskedPapers, listed: Sequence[Facts], said: Sequence[str]) -
 
 
 def _title_first(asked: AskedPapers) -> list[Facts]:
-    """Return the papers, those first that say the topic in the title, and of these the nearest."""
+    """Return the papers, those first that say the topic in the title, and of these the nearest.
+
+    A title that has its very words comes before one that has other forms of them.
+    """
     papers = asked.papers or asked.spoken_of or asked.saying_a_part
     if asked.has_topic or papers is not asked.papers:
         papers = asked.nearest_first(papers)
-    return sorted(papers, key=lambda p: not asked.is_said_in(p.title))
+    typed = set(words(asked.topic.text))
+    return sorted(papers, key=lambda p: (not asked.is_said_in(p.title), not _has(p.title, typed)))
+
+
+def _has(title: str, typed: Collection[str]) -> bool:
+    """Return True if a title has each of some words, in whichever number."""
+    own = {word.removesuffix("s") for word in words(title)}
+    return all(word.removesuffix("s") in own for word in typed)
 
 
 def _by_side(asked: AskedPapers) -> list[str]:
@@ -113,6 +127,15 @@ def _by_side(asked: AskedPapers) -> list[str]:
     counts = Counter({s.text: sum(asked.says(p, s) for p in asked.papers) for s in asked.sides})
     said = [f"“{side}”: {n:,}" for side, n in sorted(counts.items(), key=_most_first)]
     return [f"{', '.join(said)}."]
+
+
+def _each_year(asked: AskedPapers) -> list[str]:
+    """Say how many papers are of each year, where a few years are asked for."""
+    since, until = asked.filters.since, asked.filters.until
+    if not (since and until and asked.papers) or not 0 < until.year - since.year < PAGE:
+        return []
+    years = Counter(p.year for p in asked.papers)
+    return [", ".join(f"{year}: {years[year]:,}" for year in sorted(filter(None, years))) + "."]
 
 
 def _by_part(asked: AskedPapers) -> list[str]:
@@ -225,8 +248,11 @@ def _by_source(asked: AskedPapers) -> Answer:
     if asked.skip >= len(sources):
         return refused(asked, all_shown(len(sources)))
     said = [asked.all_counted()]
-    if sum(sources.values()) > len(asked.papers):
-        said.append("A paper may be seen in several.")
+    n_seen = sum(sources.values())
+    if n_seen > len(asked.papers):
+        said.append(f"Some were seen in several: {n_seen:,} sightings.")
+    elif len(sources) > 1:
+        said.append("Each was seen in one alone.")
     return with_counts(asked, " ".join(said), ("Seen in", [*sources.items()]))
 
 
@@ -399,8 +425,9 @@ def _named(asked: AskedPapers) -> _Named:
 
 
 def _is_most_of(asked: AskedPapers, title: str) -> bool:
-    """Return True if the words of the topic are half of those of a title or more."""
-    return 2 * len(asked.topic.terms) >= len({*asked.words.terms(title)})
+    """Return True if a title begins with words of the topic, which are half of it or more."""
+    own = asked.words.terms(title)
+    return own[0] in asked.topic.terms and 2 * len(asked.topic.terms) >= len({*own})
 
 
 def _called(asked: AskedPapers, name: str) -> list[Facts]:
@@ -469,6 +496,8 @@ def _about(asked: AskedPapers) -> Answer:
     if dates:
         days = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
         said.append(f"The dates on record are {days}." if len(dates) > 1 else f"Dated {days}.")
+    if not asked.conditions:
+        said.append(_NOT_TOLD)
     known = _known(papers)
     sources = asked.catalogue.names("source", [p.paper_id for p in papers])
     organisations = _organisations(papers)

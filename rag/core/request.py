@@ -133,6 +133,8 @@ class Filters(Record):
     """What the record must not tell."""
     other_organisations: tuple[Text, ...] | None = Field(default=None, exclude_if=is_none)
     """Those whose papers may answer beside those of `organisation`, written as that is."""
+    other_sources: tuple[Text, ...] | None = Field(default=None, exclude_if=is_none)
+    """Those where a paper may have been seen in place of `source`, written as that is."""
     without: tuple[Text, ...] | None = Field(default=None, exclude_if=is_none)
     """What leaves a paper out: an organisation, if one of the catalogue is so called; else words,
     all of which its title says, or of a question of the kind `catalogue` title or abstract."""

@@ -23,8 +23,9 @@ from footnote.rag.index.sharding import Item, split
 # Whole numbers keep their fraction: `1.91` is one word, and so is `W4A4KV4`.
 _WORD_PATTERN = r"\d+(?:[.,]\d+)+|[\p{L}\p{N}]+"
 _ANALYZER = "english"
-# `GPUs`: the stemmer takes an s that follows a u for a part of the word.
-_PLURAL = re.compile(r"\b([A-Z]+U)s\b")
+# `LLMs`, `GPUs`: the stemmer takes their s for a part of the word, which has no other vowel.
+_PLURAL = re.compile(r"\b([A-Z][A-Za-z0-9]*[A-Z0-9])s\b")
+_VOWELS = frozenset("aeiouy")
 _WRITER_BYTES = 50_000_000
 # Shorter words are one edit away from too many others: `raft` from `draft`.
 _MIN_FUZZY = 5
@@ -191,7 +192,7 @@ class BM25Index:
         return counted[term]
 
     def _counted_idf(self, term: str) -> float:
-        n_with = self.n_papers_with(term)
+        n_with = max(map(self.n_papers_with, _numbers(term)))
         if not n_with and not term.isascii():
             return _FOREIGN
         # What has been counted since by another process may be more than was when this was opened.
@@ -307,12 +308,10 @@ class BM25Index:
         return self._in_any_form(term)
 
     def _in_any_form(self, term: str) -> Query:
-        """Match a term, and the other number of one such as `gpu`, which the stemmer leaves."""
-        number = f"{term}s" if term.endswith("u") else term.removesuffix("s")
-        forms = [term]
-        if number.endswith("u") != term.endswith("u") and self.n_papers_with(number):
-            forms.append(number)
-        each = [Query.term_query(self._index.schema, "text", form) for form in forms]
+        """Match a term, in both numbers where it is one such as `gpu`."""
+        schema = self._index.schema
+        forms = [form for form in _numbers(term) if form == term or self.n_papers_with(form)]
+        each = [Query.term_query(schema, "text", form) for form in forms]
         return each[0] if len(each) == 1 else Query.disjunction_max_query(each)
 
 
@@ -387,6 +386,19 @@ def _analyzer() -> tantivy.TextAnalyzer:
 @lru_cache(maxsize=4096)
 def _terms(text: str) -> tuple[str, ...]:
     return tuple(_analyzer().analyze(_PLURAL.sub(r"\1", _folded(text))))
+
+
+def _numbers(term: str) -> list[str]:
+    """Return a term as stemmed, and its other number where the stemmer leaves that apart.
+
+    The s of `llms` and `gpus` stays, since no vowel stands before it but right before it
+    (M. F. Porter, The English (Porter2) stemming algorithm, step 1a).
+    """
+    base = term.removesuffix("s")
+    is_left = len(base) > 1 and base.isalnum() and not _VOWELS.intersection(base[:-1])
+    if not is_left or term.endswith("ss"):
+        return [term]
+    return [term, f"{term}s" if base == term else base]
 
 
 def _schema() -> tantivy.Schema:

@@ -194,9 +194,10 @@ def conditions(rows: Rows, filters: Filters) -> list[tuple[str, Sequence[object]
             asked.append((f"{column} <= ?", [most]))
     asked += [_telling(rows, field, tells=True) for field in filters.told or ()]
     asked += [_telling(rows, field, tells=False) for field in filters.untold or ()]
-    if filters.source:
-        part = _folded(filters.source)
-        within = [name for name in _names(rows, "source") if part in _folded(name)]
+    if named := [*filter(None, [filters.source]), *(filters.other_sources or ())]:
+        parts = [*map(_folded, named)]
+        sources = _names(rows, "source")
+        within = [name for name in sources if any(part in _folded(name) for part in parts)]
         asked.append((_OF_NAMES, ["source", json.dumps(within)]))
     if filters.author:
         found = [name for name in _names(rows, "author") if is_named(name, filters.author)]

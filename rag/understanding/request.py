@@ -379,6 +379,7 @@ def _filters(spans: Spans, today: datetime.date) -> Filters:
         other_organisations=_others(spans.organisation) or None,
         without=tuple(dict.fromkeys(spans.without)) or None,
         source=spans.source[0] if spans.source else None,
+        other_sources=_others(spans.source) or None,
         author=spans.author[0] if spans.author else None,
         withdrawn=True if spans.withdrawn else None,
         told=_fields(spans, "with") or None,

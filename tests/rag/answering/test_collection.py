@@ -102,6 +102,10 @@ def paper(
     return plain_paper(title, abstract).model_copy(update=found)
 
 
+NOT_TOLD = (
+    "Not on record: full texts, venues, languages, licences, what a field means beyond its name,"
+    " who put the papers together, and when."
+)
 _OF_A_NAME = {Operation.AUTHORS, Operation.RECORD}
 
 FIVE = (
@@ -285,6 +289,11 @@ def test_what_comes_near_in_other_words_is_listed_after_what_says_them(five: Ask
         ),
         (
             "",
+            {"source": "b.t", "other_sources": ["c.txt"]},
+            "1 of the 5 papers here was seen in “b.t” or “c.txt”.",
+        ),
+        (
+            "",
             {"told": ["authors"]},
             "2 of the 5 papers here have a number of authors. 1 of these names them.",
         ),
@@ -372,9 +381,9 @@ def test_a_year_alone_is_a_date(tmp_path: Path):
         " no exact day on record."
     )
     about = asking(Operation.ABOUT).blocks[0].text
-    assert (
-        about
-        == "There are 4 papers here. No two have the same title. The dates on record are 2023-05 to 2024-02-01."
+    assert about == (
+        "There are 4 papers here. No two have the same title. The dates on record are 2023-05 to"
+        f" 2024-02-01. {NOT_TOLD}"
     )
 
 
@@ -472,7 +481,7 @@ def test_what_the_collection_is(five: Asking):
     answer = five(Operation.ABOUT)
     assert answer.blocks[0].text == (
         "There are 5 papers here. No two have the same title. The dates on record are 2023-01-31 to"
-        " 2024-05-01."
+        f" 2024-05-01. {NOT_TOLD}"
     )
     assert table(answer, 1) == [
         ["The record tells", "Papers"],
@@ -745,6 +754,27 @@ def test_an_abbreviation_is_what_it_stands_for(tmp_path: Path):
         "2 of the 3 papers here say each word of “mixture of experts” (“MoE”), or a form of it,"
         f" {said}"
     )
+
+
+def test_a_title_of_the_words_themselves_comes_before_one_of_other_forms(tmp_path: Path):
+    asking = Asking(tmp_path, paper("Adaptive Routes"), paper("Adapters"), paper("Adapter Routes"))
+    found = listed(asking(Operation.LIST, "adapter"))
+    assert found == ["Adapter Routes", "Adapters", "Adaptive Routes"]
+
+
+def test_each_year_of_a_few_is_counted(five: Asking):
+    few = {"since": datetime.date(2023, 1, 1), "until": datetime.date(2024, 12, 31)}
+    assert (five(Operation.COUNT, **few).blocks[0].text or "").endswith(
+        "no date. 2023: 1, 2024: 2."
+    )
+    one = few | {"since": datetime.date(2024, 1, 1)}
+    assert (five(Operation.COUNT, **one).blocks[0].text or "").endswith("no date.")
+
+
+def test_a_title_that_ends_with_a_name_is_another(tmp_path: Path):
+    asking = Asking(tmp_path, paper("Gamma: Paging Is All You Need"), paper("Bravo"))
+    found = asking(Operation.RECORD, "Paging is all you need").answer
+    assert found.startswith("1 paper here says “Paging is all you need” in the title; it is not")
 
 
 def test_several_names_are_sought_each_by_itself(tmp_path: Path):

@@ -99,17 +99,22 @@ def test_words_of_another_script_tell_nothing(index: BM25Index):
     assert index.idf("ブロック") < 0.1 < index.idf("zebra")
 
 
-@pytest.mark.parametrize("question", ["GPU", "GPUs", "gpu", "gpus"])
+@pytest.mark.parametrize(
+    "question", ["GPU", "GPUs", "gpu", "gpus", "LLM", "LLMs", "llms", "FPGA", "FPGAs"]
+)
 def test_the_number_of_an_abbreviation_is_no_part_of_it(tmp_path: Path, question: str):
     papers = [
-        paper("Alpha", "It runs on GPUs."),
-        paper("Bravo", "It needs one GPU."),
-        paper("Charlie", "A corpus is read."),
+        paper("Alpha", "It runs LLMs on GPUs and FPGAs."),
+        paper("Bravo", "It needs one GPU for each LLM, or an FPGA."),
+        paper("Charlie", "A corpus of news is read."),
+        paper("Delta", "A new one is read."),
     ]
     index = BM25Index(tmp_path / "bm25")
     index.replace(papers)
     own = sorted(each.paper_id for each in papers[:2])
     assert index.holding(question) == own
     assert sorted(found for found, _ in index.search(question, depth=9)) == own
-    assert index.terms("GPUs") == index.terms("GPU")
-    assert index.holding("corpus") == [papers[2].paper_id]
+    assert index.terms("GPUs, LLMs") == index.terms("GPU, LLM")
+    assert index.holding("corpus") == index.holding("news") == [papers[2].paper_id]
+    # Two of four papers say it, each in a number of its own.
+    assert index.idf("gpu") == pytest.approx(math.log(1 + 3.5 / 1.5))

@@ -160,6 +160,7 @@ def may_answer(p: Paper, filters: Filters, whole: Iterable[Paper]) -> bool:
         return any(words[i : i + len(asked)] == asked for i in range(len(words)))
 
     organisations = [*filter(None, [filters.organisation]), *(filters.other_organisations or ())]
+    sources = [*filter(None, [filters.source]), *(filters.other_sources or ())]
     date = str(p.date)
     # Any month has a first day, and any year.
     first = datetime.date.fromisoformat(date + "-01-01"[: 10 - len(date)]) if p.date else None
@@ -176,8 +177,7 @@ def may_answer(p: Paper, filters: Filters, whole: Iterable[Paper]) -> bool:
         is_between(n_authors, filters.min_authors, filters.max_authors),
         all(told[field] for field in filters.told or ()),
         not any(told[field] for field in filters.untold or ()),
-        filters.source is None
-        or any(cased(filters.source) in cased(s.source) for s in p.sightings),
+        not sources or any(cased(part) in cased(s.source) for s in p.sightings for part in sources),
         filters.author is None or any(has_words(a, filters.author) for a in p.authors),
         filters.withdrawn is None or p.withdrawn == filters.withdrawn,
         filters.reports_number is None or ("4%" in p.abstract) == filters.reports_number,
@@ -194,6 +194,7 @@ all_filters = st.builds(
     other_organisations=st.sampled_from([None, None, None, ("acme",), ("STRASSE ag", "nobody")]),
     without=st.sampled_from([None, None, None, ("acme",), ("Acme LABS", "cache")]),
     source=st.sampled_from([None, None, "PAGE", "b.t", "%", "2025"]),
+    other_sources=st.sampled_from([None, None, None, ("2025", "a.txt")]),
     author=st.sampled_from([None, None, "li", "MÜLLER", "Mull", "Yi-Chen", "Ada", "wei li"]),
     withdrawn=st.sampled_from([None, None, True, False]),
     reports_number=st.sampled_from([None, None, True, False]),
