@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from footnote.rag.core.request import Act, Filters, Kind, RecordField, Request
+from footnote.rag.core.request import Act, Filters, Kind, Operation, RecordField, Request
 from footnote.rag.core.text import Span, fold
 from footnote.rag.understanding.counts import bounds_of, read_count
 from footnote.rag.understanding.dates import Days, is_month_of, is_year, read_days, years_in
@@ -143,16 +143,20 @@ def read_request(
     if kind in _FILTERED:
         filters = _filters(spans, today or datetime.datetime.now().astimezone().date())
     is_catalogue = kind is Kind.CATALOGUE
+    # What is asked of the collection itself is asked of all of it; none of 232 such lines has one.
+    is_about = is_catalogue and reading.operation is Operation.ABOUT
     if is_catalogue:
         filters = filters.model_copy(update=bounds_of(text, line.tokens, reading.labels))
     return Request(
         question=text,
         kind=kind,
         act=act,
-        topic=" ".join(spans.topic),
+        topic="" if is_about else " ".join(spans.topic),
         in_title=is_catalogue and bool(spans.in_title),
-        parts=spans.topic if is_catalogue and len(spans.topic) > 1 else (),
-        sides=spans.sides if kind is Kind.COMPARISON or kind in _FILTERED else (),
+        parts=spans.topic if is_catalogue and len(spans.topic) > 1 and not is_about else (),
+        sides=spans.sides
+        if (kind is Kind.COMPARISON or kind in _FILTERED) and not is_about
+        else (),
         point=_point(reading) if kind is Kind.COMPARISON else None,
         filters=filters,
         operation=reading.operation if is_catalogue else None,
@@ -367,9 +371,12 @@ def _filters(spans: Spans, today: datetime.date) -> Filters:
         read = (read_days(text, today if years_in(text) else of_it) for text in texts)
         return [found for found in read if found]
 
-    during = days(spans.during)[:1]
-    since = [each.first for each in (*days(spans.since), *during)]
-    until = [each.last for each in (*days(spans.until), *during)]
+    during = days(spans.during)
+    since = [each.first for each in days(spans.since)]
+    until = [each.last for each in days(spans.until)]
+    # `From 2023, and how many from 2024`: of both.
+    since += [min(each.first for each in during)] if during else []
+    until += [max(each.last for each in during)] if during else []
     since += [each.last + _DAY for each in days(spans.after)]
     until += [each.first - _DAY for each in days(spans.before)]
     return Filters(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.rag.core.request import Act, Filters, Kind, Request
+from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
 from footnote.rag.understanding.request import read_request
 
 TODAY = date(2026, 11, 28)
@@ -139,7 +139,7 @@ def test_a_line_after_a_list_asks_it_again_or_of_one_of_it():
     [
         ("papers on tidal barrages / wave buoys", "", ("tidal barrages", "wave buoys")),
         ("how many papers on tidal barrages or wave buoys", "", ("tidal barrages", "wave buoys")),
-        ("how many papers mention both barrages and buoys", "barrages buoys", ()),
+        ("how many papers mention both barrages and buoys", "barrages and buoys", ()),
     ],
 )
 def test_of_several_topics_any_will_do_or_all_have_to(
@@ -160,3 +160,13 @@ def test_what_is_left_out_is_no_part_of_the_topic():
 def test_several_organisations_are_named_each_once():
     request = read_request("how many papers are from Meta or Google, or from meta?", today=TODAY)
     assert request.filters == Filters(organisation="Meta", other_organisations=("Google",))
+
+
+def test_of_two_years_asked_for_apart_both_are_meant():
+    request = read_request("how many papers from 2019 and how many from 2021?", today=TODAY)
+    assert request.filters == Filters(since=date(2019, 1, 1), until=date(2021, 12, 31))
+
+
+def test_what_is_asked_of_the_collection_itself_has_no_topic():
+    request = read_request("which fields does a record have, and how complete are they?")
+    assert (request.operation, request.topic, request.sides) == (Operation.ABOUT, "", ())
