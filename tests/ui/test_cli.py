@@ -467,6 +467,18 @@ def test_a_draft_in_which_something_differs_ends_with_1(
     ]
 
 
+def test_a_file_of_records_is_taken_in_and_not_checked(
+    footnote: Run, sample_config: Config, tmp_path: Path
+):
+    file = tmp_path / "refs.bib"
+    file.write_text("@article{a, title={Alpha}, abstract={It is fast.}}")
+    done = footnote("check", file, "--index", sample_config.index, expect=1)
+    assert one_line(done) == (
+        f"{file} holds records of papers and states nothing; take it in with footnote ingest {file},"
+        " and check what cites it"
+    )
+
+
 def test_a_key_names_the_paper_that_a_statement_is_compared_with(footnote: Run, tmp_path: Path):
     entries = (
         ("alpha", "Alpha: A Cache", "Alpha keeps the cache on disk. It is 2.5x faster."),

@@ -293,6 +293,10 @@ def check(
         raise typer.Exit(1)
 
 
+# Endings of files that no draft has.
+_OF_RECORDS = frozenset({".bib", ".ris", ".nbib", ".enw"})
+
+
 def _text_of(what: Sequence[str]) -> str:
     """Return what is to be checked: of a file, of standard input, or the words themselves."""
     from footnote.rag.core.errors import QuestionError
@@ -301,6 +305,9 @@ def _text_of(what: Sequence[str]) -> str:
         return sys.stdin.read()
     try:
         if len(what) == 1 and Path(what[0]).is_file():
+            if Path(what[0]).suffix.casefold() in _OF_RECORDS:
+                step = f"take it in with footnote ingest {what[0]}, and check what cites it"
+                raise QuestionError(f"{what[0]} holds records of papers and states nothing", step)
             return Path(what[0]).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"{what[0]} cannot be read: {error}; give a text file") from error
