@@ -151,7 +151,7 @@ def test_an_answer_says_what_it_rested_on(asked: Assistant):
     scores = [p.score for p in told.papers]
     assert scores == sorted(scores, reverse=True)
     assert set(told.setup.settings) == {"embedder", "store", "retrieval", "answering", "llm"}
-    refused, counted = asked.ask("How many heads has Medusa?"), asked.ask("how many papers?")
+    refused, counted = asked.ask("How many heads does Medusa have?"), asked.ask("how many papers?")
     assert refused.receipt is not None
     assert refused.receipt.papers
     assert counted.receipt is not None

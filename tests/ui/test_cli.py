@@ -107,7 +107,7 @@ def test_ask_has_the_fields_of_the_contract(footnote: Run, sample_config: Config
 
 
 def test_a_refusal_shows_a_person_what_comes_nearest(footnote: Run, sample_config: Config):
-    done = footnote("ask", "How many heads has Medusa?", "--index", sample_config.index)
+    done = footnote("ask", "How many heads does Medusa have?", "--index", sample_config.index)
     reason, nearest = done.stdout.split("\n\nNearest to it:\n")
     assert reason == "Nothing in the 408 papers here mentions Medusa."
     assert nearest.replace("\n- ", "\n").count("\n") >= 3
