@@ -1,5 +1,6 @@
 """What the README shows is what happens."""
 
+import asyncio
 import re
 import shlex
 import shutil
@@ -79,8 +80,12 @@ def test_its_python_runs(sample_config: Config, tmp_path: Path, capsys: pytest.C
         "@article{alpha, title = {Alpha}, abstract = {Alpha keeps the cache on disk. It is fast.}}"
     )
     names: dict[str, object] = {"llm": MockLLM()}
-    for block in blocks("python"):
-        exec(block, names)  # noqa: S102
+    # LlamaIndex makes a loop where there is none, and leaves it open.
+    with asyncio.Runner() as runner:
+        asyncio.set_event_loop(runner.get_loop())
+        for block in blocks("python"):
+            exec(block, names)  # noqa: S102
+    asyncio.set_event_loop(None)
     said = capsys.readouterr().out
     assert "1.91x" in said
     assert "NanoFlow" in said
