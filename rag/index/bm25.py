@@ -217,8 +217,11 @@ class BM25Index:
 
     def is_misspelt(self, word: str) -> bool:
         """Return True if no paper has a word, but one has a word that is spelled nearly so."""
-        unseen = not any(self.n_papers_with(term) for term in self.terms(word))
-        return unseen and self.knows(word)
+        return not any(map(self._is_held, self.terms(word))) and self.knows(word)
+
+    def _is_held(self, term: str) -> bool:
+        """Return True if a paper holds a term in any number."""
+        return any(map(self.n_papers_with, _numbers(term)))
 
     def finds(self, paper_id: str, text: str) -> bool:
         """Return True if a search for words of a text finds this paper, however many others."""
@@ -299,10 +302,10 @@ class BM25Index:
 
     def _query(self, term: str) -> Query:
         """Match a term, or, where no paper holds it, what it may be a misspelling of."""
-        schema = self._index.schema
         is_fuzzy = term.isalpha() and _MIN_FUZZY <= len(term) <= _MAX_FUZZY
-        if is_fuzzy and not self.n_papers_with(term):
+        if is_fuzzy and not self._is_held(term):
             edits = 1 if len(term) < 2 * _MIN_FUZZY else 2
+            schema = self._index.schema
             fuzzy = Query.fuzzy_term_query(schema, "text", term, distance=edits)
             return Query.boost_query(fuzzy, _MISSPELT * _MOST_A_TERM * self.idf(term))
         return self._in_any_form(term)

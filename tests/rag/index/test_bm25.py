@@ -116,5 +116,10 @@ def test_the_number_of_an_abbreviation_is_no_part_of_it(tmp_path: Path, question
     assert sorted(found for found, _ in index.search(question, depth=9)) == own
     assert index.terms("GPUs, LLMs") == index.terms("GPU, LLM")
     assert index.holding("corpus") == index.holding("news") == [papers[2].paper_id]
+    # No paper says it in this number, and that is no slip.
+    one = BM25Index(tmp_path / "one")
+    one.replace([paper("Echo", "It needs one FPGA.")])
+    assert one.search("fpgas", depth=1) == one.search("fpga", depth=1)
+    assert not one.is_misspelt("fpgas")
     # Two of four papers say it, each in a number of its own.
     assert index.idf("gpu") == pytest.approx(math.log(1 + 3.5 / 1.5))
