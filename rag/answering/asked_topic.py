@@ -114,7 +114,7 @@ class TopicReader:
         from rapidfuzz import fuzz, process  # few questions ask for it
 
         # `HPCA` is no slip of `HPC`.
-        named = {word for word in words(text) if re.search(rf"\b{word.upper()}\b", text)}
+        named = {word.casefold() for word in re.findall(r"\w+", text) if word.isupper()}
         told = [w for w in words(text) if len(w) >= _SHORTEST and w not in named]
         unsaid = [word for word in told if not self._words.holding(word)]
         if not unsaid:

@@ -88,8 +88,13 @@ def _count(asked: AskedPapers) -> Answer:
     # The first dozen of all papers says nothing that the number does not.
     is_bare = not asked.conditions and asked.request.act is Act.NEW and len(papers) > PAGE
     listed = [] if is_bare else _title_first(asked)
-    said = [asked.all_counted(titles=True), *_by_side(asked), *_by_part(asked), *_by_name(asked)]
-    said += [*_by_names(asked), *_each_year(asked)]
+    said = [
+        asked.all_counted(titles=True),
+        *_by_side(asked),
+        *_by_part(asked),
+        *_speaking_of_it(asked),
+    ]
+    said += [*_naming_authors(asked), *_each_year(asked)]
     return _counted(asked, listed, said)
 
 
@@ -107,9 +112,9 @@ def _title_first(asked: AskedPapers) -> list[Facts]:
 
     A title that has its very words comes before one that has other forms of them.
     """
-    papers = asked.papers or asked.spoken_of or asked.saying_a_part
-    if asked.has_topic or papers is not asked.papers:
-        papers = asked.nearest_first(papers)
+    if asked.papers and not asked.has_topic:
+        return asked.papers  # of a million, each title would be read for nothing
+    papers = asked.nearest_first(asked.papers or asked.spoken_of or asked.saying_a_part)
     typed = set(words(asked.topic.text))
     return sorted(papers, key=lambda p: (not asked.is_said_in(p.title), not _has(p.title, typed)))
 
@@ -143,21 +148,19 @@ def _by_part(asked: AskedPapers) -> list[str]:
     counts = [(part.text, len(part.holding)) for part in asked.parts]
     n = len(asked.papers)
     if asked.filters or asked.request.in_title or all(own == n for _, own in counts):
-        return []
-    if not counts:
-        return []
+        return []  # of no parts, too
     said = [f"Each by itself, of all papers: {_shares(counts)}."]
     return [*said, f"Those of “{counts[0][0]}”:"] if asked.saying_a_part else said
 
 
-def _by_name(asked: AskedPapers) -> list[str]:
+def _speaking_of_it(asked: AskedPapers) -> list[str]:
     """Say how many papers speak of an organisation, whoever wrote them."""
     every = [(name, len(asked.words.holding(name))) for name in asked.organisations]
     spoken = [(name, n) for name, n in every if n]
     return [f"Titles or abstracts that speak of it: {_shares(spoken)}."] if spoken else []
 
 
-def _by_names(asked: AskedPapers) -> list[str]:
+def _naming_authors(asked: AskedPapers) -> list[str]:
     """Say how many records name the authors, where authors have to be on record."""
     if RecordField.AUTHORS not in (asked.filters.told or ()) or not asked.papers:
         return []
@@ -175,7 +178,12 @@ def _list(asked: AskedPapers) -> Answer:
     papers, filters = _title_first(asked), asked.request.filters
     if filters.since or filters.until:
         papers = _largest_first(papers, _day)
-    said = [asked.all_counted(titles=True), *_by_part(asked), *_by_name(asked), *_by_names(asked)]
+    said = [
+        asked.all_counted(titles=True),
+        *_by_part(asked),
+        *_speaking_of_it(asked),
+        *_naming_authors(asked),
+    ]
     return _counted(asked, papers, said)
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from footnote.rag.answering.generative import Event
     from footnote.rag.core.records import Answer
 
+# Endings of files that no draft has.
+_OF_RECORDS = frozenset({".bib", ".ris", ".nbib", ".enw"})
+
 
 @with_settings
 def search(
@@ -291,10 +294,6 @@ def check(
         OUT.print(escape("\n".join(claim_lines(claim))))
     if any(claim.verdict in ("differs", "unbound") for claim in claims):
         raise typer.Exit(1)
-
-
-# Endings of files that no draft has.
-_OF_RECORDS = frozenset({".bib", ".ris", ".nbib", ".enw"})
 
 
 def _text_of(what: Sequence[str]) -> str:
