@@ -1,6 +1,7 @@
 """Answer from papers while they are still being taken in."""
 
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from footnote.rag.core.errors import FootnoteError, IndexBusyError, IndexMissing
 TakeIn = Callable[[Config, Sequence[str]], None]
 # What is taken in goes on where it was when the same is asked again.
 _END_S = 10
+_NICE = 5
 
 
 @contextmanager
@@ -68,6 +70,9 @@ def check_taken_in(config: Config, assistant: Assistant, process: BaseProcess) -
 
 
 def _run(take_in: TakeIn, settings: dict[str, Any], what: Sequence[str]) -> None:
+    # The page is made first, and questions are answered first.
+    if sys.platform != "win32":
+        os.nice(_NICE)
     try:
         take_in(Config(**settings), what)
     except FootnoteError as error:

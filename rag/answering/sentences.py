@@ -15,7 +15,7 @@ from footnote.rag.core.request import Kind
 from footnote.rag.core.text import Span, TermStatistics, words
 from footnote.rag.index.query import Query
 from footnote.rag.retrieval.found import SentenceSignal
-from footnote.rag.understanding.encoder import encode, encode_sentence
+from footnote.rag.understanding.encoder import encode, encode_sentences
 
 # A number that is not part of a name: `1.91×`, `59%`, `8 GPUs`, not `LLaMA-2-70B`.
 _QUANTITY = re.compile(r"(?<![\w.-])\d[\d,.]*(?:\s?[×%]|[xX]\b|[-–~]\d|(?![\w-]*[A-Za-z]))")
@@ -266,7 +266,7 @@ def _read_again(
         the log odds that each of these answers, by its place.
     """
     best = np.argsort(-score, kind="stable")[:_READ_AGAIN]
-    states = [encode_sentence(candidates[at].quote) for at in best]
+    states = encode_sentences([candidates[at].quote for at in best])
     found = interaction_scores(encode(question).states, states, kind)
     weight = _READ_WEIGHT.get(kind, 1.0)
     order = np.argsort(-(weight * found.beside + _logit(score[best])), kind="stable")

@@ -6,14 +6,15 @@ tokens; a claim finds it a little less often (`docs/adr/0018-one-pass.md`), so t
 for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from footnote.rag.core.records import Paper
 from footnote.rag.index.chunking import sentence_texts
-from footnote.rag.index.embedding import Embedder, LocalEmbedder
+from footnote.rag.index.embedding import Embedder, LocalEmbedder, vectors_of
 from footnote.rag.index.encoders import Encoder, encode_all
 from footnote.rag.index.token_embeddings import (
     TokenEmbeddings,
@@ -21,6 +22,8 @@ from footnote.rag.index.token_embeddings import (
     unit_rows,
 )
 
+Embed = Callable[[Sequence[str]], np.ndarray]
+"""Gives documents their vectors: float32, (n, dimension)."""
 # A longer title stands above the beginning of a long abstract alone.
 _MOST_TITLE = 400
 
@@ -35,23 +38,25 @@ def embed_papers(
         None where the embedder gives none.
     """
     if not isinstance(embedder, LocalEmbedder):
-        return _embed_alone(embedder, papers), None
-    tokens = _tokens(embedder.documents, papers)
-    if not embedder.one_pass:
-        return _embed_alone(embedder, papers), tokens
+        return _embed_alone(embedder.embed, papers), None
+    encoder = embedder.for_papers(len(papers))
+    embed = partial(vectors_of, encoder)
+    tokens = _tokens(encoder, papers)
+    if not (embedder.wants_one_pass and encoder.averages):
+        return _embed_alone(embed, papers), tokens
     means = [_sentence_means(paper, own) for paper, own in zip(papers, tokens, strict=True)]
     if unread := [number for number, own in enumerate(means) if not own.any(axis=1).all()]:
-        alone = _embed_alone(embedder, [papers[number] for number in unread])
+        alone = _embed_alone(embed, [papers[number] for number in unread])
         for number, vectors in zip(unread, alone, strict=True):
             is_unread = ~means[number].any(axis=1)
             means[number][is_unread] = vectors[is_unread]
     return means, tokens
 
 
-def _embed_alone(embedder: Embedder, papers: Sequence[Paper]) -> list[np.ndarray]:
+def _embed_alone(embed: Embed, papers: Sequence[Paper]) -> list[np.ndarray]:
     """Return the vectors of the sentences of papers, each read by itself under the title."""
     by_paper = [sentence_texts(paper) for paper in papers]
-    vectors = embedder.embed([text for own in by_paper for text in own])
+    vectors = embed([text for own in by_paper for text in own])
     return np.split(vectors, np.cumsum([len(own) for own in by_paper]))[:-1]
 
 

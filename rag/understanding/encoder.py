@@ -1,12 +1,15 @@
 """Encode the words of a line in their context, by the lower layers of the bundled model."""
 
 import re
-from functools import lru_cache
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from footnote.rag.core.minilm import MOST_PIECES, Read, read_line, read_lower
+from footnote.rag.core.processor import n_threads
 from footnote.rag.core.text import Span
 
 # Words of a longer line say no more of what it asks for.
@@ -69,6 +72,16 @@ def encode_sentence(text: str) -> np.ndarray:
         EmbeddingError: The bundled model is missing or damaged.
     """
     return _by_word(text, read_lower(text, _MOST_PIECES))[1]
+
+
+def encode_sentences(texts: Sequence[str]) -> list[np.ndarray]:
+    """Encode the words of some sentences, side by side, each as `encode_sentence` does."""
+    return [*_threads().map(encode_sentence, texts)]
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(n_threads(), thread_name_prefix="sentences")
 
 
 def _by_word(text: str, pieces: Read) -> tuple[tuple[Token, ...], np.ndarray]:

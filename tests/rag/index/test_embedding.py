@@ -173,3 +173,24 @@ def test_what_is_no_embedding_is_never_called(tmp_path: Path, name: str):
     ):
         load_embedder(name, arguments={"args": ["touch", str(ran)]})
     assert not ran.exists()
+
+
+def test_the_first_papers_wait_for_nothing_to_be_loaded():
+    loaded: list[OnnxEncoder] = []
+
+    def load() -> OnnxEncoder:
+        loaded.append(OnnxEncoder())
+        return loaded[-1]
+
+    questions = OnnxEncoder()
+    embedder = LocalEmbedder(questions, load, first=128)
+    assert [embedder.for_papers(64), embedder.for_papers(64)] == [questions, questions]
+    assert not loaded
+    assert [embedder.for_papers(1), embedder.for_papers(64)] == [*loaded, *loaded]
+    assert LocalEmbedder(questions, load).for_papers(1) is loaded[1]
+
+
+def test_who_asks_for_bfloat16_gets_it_from_the_first_paper_on():
+    asked = load_embedder("bundled", dtype="bfloat16")
+    assert isinstance(asked, LocalEmbedder)
+    assert isinstance(asked.for_papers(1), TorchEncoder)
