@@ -30,6 +30,8 @@ _FILTERS = (
     "max_upvotes",
     "min_authors",
     "max_authors",
+    "min_sources",
+    "max_sources",
     "told",
     "untold",
 )
@@ -144,6 +146,10 @@ def _chips_html(request: Request | None, say: Wording) -> str:
     chips += [_chip_html("filter", name, text, say) for name, text in _filters(request, say)]
     if request.in_title:
         chips.append(_chip_html("part", "in_title", say("in_title"), say))
+    if request.begins:
+        chips.append(_chip_html("part", "begins", say("begins"), say))
+    if request.each:
+        chips.append(_chip_html("part", "each", say(f"each.{request.each}"), say))
     if request.limit:
         chips.append(_chip_html("part", "limit", say("limit", request.limit), say))
     label = escape(say("chips"))

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 # `(MoE)`, `(LLMs)`, `(KV)`: a word with two capitals or with a digit, alone in its parentheses.
 _SHORT = re.compile(r"\(([A-Za-z][\w-]{1,9}?)s?\)")
@@ -31,6 +31,38 @@ def called_too(name: str, texts: Iterable[str], terms: Callable[[str], list[str]
                     found[key] += 1
                     written.setdefault(key, other)
     return written[found.most_common(1)[0][0]] if found else None
+
+
+def is_written_out(name: str, title: str) -> bool:
+    """Return True if words of a title in a row are those of a name, an abbreviation written out.
+
+    `Zero bubble PP` is `Zero Bubble Pipeline Parallelism`: a word of two capitals or more stands
+    for words that begin with its letters. False where the name has no such word.
+    """
+    typed = _WORD.findall(name)
+    if not any(_is_short(word) for word in typed) or all(_is_short(word) for word in typed):
+        return False
+    entitled = [word.casefold() for word in _WORD.findall(title)]
+    return any(_is_at(typed, entitled[at:]) for at in range(len(entitled)))
+
+
+def _is_at(typed: Sequence[str], entitled: Sequence[str]) -> bool:
+    """Return True if a title goes on with these words."""
+    at = 0
+    for word in typed:
+        letters = word.casefold()
+        if at < len(entitled) and entitled[at] == letters:
+            at += 1
+            continue
+        initials = "".join(each[0] for each in entitled[at : at + len(letters)])
+        if not _is_short(word) or initials != letters:
+            return False
+        at += len(letters)
+    return True
+
+
+def _is_short(word: str) -> bool:
+    return len(word) >= _CAPITALS and word.isupper() and word.isalpha()
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:

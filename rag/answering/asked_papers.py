@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from footnote.rag.answering.asked_topic import Topic, TopicReader, Words
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.request import Filters, Operation, RecordField, Request
+from footnote.rag.core.text import fold
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
 
@@ -77,14 +78,26 @@ _HAS[RecordField.LINK] = ("a web address in the abstract", "web address in the a
 
 # More that only come near are clutter.
 _MOST_BESIDE = 6
-_OF_A_NAME = frozenset({Operation.AUTHORS, Operation.RECORD})
+# Of fewer papers a share says nothing.
+_FEW = 20
+OF_A_NAME = frozenset({Operation.AUTHORS, Operation.RECORD})
+"""Operations that ask for a paper by its name."""
 _NUMBERED = re.compile(r"(.*\D)\d+")
 
 
 class AskedPapers:
     """What is asked, and the papers that it is asked of, by title."""
 
-    def __init__(self, request: Request, catalogue: Catalogue, index: Words, near: Near, skip: int):
+    def __init__(
+        self,
+        request: Request,
+        catalogue: Catalogue,
+        index: Words,
+        near: Near,
+        skip: int,
+        *,
+        whole: bool = False,
+    ):
         """Find the papers.
 
         Args:
@@ -93,6 +106,7 @@ class AskedPapers:
             index: Of their words.
             near: Finds those that come near the topic, in whatever words.
             skip: Rows that were shown before.
+            whole: True where only papers that say each word of the topic will do.
         """
         self.request = request
         self.catalogue = catalogue
@@ -104,7 +118,9 @@ class AskedPapers:
         """What was looked for in place of what is asked, in words."""
 
         def read(names: Iterable[str], by: TopicReader = topics) -> list[Topic]:
-            found = [by.read(name, is_name=request.operation in _OF_A_NAME) for name in names]
+            is_name = request.operation in OF_A_NAME
+            is_whole = whole or len(request.parts) > 1  # each part is looked for by itself too
+            found = [by.read(name, is_name=is_name, whole=is_whole) for name in names]
             return [topic for topic in found if topic.terms]
 
         [self.topic] = read([request.topic]) or [Topic("", frozenset(), frozenset())]
@@ -116,7 +132,7 @@ class AskedPapers:
         self.n_every = catalogue.count_served()
         self.filters = self._answerable(request.filters)
         self.papers = self._fitting(self.filters)
-        if not self.papers and request.operation in _OF_A_NAME and self.topic.terms:
+        if not self.papers and request.operation in OF_A_NAME and self.topic.terms:
             self.filters = Filters()  # a paper that is named is meant, whatever else is said of it
             self.papers = self._fitting(self.filters)
         self.conditions = [*_filtered(self.filters), *self._said(), *self._not_said()]
@@ -136,8 +152,8 @@ class AskedPapers:
     def is_said_in(self, text: str) -> bool:
         """Return True if a text says each word of the topic, and of one of the sides."""
         said = self.words.terms(text)
-        in_sides = not self.sides or any(side.is_said(said) for side in self.sides)
-        return self.has_topic and self.topic.is_said(said) and in_sides
+        in_sides = not self.sides or any(side.is_said(text, said) for side in self.sides)
+        return self.has_topic and self.topic.is_said(text, said) and in_sides
 
     @cached_property
     def beside(self) -> Sequence[Evidence]:
@@ -171,6 +187,14 @@ class AskedPapers:
             return []
         return self.catalogue.facts(self.parts[0].holding)
 
+    @cached_property
+    def saying_elsewhere(self) -> list[Facts]:
+        """The papers that say the topic in the abstract, where no title says it, as was asked."""
+        if self.papers or not self.request.in_title or self.request.begins or not self.has_topic:
+            return []
+        unwanted = frozenset[str]().union(*(topic.holding for topic in self.unwanted))
+        return [p for p in self._saying_it(self.filters) if p.paper_id not in unwanted]
+
     def nearest_first(self, papers: Sequence[Facts]) -> list[Facts]:
         """Order papers by how near they come to the topic, those last that were not found."""
         places = {paper_id: place for place, paper_id in enumerate(self._near.order())}
@@ -188,14 +212,23 @@ class AskedPapers:
     def says(self, paper: Facts, side: Topic) -> bool:
         """Return True if a paper says one of the sides, in its title where that alone counts."""
         if self.request.in_title:
-            return side.is_said(self.words.terms(paper.title))
+            return side.is_said(paper.title, self.words.terms(paper.title))
         return paper.paper_id in side.holding
 
     def _fitting(self, filters: Filters) -> list[Facts]:
-        papers = self._saying_it(filters)
-        if self.request.in_title and self.has_topic:
-            papers = [p for p in papers if self.is_said_in(p.title)]
+        if self.request.begins and self.has_topic:
+            every = self.catalogue.facts(self.catalogue.matching(filters))
+            papers = [p for p in every if self._begins(p.title)]
+        elif self.request.in_title and self.has_topic:
+            papers = [p for p in self._saying_it(filters) if self.is_said_in(p.title)]
+        else:
+            papers = self._saying_it(filters)
         return [p for p in papers if not any(self.says(p, t) for t in self.unwanted)]
+
+    def _begins(self, title: str) -> bool:
+        """Return True if a title begins with the topic, be it in a word, or with one of several."""
+        own = tuple(fold(each.text) for each in (self.topic, *self.sides) if each.terms)
+        return fold(title).startswith(own)
 
     def _saying_it(self, filters: Filters) -> list[Facts]:
         if not self.has_topic:
@@ -208,6 +241,10 @@ class AskedPapers:
         return self.catalogue.facts(found)
 
     def _said(self) -> list[Condition]:
+        if self.request.begins and self.has_topic:
+            named = [_named(topic) for topic in (self.topic, *self.sides) if topic.terms]
+            said = f"a title that begins with {' or '.join(named)}"
+            return [Condition(f"has {said}", f"have {said}")]
         where = "the title" if self.request.in_title else "title or abstract"
         alternatives = [[self.topic], self.sides]
         return [
@@ -245,12 +282,20 @@ class AskedPapers:
         if not self.conditions:
             return f"There {'is' if n == 1 else 'are'} {n:,} paper{'s' * (n != 1)} here."
         of_one = " and ".join(c.of_one for c in self.conditions)
+        share = _share(n, n_every)
         if not n:
             return f"No paper here {of_one}."
         if n_every == 1:
             return f"The one paper here {of_one}."
         said = of_one if n == 1 else " and ".join(c.of_many for c in self.conditions)
-        return f"{n:,} of the {n_every:,} papers here {said}."
+        return f"{n:,} of the {n_every:,} papers here{share} {said}."
+
+    def _in_all(self) -> list[str]:
+        """Say how many say the topic, whatever else is asked of them, where that is more."""
+        if not (self.filters and self.has_topic):
+            return []
+        n = len(self._fitting(Filters(without=self.filters.without)))
+        return [f"{n:,} say it in all."] if n > max(len(self.papers), 1) else []
 
     def left_out(self) -> list[str]:
         """Say of how many papers it is not known if the filters let them through."""
@@ -284,7 +329,8 @@ class AskedPapers:
         """
         unknown = [line for lack in lacking for line in lack.said_of(self.papers)]
         in_titles = self._in_titles() if titles else []
-        said = [*self.respelled, self.counted(), *in_titles, *unknown, *self.left_out()]
+        said = [*self.respelled, self.counted(), *in_titles, *self._in_all(), *unknown]
+        said += self.left_out()
         return " ".join(dict.fromkeys(said))
 
 
@@ -303,6 +349,8 @@ def _told(topics: Sequence[Topic], where: str) -> str:
     """Say what is said in a title or an abstract; empty for nothing."""
     if not topics:
         return ""
+    if all(topic.phrase for topic in topics):
+        return f"{' or '.join(map(_named, topics))} in {where}"
     if all(len(topic.terms) == 1 for topic in topics):
         return f"{' or '.join(map(_named, topics))} or a form of it in {where}"
     named = " or ".join(f"of {_named(topic)}" for topic in topics)
@@ -337,6 +385,10 @@ def _filtered(filters: Filters) -> list[Condition]:
     if filters.reports_number is not None:
         states, state = ("states", "state") if filters.reports_number else ("has no", "have no")
         found.append(Condition(f"{states} a measured value", f"{state} measured values"))
+    if (least := filters.min_sources) is not None or filters.max_sources is not None:
+        n = _range(least, filters.max_sources)
+        seen = f"seen in {n} source{'s' * (n.split()[-1] != '1')}"
+        found.append(Condition(f"was {seen}", f"were {seen}"))
     for of_one, of_many, least, most in (
         ("upvote", "upvotes", filters.min_upvotes, filters.max_upvotes),
         ("author", "authors", filters.min_authors, filters.max_authors),
@@ -350,6 +402,13 @@ def _filtered(filters: Filters) -> list[Condition]:
         Condition(f"has no {_HAS[f][1]}", f"have no {_HAS[f][1]}") for f in filters.untold or ()
     ]
     return [*found, *told, *untold]
+
+
+def _share(n: int, of: int) -> str:
+    """Return what share one number is of another, where the other is not a few; in parentheses."""
+    if of < _FEW or not n:
+        return ""
+    return f" ({100 * n / of:.0f}%)" if 100 * n >= of else " (less than 1%)"
 
 
 def _range(least: int | None, most: int | None) -> str:

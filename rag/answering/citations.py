@@ -7,7 +7,7 @@ from footnote.rag.answering.draft import Draft
 from footnote.rag.answering.plans import Field, Part
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence, Source
-from footnote.rag.core.request import Act, Request
+from footnote.rag.core.request import Act, Kind, Request
 from footnote.rag.core.text import short_name, words
 
 
@@ -71,7 +71,11 @@ def reason_for_refusal(
 
 
 def _lack(draft: Draft, n_papers: int, *, filtered: bool) -> str:
-    which = "that the filters let through" if filtered else "here"
+    which = "here"
+    if filtered:
+        days = ("since", "until", "undated")
+        others = draft.request.filters.model_copy(update=dict.fromkeys(days))
+        which = "that the filters let through" if others else "of these days"
     papers = f"the one paper {which}" if n_papers == 1 else f"the {n_papers:,} papers {which}"
     if draft.n_shown:
         return f"Those were all: {draft.n_shown:,} papers here come near."
@@ -80,6 +84,11 @@ def _lack(draft: Draft, n_papers: int, *, filtered: bool) -> str:
             return f"Nothing in {papers} mentions {' or '.join(absent)}."
         if signals.unstated:
             return f"The nearest of {papers} does not {signals.unstated}."
+    request = draft.request
+    if request.kind is Kind.SURVEY and (topics := [*filter(None, [request.topic]), *request.sides]):
+        return (
+            f"Nothing in {papers} is clearly about {' or '.join(f'“{topic}”' for topic in topics)}."
+        )
     return f"Nothing in {papers} answers this."
 
 

@@ -54,6 +54,9 @@ _MORE_LIKELY_THAN_NOT = 0.5
 _UNSURE = "This comes nearest, and may not answer what is asked:"
 # A topic of more words is one that papers say in others.
 _FEW_WORDS = 3
+_LONG = 5
+# Around words, and no part of them.
+_MARKS = ".,;:!?()[]{}“”\"'"
 # Sentences that speak of more than one side are shown up to so many.
 _BETWEEN = 2
 
@@ -89,6 +92,21 @@ class Draft(NamedTuple):
         for evidence in self.ranked:
             best.setdefault(evidence.paper.paper_id, evidence)
         return tuple(best.values())[:_NEAREST]
+
+
+def _in_one_number(terms: Iterable[str]) -> set[str]:
+    """Return words as searched so that `llms` is `llm`, which a stemmer takes for two."""
+    return {term.removesuffix("s") for term in terms}
+
+
+class _OnAny(NamedTuple):
+    """Papers on a topic, or on any of several."""
+
+    hits: Sequence[Hit]
+    missing: Sequence[str] = ()
+    """Those of several that no paper is about."""
+    sure: float = 0.0
+    """Of several: how likely the best paper of any is about it, in [0, 1]."""
 
 
 class Drafter:
@@ -159,6 +177,7 @@ class Drafter:
         parts: Sequence[Part]
         compared: list[Side] = []
         is_told = False
+        on_any = _OnAny(())
         if gist:
             is_simple = request.act is Act.SIMPLER
             order = [hit.paper.paper_id for hit in hits]
@@ -166,14 +185,15 @@ class Drafter:
                 ranked if is_simple else sorted(ranked, key=lambda e: order.index(e.paper.paper_id))
             )
             parts = [summary(told, of_one=is_simple)]
-        elif _is_survey(request) and len(near := self._on_any(request, hits, find)) > 1:
+        elif _is_survey(request) and len((on_any := self._on_any(request, hits, find)).hits) > 1:
+            near = on_any.hits
             if skip >= len(near):
                 further = self._further(query, near, request, said)
                 if not further.evidence:
                     return Draft(request, ranked=tuple(ranked), n_shown=len(near))
                 parts = [further]
             else:
-                parts = [self._survey(query, near, request, skip)]
+                parts = [self._survey(query, on_any, request, skip)]
         elif request.kind is Kind.COMPARISON and (
             compared := self._sides(request, query, find, hits)
         ):
@@ -191,9 +211,10 @@ class Drafter:
         said_now = [e for part in parts for e in part.said] or ranked
         likeness = max(e.likeness for e in said_now)
         answered = any_answers([e.answers for e in ranked if e.answers is not None])
-        signals = self._signals.read(query, hits, request.question, likeness, answered)
+        signals = self._signals.read(query, hits, request.searched_for, likeness, answered)
         # What is said of a side is as sure as its paper is about it, whatever the others are.
         sure = max((side.confidence for side in compared), default=confidence(signals))
+        sure = max(sure, on_any.sure)  # of several topics any will do
         if gist:  # it was said before
             sure = 1.0
         if is_told and not said and (warning := self._warning(request, sure, ranked)):
@@ -212,17 +233,39 @@ class Drafter:
         """Rank all sentences of papers by how well they speak to what is asked of several."""
         return self._ranker.rank(query, hits, Kind.SURVEY)
 
-    def _on_any(self, request: Request, hits: Sequence[Hit], find: Find) -> list[Hit]:
+    def _on_any(self, request: Request, hits: Sequence[Hit], find: Find) -> "_OnAny":
         """Return the papers on the topic; of several, any of which will do, the best of each first.
 
         Each of several is searched for, since no paper is near to all of them.
         """
-        topics = [f"{request.topic} {side}".strip() for side in dict.fromkeys(request.sides)]
-        if len(topics) < _TWO:
-            return self._on_topic(" ".join([request.topic, *request.sides]), hits)
-        found = [self._on_topic(topic, find(topic)[1]) for topic in topics[:_MOST_SIDES]]
-        in_turn = (hit for row in zip_longest(*found) for hit in row if hit)
-        return list({hit.paper.paper_id: hit for hit in in_turn}.values())
+        sides = list(dict.fromkeys(request.sides))[:_MOST_SIDES]
+        if len(sides) < _TWO:
+            return _OnAny(self._on_topic(" ".join([request.topic, *request.sides]), hits))
+        rows: list[list[Hit]] = []
+        missing: list[str] = []
+        sure = 0.0
+        for side in sides:
+            topic = f"{request.topic} {side}".strip()
+            query, found = find(topic)
+            likely = self._likely_about(topic, query, found)
+            sure = max(sure, likely)
+            terms = self._words_of(topic)
+            is_other = (
+                len(terms) == 1 and found and not terms <= set(self._terms_of(found[0].paper))
+            )
+            if likely >= (_IN_ANOTHER_WORD if is_other else _ABOUT_A_SIDE):
+                rows.append(self._on_topic(topic, found))
+            else:
+                missing.append(side)
+        in_turn = (hit for row in zip_longest(*rows) for hit in row if hit)
+        return _OnAny(list({hit.paper.paper_id: hit for hit in in_turn}.values()), missing, sure)
+
+    def _likely_about(self, topic: str, query: Query, hits: Sequence[Hit]) -> float:
+        """Return how likely the best of these papers is about a topic, in [0, 1]."""
+        ranked = self._ranker.rank(query, hits[:1], Kind.DEFINITION, word_by_word=False)
+        if not ranked:
+            return 0.0
+        return confidence(self._signals.read(query, hits, topic, max(e.likeness for e in ranked)))
 
     def _on_topic(self, topic: str, hits: Sequence[Hit]) -> list[Hit]:
         vocabulary = self._vocabulary
@@ -235,7 +278,8 @@ class Drafter:
                 said.append(fsum(map(rarity.__getitem__, own)) / total)
         return on_topic(hits, self._paper_vectors, said)
 
-    def _survey(self, query: Query, on_topic: Sequence[Hit], request: Request, skip: int) -> Part:
+    def _survey(self, query: Query, on_any: "_OnAny", request: Request, skip: int) -> Part:
+        on_topic = on_any.hits
         page = request.limit or self._survey_papers
         shown = _by_date(on_topic, request.operation)[skip : skip + page]
         ranked = self._ranker.rank(query, shown, request.kind)
@@ -244,20 +288,35 @@ class Drafter:
             by_paper[e.paper.paper_id].append(e)
         n_more = max(len(on_topic) - skip - len(shown), 0)
         listed = _listed(len(on_topic), skip, _ORDERS.get(request.operation, "nearest"))
-        unsaid = "" if skip else self._unsaid(request, on_topic)
-        return survey(filter(None, by_paper.values()), text=f"{listed}{unsaid}", n_more=n_more)
+        unheard, unsaid = ("", "") if skip else self._unsaid(request, on_any)
+        text = f"{unheard}{listed}{unsaid}"
+        return survey(filter(None, by_paper.values()), text=text, n_more=n_more)
 
-    def _unsaid(self, request: Request, on_topic: Iterable[Hit]) -> str:
-        """Say that no paper listed says a topic of few words, where that is so; empty otherwise."""
+    def _unsaid(self, request: Request, on_any: "_OnAny") -> tuple[str, str]:
+        """Say which words of a topic no paper has, and that none listed says all of its few words.
+
+        Returns:
+            What is said before the list, and what after how many it has; empty for nothing.
+        """
+        if on_any.missing:
+            named = " or ".join(f"“{side}”" for side in on_any.missing)
+            return f"No paper here is about {named}. ", ""
         topics = [*filter(None, [request.topic]), *request.sides]
-        terms = set(self._vocabulary.terms(request.topic))
+        typed = [word.strip(_MARKS) for word in " ".join(topics).split()]
+        # Of many words one that no paper has tells little, as does `sys`, which is cut short.
+        telling = [w for w in typed if len(w) >= _LONG or not w.islower()]
+        is_short = len(typed) <= _FEW_WORDS + len(request.sides)
+        if is_short and (unheard := [w for w in telling if not self._vocabulary.knows(w)]):
+            named = " or ".join(f"“{word}”" for word in dict.fromkeys(unheard))
+            return f"No paper here says {named}. ", ""
+        terms = _in_one_number(self._vocabulary.terms(request.topic))
         if len(topics) != 1 or not 0 < len(terms) <= _FEW_WORDS:
-            return ""
-        said = (set(self._terms_of(hit.paper)) for hit in on_topic)
+            return "", ""
+        said = (_in_one_number(self._terms_of(hit.paper)) for hit in on_any.hits)
         if any(terms <= own for own in said):
-            return ""
+            return "", ""
         each = f"“{topics[0]}”" if len(terms) == 1 else f"each word of “{topics[0]}”"
-        return f" None of them says {each}."
+        return "", f" None of them says {each}."
 
     def _terms_of(self, paper: Paper) -> list[str]:
         return self._vocabulary.terms(f"{paper.title} {paper.abstract}")

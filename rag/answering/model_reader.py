@@ -27,6 +27,7 @@ from footnote.rag.core.request import (
     Act,
     Count,
     Filters,
+    Group,
     Kind,
     Operation,
     RecordField,
@@ -70,10 +71,14 @@ class _Read(Record):
     nth: int | None = Field(default=None, ge=-1)
     limit: int | None = Field(default=None, ge=1, le=MOST_COUNTED)
     in_title: bool = False
+    begins: bool = False
+    each: Group | None = None
     min_upvotes: Count | None = None
     max_upvotes: Count | None = None
     min_authors: Count | None = None
     max_authors: Count | None = None
+    min_sources: Count | None = None
+    max_sources: Count | None = None
     told: tuple[RecordField, ...] = ()
     untold: tuple[RecordField, ...] = ()
     other_organisations: tuple[str, ...] = ()
@@ -207,6 +212,8 @@ def _request(read: _Read, line: str) -> Request:
         act=read.act,
         topic=read.topic.strip(),
         in_title=is_catalogue and read.in_title,
+        begins=is_catalogue and read.begins,
+        each=read.each if is_catalogue else None,
         sides=tuple(filter(None, map(str.strip, read.sides)))
         if is_comparison or is_catalogue
         else (),
@@ -237,6 +244,8 @@ def _of_records(read: _Read) -> dict[str, Any]:
         "max_upvotes": read.max_upvotes,
         "min_authors": read.min_authors,
         "max_authors": read.max_authors,
+        "min_sources": read.min_sources,
+        "max_sources": read.max_sources,
         "told": read.told or None,
         "untold": read.untold or None,
     }

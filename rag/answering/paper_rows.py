@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from footnote.rag.answering.asked_papers import AskedPapers
 from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.records import Answer, Block, Cell, Citation, Paper, Sentence, Source
-from footnote.rag.core.request import RecordField
+from footnote.rag.core.request import Operation, RecordField
 from footnote.rag.core.text import has_address
 from footnote.rag.index.facts import Facts
 
@@ -27,7 +27,9 @@ class ShownPapers(NamedTuple):
 
 def page_of(asked: AskedPapers) -> int:
     """Return how many rows are shown at once."""
-    return min(asked.request.limit or PAGE, _MOST_ROWS)
+    # The number that is asked for is of each.
+    limit = None if asked.request.each else asked.request.limit
+    return min(limit or PAGE, _MOST_ROWS)
 
 
 def shown(
@@ -51,27 +53,62 @@ def shown(
         None if authors == "names" else _quoted(asked, paper, marker)
         for marker, paper in enumerate(papers, start=1)
     ]
-    table = _table(papers, quotes, authors=authors, n_more=max(len(chosen) - end, 0))
+    n_more = max(len(chosen) - end, 0)
+    table = _table(papers, quotes, authors=authors, seen=_asks_of_sources(asked), n_more=n_more)
     return ShownPapers(papers, quotes, (table,))
 
 
 def _with_others(page: ShownPapers, others: Sequence[Evidence]) -> ShownPapers:
     """Add a table of papers that come near, each with the sentence that tells of it best."""
-    n = len(page.papers)
-    papers = [e.paper for e in others]
+    papers, quotes = _cited(others, first=len(page.papers) + 1)
+    n_quoted = sum(map(bool, page.quotes))
+    table = _table(papers, quotes, first=len(page.papers) + 1, n_quoted=n_quoted)
+    table = table.model_copy(update={"text": _BESIDE})
+    tables = page.tables if page.papers else ()
+    return ShownPapers([*page.papers, *papers], [*page.quotes, *quotes], (*tables, table))
+
+
+def _cited(found: Sequence[Evidence], *, first: int) -> tuple[list[Paper], list[Sentence]]:
+    """Return papers with a sentence of each, cited by markers from the first one on."""
     quotes = [
         Sentence(
             text=e.quote,
             verdict="quoted",
             citations=(Citation.of(e.paper, e.span, marker=marker, score=e.score),),
         )
-        for marker, e in enumerate(others, start=n + 1)
+        for marker, e in enumerate(found, start=first)
     ]
-    n_quoted = sum(map(bool, page.quotes))
-    table = _table(papers, quotes, first=n + 1, n_quoted=n_quoted)
-    table = table.model_copy(update={"text": _BESIDE})
-    tables = page.tables if page.papers else ()
-    return ShownPapers([*page.papers, *papers], [*page.quotes, *quotes], (*tables, table))
+    return [e.paper for e in found], quotes
+
+
+def with_undated(answer: Answer, near: Sequence[Evidence]) -> Answer:
+    """Add to an answer papers without a date, that come near and may be of the days asked for.
+
+    What was refused is answered by them.
+    """
+    first, n = len(answer.sources) + 1, len(near)
+    papers, quotes = _cited(near, first=first)
+    verbs = ("comes", "has") if n == 1 else ("come", "have")
+    what = "more paper" if answer.sources else "paper"
+    said = f"{counted(n, what)} {verbs[0]} near and {verbs[1]} no date:"
+    table = _table(papers, quotes, first=first, n_quoted=len(answer.sentences))
+    lines = [answer.answer, said]
+    rows = enumerate(zip(papers, quotes, strict=True), start=first)
+    lines += [_line(paper, marker, quote, None) for marker, (paper, quote) in rows]
+    blocks = answer.blocks
+    if answer.refused:
+        blocks = (Block(form="prose", text=answer.answer),)
+    return answer.model_copy(
+        update={
+            "answer": "\n".join(lines),
+            "refused": False,
+            "reason": None,
+            "nearest": (),
+            "sentences": (*answer.sentences, *quotes),
+            "sources": (*answer.sources, *(Source.of(p, m) for m, p in enumerate(papers, first))),
+            "blocks": (*blocks, table.model_copy(update={"text": said})),
+        }
+    )
 
 
 def _table(
@@ -79,6 +116,7 @@ def _table(
     quotes: Sequence[Sentence | None],
     *,
     authors: Literal["names", "number"] | None = None,
+    seen: bool = False,
     first: int = 1,
     n_quoted: int = 0,
     n_more: int = 0,
@@ -89,6 +127,7 @@ def _table(
         papers: In order.
         quotes: One a paper.
         authors: What is told of them.
+        seen: True where it is told in which sources a paper was seen.
         first: The marker of the first paper.
         n_quoted: Sentences that the answer has before these.
         n_more: Papers that are not shown.
@@ -100,6 +139,7 @@ def _table(
         "Organisation": [Cell(text=p.organisation or "") for p in papers],
         "Upvotes": [Cell(text="" if p.upvotes is None else f"{p.upvotes:,}") for p in papers],
         "Authors": [Cell(text=_author_cell(p, authors)) for p in papers],
+        "Seen in": [Cell(text=", ".join(_sources(p)) if seen else "") for p in papers],
         "Says": [
             Cell(sentences=(place,) if quote else ())
             for quote, place in zip(quotes, n_before, strict=True)
@@ -114,6 +154,16 @@ def _table(
         rows=tuple(zip(*told.values(), strict=True)),
         n_more=n_more,
     )
+
+
+def _asks_of_sources(asked: AskedPapers) -> bool:
+    filters = asked.request.filters
+    of_sources = (filters.min_sources, filters.max_sources) != (None, None)
+    return of_sources or asked.request.operation is Operation.MOST_SEEN
+
+
+def _sources(paper: Paper) -> list[str]:
+    return sorted({sighting.source for sighting in paper.sightings})
 
 
 def _quoted(asked: AskedPapers, paper: Paper, marker: int) -> Sentence | None:
@@ -176,16 +226,19 @@ def with_papers(
         text, form, n = f"{which} of {len(papers):,}.", "prose", None
     elif others:
         page = _with_others(page, others)
-    lines = [
-        _line(paper, marker, quote, authors)
-        for marker, (paper, quote) in enumerate(zip(page.papers, page.quotes, strict=True), start=1)
-    ]
+    lines = _lines(page, authors)
     if others and not asked.skip:
         lines.insert(-len(others), _BESIDE)
     tables = page.tables if page.papers else ()
     # Who asks for five papers knows that there are more.
     rest = more(page) if asked.skip or not asked.request.limit else []
     return answer(asked, [text, *lines, *rest], [Block(form=form, text=text, n=n), *tables], page)
+
+
+def _lines(page: ShownPapers, authors: Literal["number"] | None = None) -> list[str]:
+    """Write a page of papers for a terminal, a row each."""
+    rows = enumerate(zip(page.papers, page.quotes, strict=True), start=1)
+    return [_line(paper, marker, quote, authors) for marker, (paper, quote) in rows]
 
 
 def _line(
@@ -204,23 +257,35 @@ def with_counts(
     text: str,
     *tables: tuple[str, Sequence[tuple[str, int]]],
     also: Sequence[tuple[str, int]] = (),
+    page: ShownPapers | None = None,
 ) -> Answer:
-    """Answer with a text and a page of each of some tables: a name, and how many papers."""
+    """Answer with a text, a page of each of some tables, and of papers.
+
+    Args:
+        asked: What is asked.
+        text: Said before the tables.
+        tables: A name, and how many papers have it, by what these are names of.
+        also: Rows at the end of each table.
+        page: Papers to list below.
+    """
     blocks = [Block(form="count", text=text, n=len(asked.papers))]
     lines = [text]
     for what, counts in tables:
-        page = [*counts[asked.skip : asked.skip + page_of(asked)], *also]
+        counted_here = [*counts[asked.skip : asked.skip + page_of(asked)], *also]
         table = Block(
             form="table",
             columns=(what, "Papers"),
-            rows=tuple((Cell(text=name), Cell(text=f"{n:,}")) for name, n in page),
+            rows=tuple((Cell(text=name), Cell(text=f"{n:,}")) for name, n in counted_here),
             n_more=max(len(counts) - asked.skip - page_of(asked), 0),
         )
         blocks.append(table)
-        rows = [f"- {name}: {counted(n, 'paper')}" for name, n in page]
+        rows = [f"- {name}: {counted(n, 'paper')}" for name, n in counted_here]
         rest = _more(table.n_more) if asked.skip or not asked.request.limit else []
         lines += [f"{what}:", *rows, *rest]
-    return answer(asked, lines, blocks)
+    if page:
+        lines += _lines(page)
+        blocks += page.tables
+    return answer(asked, lines, blocks, page)
 
 
 def answer(
@@ -280,3 +345,13 @@ def counted(n: int, what: str) -> str:
 def capital(text: str) -> str:
     """Return a text with its first letter a capital."""
     return text[:1].upper() + text[1:]
+
+
+def shares(counts: Sequence[tuple[str, int]]) -> str:
+    """Return names with how many papers each has: `“a” 2, “b” 1`."""
+    return ", ".join(f"“{name}” {n:,}" for name, n in counts)
+
+
+def enumerated(names: Sequence[str], last: str = "and") -> str:
+    """Return `a, b and c`."""
+    return f"{', '.join(names[:-1])} {last} {names[-1]}" if len(names) > 1 else "".join(names)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 from wordfreq import get_frequency_dict
@@ -23,6 +24,27 @@ class _Phrase(NamedTuple):
     def weight(self) -> float:
         # One of three words tells more than two of them, which more titles have.
         return self.n * len(self.key)
+
+
+def common_words(
+    titles: Iterable[str], terms: Callable[[str], Sequence[str]], most: int
+) -> list[tuple[str, int]]:
+    """Return words with how many titles have each as it is, those of most titles first.
+
+    Without numbers, very common words, and what stands in one title alone.
+
+    Args:
+        titles: Of papers.
+        terms: Returns the words of a text as searched: none of `of`.
+        most: How many at most; fewer where titles share no more.
+    """
+    counts = Counter(word for title in titles for word in dict.fromkeys(words(title)))
+    tells = (
+        (word, n)
+        for word, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        if n > 1 and not word[0].isdecimal() and not _is_so_common(word) and terms(word)
+    )
+    return [*islice(tells, most)]
 
 
 def common_phrases(

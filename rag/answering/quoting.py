@@ -7,6 +7,7 @@ from functools import cached_property
 from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse
 from footnote.rag.answering.collection import answer_from_catalogue
 from footnote.rag.answering.draft import Draft, Drafter
+from footnote.rag.answering.paper_rows import with_undated
 from footnote.rag.answering.rearranged import REARRANGES, rearrange
 from footnote.rag.answering.receipts import Receipts
 from footnote.rag.answering.sentences import Evidence
@@ -70,13 +71,27 @@ class Quoter:
         if request.kind is Kind.CATALOGUE:
             return self._from_the_catalogue(request, turns)
         answer = self.cite(*self.draft(self.search(request), turns))
-        is_survey = request.kind is Kind.SURVEY and request.act is not Act.MORE
-        if not (answer.refused and is_survey and (request.topic or request.sides)):
+        if request.kind is not Kind.SURVEY or request.act is Act.MORE:
             return answer
-        # What says the words of the topic is there, however unlike the topic it seems.
-        of_words = {"kind": Kind.CATALOGUE, "operation": Operation.LIST}
-        listed = self._from_the_catalogue(request.model_copy(update=of_words), turns)
-        return answer if listed.refused else listed
+        if answer.refused and (request.topic or request.sides):
+            # What says the words of the topic is there, however unlike the topic it seems.
+            of_words = {"kind": Kind.CATALOGUE, "operation": Operation.LIST}
+            listed = self._from_the_catalogue(
+                request.model_copy(update=of_words), turns, whole=True
+            )
+            answer = answer if listed.refused else listed
+        return self._with_undated(answer, request)
+
+    def _with_undated(self, answer: Answer, request: Request) -> Answer:
+        """Add to a survey of some days the papers on its topic that have no date."""
+        filters = request.filters
+        if filters.undated or not (filters.since or filters.until):
+            return answer
+        wider = {"filters": filters.model_copy(update={"undated": True}), "limit": None}
+        found = self.search(request.model_copy(update=wider))
+        known = {source.paper_id for source in answer.sources}
+        near = [e for e in self.near(found) if not e.paper.date and e.paper.paper_id not in known]
+        return with_undated(answer, near) if near else answer
 
     def search(self, request: Request, without: Collection[str] = ()) -> Searched:
         """Find the papers that are read for a request, but for some that are held out."""
@@ -122,11 +137,14 @@ class Quoter:
         )
         return refuse(request, draft, reason).model_copy(update=receipt)
 
-    def _from_the_catalogue(self, request: Request, turns: Sequence[Answer]) -> Answer:
+    def _from_the_catalogue(
+        self, request: Request, turns: Sequence[Answer], *, whole: bool = False
+    ) -> Answer:
         skip = _rows_shown(turns) if request.act is Act.MORE else 0
         catalogue, words = self._finder.catalogue, self._finder.words
 
-        return answer_from_catalogue(request, catalogue, words, _Near(self, request), skip=skip)
+        near = _Near(self, request)
+        return answer_from_catalogue(request, catalogue, words, near, skip=skip, whole=whole)
 
     def near(self, found: Searched) -> list[Evidence]:
         """Return of each paper found that comes near what tells of it best, nearest first."""

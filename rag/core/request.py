@@ -14,7 +14,7 @@ LONGEST_QUERY = 300
 MOST_QUERIES = 8
 """Searches beside the question, whatever the settings say."""
 MOST_COUNTED = 10**9
-"""Upvotes or authors that a filter can ask for."""
+"""Upvotes, authors or sources that a filter can ask for."""
 Count = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
 Query = Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY)]
 
@@ -64,6 +64,8 @@ class Operation(StrEnum):
     """Means, totals and extremes of upvotes and numbers of authors."""
     TOPICS = "topics"
     """What the papers are about, and how many."""
+    MOST_SEEN = "most_seen"
+    """Those seen in the most sources first."""
     UNRECORDED = "unrecorded"
     """What no record holds: citations, venues, ratings."""
 
@@ -78,6 +80,15 @@ class RecordField(StrEnum):
     """How many there are, whether or not they are named."""
     LINK = "link"
     """A web address in the abstract, mostly of code or data."""
+
+
+class Group(StrEnum):
+    """Of what each something is asked: of each year, of each organisation."""
+
+    YEAR = "year"
+    MONTH = "month"
+    ORGANISATION = "organisation"
+    SOURCE = "source"
 
 
 class Act(StrEnum):
@@ -127,6 +138,9 @@ class Filters(Record):
     max_upvotes: Count | None = Field(default=None, exclude_if=is_none)
     min_authors: Count | None = Field(default=None, exclude_if=is_none)
     max_authors: Count | None = Field(default=None, exclude_if=is_none)
+    min_sources: Count | None = Field(default=None, exclude_if=is_none)
+    """In how many sources a paper was seen."""
+    max_sources: Count | None = Field(default=None, exclude_if=is_none)
     told: tuple[RecordField, ...] | None = Field(default=None, exclude_if=is_none)
     """What the record has to tell."""
     untold: tuple[RecordField, ...] | None = Field(default=None, exclude_if=is_none)
@@ -193,6 +207,10 @@ class Request(Record):
     """What is searched for beside the question: its parts, and other terms for it, by a model."""
     in_title: bool = Field(default=False, exclude_if=not_)
     """True where the title alone has to say the topic, of a question of the kind `catalogue`."""
+    begins: bool = Field(default=False, exclude_if=not_)
+    """True where the title has to begin with the topic, of a question of the kind `catalogue`."""
+    each: Group | None = Field(default=None, exclude_if=is_none)
+    """Of a question of the kind `catalogue`: what is asked of each of these by itself."""
     sides: tuple[Text, ...] = ()
     """What is compared, in the order in which the question names it; of a question of the kinds
     `catalogue` and `survey`, topics of which any will do."""
@@ -210,3 +228,10 @@ class Request(Record):
     """Ids of the papers of earlier answers that it is about."""
     by: Literal["heads", "model", "reader"] = "heads"
     """Who read it: the trained network, the language model, or the reader, who changed it."""
+
+    @property
+    def searched_for(self) -> str:
+        """The question, or of a survey of some days its topic: abstracts seldom say their date."""
+        dated = self.filters.since or self.filters.until
+        topic = " ".join([*filter(None, [self.topic]), *self.sides])
+        return topic if self.kind is Kind.SURVEY and dated and topic else self.question

@@ -29,6 +29,10 @@ _SHORTEST_PART = 5
 _MAX_NAME_WORDS = 4
 
 
+QUOTED = re.compile(r'["“„«]([^"“”„«»]{2,}?)["”“»]')
+"""What stands in double quotes."""
+
+
 class Span(NamedTuple):
     """A half-open range of characters, counted as Python counts them."""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from footnote.rag.core.base import Record
 from footnote.rag.core.request import Filters
-from footnote.rag.index.facts import LISTED, Facts, Rows, conditions
+from footnote.rag.index.facts import LISTED, Facts, Rows, conditions, sources_of
 
 Column = Literal["title", "date", "organisation", "upvotes", "n_authors"]
 Tallied = Literal["month", "year", "organisation", "source"]
@@ -62,7 +62,7 @@ def read_sheet(
         [*values, sheet.limit, sheet.offset],
     )
     page = [Facts(*row[:-2], *map(bool, row[-2:])) for row in found]
-    return total, page, _sources(rows, page)
+    return total, page, sources_of(rows, [each.paper_id for each in page])
 
 
 def tally(rows: Rows, by: Tallied) -> list[tuple[str | None, int]]:
@@ -100,11 +100,3 @@ def _literally(text: str) -> str:
     for sign in "\\%_":
         text = text.replace(sign, f"\\{sign}")
     return text
-
-
-def _sources(rows: Rows, page: list[Facts]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {each.paper_id: [] for each in page}
-    sql = f"SELECT paper_id, name FROM names WHERE kind = 'source' AND paper_id IN {LISTED}"  # noqa: S608
-    for paper_id, name in rows(f"{sql} ORDER BY name", [json.dumps(list(found))]):
-        found[paper_id].append(name)
-    return found

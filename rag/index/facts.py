@@ -82,6 +82,10 @@ LISTED = "(SELECT value FROM json_each(?))"
 """In a condition: one of the values of a list written as JSON."""
 _OF_NAMES = f"paper_id IN (SELECT paper_id FROM names WHERE kind = ? AND name IN {LISTED})"  # noqa: S608
 
+_N_SOURCES = (
+    "(SELECT count(*) FROM names n WHERE n.paper_id = facts.paper_id AND n.kind = 'source')"
+)
+
 # As texts: no month has a day after its 31st.
 _FIRST_DAY = "substr(date || '-01-01', 1, 10)"
 _LAST_DAY = "date || substr('-12-31', length(date) - 3)"
@@ -115,6 +119,11 @@ class Facts(NamedTuple):
     def year(self) -> str | None:
         """The year of its date."""
         return self.date and self.date[:4]
+
+    @property
+    def month(self) -> str | None:
+        """The month of its date, `YYYY-MM`; None where no more than the year is known."""
+        return self.date[:7] if self.date and len(self.date) >= len("2024-01") else None
 
 
 def prepare(db: sqlite3.Connection) -> None:
@@ -192,6 +201,9 @@ def conditions(rows: Rows, filters: Filters) -> list[tuple[str, Sequence[object]
             asked.append((f"{column} >= ?", [least]))
         if most is not None:
             asked.append((f"{column} <= ?", [most]))
+    for sign, n in ((">=", filters.min_sources), ("<=", filters.max_sources)):
+        if n is not None:
+            asked.append((f"{_N_SOURCES} {sign} ?", [n]))
     asked += [_telling(rows, field, tells=True) for field in filters.told or ()]
     asked += [_telling(rows, field, tells=False) for field in filters.untold or ()]
     if named := [*filter(None, [filters.source]), *(filters.other_sources or ())]:
@@ -232,6 +244,15 @@ def names_of(rows: Rows, kind: Kind, paper_ids: Iterable[str]) -> dict[str, int]
         [kind, json.dumps(list(paper_ids))],
     )
     return dict(found)
+
+
+def sources_of(rows: Rows, paper_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names of the sources that each of these papers was seen in, in order."""
+    found: dict[str, list[str]] = {paper_id: [] for paper_id in paper_ids}
+    sql = f"SELECT paper_id, name FROM names WHERE kind = 'source' AND paper_id IN {LISTED}"  # noqa: S608
+    for paper_id, name in rows(f"{sql} ORDER BY name", [json.dumps(list(found))]):
+        found[paper_id].append(name)
+    return found
 
 
 def is_named(name: str, part: str) -> bool:

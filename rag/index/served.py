@@ -61,6 +61,10 @@ class ServedPapers(CatalogueFile):
         """Count the served papers among these that have each author or source, most first."""
         return facts.names_of(self._rows, kind, paper_ids)
 
+    def sources(self, paper_ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return the names of the sources that each of these papers was seen in, in order."""
+        return facts.sources_of(self._rows, paper_ids)
+
     def names_authors(self) -> bool:
         """Return True if the record of any served paper names an author."""
         return bool(self._rows("SELECT 1 FROM names WHERE kind = 'author' LIMIT 1"))

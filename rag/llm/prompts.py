@@ -68,13 +68,16 @@ listed), "correction", "summarise" or "thanks"
 "sides": the things that are compared, or of a catalogue question topics of which any will do, \
 else []
 "operation": of a catalogue question "count", "list", "newest", "oldest", "most_upvoted", \
-"most_authors", "by_year", "by_organisation", "by_source" (files or feeds), "authors" (who wrote), \
+"most_authors", "most_seen" (in the most sources), "by_year", "by_organisation", "by_source" \
+(files or feeds), "authors" (who wrote), \
 "record" (date, organisation, upvotes or number of authors of a named paper), "figures" (averages \
 and totals), "topics", "about" (the collection) or "unrecorded" (what no record holds, such as \
 citations or venues), else null
 "limit": of a catalogue question how many papers it asks for, else null
-"in_title": true where the title has to say the topic, else false
-"min_upvotes", "max_upvotes", "min_authors", "max_authors": what it asks for, else null
+"in_title", "begins": true where the title has to say the topic, or to begin with it, else false
+"each": "year", "month", "organisation" or "source" where something is asked of each, else null
+"min_upvotes", "max_upvotes", "min_authors", "max_authors", "min_sources", "max_sources": what it \
+asks for, else null
 "told", "untold": of "date", "organisation", "upvotes", "authors" and "link" (a web address in the \
 abstract, mostly of code) those that records must tell, and those that they must not, else []
 "since", "until": the dates between which the papers must lie, as 2024-01-31, else null

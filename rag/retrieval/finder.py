@@ -72,7 +72,7 @@ class Finder:
             without: Papers, by their ids, that are held out as if they were not here.
         """
         query, queries = (
-            self.query(request.question, request.filters, without),
+            self.query(request.searched_for, request.filters, without),
             self.beside(request),
         )
         return Searched(request, query, self.find(query, k, queries), queries)

@@ -1,7 +1,7 @@
 """What a search finds, and the ports of what finds papers and scores them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -25,7 +25,7 @@ class Found:
 
     def scored(self, score: float, **signals: float) -> "Found":
         """Return the same with another score, and with further signals."""
-        return replace(self, score=score, signals={**self.signals, **signals})
+        return Found(self.paper_id, score, self.passage, {**self.signals, **signals})
 
 
 class Retriever(Protocol):

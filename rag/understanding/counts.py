@@ -1,4 +1,4 @@
-"""Read the numbers that upvotes and authors are compared with: `at least 2 upvotes`."""
+"""Read the numbers that upvotes, authors and sources are compared with: `at least 2 upvotes`."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _WORDS = (
 )  # fmt: skip
 _NONE, _ONE = "no", ("a", "an", "single", "sole", "solo")
 _BOUNDS = ("over", "least", "under", "most", "exactly")
-_COUNTED = ("of_upvotes", "of_authors")
+_COUNTED = ("of_upvotes", "of_authors", "of_sources")
 
 
 def read_count(text: str) -> int | None:
@@ -30,7 +30,7 @@ def read_count(text: str) -> int | None:
 
 
 def bounds_of(text: str, tokens: Sequence[Token], labels: Sequence[str]) -> dict[str, int]:
-    """Return the least and the most upvotes and authors that a line asks for.
+    """Return the least and the most upvotes, authors and sources that a line asks for.
 
     A number is of what is counted next after it, or else of what was counted last before it;
     one that cannot be read asks for nothing.

@@ -11,8 +11,17 @@ from typing import NamedTuple, Self
 _LANGUAGES = ["en", "de", "fr", "es", "pt", "it", "nl", "ru", "zh", "ja"]
 _YEAR = re.compile(r"(?<!\d)(1[6-9]\d\d|20\d\d)(?!\d)")
 _DECADE = re.compile(r"(?<!\d)(1[6-9]\d|20\d)0['’]?s\b")
-_QUARTER = re.compile(r"\bQ([1-4])\b", re.IGNORECASE)
+_QUARTER = re.compile(
+    r"\bQ([1-4])\b|\b(?:(first|1st)|(second|2nd)|(third|3rd)|(fourth|4th|last)) quarter\b",
+    re.IGNORECASE,
+)
 _MONTHS_A_QUARTER = 3
+# First and last month, from the one that is said to begin it.
+_PARTS = {
+    "early": (1, 4), "mid": (6, 8), "late": (9, 12), "spring": (3, 5), "summer": (6, 8),
+    "autumn": (9, 11), "fall": (9, 11),
+}  # fmt: skip
+_PART = re.compile(rf"\b({'|'.join(_PARTS)})\b", re.IGNORECASE)
 _HALF = re.compile(r"\bH([12])\b|\b(?:(1st|first)|(?:2nd|second)) half\b", re.IGNORECASE)
 # `The last two years` begins with words that are no part of a date.
 _MOST_DROPPED = 3
@@ -58,7 +67,8 @@ def read_days(text: str, today: datetime.date) -> Days | None:
         first = int(decade[1]) * 10
         return Days.of_years(first, first + 9)
     if (year := _YEAR.search(text)) and (quarter := _QUARTER.search(text)):
-        last = int(quarter[1]) * _MONTHS_A_QUARTER
+        n = int(quarter[1] or 1 + next(at for at, said in enumerate(quarter.groups()[1:]) if said))
+        last = n * _MONTHS_A_QUARTER
         return Days(
             datetime.date(int(year[1]), last - _MONTHS_A_QUARTER + 1, 1),
             Days.of_month(int(year[1]), last).last,
@@ -68,6 +78,9 @@ def read_days(text: str, today: datetime.date) -> Days | None:
         months = (1, 6) if is_first else (7, 12)
         first, last = (Days.of_month(int(year[1]), month) for month in months)
         return Days(first.first, last.last)
+    if year and (part := _PART.search(text)):
+        begin, end = (Days.of_month(int(year[1]), month) for month in _PARTS[part[1].lower()])
+        return Days(begin.first, end.last)
     words = text.split()
     for n_dropped in range(min(len(words), _MOST_DROPPED + 1)):
         rest = words[n_dropped:]

@@ -8,8 +8,8 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from footnote.rag.core.request import Act, Filters, Kind, Operation, RecordField, Request
-from footnote.rag.core.text import Span, fold
+from footnote.rag.core.request import Act, Filters, Group, Kind, Operation, RecordField, Request
+from footnote.rag.core.text import QUOTED, Span, fold
 from footnote.rag.understanding.counts import bounds_of, read_count
 from footnote.rag.understanding.dates import Days, is_month_of, is_year, read_days, years_in
 from footnote.rag.understanding.encoder import Token, encode
@@ -38,7 +38,10 @@ _LEAST_FOLLOWING = 0.75
 # and 11 of 1,978 others.
 _LEAST_OF_RECORDS = 0.9
 _TOPICS = frozenset({"topic", "sides"})
+# By which words between two that name a topic are of it too, and how far it goes on at most.
+_LEAST_BETWEEN, _FARTHEST_APART = 0.1, 4
 _SLASH = re.compile(r"\s+/\s+")
+_DOTS = " .…"
 _AROUND, _OPENING, _CLOSING = " ,;:?!", " ([{“‘„«", " )]}”’»"
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (
@@ -68,7 +71,7 @@ class Spans(NamedTuple):
     """How many papers are asked for; the word for one where that is one."""
     in_title: tuple[str, ...] = ()
     over: tuple[str, ...] = ()
-    """Numbers that upvotes or authors are compared with: more than this."""
+    """Numbers that upvotes, authors or sources are compared with: more than this."""
     least: tuple[str, ...] = ()
     under: tuple[str, ...] = ()
     most: tuple[str, ...] = ()
@@ -76,6 +79,14 @@ class Spans(NamedTuple):
     of_upvotes: tuple[str, ...] = ()
     """The word for what such a number counts."""
     of_authors: tuple[str, ...] = ()
+    of_sources: tuple[str, ...] = ()
+    each_year: tuple[str, ...] = ()
+    """The word for what something is asked of each of."""
+    each_month: tuple[str, ...] = ()
+    each_organisation: tuple[str, ...] = ()
+    each_source: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
+    """The word that says that titles begin with the topic."""
     with_date: tuple[str, ...] = ()
     """The word for what a record has to tell."""
     with_organisation: tuple[str, ...] = ()
@@ -144,6 +155,10 @@ def read_request(
     if kind in _FILTERED:
         filters = _filters(spans, today or datetime.datetime.now().astimezone().date())
     is_catalogue = kind is Kind.CATALOGUE
+    if is_catalogue:
+        spans = _quoted(text, spans, reading.operation)
+    if spans.begins and len(spans.topic) > 1:
+        spans = spans._replace(topic=(), sides=tuple(dict.fromkeys((*spans.sides, *spans.topic))))
     if is_catalogue and reading.operation is Operation.ABOUT:
         # What is asked of the collection itself has no topic: none of 232 labelled lines has one.
         spans = spans._replace(topic=(), sides=())
@@ -154,7 +169,9 @@ def read_request(
         kind=kind,
         act=act,
         topic=" ".join(spans.topic),
-        in_title=is_catalogue and bool(spans.in_title),
+        in_title=is_catalogue and bool(spans.in_title or spans.begins),
+        begins=is_catalogue and bool(spans.begins),
+        each=_each(spans) if is_catalogue else None,
         parts=spans.topic if is_catalogue and len(spans.topic) > 1 else (),
         sides=spans.sides if kind is Kind.COMPARISON or kind in _FILTERED else (),
         point=_point(reading) if kind is Kind.COMPARISON else None,
@@ -243,6 +260,8 @@ def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, of_papers: b
     for word in _joined_words(tokens):
         _label_as_one(labels, word, reading, (NO_LABEL, *Spans._fields))
     _label_dates(tokens, reading, labels, years=of_papers)
+    if of_papers and "begins" not in labels:  # a title begins with one of two
+        _join_topics(labels, reading)
     runs = groupby(zip(tokens, labels, strict=True), key=lambda pair: pair[1])
     named = [
         (label, _joined([token.span for token, _ in run]))
@@ -251,9 +270,26 @@ def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, of_papers: b
     ]
     found: dict[str, list[str]] = {}
     for label, span in _alternatives(text, named) if of_papers else named:
-        if name := _bare(text[span.start : span.end]):
+        name = _bare(text[span.start : span.end])
+        if any(map(str.isalnum, name)):
             found.setdefault(label, []).append(name)
     return Spans(**{label: tuple(texts) for label, texts in found.items()})
+
+
+def _quoted(text: str, spans: Spans, operation: Operation) -> Spans:
+    """Take what stands in quotes for the topic, to the letter, where all of the topic is of it.
+
+    Not of a name, which is looked for in other spellings too.
+    """
+    if operation in (Operation.RECORD, Operation.AUTHORS) or spans.sides:
+        return spans
+    others = [part for name, own in spans._asdict().items() if name != "topic" for part in own]
+    for match in QUOTED.finditer(text):
+        if any(part in match[1] for part in others):
+            continue
+        if all(part in match[1] for part in spans.topic) and (phrase := match[1].strip(_DOTS)):
+            return spans._replace(topic=(f"“{phrase}”",))
+    return spans
 
 
 def _alternatives(text: str, named: Sequence[tuple[str, Span]]) -> list[tuple[str, Span]]:
@@ -287,6 +323,23 @@ def _alternatives(text: str, named: Sequence[tuple[str, Span]]) -> list[tuple[st
     ]
     is_lone = sum(label == "sides" for label, _ in found) == 1
     return [("topic" if is_lone and label == "sides" else label, span) for label, span in found]
+
+
+def _join_topics(labels: list[str], reading: Reading) -> None:
+    """Make one of two topics with a word or two between that may be of it: `mixture of experts`.
+
+    Of writers held out it finds 0.633 of topics in place of 0.617 (F1 of whole spans), and of those
+    of surveys 0.768 in place of 0.740.
+    """
+    for at, label in enumerate(labels):
+        if label not in _TOPICS:
+            continue
+        for end in range(at + 2, min(at + _FARTHEST_APART, len(labels))):
+            between = range(at + 1, end)
+            may_be = all(reading.likely[n].get(label, 0.0) >= _LEAST_BETWEEN for n in between)
+            if labels[end] == label and may_be and all(labels[n] == NO_LABEL for n in between):
+                labels[at:end] = [label] * (end - at)
+                break
 
 
 def _label_as_one(
@@ -403,6 +456,11 @@ def _others(names: Sequence[str]) -> tuple[str, ...]:
 def _fields(spans: Spans, way: str) -> tuple[RecordField, ...]:
     """Return what records have to tell (`with`), or must not (`no`)."""
     return tuple(field for field in RecordField if getattr(spans, f"{way}_{field.value}"))
+
+
+def _each(spans: Spans) -> Group | None:
+    """Return of what each something is asked; of two the first one."""
+    return next((group for group in Group if getattr(spans, f"each_{group}")), None)
 
 
 def _limit(spans: Spans) -> int | None:

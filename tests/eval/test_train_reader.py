@@ -42,11 +42,10 @@ LINES = [
 def _longer(monkeypatch: pytest.MonkeyPatch) -> None:
     # Few lines are few steps.
     monkeypatch.setattr(train_reader, "_EPOCHS", 60)
-    monkeypatch.setattr(train_reader, "_NETWORKS", 2)
 
 
 def test_it_learns_kinds_operations_acts_and_labels():
-    networks = fit_all(LINES)
+    networks = fit_all(LINES, 2)
     count = read(networks, Example("how many papers on winds", ""))
     assert (count.kind, count.label.tolist()) == (COUNT, [0, 0, 0, 0, TOPIC])
     assert CLASSES["operation"][count.operation] == Operation.COUNT
@@ -70,7 +69,7 @@ def test_the_card_is_of_writers_that_the_network_never_saw(monkeypatch: pytest.M
         return fitted(examples, seed)
 
     monkeypatch.setattr(train_reader, "fit", watched)
-    card = told_of_others(LINES)
+    card = told_of_others(LINES, 2)
     assert seen == [{"writer 1", "writer 2"}] * 2
     assert card["held out by"] == {"writer 0": 6}
     assert card["fitted to"] == len(LINES)

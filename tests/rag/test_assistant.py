@@ -44,10 +44,65 @@ def test_a_survey_that_finds_nothing_lists_what_says_its_topic_but_not_for_more(
     listed = assistant.ask(question, request=asked)
     assert listed.request
     assert (listed.request.kind, listed.request.operation) == (Kind.CATALOGUE, Operation.LIST)
-    assert "papers here say “MoE” (“mixture-of-experts”) or a form of it" in listed.answer
+    assert "papers here (7%) say “MoE” (“mixture-of-experts”) or a form of it" in listed.answer
     # More of a survey is no other list from its middle on.
     more = assistant.ask(question, request=asked.model_copy(update={"act": Act.MORE}))
     assert more.refused
+
+
+def test_a_survey_of_some_days_adds_what_comes_near_and_has_no_date(assistant: Assistant):
+    answer = assistant.ask("papers on speculative decoding in 2024")
+    assert answer.request
+    assert (answer.request.kind, answer.request.topic) == (Kind.SURVEY, "speculative decoding")
+    dated, undated = answer.blocks
+    assert "Date" in dated.columns
+    assert "Date" not in undated.columns
+    n = len(undated.rows)
+    assert undated.text == f"{n} more papers come near and have no date:"
+    assert [s.marker for s in answer.sources] == [*range(1, len(dated.rows) + n + 1)]
+    facts = assistant.catalogue.facts(s.paper_id for s in answer.sources[-n:])
+    assert not any(paper.date for paper in facts)
+    # Each sentence stands in one row, and is cited by the paper of that row.
+    places = [at for row in undated.rows for cell in row for at in cell.sentences]
+    markers = [row[0].marker for row in undated.rows]
+    cited = [c.marker for at in places for c in answer.sentences[at].citations]
+    assert cited == markers
+    assert max(places) == len(answer.sentences) - 1
+    # Where nothing of these days is near, these are the answer.
+    early = assistant.ask("papers on speculative decoding before 2018")
+    assert not early.refused
+    said, table = early.blocks
+    assert "is clearly about “speculative decoding”" in (said.text or "")
+    assert len(table.rows) >= n
+    # The days are no part of what is searched for.
+    assert assistant.ask("papers on zebra crossings since 2023").refused
+    undated_too = Filters(undated=True)
+    again = assistant.ask("papers on speculative decoding in 2024", filters=undated_too)
+    assert len(again.blocks) == 1
+
+
+def test_of_several_topics_those_that_no_paper_is_about_are_named(assistant: Assistant):
+    question = "papers on mixture of experts or zebra crossings"
+    asked = Request(question=question, kind=Kind.SURVEY, sides=("mixture of experts", "zebras"))
+    [table] = assistant.ask(question, request=asked).blocks
+    alone = assistant.ask("papers on mixture of experts").blocks[0]
+    titles = {row[0].text for row in alone.rows}
+    assert (table.text or "").startswith("No paper here is about “zebras”. ")
+    assert len({row[0].text for row in table.rows} & titles) > len(table.rows) / 2
+    neither = asked.model_copy(update={"sides": ("zebra crossings", "marching bands")})
+    refused = assistant.ask(question, request=neither)
+    assert refused.reason == (
+        "Nothing in the 408 papers here is clearly about “zebra crossings” or “marching bands”."
+    )
+
+
+def test_a_word_that_no_paper_has_is_named_before_a_survey(assistant: Assistant):
+    question = "papers on LoRA serving"
+    for topic, said in (("xylophone LoRA serving", "xylophone"), ("LoRA serving syz", "")):
+        asked = Request(question=question, kind=Kind.SURVEY, topic=topic)
+        [table] = assistant.ask(question, request=asked).blocks
+        unsaid = f"No paper here says “{said}”. " if said else ""
+        assert (table.text or "").startswith(f"{unsaid}{len(table.rows)} papers here come near")
 
 
 def test_a_reader_has_as_much_said_as_they_want(assistant: Assistant):
@@ -144,7 +199,7 @@ def test_a_count_of_papers_comes_from_the_catalogue(assistant: Assistant):
     answer = assistant.ask("how many papers are about quantization?")
     assert answer.request
     assert (answer.request.kind, answer.request.topic) == (Kind.CATALOGUE, "quantization")
-    assert re.match(r"\d+ of the 408 papers here say “quantization”", answer.answer)
+    assert re.match(r"\d+ of the 408 papers here \(\d+%\) say “quantization”", answer.answer)
 
 
 def test_what_was_said_is_said_as_a_table_and_then_more_of_it(assistant: Assistant):

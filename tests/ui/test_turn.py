@@ -24,7 +24,7 @@ from footnote.rag.core.records import (
     Source,
     Writing,
 )
-from footnote.rag.core.request import Filters, Kind, RecordField, Request
+from footnote.rag.core.request import Filters, Group, Kind, RecordField, Request
 from footnote.rag.replay import replayed
 from footnote.ui.asked import Asked, read_answers
 from footnote.ui.blocks import Blocks
@@ -307,9 +307,12 @@ def test_what_is_asked_of_records_stands_above_the_answer_and_can_be_taken_away(
         kind=Kind.CATALOGUE,
         limit=5,
         in_title=True,
+        begins=True,
+        each=Group.YEAR,
         filters=Filters(
             min_upvotes=3,
             max_authors=2,
+            min_sources=2,
             told=(RecordField.DATE, RecordField.UPVOTES),
             untold=(RecordField.ORGANISATION,),
             organisation="ACME",
@@ -327,9 +330,12 @@ def test_what_is_asked_of_records_stands_above_the_answer_and_can_be_taken_away(
         ("without survey, Acme Labs", "drop_filter", "without"),
         ("at least 3 upvotes", "drop_filter", "min_upvotes"),
         ("at most 2 authors", "drop_filter", "max_authors"),
+        ("seen in at least 2 sources", "drop_filter", "min_sources"),
         ("on record: date, upvotes", "drop_filter", "told"),
         ("not on record: organisation", "drop_filter", "untold"),
         ("in the title", "drop_part", "in_title"),
+        ("titles begin with it", "drop_part", "begins"),
+        ("of each year", "drop_part", "each"),
         ("5 papers", "drop_part", "limit"),
     ]
 

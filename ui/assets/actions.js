@@ -43,7 +43,7 @@ const actions = {
     const stays = sides.length > 1 || turn.answer.request.kind === "catalogue";
     changeRequest(turn, stays ? { sides } : { sides: [], kind: "explanation", topic: sides[0] ?? "", question: sides[0] ?? turn.question });
   },
-  drop_part: ({ turn, data }) => changeRequest(turn, { [data.name]: data.name === "in_title" ? false : null }),
+  drop_part: ({ turn, data }) => changeRequest(turn, { [data.name]: ["in_title", "begins"].includes(data.name) ? false : null }),
   drop_filter: ({ turn, data }) =>
     changeRequest(turn, { filters: { ...turn.answer.request.filters, [data.name]: null } }),
   view: ({ turn, data }) => showView(turn, data.view),

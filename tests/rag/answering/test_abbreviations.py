@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.rag.answering.abbreviations import called_too
+from footnote.rag.answering.abbreviations import called_too, is_written_out
 from footnote.rag.core.text import words
 
 
@@ -39,3 +39,20 @@ def test_what_most_texts_say_counts():
 def test_any_text_is_read(text: str):
     other = called_too("MoE", [text], words)
     assert other is None or other in text
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "is_it"),
+    [
+        ("zero bubble PP", "Zero Bubble Pipeline Parallelism", True),
+        ("PP offload", "Pipeline Parallelism Offload: Scaling", True),
+        ("zero bubble PP", "Zero Bubble Planning", False),
+        ("zero bubble pp", "Zero Bubble Pipeline Parallelism", False),  # may be any word
+        ("PP", "Pipeline Parallelism", False),  # short for too much
+        ("KV cache", "A KV Cache", True),
+        ("KV cache", "Kernel Vision Cache", True),
+        ("", "Zero Bubble", False),
+    ],
+)
+def test_a_title_that_writes_an_abbreviation_of_a_name_out(name: str, title: str, is_it: bool):
+    assert is_written_out(name, title) is is_it

@@ -224,7 +224,7 @@ def test_what_comes_near_in_other_words_is_listed_after_what_says_them(five: Ask
             "quantization",
             {"until": "2023-12-31"},
             "1 of the 5 papers here is dated 2023-12-31 or earlier and says “quantization” or a form of"
-            " it in title or abstract. 2 of the 4 that fit otherwise have no date.",
+            " it in title or abstract. 4 say it in all. 2 of the 4 that fit otherwise have no date.",
         ),
         (
             "",
@@ -323,7 +323,137 @@ def test_where_the_title_alone_counts_it_alone_leaves_out(five: Asking):
     assert listed(five(Operation.LIST, "quantization", asked=asked, without=["model"])) == [
         "Charlie: Quantization"
     ]
-    assert five(Operation.LIST, "quantization", asked=asked, without=["charlie"]).refused
+    left = five(Operation.LIST, "quantization", asked=asked, without=["charlie"])
+    assert listed(left) == ["Alpha", "Bravo", "Echo"]  # said in the abstracts
+
+
+def test_what_no_title_says_is_looked_for_in_the_abstracts(five: Asking):
+    answer = five(Operation.COUNT, "caching", asked={"in_title": True})
+    [said, row] = answer.answer.splitlines()
+    assert said == "No paper here says “caching” or a form of it in the title. 1 abstract says it:"
+    assert row.startswith("- Alpha")
+    assert five(Operation.LIST, "zebras", asked={"in_title": True}).refused
+
+
+def test_titles_that_begin_with_something(tmp_path: Path):
+    asking = Asking(
+        tmp_path,
+        paper("Towards Faster Caches"),
+        paper("Rethinking Caches"),
+        paper("A Step Towards Caches", "Towards more."),
+    )
+    begins = {"in_title": True, "begins": True}
+    answer = asking(Operation.COUNT, "towards", asked=begins)
+    assert answer.answer.splitlines() == [
+        "1 of the 3 papers here has a title that begins with “towards”.",
+        "- Towards Faster Caches [1]",
+    ]
+    either = asking(Operation.LIST, asked=begins | {"sides": ["Towards", "Rethinking"]})
+    assert sorted(listed(either)) == ["Rethinking Caches", "Towards Faster Caches"]
+    assert asking(Operation.LIST, "caches", asked=begins).refused
+
+
+def seen(title: str, *sources: str, **known: object) -> Paper:
+    sightings = tuple(Sighting(source=source) for source in sources)
+    return paper(title).model_copy(update={"sightings": sightings} | known)
+
+
+day = datetime.date
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Asking:
+    return Asking(
+        tmp_path,
+        seen("Alpha", "a.txt", "b.txt", date=day(2023, 5, 1), upvotes=3, n_authors=2),
+        seen(
+            "Bravo", "a.txt", "b.txt", "c.txt", date=day(2024, 2, 1), upvotes=9, organisation="ACME"
+        ),
+        seen(
+            "Charlie", "c.txt", date=day(2024, 2, 20), upvotes=4, n_authors=4, organisation="Acme"
+        ),
+        seen("Delta", "c.txt", date=PartialDate(2023), upvotes=1, organisation="Other"),
+    )
+
+
+def test_papers_that_were_seen_in_the_most_sources_come_first(lists: Asking):
+    answer = lists(Operation.MOST_SEEN)
+    assert table(answer) == [
+        ["Paper", "Date", "Organisation", "Upvotes", "Seen in"],
+        ["Bravo", "2024-02-01", "ACME", "9", "a.txt, b.txt, c.txt"],
+        ["Alpha", "2023-05-01", "", "3", "a.txt, b.txt"],
+    ]
+    assert answer.answer.splitlines()[0] == (
+        "The papers here, those seen in the most sources first, in up to 3. 2 were seen in more than"
+        " one."
+    )
+    assert listed(lists(Operation.LIST, min_sources=2)) == ["Alpha", "Bravo"]
+    alone = lists(Operation.COUNT, max_sources=1)
+    assert alone.answer.startswith("2 of the 4 papers here were seen in at most 1 source.")
+    alone = lists(Operation.MOST_SEEN, max_sources=1).answer
+    assert alone.startswith(
+        "None of the papers here that were seen in at most 1 source was seen in"
+    )
+
+
+def test_something_is_asked_of_each_year_organisation_or_source(lists: Asking):
+    best = lists(Operation.MOST_UPVOTED, asked={"each": "year", "limit": 1})
+    assert listed(best) == ["Bravo", "Alpha"]
+    assert best.answer.startswith("The most upvoted paper of each year, of the papers here.")
+    assert listed(lists(Operation.NEWEST, asked={"each": "organisation"})) == ["Charlie", "Delta"]
+    assert listed(lists(Operation.OLDEST, asked={"each": "source"})) == ["Delta", "Alpha"]
+    assert listed(lists(Operation.MOST_UPVOTED, asked={"each": "month"})) == ["Bravo", "Alpha"]
+    of_each = table(lists(Operation.FIGURES, asked={"each": "organisation"}))
+    assert [row[:3] for row in of_each[1:]] == [
+        ["upvotes", "4", "4.2"],
+        ["authors", "2", "3.0"],
+        ["upvotes, ACME", "2", "6.5"],
+        ["upvotes, Other", "1", "1.0"],
+        ["authors, ACME", "1", "4.0"],
+    ]
+    years = table(lists(Operation.FIGURES, since="2023-01-01", until="2024-12-31"))
+    assert [row[0] for row in years[1:]] == [
+        "upvotes", "authors", "upvotes, 2024", "upvotes, 2023", "authors, 2024", "authors, 2023"
+    ]  # fmt: skip
+    for operation in (Operation.COUNT, Operation.LIST, Operation.BY_YEAR):
+        counts = table(lists(operation, asked={"each": "source"}))
+        assert counts == [["Seen in", "Papers"], ["c.txt", "3"], ["a.txt", "2"], ["b.txt", "2"]]
+
+
+def test_months_are_told_where_they_are_asked_for_or_few_years_are(lists: Asking, tmp_path: Path):
+    months = [["Month", "Papers"], ["2024-02", "2"], ["2023-05", "1"]]
+    years = [["Year", "Papers"], ["2024", "2"], ["2023", "2"]]
+    answer = lists(Operation.BY_YEAR)
+    assert [table(answer, 1), table(answer, 2)] == [years, months]
+    (tmp_path / "more").mkdir()
+    more = Asking(
+        tmp_path / "more",
+        *(paper(f"Paper {n}", date=f"{2010 + n % 2}-0{1 + n % 3}-01") for n in range(16)),
+        paper("Late", date="2014-07-01"),
+    )
+    answer = more(Operation.BY_YEAR)
+    assert answer.answer.splitlines()[0] == (
+        "There are 17 papers here. Most are of the years 2010 and 2011 (8 each). None are of 2012 or 2013."
+    )
+    assert len(answer.blocks) == 2
+    monthly = more(Operation.BY_YEAR, asked={"each": "month"})
+    assert table(monthly, 1)[:2] == [["Month", "Papers"], ["2014-07", "1"]]
+
+
+def test_how_a_topic_went_on_is_told_by_its_papers_the_oldest_first(five: Asking):
+    answer = five(Operation.BY_YEAR, "quantization")
+    assert table(answer, 1)[1:] == [["2024", "1"], ["2023", "1"], ["not known", "2"]]
+    assert [row[0] for row in table(answer)[1:]] == ["Bravo", "Alpha"]
+    assert [s.title for s in answer.sources] == ["Bravo", "Alpha"]
+    assert not five(Operation.BY_YEAR).sources  # of all papers it says nothing
+
+
+def test_several_organisations_are_counted_each(five: Asking):
+    both = five(Operation.COUNT, organisation="ACME", other_organisations=["Other"]).answer
+    assert "“ACME” 2, “Other” 1." in both
+    sides = five(Operation.COUNT, asked={"sides": ["Other", "ACME"]}).answer
+    assert "By organisation: “ACME” 2, “Other” 1." in sides
+    assert "By organisation" not in five(Operation.COUNT, asked={"sides": ["ACME", "Echo"]}).answer
 
 
 def test_no_paper_is_a_count_and_no_list(five: Asking):
@@ -368,7 +498,7 @@ def test_a_year_alone_is_a_date(tmp_path: Path):
     assert table(asking(Operation.LIST))[1:] == [
         ["Foxtrot", "2024"], ["Golf", "2023-05"], ["Hotel", "2024-02-01"], ["India", ""],
     ]  # fmt: skip
-    assert table(asking(Operation.BY_YEAR))[1:] == [
+    assert table(asking(Operation.BY_YEAR), 1)[1:] == [
         ["2024", "2"],
         ["2023", "1"],
         ["not known", "1"],
@@ -401,9 +531,10 @@ def test_an_order_says_what_is_not_known(five: Asking):
 def test_papers_by_year_and_by_organisation_are_counted_with_those_not_known(five: Asking):
     years = five(Operation.BY_YEAR)
     assert years.blocks[0].text == "There are 5 papers here. 2 of the 5 have no date."
-    assert table(years) == [["Year", "Papers"], ["2024", "2"], ["2023", "1"], ["not known", "2"]]
+    assert table(years, 1) == [["Year", "Papers"], ["2024", "2"], ["2023", "1"], ["not known", "2"]]
     assert years.answer.splitlines()[1:] == [
         "Year:", "- 2024: 2 papers", "- 2023: 1 paper", "- not known: 2 papers",
+        "Month:", "- 2024-05: 2 papers", "- 2023-01: 1 paper", "- not known: 2 papers",
     ]  # fmt: skip
     organisations = five(Operation.BY_ORGANISATION)
     assert table(organisations) == [
@@ -506,8 +637,14 @@ def test_a_collection_is_told_first_by_the_phrases_of_its_titles(tmp_path: Path)
     # `From the past` begins with a very common word, `past to queues` stands in one title.
     expected = [["In the title", "Papers"], ["large models", "3"], ["queue of jobs", "2"]]
     assert table(asking(Operation.ABOUT), 1) == expected
+    said = asking(Operation.ABOUT).answer.splitlines()[0]
+    assert "Titles speak most of large models (3) and queue of jobs (2)." in said
     topics = asking(Operation.TOPICS)
-    assert table(topics) == expected
+    assert table(topics, 1) == expected
+    # Words as they are written; `past` is none of the most common ones.
+    assert table(topics, 2)[:4] == [
+        ["Words in the title", "Papers"], ["large", "4"], ["queues", "3"], ["jobs", "2"],
+    ]  # fmt: skip
     assert topics.blocks[0].n == 7
     alone = asking(Operation.TOPICS, "tables")
     assert alone.reason == "No two titles of these share a phrase."
@@ -544,6 +681,41 @@ def test_as_many_are_listed_as_are_asked_for(five: Asking):
     assert listed(top) == ["Bravo", "Alpha"]
     assert (top.blocks[0].text or "").startswith("The 2 most upvoted of the papers here.")
     assert listed(five(Operation.NEWEST, asked={"limit": 2}, skip=2)) == ["Bravo"]
+
+
+def test_of_words_that_no_paper_has_together_those_that_tell_most_are_looked_for(tmp_path: Path):
+    asking = Asking(
+        tmp_path,
+        paper("DiLoCo"), paper("More DiLoCo"), paper("A line"), paper("B line"), paper("C line"),
+    )  # fmt: skip
+    lines = asking(Operation.LIST, "DiLoCo line").answer.splitlines()
+    assert lines[0] == (
+        "No paper says each word of “DiLoCo line”; “DiLoCo” was looked for. 2 of the 5 papers here"
+        " say “DiLoCo” or a form of it in title or abstract."
+    )
+    # What no paper has tells most.
+    assert "looked for" not in asking(Operation.COUNT, "xylophone line").answer
+    assert asking(Operation.LIST, "xylophone zebra").refused
+    assert "looked for" not in asking(Operation.RECORD, "DiLoCo line").answer
+
+
+def test_papers_on_a_topic_that_have_no_date_come_last(five: Asking):
+    assert listed(five(Operation.NEWEST, "quantization")) == [
+        "Alpha", "Bravo", "Charlie: Quantization", "Echo"
+    ]  # fmt: skip
+    assert listed(five(Operation.NEWEST)) == ["Alpha", "Delta", "Bravo"]
+    assert listed(five(Operation.OLDEST, "quantization", asked={"limit": 3})) == ["Bravo", "Alpha"]
+
+
+def test_a_word_cut_short_is_that_of_titles_which_begins_so(tmp_path: Path):
+    titles = ("Disaggregated Memory", "Disaggregating Prefill", "Disaggregated Serving", "Caches")
+    asking = Asking(tmp_path, *(paper(title) for title in titles))
+    assert asking(Operation.COUNT, "disagg").answer.splitlines()[0] == (
+        "No paper says “disagg”; “disaggregated” was looked for. 3 of the 4 papers here say"
+        " “disaggregated” or a form of it in title or abstract."
+    )
+    # Three letters begin too many.
+    assert asking(Operation.COUNT, "dis").answer.startswith("No paper here says “dis”")
 
 
 def test_a_slip_is_mended_where_a_title_has_the_word(five: Asking):
@@ -663,6 +835,13 @@ def test_the_rest_comes_twelve_at_a_time(tmp_path: Path):
     assert asking(Operation.COUNT, "zebra", skip=12).refused
 
 
+def test_of_twenty_papers_and_more_the_share_is_told(tmp_path: Path):
+    papers = [paper(f"Paper {n}", "It caches." if n < 3 else "It routes.") for n in range(20)]
+    asking = Asking(tmp_path, *papers)
+    said = asking(Operation.COUNT, "caching").answer
+    assert said.startswith("3 of the 20 papers here (15%) say “caching”")
+
+
 def test_thousands_are_separated(tmp_path: Path):
     papers = [paper(f"Paper {n}", upvotes=1_000 + n) for n in range(1_001)]
     asking = Asking(tmp_path, *papers)
@@ -685,7 +864,9 @@ def test_a_name_that_no_paper_has_is_not_passed_over(tmp_path: Path):
     asking = Asking(
         tmp_path,
         paper("Faster Ring Attention for Causal Transformers of Any Length", "It is fast."),
-        paper("FlashAttention-2: Better Parallelism", organisation="ACME"),
+        paper(
+            "FlashAttention-2: Better Parallelism", "It is 3 times as fast.", organisation="ACME"
+        ),
     )
     [said, *_] = asking(Operation.RECORD, "ring attention").answer.splitlines()
     assert said == "1 paper here says “ring attention” in the title; it is not called so."
@@ -693,8 +874,12 @@ def test_a_name_that_no_paper_has_is_not_passed_over(tmp_path: Path):
         "was seen in a.txt. Its record tells no date"
         in asking(Operation.RECORD, "ring attention").answer
     )
-    [said, *_] = asking(Operation.RECORD, "FlashAttenion-3").answer.splitlines()
-    assert said == "No title here has “FlashAttenion-3”; the one most like it is told of."
+    # Both of its words are said, but nowhere in a row.
+    [said, *_] = asking(Operation.RECORD, "FlashAttention-3").answer.splitlines()
+    assert said == "No title here has “FlashAttention-3”; the one most like it is told of."
+    slip, said, _ = asking(Operation.RECORD, "FlashAttenion-3").answer.splitlines()
+    assert slip == "No paper says “FlashAttenion-3”; “flashattention-3” was looked for."
+    assert said == "No title here has “flashattention-3”; the one most like it is told of."
     # The name itself, or most of it.
     for name in ("FlashAttention-2", "flashattention better parallelism"):
         assert asking(Operation.RECORD, name).answer.startswith("“FlashAttention-2: Better"), name

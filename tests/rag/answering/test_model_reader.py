@@ -8,7 +8,7 @@ import pytest
 from footnote.rag.answering.citations import cite
 from footnote.rag.answering.model_reader import read_with_model
 from footnote.rag.core.errors import GenerationError
-from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
+from footnote.rag.core.request import Act, Filters, Group, Kind, Operation, Request
 from tests.made import Says, drafted, evidence, paper, request
 
 SAID = cite(request("what is Alpha"), drafted(evidence(paper("Alpha", "Alpha caches."), 0)))
@@ -198,3 +198,22 @@ def test_the_model_is_told_what_was_said_and_what_day_it_is():
     assert "A: Alpha caches. [1]" in model.told
     assert str(datetime.datetime.now().astimezone().date()) in model.told
     assert model.told.endswith(LINE)
+
+
+def test_what_is_asked_of_each_and_of_how_many_sources_is_read():
+    asked = {
+        "question": "the most upvoted of each year seen in two lists",
+        "kind": "catalogue",
+        "operation": "most_upvoted",
+        "each": "year",
+        "begins": True,
+        "min_sources": 2,
+    }
+    read = read_with_model(Says(json.dumps(asked)), LINE, [])
+    assert read
+    assert (read.each, read.begins, read.filters.min_sources) == (Group.YEAR, True, 2)
+    other = read_with_model(
+        Says(json.dumps(asked | {"kind": "survey", "each": "decade"})), LINE, []
+    )
+    assert other
+    assert (other.each, other.begins, other.filters.min_sources) == (None, False, None)

@@ -175,6 +175,7 @@ def may_answer(p: Paper, filters: Filters, whole: Iterable[Paper]) -> bool:
         p.organisation is None or not any(is_of(p.organisation, o) for o in filters.without or ()),
         is_between(p.upvotes, filters.min_upvotes, filters.max_upvotes),
         is_between(n_authors, filters.min_authors, filters.max_authors),
+        is_between(len({s.source for s in p.sightings}), filters.min_sources, filters.max_sources),
         all(told[field] for field in filters.told or ()),
         not any(told[field] for field in filters.untold or ()),
         not sources or any(cased(part) in cased(s.source) for s in p.sightings for part in sources),
@@ -202,6 +203,8 @@ all_filters = st.builds(
     max_upvotes=st.sampled_from([None, None, 0, 10]),
     min_authors=st.sampled_from([None, None, 1, 2]),
     max_authors=st.sampled_from([None, None, 2]),
+    min_sources=st.sampled_from([None, None, None, 1, 2]),
+    max_sources=st.sampled_from([None, None, None, 1]),
     told=st.sampled_from([None, None, *[(field,) for field in RecordField], tuple(RecordField)]),
     untold=st.sampled_from([None, None, *[(field,) for field in RecordField]]),
 )

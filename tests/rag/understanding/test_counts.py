@@ -40,6 +40,7 @@ def bounds(line: str) -> dict[str, int]:
     [
         ("more than 10:over authors:of_authors", {"min_authors": 11}),
         ("10:least or more likes:of_upvotes", {"min_upvotes": 10}),
+        ("more than one:over list:of_sources", {"min_sources": 2}),
         ("fewer than 3:under authors:of_authors", {"max_authors": 2}),
         ("at most 3:most votes:of_upvotes", {"max_upvotes": 3}),
         ("zero:exactly upvotes:of_upvotes", {"min_upvotes": 0, "max_upvotes": 0}),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.rag.core.request import Act, Filters, Kind, Operation, Request
+from footnote.rag.core.request import Act, Filters, Group, Kind, Operation, Request
 from footnote.rag.understanding.request import read_request
 
 TODAY = date(2026, 11, 28)
@@ -139,7 +139,7 @@ def test_a_line_after_a_list_asks_it_again_or_of_one_of_it():
     [
         ("papers on tidal barrages / wave buoys", "", ("tidal barrages", "wave buoys")),
         ("how many papers on tidal barrages or wave buoys", "", ("tidal barrages", "wave buoys")),
-        ("how many papers mention both barrages and buoys", "barrages and buoys", ()),
+        ("how many papers mention both barrages and buoys", "barrages buoys", ()),
     ],
 )
 def test_of_several_topics_any_will_do_or_all_have_to(
@@ -170,3 +170,42 @@ def test_of_two_years_asked_for_apart_both_are_meant():
 def test_what_is_asked_of_the_collection_itself_has_no_topic():
     request = read_request("which fields does a record have, and how complete are they?")
     assert (request.operation, request.topic, request.sides) == (Operation.ABOUT, "", ())
+
+
+def test_words_between_two_that_name_a_topic_are_of_it_where_they_may_be():
+    text = "how popular is mixture of experts, I mean how many papers are about it?"
+    assert read_request(text, today=TODAY).topic == "mixture of experts"
+
+
+@pytest.mark.parametrize(
+    ("text", "topic", "in_title"),
+    [
+        ('How many titles contain the word "tidal"?', "“tidal”", True),
+        ('how many "... Is All You Need" titles are there', "“Is All You Need”", None),
+        ("abstracts that mention „wave buoys“", "“wave buoys”", False),
+    ],
+)
+def test_what_stands_in_quotes_is_looked_for_to_the_letter(
+    text: str, topic: str, in_title: bool | None
+):
+    request = read_request(text, today=TODAY)
+    assert (request.kind, request.topic) == (Kind.CATALOGUE, topic)
+    assert in_title is None or request.in_title is in_title
+
+
+def test_a_name_in_quotes_is_looked_for_in_other_spellings_too():
+    request = read_request('do you have "Attention Is All You Need"?', today=TODAY)
+    assert (request.operation, request.topic) == (Operation.RECORD, "Attention Is All You Need")
+
+
+def test_something_is_asked_of_each_year_and_titles_begin_with_one_of_several():
+    best = read_request("the most upvoted paper of each year", today=TODAY)
+    assert (best.operation, best.each, best.limit) == (Operation.MOST_UPVOTED, Group.YEAR, 1)
+    monthly = read_request("papers per month in 2024", today=TODAY)
+    assert (monthly.operation, monthly.each) == (Operation.BY_YEAR, Group.MONTH)
+    assert monthly.filters.since == date(2024, 1, 1)
+    seen = read_request("papers seen in more than two sources", today=TODAY)
+    assert seen.filters.min_sources == 3
+    titles = read_request("all titles that begin with Beyond or Towards", today=TODAY)
+    assert (titles.begins, titles.in_title, titles.topic) == (True, True, "")
+    assert titles.sides == ("Beyond", "Towards")
