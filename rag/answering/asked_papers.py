@@ -195,6 +195,11 @@ class AskedPapers:
         unwanted = frozenset[str]().union(*(topic.holding for topic in self.unwanted))
         return [p for p in self._saying_it(self.filters) if p.paper_id not in unwanted]
 
+    @property
+    def instead(self) -> list[Facts]:
+        """The papers that are listed where none fits: they say a part of it, or elsewhere."""
+        return self.spoken_of or self.saying_a_part or self.saying_elsewhere
+
     def nearest_first(self, papers: Sequence[Facts]) -> list[Facts]:
         """Order papers by how near they come to the topic, those last that were not found."""
         places = {paper_id: place for place, paper_id in enumerate(self._near.order())}

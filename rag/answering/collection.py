@@ -60,6 +60,8 @@ from footnote.rag.core.text import words
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
 
+_MOST_OF_A_NAME = 1_000
+
 
 def answer_from_catalogue(
     request: Request,
@@ -99,7 +101,9 @@ def _with_name(request: Request, catalogue: Catalogue, index: Words) -> Request:
     """
     if request.operation not in OF_A_NAME or request.topic or request.sides or request.refers_to:
         return request
-    named = (word for word in dict.fromkeys(words(request.question)) if len(word) > 1)
+    said = (word for word in dict.fromkeys(words(request.question)) if len(word) > 1)
+    # A word that very many papers say is no name, and to read the records of all takes long.
+    named = (word for word in said if 0 < len(index.holding(word)) <= _MOST_OF_A_NAME)
     name = next((word for word in named if called(catalogue, index, word)), "")
     return request.model_copy(update={"topic": name}) if name else request
 
@@ -139,8 +143,7 @@ def _title_first(asked: AskedPapers) -> list[Facts]:
     """
     if asked.papers and not asked.has_topic:
         return asked.papers  # of a million, each title would be read for nothing
-    others = asked.spoken_of or asked.saying_a_part or asked.saying_elsewhere
-    papers = asked.nearest_first(asked.papers or others)
+    papers = asked.nearest_first(asked.papers or asked.instead)
     typed = set(words(asked.topic.text))
     return sorted(papers, key=lambda p: (not asked.is_said_in(p.title), not _has(p.title, typed)))
 
@@ -203,8 +206,7 @@ def _naming_authors(asked: AskedPapers) -> list[str]:
 def _list(asked: AskedPapers) -> Answer:
     if asked.request.each:
         return by_group(asked, asked.request.each)
-    others = asked.spoken_of or asked.saying_a_part or asked.saying_elsewhere
-    if not (asked.papers or others or asked.beside):
+    if not (asked.papers or asked.instead or asked.beside):
         return refused(asked, asked.all_counted())
     papers, filters = _title_first(asked), asked.request.filters
     if filters.since or filters.until:

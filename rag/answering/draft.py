@@ -233,7 +233,7 @@ class Drafter:
         """Rank all sentences of papers by how well they speak to what is asked of several."""
         return self._ranker.rank(query, hits, Kind.SURVEY)
 
-    def _on_any(self, request: Request, hits: Sequence[Hit], find: Find) -> "_OnAny":
+    def _on_any(self, request: Request, hits: Sequence[Hit], find: Find) -> _OnAny:
         """Return the papers on the topic; of several, any of which will do, the best of each first.
 
         Each of several is searched for, since no paper is near to all of them.
@@ -247,25 +247,32 @@ class Drafter:
         for side in sides:
             topic = f"{request.topic} {side}".strip()
             query, found = find(topic)
-            likely = self._likely_about(topic, query, found)
+            ranked, likely = self._likely_about(topic, query, found)
             sure = max(sure, likely)
-            terms = self._words_of(topic)
-            is_other = (
-                len(terms) == 1 and found and not terms <= set(self._terms_of(found[0].paper))
-            )
-            if likely >= (_IN_ANOTHER_WORD if is_other else _ABOUT_A_SIDE):
+            if ranked and likely >= self._least_likely(topic, found[0].paper):
                 rows.append(self._on_topic(topic, found))
             else:
                 missing.append(side)
         in_turn = (hit for row in zip_longest(*rows) for hit in row if hit)
         return _OnAny(list({hit.paper.paper_id: hit for hit in in_turn}.values()), missing, sure)
 
-    def _likely_about(self, topic: str, query: Query, hits: Sequence[Hit]) -> float:
-        """Return how likely the best of these papers is about a topic, in [0, 1]."""
+    def _likely_about(
+        self, topic: str, query: Query, hits: Sequence[Hit]
+    ) -> tuple[Sequence[Evidence], float]:
+        """Return the sentences of the best paper, and how likely it is about a topic, in [0, 1]."""
         ranked = self._ranker.rank(query, hits[:1], Kind.DEFINITION, word_by_word=False)
         if not ranked:
-            return 0.0
-        return confidence(self._signals.read(query, hits, topic, max(e.likeness for e in ranked)))
+            return (), 0.0
+        likeness = max(e.likeness for e in ranked)
+        return ranked, confidence(self._signals.read(query, hits, topic, likeness))
+
+    def _least_likely(self, topic: str, paper: Paper) -> float:
+        """Return from how likely on a paper is taken to be about a topic."""
+        return _IN_ANOTHER_WORD if self._is_in_another_word(topic, paper) else _ABOUT_A_SIDE
+
+    def _is_in_another_word(self, topic: str, paper: Paper) -> bool:
+        terms = self._words_of(topic)
+        return len(terms) == 1 and not terms <= set(self._terms_of(paper))
 
     def _on_topic(self, topic: str, hits: Sequence[Hit]) -> list[Hit]:
         vocabulary = self._vocabulary
@@ -278,7 +285,7 @@ class Drafter:
                 said.append(fsum(map(rarity.__getitem__, own)) / total)
         return on_topic(hits, self._paper_vectors, said)
 
-    def _survey(self, query: Query, on_any: "_OnAny", request: Request, skip: int) -> Part:
+    def _survey(self, query: Query, on_any: _OnAny, request: Request, skip: int) -> Part:
         on_topic = on_any.hits
         page = request.limit or self._survey_papers
         shown = _by_date(on_topic, request.operation)[skip : skip + page]
@@ -292,7 +299,7 @@ class Drafter:
         text = f"{unheard}{listed}{unsaid}"
         return survey(filter(None, by_paper.values()), text=text, n_more=n_more)
 
-    def _unsaid(self, request: Request, on_any: "_OnAny") -> tuple[str, str]:
+    def _unsaid(self, request: Request, on_any: _OnAny) -> tuple[str, str]:
         """Say which words of a topic no paper has, and that none listed says all of its few words.
 
         Returns:
@@ -400,21 +407,21 @@ class Drafter:
             hits: The papers that may be about it, best first.
             named: The words of the question that are written like names.
         """
-        ranked = self._ranker.rank(query, hits[:1], Kind.DEFINITION, word_by_word=False)
+        ranked, sure = self._likely_about(name, query, hits)
         if not ranked:
             return Side(name, ())
-        signals = self._signals.read(query, hits, name, max(e.likeness for e in ranked))
-        sure = confidence(signals)
         paper = hits[0].paper
         is_said = all(
             self._vocabulary.knows(n, frozenset({paper.paper_id})) for n in names_in(name)
         )
-        terms = self._words_of(name)
-        is_other = len(terms) == 1 and not terms <= set(self._terms_of(paper))
+        is_other = self._is_in_another_word(name, paper)
         is_name = name in named or (name.isupper() and not _spells(name, paper))
         is_said = is_said and not (is_other and is_name)
-        least = _IN_ANOTHER_WORD if is_other else _ABOUT_A_SIDE
-        is_about = sure >= least and is_said and not self._only_mentions(name, paper, ranked)
+        is_about = (
+            sure >= self._least_likely(name, paper)
+            and is_said
+            and not self._only_mentions(name, paper, ranked)
+        )
         return Side(name, tuple(ranked), sure) if is_about else Side(name, ())
 
     def _only_mentions(self, name: str, paper: Paper, ranked: Sequence[Evidence]) -> bool:

@@ -68,14 +68,14 @@ def told_records(asked: AskedPapers, names: Sequence[Topic]) -> Answer:
     """Tell what the records say of the papers of several names, and which names no paper has."""
     of_name = {name.text: called(asked.catalogue, asked.words, name.text) for name in names}
     lacking = [name for name in names if not of_name[name.text]]
-    for side in lacking:  # few titles that have it are told of too
-        entitled = [p for p in asked.catalogue.facts(side.holding) if _says(asked, p, side)]
-        of_name[side.text] = entitled if len(entitled) <= _NAMESAKES else []
-    lacking = [side for side in lacking if not of_name[side.text]]
+    for name in lacking:  # few titles that have it are told of too
+        entitled = [p for p in asked.catalogue.facts(name.holding) if _says(asked, p, name)]
+        of_name[name.text] = entitled if len(entitled) <= _NAMESAKES else []
+    lacking = [name for name in lacking if not of_name[name.text]]
     said: list[str] = []
     if lacking:
-        saying = [(side.text, len(side.holding)) for side in lacking if side.holding]
-        unsaid = [side for side in lacking if not side.holding]
+        saying = [(name.text, len(name.holding)) for name in lacking if name.holding]
+        unsaid = [name for name in lacking if not name.holding]
         if saying:
             is_one = len(saying) == 1
             none = f"no paper is called {'so' if is_one else 'any of these'}"

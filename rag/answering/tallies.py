@@ -61,10 +61,11 @@ def by_year(asked: AskedPapers) -> Answer:
         by_month = ("Month", sorted(months.items(), reverse=True))
         tables = [by_month, *tables] if is_monthly else [*tables, by_month]
     said = [*_busiest(years, months), *([] if asked.has_topic else _years_without(years))]
-    # How a topic went on is told by its papers, where these are not many.
-    dated = sorted((p for p in asked.papers if p.date), key=lambda p: p.date or "")
-    is_few = asked.has_topic and len(dated) <= PAGE
-    page = shown(asked, dated) if is_few and not asked.skip else None
+    page: ShownPapers | None = None
+    if asked.has_topic and sum(years.values()) <= PAGE and not asked.skip:
+        # How a topic went on is told by its papers, where these are not many.
+        dated = (p for p in asked.papers if p.date)
+        page = shown(asked, sorted(dated, key=lambda p: p.date or ""))
     return _tally(asked, tables, DATE, said, page)
 
 
@@ -298,10 +299,11 @@ def figures(asked: AskedPapers) -> Answer:
     names = ("Records", "Average", "Median", "Least", "Most", "Total")
     rows = [*told.items()]
     if group := asked.request.each or (Group.YEAR if _asks_of_years(asked) else None):
+        groups = [*grouped(asked, asked.papers, group).items()][:PAGE]
         rows += [
             (f"{what}, {name}", values)
             for what in told
-            for name, own in [*grouped(asked, asked.papers, group).items()][:PAGE]
+            for name, own in groups
             if (values := _values(what, own))
         ]
     table = Block(
