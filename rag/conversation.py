@@ -6,7 +6,7 @@ from math import fsum
 from footnote.rag.answering.generative import Writer, rewrite_with_model
 from footnote.rag.answering.model_reader import read_with_model
 from footnote.rag.core.records import Answer, Hit
-from footnote.rag.core.request import Act, Filters, Kind, Request
+from footnote.rag.core.request import OF_A_NAME, Act, Filters, Kind, Operation, Request
 from footnote.rag.llm.port import Model
 from footnote.rag.retrieval.finder import Finder
 from footnote.rag.understanding.dialogue import last_said, refer
@@ -61,7 +61,9 @@ class LineReader:
     def read(self, line: str, turns: Sequence[Answer]) -> Request:
         """Read a line by the trained network alone."""
         before = _understood_last(turns)
-        request = self._without_unknown_names(read_request(line, before))
+        request = self._of_an_organisation(self._without_unknown_names(read_request(line, before)))
+        also = tuple(map(self._of_an_organisation, request.also))
+        request = request.model_copy(update={"also": also})
         if request.act in ON_THE_LAST and (said := last_said(turns)) and said.request:
             # What is to be said again is what was said, not what was refused since.
             request = said.request.model_copy(update={"act": request.act})
@@ -119,6 +121,28 @@ class LineReader:
         kept = filters.model_copy(update=dict.fromkeys(unknown))
         return request.model_copy(update={"filters": kept, "topic": topic})
 
+    def _of_an_organisation(self, request: Request) -> Request:
+        """Return a request for the papers of an organisation that was taken for something else.
+
+        For a topic (`anything on zai-org`), or for an author (`by Gensyn`).
+        """
+        filters, is_one = request.filters, self._finder.catalogue.is_organisation
+        of_it: dict[str, object]
+        if (name := filters.author) and not filters.organisation and is_one(name):
+            of_it = {"author": None, "organisation": name}
+            is_theirs = request.operation is Operation.AUTHORS and not request.topic
+            update: dict[str, object] = {"operation": Operation.LIST} if is_theirs else {}
+        elif _asks_for_papers(request) and is_one(request.topic):
+            of_it = {"organisation": request.topic}
+            if filters.organisation:  # `zai-org against deepseek-ai`: of either
+                others = filters.other_organisations or ()
+                of_it = {"other_organisations": (*others, request.topic)}
+            update = {"topic": "", "kind": Kind.CATALOGUE}
+            update |= {"operation": request.operation or Operation.LIST}
+        else:
+            return request
+        return request.model_copy(update={**update, "filters": filters.model_copy(update=of_it)})
+
     def _signs(self, before: Request | None, alone: Request, leaning: Request) -> Leaning:
         """Return what tells if a line leans on what was said before it.
 
@@ -160,6 +184,13 @@ class LineReader:
         new = {*words.terms(alone.question)}.difference(*map(words.terms, earlier))
         largest = words.largest_idf or 1.0
         return {term: words.idf(term) / largest for term in new}
+
+
+def _asks_for_papers(request: Request) -> bool:
+    """Return True if papers on one topic are asked for, and not one of that name."""
+    is_of_name = request.operation in (*OF_A_NAME, Operation.UNRECORDED)
+    is_one = request.topic and not request.sides and not request.in_title
+    return request.kind in (Kind.SURVEY, Kind.CATALOGUE) and bool(is_one) and not is_of_name
 
 
 def _understood_last(turns: Sequence[Answer]) -> Request | None:

@@ -35,6 +35,8 @@ _FILTERS = (
     "told",
     "untold",
 )
+# What a question about the collection asks of titles, or of the order of a list.
+_FLAGS = ("in_title", "begins", "fewest_first", "by_title")
 _SUGGESTED = 4
 # What is done with an answer, and with a report, beside taking it away.
 _WITH_ANSWER = ("link", "edit", "again", "compare", "report", "watch", "right", "wrong")
@@ -144,14 +146,14 @@ def _chips_html(request: Request | None, say: Wording) -> str:
     ]
     chips += [_chip_html("side", str(n), side, say) for n, side in enumerate(request.sides)]
     chips += [_chip_html("filter", name, text, say) for name, text in _filters(request, say)]
-    if request.in_title:
-        chips.append(_chip_html("part", "in_title", say("in_title"), say))
-    if request.begins:
-        chips.append(_chip_html("part", "begins", say("begins"), say))
+    chips += [_chip_html("part", name, say(name), say) for name in _FLAGS if getattr(request, name)]
     if request.each:
         chips.append(_chip_html("part", "each", say(f"each.{request.each}"), say))
     if request.limit:
         chips.append(_chip_html("part", "limit", say("limit", request.limit), say))
+    if request.also:
+        asked = "; ".join(each.question for each in request.also)
+        chips.append(_chip_html("part", "also", say("also", what=asked), say))
     label = escape(say("chips"))
     return f'<div class="fn-chips" role="group" aria-label="{label}">{"".join(chips)}</div>'
 

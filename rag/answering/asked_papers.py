@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from footnote.rag.answering.asked_topic import Topic, TopicReader, Words
 from footnote.rag.answering.sentences import Evidence
-from footnote.rag.core.request import Filters, Operation, RecordField, Request
+from footnote.rag.core.request import OF_A_NAME, Filters, RecordField, Request
 from footnote.rag.core.text import fold
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
@@ -80,8 +80,8 @@ _HAS[RecordField.LINK] = ("a web address in the abstract", "web address in the a
 _MOST_BESIDE = 6
 # Of fewer papers a share says nothing.
 _FEW = 20
-OF_A_NAME = frozenset({Operation.AUTHORS, Operation.RECORD})
-"""Operations that ask for a paper by its name."""
+# Between the parts of a topic: `medical imaging and MRI`.
+_JOINING = re.compile(r"\s+(?:and|or|&)\s+|\s*[,/]\s+")
 _NUMBERED = re.compile(r"(.*\D)\d+")
 
 
@@ -123,8 +123,12 @@ class AskedPapers:
             found = [by.read(name, is_name=is_name, whole=is_whole) for name in names]
             return [topic for topic in found if topic.terms]
 
-        [self.topic] = read([request.topic]) or [Topic("", frozenset(), frozenset())]
-        self.sides = read(_written_out(request.sides))
+        asked_of, sides = request.topic, request.sides
+        if alternatives := self._alternatives():
+            topics.respelled.append(f"No paper says all of “{asked_of}”; any part of it will do.")
+            asked_of, sides = "", alternatives
+        [self.topic] = read([asked_of]) or [Topic("", frozenset(), frozenset())]
+        self.sides = read(_written_out(sides))
         # What was looked for in place of these is said of the whole topic.
         self.parts = read(request.parts, TopicReader(catalogue, index))
         self.unwanted = read(catalogue.words_left_out(request.filters))
@@ -136,6 +140,15 @@ class AskedPapers:
             self.filters = Filters()  # a paper that is named is meant, whatever else is said of it
             self.papers = self._fitting(self.filters)
         self.conditions = [*_filtered(self.filters), *self._said(), *self._not_said()]
+
+    def _alternatives(self) -> tuple[str, ...]:
+        """Return the parts that a topic joins, which papers say each but no paper all of them."""
+        request, holding = self.request, self.words.holding
+        if request.sides or request.parts or request.operation in OF_A_NAME or request.in_title:
+            return ()
+        parts = tuple(filter(None, map(str.strip, _JOINING.split(request.topic))))
+        is_joined = len(parts) > 1 and not holding(request.topic)
+        return parts if is_joined and all(map(holding, parts)) else ()
 
     def _answerable(self, filters: Filters) -> Filters:
         """Return the filters without an author, where a topic is asked and no record names any."""

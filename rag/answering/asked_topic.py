@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from wordfreq import get_frequency_dict
+
 from footnote.rag.answering.abbreviations import called_too
 from footnote.rag.core.request import Filters
 from footnote.rag.core.text import QUOTED, fold, words
@@ -21,6 +23,11 @@ _MOST_ABSTRACTS_READ = 300
 _SHORTEST_OTHER = 3
 # No abbreviation stands for more words.
 _MOST_WORDS = 5
+
+
+def _is_english(word: str) -> bool:
+    """Return True for one of the words that are at least one in a million written English ones."""
+    return word in get_frequency_dict("en", wordlist="small")
 
 
 class Words(Protocol):
@@ -62,6 +69,17 @@ class Topic(NamedTuple):
             bool(self.other) and _has_in_a_row(said, self.other_terms)
         )
 
+    def is_in_a_row(self, terms: Sequence[str], said: Sequence[str]) -> bool:
+        """Return True if a text says its words in a row, or its other name.
+
+        Args:
+            terms: Its words as searched, in order.
+            said: Those of the text.
+        """
+        return _has_in_a_row(said, tuple(terms)) or (
+            bool(self.other) and _has_in_a_row(said, self.other_terms)
+        )
+
 
 def _has_in_a_row(said: Sequence[str], terms: tuple[str, ...]) -> bool:
     return any(
@@ -90,7 +108,7 @@ class TopicReader:
         if quoted := QUOTED.fullmatch(text):
             return self._to_the_letter(quoted[1])
         holding = self._words.holding(text)
-        meant = self._meant(text) if text and not holding else text
+        meant = self.meant(text) if text and not holding else text
         if meant != text and (found := self._words.holding(meant)):
             self.respelled.append(f"No paper says “{text}”; “{meant}” was looked for.")
             text, holding = meant, found
@@ -177,16 +195,17 @@ class TopicReader:
             ]
         return found._replace(holding=topic.holding.union(others))
 
-    def _meant(self, text: str) -> str:
+    def meant(self, text: str) -> str:
         """Return a text with words of titles for slips, and words cut short, that no paper has."""
-        from rapidfuzz import fuzz, process  # few questions ask for it
-
         # `HPCA` is no slip of `HPC`.
         named = {word.casefold() for word in re.findall(r"\w+", text) if word.isupper()}
         told = [w for w in words(text) if len(w) >= _SHORTEST and w not in named]
-        unsaid = [word for word in told if not self._words.holding(word)]
+        # `Medusa` and `marching` are words that no paper has, and no slips of `mesa`, `searching`.
+        unsaid = [word for word in told if not (self._words.holding(word) or _is_english(word))]
         if not unsaid:
             return text
+        from rapidfuzz import fuzz, process  # few questions ask for it
+
         some = sorted(self._every())[:_MOST_TITLES]
         papers = self._catalogue.facts(some)
         said = Counter(word for p in papers for word in words(p.title))

@@ -5,13 +5,12 @@ Everything counted is counted of all papers, and what the records do not tell is
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from typing import Literal
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Literal, NamedTuple
 
 from footnote.rag.answering.asked_papers import (
     AUTHORS,
     DATE,
-    OF_A_NAME,
     UPVOTES,
     AskedPapers,
     Lack,
@@ -55,12 +54,29 @@ from footnote.rag.answering.tallies import (
     topics,
 )
 from footnote.rag.core.records import Answer
-from footnote.rag.core.request import Act, Group, Operation, RecordField, Request
-from footnote.rag.core.text import words
+from footnote.rag.core.request import OF_A_NAME, Act, Group, Operation, RecordField, Request
+from footnote.rag.core.text import fold, words
 from footnote.rag.index.catalogue import Catalogue
 from footnote.rag.index.facts import Facts
+from footnote.rag.understanding.question import names_in
 
 _MOST_OF_A_NAME = 1_000
+# Abstracts that are read to see if they say the words of a topic in a row.
+_MOST_READ = 150
+# Where more of them say it so, that tells nothing.
+_MOST_IN_A_ROW = 0.75
+# What tells something of all papers too; of the newest ones a topic is seldom none.
+_OF_ALL = frozenset(
+    {
+        Operation.MOST_UPVOTED,
+        Operation.MOST_AUTHORS,
+        Operation.MOST_SEEN,
+        Operation.BY_YEAR,
+        Operation.BY_ORGANISATION,
+        Operation.BY_SOURCE,
+        Operation.FIGURES,
+    }
+)
 
 
 def answer_from_catalogue(
@@ -91,7 +107,31 @@ def answer_from_catalogue(
     asked = AskedPapers(request, catalogue, index, near, skip, whole=whole)
     if asked.filters.author and not asked.papers and not catalogue.names_authors():
         return _by_nobody_named(asked)
-    return _ANSWERS[request.operation or Operation.LIST](asked)
+    answer = _ANSWERS[request.operation or Operation.LIST]
+    is_unsaid = not (asked.papers or asked.instead or asked.beside)
+    if request.operation not in _OF_ALL or not (is_unsaid or asked.respelled):
+        return answer(asked)
+    found = answer(asked)
+    if found.refused:
+        found = answer(_of_whatever(asked, near)).model_copy(update={"request": request})
+    return found
+
+
+def _of_whatever(asked: AskedPapers, near: Near) -> AskedPapers:
+    """Ask of all papers what was asked of a topic that none says or comes near.
+
+    `The momentum leader, with the most upvotes` names no topic.
+    """
+    request = asked.request
+    is_name = bool(names_in(asked.topic.text))
+    if request.in_title or not asked.topic.terms or asked.sides or is_name:
+        return asked
+    wider = request.model_copy(update={"topic": "", "parts": ()})
+    every = AskedPapers(wider, asked.catalogue, asked.words, near, asked.skip)
+    if not every.papers:
+        return asked
+    every.respelled.append(f"No paper here says “{asked.topic.text}”; this is of all of them.")
+    return every
 
 
 def _with_name(request: Request, catalogue: Catalogue, index: Words) -> Request:
@@ -117,6 +157,7 @@ def _count(asked: AskedPapers) -> Answer:
     listed = [] if is_bare else _title_first(asked)
     said = [
         asked.all_counted(titles=True),
+        *_in_a_row(asked),
         *_by_side(asked),
         *of_organisations(asked),
         *_by_part(asked),
@@ -152,6 +193,20 @@ def _has(title: str, typed: Collection[str]) -> bool:
     """Return True if a title has each of some words, in whichever number."""
     own = {word.removesuffix("s") for word in words(title)}
     return all(word.removesuffix("s") in own for word in typed)
+
+
+def _in_a_row(asked: AskedPapers) -> list[str]:
+    """Say how many papers say the words of a topic in a row, where others say them apart."""
+    topic, papers = asked.topic, asked.papers
+    is_phrase = len(topic.terms) > 1 and not topic.phrase and not asked.request.in_title
+    if not is_phrase or len(asked.parts) > 1 or len(papers) > _MOST_READ:
+        return []
+    read = asked.catalogue.served(p.paper_id for p in papers)
+    texts = (asked.words.terms(f"{p.title}\n{p.abstract}") for p in read.values())
+    n = sum(topic.is_in_a_row(asked.words.terms(topic.text), text) for text in texts)
+    if not 0 < n <= _MOST_IN_A_ROW * len(papers):
+        return []
+    return [f"{n:,} of these {'says' if n == 1 else 'say'} “{topic.text}” as one phrase."]
 
 
 def _by_side(asked: AskedPapers) -> list[str]:
@@ -204,15 +259,19 @@ def _naming_authors(asked: AskedPapers) -> list[str]:
 
 
 def _list(asked: AskedPapers) -> Answer:
-    if asked.request.each:
-        return by_group(asked, asked.request.each)
+    group = asked.request.each
+    if group is Group.ORGANISATION or group is Group.SOURCE:
+        return by_group(asked, group)
     if not (asked.papers or asked.instead or asked.beside):
         return refused(asked, asked.all_counted())
     papers, filters = _title_first(asked), asked.request.filters
-    if filters.since or filters.until:
+    if asked.request.by_title:
+        papers = sorted(papers, key=lambda p: fold(p.title))
+    elif filters.since or filters.until or group:
         papers = _largest_first(papers, _day)
     said = [
-        asked.all_counted(titles=True),
+        asked.all_counted(*[DATE] * bool(group), titles=True),
+        *(_of_each(asked, group) if group else ()),
         *_by_part(asked),
         *_elsewhere(asked),
         *_speaking_of_it(asked),
@@ -221,42 +280,66 @@ def _list(asked: AskedPapers) -> Answer:
     return _counted(asked, papers, said)
 
 
+def _of_each(asked: AskedPapers, group: Group) -> list[str]:
+    """Say how many papers are of each year or month, the last first, where these are not many."""
+    counts = [(name, len(own)) for name, own in grouped(asked, asked.papers, group).items()]
+    if not 1 < len(counts) <= PAGE:
+        return []
+    return [", ".join(f"{name}: {n:,}" for name, n in counts) + "."]
+
+
 def _told(asked: AskedPapers) -> Literal["number"] | None:
     """Return what is told of authors in rows: how many there are, where that is asked about."""
     filters = asked.request.filters
     is_asked = filters.min_authors is not None or filters.max_authors is not None
+    is_asked |= RecordField.AUTHORS in (filters.told or ())
     return "number" if is_asked or asked.request.operation is Operation.MOST_AUTHORS else None
 
 
+class _Order(NamedTuple):
+    """An order of papers by a number that their records may lack."""
+
+    how: str
+    """In words: `newest first`."""
+    best: str
+    """What is said of the first of them: `newest`."""
+    key: Callable[[Facts], int | None]
+    """Returns the number; the largest comes first."""
+
+    def of(self, papers: Iterable[Facts]) -> list[Facts]:
+        """Return those of some papers that have the number, in this order."""
+        return _largest_first([p for p in papers if self.key(p) is not None], self.key)
+
+
 def _ordered(
-    how: str, best: str, key: Callable[[Facts], int | None], lack: Lack
+    lack: Lack, usual: _Order, reverse: _Order | None = None
 ) -> Callable[[AskedPapers], Answer]:
-    """Make what lists papers by a number that their records may lack, largest first.
+    """Make what lists papers by a number.
 
     Args:
-        how: The order, in words: `newest first`.
-        best: What is said of the first of them: `newest`.
-        key: Returns the number.
-        lack: What a record without it lacks.
+        lack: What a record without the number lacks.
+        usual: The order.
+        reverse: The one in which the smallest comes first, where it may be asked for.
     """
 
     def listed(asked: AskedPapers) -> Answer:
         if not asked.papers:
             return _list(asked)
-        ordered = _largest_first([p for p in asked.papers if key(p) is not None], key)
+        order = reverse if asked.request.fewest_first and reverse else usual
+        ordered = order.of(asked.papers)
         if not ordered:
             return refused(asked, nothing_known(asked, lack))
         if group := asked.request.each:
-            return _best_of_each(asked, ordered, group, best, lack)
-        said = [f"{capital(asked.those)}, {how}."]
+            return _best_of_each(asked, ordered, group, order.best, lack)
+        said = [f"{capital(asked.those)}, {order.how}."]
         n = asked.request.limit
         if n and len(asked.papers) > 1:
-            said = [f"The {f'{min(n, len(ordered)):,} ' * (n > 1)}{best} of {asked.those}."]
-            said += _tied([key(p) for p in ordered], page_of(asked))
+            said = [f"The {f'{min(n, len(ordered)):,} ' * (n > 1)}{order.best} of {asked.those}."]
+            said += _tied([order.key(p) for p in ordered], page_of(asked))
         said = [*asked.respelled, *said, *lack.said_of(asked.papers), *asked.left_out()]
         text = " ".join(dict.fromkeys(said))
         if asked.has_topic and not n:  # those on it that lack the number come last
-            ordered += [p for p in asked.papers if key(p) is None]
+            ordered += [p for p in asked.papers if order.key(p) is None]
         return with_papers(asked, ordered, text, authors=_told(asked))
 
     return listed
@@ -292,8 +375,11 @@ def _most_seen(asked: AskedPapers) -> Answer:
     said = f"{capital(asked.those)}, those seen in the most sources first, in up to {most:,}."
     if not several:
         said = f"None of {asked.those} was seen in more than one source."
-    n = f"{len(several):,} {'was' if len(several) == 1 else 'were'} seen in more than one."
-    text = " ".join([*asked.respelled, said, *[n] * bool(several), *asked.left_out()])
+    counts = sorted(Counter(map(n_sources, several)).items(), reverse=True)
+    seen = enumerated([f"{n:,} in {of:,}" for of, n in counts])
+    text = " ".join(
+        [*asked.respelled, said, *[f"Seen: {seen}."] * bool(several), *asked.left_out()]
+    )
     return with_papers(asked, several or ordered, text)
 
 
@@ -314,7 +400,27 @@ def _day(paper: Facts) -> int | None:
 
 
 def _days_back(paper: Facts) -> int | None:
-    return -day if (day := _day(paper)) else None
+    return _negative(_day(paper))
+
+
+def _upvotes(paper: Facts) -> int | None:
+    return paper.upvotes
+
+
+def _upvotes_back(paper: Facts) -> int | None:
+    return _negative(paper.upvotes)
+
+
+def _n_authors(paper: Facts) -> int | None:
+    return paper.n_authors
+
+
+def _authors_back(paper: Facts) -> int | None:
+    return _negative(paper.n_authors)
+
+
+def _negative(n: int | None) -> int | None:
+    return None if n is None else -n
 
 
 def _authors(asked: AskedPapers) -> Answer:
@@ -334,9 +440,20 @@ def _authors(asked: AskedPapers) -> Answer:
 
 def _by_nobody_named(asked: AskedPapers) -> Answer:
     """Say that no record names authors; or who wrote a paper that was taken for one."""
-    if papers := called(asked.catalogue, asked.words, asked.filters.author or ""):
+    author = asked.filters.author or ""
+    if papers := called(asked.catalogue, asked.words, author):
         return told_authors(asked, Named(papers))
+    if entitled := _entitled(asked, author):
+        n, verb = counted(len(entitled), "title"), "says" if len(entitled) == 1 else "say"
+        return with_papers(asked, entitled, f"{no_names(asked.n_every)} {n} {verb} “{author}”:")
     return refused(asked, no_names(asked.n_every))
+
+
+def _entitled(asked: AskedPapers, name: str) -> list[Facts]:
+    """Return the papers whose titles have each word of a name."""
+    terms = frozenset(asked.words.terms(name))
+    found = asked.catalogue.facts(asked.words.holding(name)[:_MOST_OF_A_NAME])
+    return [p for p in found if terms and terms.issubset(asked.words.terms(p.title))]
 
 
 def _record(asked: AskedPapers) -> Answer:
@@ -345,7 +462,8 @@ def _record(asked: AskedPapers) -> Answer:
     if not asked.request.refers_to and is_of_several:
         return told_records(asked, asked.sides or asked.parts)
     if not asked.request.refers_to and not asked.topic.terms:
-        return about(asked)
+        # `H2 2025 output?` asks for what its conditions let through.
+        return _list(asked) if asked.filters else about(asked)
     named = named_papers(asked)
     # What abstracts say is no slip of the title most like it, and may be what one is known for.
     is_said = bool(named.how and asked.papers)
@@ -364,7 +482,7 @@ def _unrecorded(asked: AskedPapers) -> Answer:
     said = f"The records here do not tell {what}."
     if told:
         said += f" Of {counted(len(papers), 'paper')} they tell {enumerated(told)}."
-    if not (asked.topic.terms and asked.papers):
+    if not (asked.topic.terms and asked.papers) or asked.respelled:
         return refused(asked, said)
     said = f"{said} {asked.counted()}"
     return with_papers(asked, _title_first(asked), said)
@@ -373,13 +491,21 @@ def _unrecorded(asked: AskedPapers) -> Answer:
 _ANSWERS: dict[Operation, Callable[[AskedPapers], Answer]] = {
     Operation.COUNT: _count,
     Operation.LIST: _list,
-    Operation.NEWEST: _ordered("newest first", "newest", _day, DATE),
-    Operation.OLDEST: _ordered("oldest first", "oldest", _days_back, DATE),
+    Operation.NEWEST: _ordered(DATE, _Order("newest first", "newest", _day)),
+    Operation.OLDEST: _ordered(DATE, _Order("oldest first", "oldest", _days_back)),
     Operation.MOST_UPVOTED: _ordered(
-        "most upvotes first", "most upvoted", lambda p: p.upvotes, UPVOTES
+        UPVOTES,
+        _Order("most upvotes first", "most upvoted", _upvotes),
+        _Order("fewest upvotes first", "least upvoted", _upvotes_back),
     ),
     Operation.MOST_AUTHORS: _ordered(
-        "most authors first", "largest, by number of authors,", lambda p: p.n_authors, AUTHORS
+        AUTHORS,
+        _Order("most authors first", "largest, by number of authors,", _n_authors),
+        _Order(
+            "fewest authors first",
+            "smallest, by number of authors,",
+            _authors_back,
+        ),
     ),
     Operation.MOST_SEEN: _most_seen,
     Operation.BY_YEAR: by_year,

@@ -35,6 +35,8 @@ Find = Callable[[str], tuple[Query, list[Hit]]]
 """Finds papers for a text, best first, under the filters of the question."""
 
 _NEAREST = 3
+# Rows at first of a survey on what no paper says.
+_NEIGHBOURS = 6
 # Each side is searched for, and a table has no room for more.
 _MOST_SIDES = 5
 # At least so likely is a paper about a side that a comparison names.
@@ -107,6 +109,17 @@ class _OnAny(NamedTuple):
     """Those of several that no paper is about."""
     sure: float = 0.0
     """Of several: how likely the best paper of any is about it, in [0, 1]."""
+
+
+class _Unsaid(NamedTuple):
+    """What of a topic the papers of a survey do not say."""
+
+    before: str = ""
+    """Said before how many there are; empty for nothing."""
+    after: str = ""
+    """Said after it."""
+    by_all: bool = False
+    """True where it is all of a topic of few words, or of each of several."""
 
 
 class Drafter:
@@ -287,7 +300,10 @@ class Drafter:
 
     def _survey(self, query: Query, on_any: _OnAny, request: Request, skip: int) -> Part:
         on_topic = on_any.hits
+        unsaid = _Unsaid() if skip else self._unsaid(request, on_any)
         page = request.limit or self._survey_papers
+        if unsaid.by_all:  # the further ones are seldom more than neighbours
+            page = min(page, _NEIGHBOURS)
         shown = _by_date(on_topic, request.operation)[skip : skip + page]
         ranked = self._ranker.rank(query, shown, request.kind)
         by_paper: dict[str, list[Evidence]] = {hit.paper.paper_id: [] for hit in shown}
@@ -295,35 +311,35 @@ class Drafter:
             by_paper[e.paper.paper_id].append(e)
         n_more = max(len(on_topic) - skip - len(shown), 0)
         listed = _listed(len(on_topic), skip, _ORDERS.get(request.operation, "nearest"))
-        unheard, unsaid = ("", "") if skip else self._unsaid(request, on_any)
-        text = f"{unheard}{listed}{unsaid}"
+        text = f"{unsaid.before}{listed}{unsaid.after}"
         return survey(filter(None, by_paper.values()), text=text, n_more=n_more)
 
-    def _unsaid(self, request: Request, on_any: _OnAny) -> tuple[str, str]:
-        """Say which words of a topic no paper has, and that none listed says all of its few words.
-
-        Returns:
-            What is said before the list, and what after how many it has; empty for nothing.
-        """
+    def _unsaid(self, request: Request, on_any: _OnAny) -> _Unsaid:
+        """Return which words of a topic no paper has, or which of few words none listed says."""
         if on_any.missing:
             named = " or ".join(f"“{side}”" for side in on_any.missing)
-            return f"No paper here is about {named}. ", ""
+            return _Unsaid(f"No paper here is about {named}. ")
         topics = [*filter(None, [request.topic]), *request.sides]
         typed = [word.strip(_MARKS) for word in " ".join(topics).split()]
         # Of many words one that no paper has tells little, as does `sys`, which is cut short.
         telling = [w for w in typed if len(w) >= _LONG or not w.islower()]
-        is_short = len(typed) <= _FEW_WORDS + len(request.sides)
+        n_searched = len({*self._vocabulary.terms(" ".join(topics))})
+        is_short = n_searched <= _FEW_WORDS + len(request.sides)
         if is_short and (unheard := [w for w in telling if not self._vocabulary.knows(w)]):
             named = " or ".join(f"“{word}”" for word in dict.fromkeys(unheard))
-            return f"No paper here says {named}. ", ""
-        terms = _in_one_number(self._vocabulary.terms(request.topic))
-        if len(topics) != 1 or not 0 < len(terms) <= _FEW_WORDS:
-            return "", ""
-        said = (_in_one_number(self._terms_of(hit.paper)) for hit in on_any.hits)
-        if any(terms <= own for own in said):
-            return "", ""
-        each = f"“{topics[0]}”" if len(terms) == 1 else f"each word of “{topics[0]}”"
-        return "", f" None of them says {each}."
+            return _Unsaid(f"No paper here says {named}. ", by_all=not request.sides)
+        said = [_in_one_number(self._terms_of(hit.paper)) for hit in on_any.hits]
+        wanted = {topic: _in_one_number(self._vocabulary.terms(topic)) for topic in topics}
+        few = {topic: terms for topic, terms in wanted.items() if 0 < len(terms) <= _FEW_WORDS}
+        if request.sides and request.topic:
+            few.pop(request.topic, None)  # what each side is of
+        unsaid = [
+            f"“{topic}”" if len(terms) == 1 else f"each word of “{topic}”"
+            for topic, terms in few.items()
+            if not any(terms <= own for own in said)
+        ]
+        after = f" None of them says {' or '.join(unsaid)}." if unsaid else ""
+        return _Unsaid(after=after, by_all=bool(unsaid) and len(unsaid) == len(few))
 
     def _terms_of(self, paper: Paper) -> list[str]:
         return self._vocabulary.terms(f"{paper.title} {paper.abstract}")

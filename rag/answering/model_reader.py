@@ -38,6 +38,7 @@ from footnote.rag.llm.port import Model
 from footnote.rag.llm.prompts import ask_to_read
 from footnote.rag.llm.talk import ask_once
 from footnote.rag.understanding.dates import read_days
+from footnote.rag.understanding.request import beside
 
 _MAX_TOKENS, _MAX_S = 500, 20.0
 # Turns that it is told of.
@@ -72,6 +73,9 @@ class _Read(Record):
     limit: int | None = Field(default=None, ge=1, le=MOST_COUNTED)
     in_title: bool = False
     begins: bool = False
+    fewest_first: bool = False
+    by_title: bool = False
+    also: tuple[str, ...] = ()
     each: Group | None = None
     min_upvotes: Count | None = None
     max_upvotes: Count | None = None
@@ -97,7 +101,7 @@ class _Read(Record):
                 raise
             return _day(written, name) if name in ("since", "until") else field.default
 
-    @field_validator("sides", "other_organisations", "without", mode="before")
+    @field_validator("sides", "other_organisations", "without", "also", mode="before")
     @classmethod
     def _texts_alone(cls, written: object) -> list[str]:
         return texts_of(written)
@@ -206,13 +210,15 @@ def _request(read: _Read, line: str) -> Request:
         ValidationError: A value of it cannot be.
     """
     is_comparison, is_catalogue = read.kind is Kind.COMPARISON, read.kind is Kind.CATALOGUE
-    return Request(
+    request = Request(
         question=read.question.strip() or line,
         kind=read.kind,
         act=read.act,
         topic=read.topic.strip(),
         in_title=is_catalogue and read.in_title,
         begins=is_catalogue and read.begins,
+        fewest_first=is_catalogue and read.fewest_first,
+        by_title=is_catalogue and read.by_title,
         each=read.each if is_catalogue else None,
         sides=tuple(filter(None, map(str.strip, read.sides)))
         if is_comparison or is_catalogue
@@ -231,6 +237,7 @@ def _request(read: _Read, line: str) -> Request:
         nth=read.nth if read.act is Act.NTH else None,
         by="model",
     )
+    return beside(request, read.also) if is_catalogue else request
 
 
 def _named(names: Sequence[str]) -> tuple[str, ...] | None:

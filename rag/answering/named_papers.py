@@ -39,6 +39,8 @@ class Named(NamedTuple):
     papers: Sequence[Facts] = ()
     how: str = ""
     """Said of them where none has that name; empty where one has."""
+    more: str = ""
+    """Said of those beside the papers of the name that have it among other words."""
 
 
 def told_authors(asked: AskedPapers, named: Named) -> Answer:
@@ -57,7 +59,7 @@ def told_each(asked: AskedPapers, named: Named, tell: Callable[[Paper, Facts], s
         return with_papers(asked, named.papers, "")
     page = shown(asked, named.papers, authors="names")
     facts = {p.paper_id: p for p in named.papers}
-    before = [*asked.respelled, *filter(None, [named.how])]
+    before = [*asked.respelled, *filter(None, [named.how, named.more])]
     said = [tell(paper, facts[paper.paper_id]) for paper in page.papers]
     lines = [f"{line} [{n}]" for n, line in enumerate(said, start=1)]
     prose = Block(form="prose", text=" ".join([*before, *said]))
@@ -70,6 +72,7 @@ def told_records(asked: AskedPapers, names: Sequence[Topic]) -> Answer:
     lacking = [name for name in names if not of_name[name.text]]
     for name in lacking:  # few titles that have it are told of too
         entitled = [p for p in asked.catalogue.facts(name.holding) if _says(asked, p, name)]
+        entitled = entitled or _written_out(asked, name.text)
         of_name[name.text] = entitled if len(entitled) <= _NAMESAKES else []
     lacking = [name for name in lacking if not of_name[name.text]]
     said: list[str] = []
@@ -97,6 +100,7 @@ def recorded(paper: Paper, facts: Facts) -> str:
     """Say all that a record tells of a paper, and what it does not."""
     sources = dict.fromkeys(sighting.source for sighting in paper.sightings)
     told = [
+        "is here",
         f"is dated {dated(paper)}" if paper.date else "",
         f"has the organisation {paper.organisation}" if paper.organisation else "",
         f"has {counted(paper.upvotes, 'upvote')}" if paper.upvotes is not None else "",
@@ -105,7 +109,7 @@ def recorded(paper: Paper, facts: Facts) -> str:
         "was withdrawn or retracted" if paper.withdrawn else "",
         f"was seen in {enumerated(tuple(sources))}" if sources else "",
     ]
-    said = f"“{paper.title}” {enumerated([each for each in told if each])}."
+    said = f"“{paper.title}” {enumerated(list(filter(None, told)))}."
     missing = [lack.no for lack in (*LACKS.values(), NAMES) if lack.of(facts)]
     return f"{said} Its record tells no {enumerated(missing, 'or')}." if missing else said
 
@@ -134,20 +138,31 @@ def named_papers(asked: AskedPapers) -> Named:
     name = asked.topic.text
     found = [p for p in asked.papers if asked.is_said_in(p.title)]
     if so_called := [p for p in found if _is_called(p, name) or _is_most_of(asked, p.title)]:
-        return Named(so_called[:_NAMESAKES])
+        others = [p for p in found if p not in so_called]
+        if not 0 < len(others) <= _NAMESAKES - len(so_called):
+            return Named(so_called[:_NAMESAKES])
+        n = counted(len(others), "more title")
+        more = f"{n} {'has' if len(others) == 1 else 'have'} “{name}” among other words."
+        return Named([*so_called, *others], more=more)
     if found:
         n = len(found)
         how = f"No paper here is called “{name}”; {n:,} {'title has' if n == 1 else 'titles have'}"
         found.sort(key=lambda p: len(p.title))
         return Named(found[:_NAMESAKES], f"{how} it among other words.")
-    others = asked.catalogue.facts(asked.catalogue.matching(asked.filters))
-    if written := [p for p in others[:_MOST_TITLES] if is_written_out(name, p.title)]:
+    if written := _written_out(asked, name):
         return Named(written[:_NAMESAKES])
+    others = asked.catalogue.facts(asked.catalogue.matching(asked.filters))
     meant = closest(name, (p.title for p in others))
     found = [p for p in others if p.title == meant]
     return Named(
         found[:_NAMESAKES], f"No title here has “{name}”; the one most like it is told of."
     )
+
+
+def _written_out(asked: AskedPapers, name: str) -> list[Facts]:
+    """Return the papers whose titles write a name out: `Zero Bubble PP`."""
+    some = asked.catalogue.facts(asked.catalogue.matching(asked.filters))[:_MOST_TITLES]
+    return [p for p in some if is_written_out(name, p.title)]
 
 
 def _says(asked: AskedPapers, paper: Facts, name: Topic) -> bool:

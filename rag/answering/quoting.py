@@ -1,24 +1,29 @@
 """Answer by quotes alone: from the papers found, from the catalogue, or from what was said."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from functools import cached_property
+from itertools import takewhile
 
+from footnote.rag.answering.asked_topic import TopicReader
 from footnote.rag.answering.citations import cite, hello, reason_for_refusal, refuse
 from footnote.rag.answering.collection import answer_from_catalogue
 from footnote.rag.answering.draft import Draft, Drafter
+from footnote.rag.answering.joined import with_others
 from footnote.rag.answering.paper_rows import with_undated
 from footnote.rag.answering.rearranged import REARRANGES, rearrange
 from footnote.rag.answering.receipts import Receipts
 from footnote.rag.answering.sentences import Evidence
-from footnote.rag.core.records import Answer, Hit
-from footnote.rag.core.request import Act, Kind, Manner, Operation, Request
+from footnote.rag.core.records import Answer, Block, Hit
+from footnote.rag.core.request import OF_A_NAME, Act, Kind, Manner, Operation, Request
 from footnote.rag.index.query import Query
 from footnote.rag.retrieval.finder import Finder, Searched
 
 # A question with a name that no paper has is answered only when it is this sure, whatever the
 # settings ask for: an abbreviation may be unknown, a thing may not.
 _WITHOUT_THE_NAME = 0.25
+# What is told of some papers in full is told of so many.
+_MOST_MEANT = 3
 # Acts that ask something of a paper that was said.
 _OF_ONE = frozenset({Act.FOLLOW_UP, Act.NTH})
 
@@ -64,14 +69,51 @@ class Quoter:
             request: What is asked.
             turns: What was said before, oldest first.
         """
+        if request.also and request.act is Act.NEW:
+            return self._with_others(request, turns)
         if request.kind is Kind.CHAT:
             return hello(request, self.receipts.n_papers)
         if turns and request.act in REARRANGES:
             return rearrange(turns, request)
         if request.kind is Kind.CATALOGUE:
             return self._from_the_catalogue(request, turns)
+        if request.kind is not Kind.SURVEY:
+            return self.cite(*self.draft(self.search(request), turns))
+        return self._survey(request, turns)
+
+    def _survey(self, request: Request, turns: Sequence[Answer]) -> Answer:
+        """List papers on a topic, its slips mended by the words of titles."""
+        meant, said = self._meant(request)
+        answer = self._listed(meant, turns)
+        if not said or answer.refused or not answer.blocks:
+            return answer
+        first, *others = answer.blocks
+        first = first.model_copy(update={"text": f"{said} {first.text or ''}".strip()})
+        text = {"answer": f"{said} {answer.answer}", "blocks": (first, *others)}
+        return answer.model_copy(update=text)
+
+    def _meant(self, request: Request) -> tuple[Request, str]:
+        """Return a survey with the words of titles for slips of its topics, and what is said of it.
+
+        The survey itself, and nothing, where there are none.
+        """
+        reader = TopicReader(self._finder.catalogue, self._finder.words)
+        meant = {each: reader.meant(each) for each in (request.topic, *request.sides) if each}
+        slips = {typed: other for typed, other in meant.items() if typed != other}
+        question = request.question
+        for typed, other in slips.items():
+            question = question.replace(typed, other)
+        update = {
+            "question": question,
+            "topic": meant.get(request.topic, ""),
+            "sides": tuple(map(meant.__getitem__, request.sides)),
+        }
+        said = (f"No paper says “{t}”; “{other}” was looked for." for t, other in slips.items())
+        return (request.model_copy(update=update) if slips else request), " ".join(said)
+
+    def _listed(self, request: Request, turns: Sequence[Answer]) -> Answer:
         answer = self.cite(*self.draft(self.search(request), turns))
-        if request.kind is not Kind.SURVEY or request.act is Act.MORE:
+        if request.act is Act.MORE:
             return answer
         if answer.refused and (request.topic or request.sides):
             # What says the words of the topic is there, however unlike the topic it seems.
@@ -81,6 +123,20 @@ class Quoter:
             )
             answer = answer if listed.refused else listed
         return self._with_undated(answer, request)
+
+    def _with_others(self, request: Request, turns: Sequence[Answer]) -> Answer:
+        """Answer what a line asks first, and then what else it asks."""
+        first = self.answer(request.model_copy(update={"also": ()}), turns)
+        others: list[tuple[str, Answer]] = []
+        for each in request.also:
+            if each.operation in OF_A_NAME and not (each.topic or each.sides or each.refers_to):
+                # `The most upvoted paper, and who wrote it?`
+                said = tuple(source.paper_id for source in first.sources)
+                if not 0 < len(said) <= _MOST_MEANT:
+                    continue  # a table tells it already, or there is none
+                each = each.model_copy(update={"refers_to": said})
+            others.append((each.question, self.answer(each)))
+        return with_others(first, others).model_copy(update={"request": request})
 
     def _with_undated(self, answer: Answer, request: Request) -> Answer:
         """Add to a survey of some days the papers on its topic that have no date."""
@@ -191,4 +247,11 @@ class _Near:
 
 def _rows_shown(turns: Sequence[Answer]) -> int:
     """Count the rows of the tables that the turns on the same question have shown."""
-    return sum(len(b.rows) for t in turns for b in t.blocks if b.form in ("table", "count"))
+    return sum(len(b.rows) for t in turns for b in _of_the_first(t) if b.form in ("table", "count"))
+
+
+def _of_the_first(turn: Answer) -> Iterable[Block]:
+    """Return the blocks of what a line asks first; what it asks beside it has a heading."""
+    if not (turn.request and turn.request.also):
+        return turn.blocks
+    return takewhile(lambda block: block.heading is None, turn.blocks)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from footnote.rag.answering.citations import cite, render_blocks
 from footnote.rag.answering.draft import Draft
+from footnote.rag.answering.joined import NumberedOnce
 from footnote.rag.answering.plans import Part, of_role, survey
 from footnote.rag.answering.report_plan import PlannedSection
 from footnote.rag.answering.roles import Role
@@ -12,13 +13,9 @@ from footnote.rag.answering.sentences import Evidence
 from footnote.rag.core.records import (
     Answer,
     Block,
-    Cell,
-    Citation,
     Paper,
     Report,
     ReportSection,
-    Sentence,
-    Source,
     Writing,
 )
 from footnote.rag.core.request import Kind, Request
@@ -84,8 +81,7 @@ class Joining:
         self._topic = topic
         self._title = title
         self._blocks: list[Block] = []
-        self._sentences: list[Sentence] = []
-        self._sources: dict[str, Source] = {}
+        self._numbered = NumberedOnce()
         self._sections: list[ReportSection] = []
         self._writings: list[Writing] = []
         self._is_written = False
@@ -93,7 +89,7 @@ class Joining:
     @property
     def cited(self) -> frozenset[str]:
         """Ids of the papers cited so far."""
-        return frozenset(c.paper_id for s in self._sentences for c in s.citations)
+        return frozenset(c.paper_id for s in self._numbered.sentences for c in s.citations)
 
     def add(
         self,
@@ -109,7 +105,10 @@ class Joining:
         self._blocks.append(Block(form="prose", heading=heading))
         self._blocks += [Block(form="prose", text=remark) for remark in remarks]
         if answer:
-            named, *others = self._joined(answer)
+            if answer.writing:
+                self._writings.append(answer.writing)
+                self._is_written |= answer.mode == "llm"
+            named, *others = self._numbered.take_in(answer)
             is_said_again = identity_key(named.heading or "") == identity_key(heading)
             named = named.model_copy(update={"heading": None}) if is_said_again else named
             self._blocks += [named, *others]
@@ -120,7 +119,7 @@ class Joining:
 
     def states(self) -> Counter[str]:
         """Count the statements so far by their verdicts."""
-        return Counter(sentence.verdict for sentence in self._sentences)
+        return Counter(sentence.verdict for sentence in self._numbered.sentences)
 
     @property
     def n_left_out(self) -> int:
@@ -131,11 +130,11 @@ class Joining:
         """Return what was joined."""
         answer = Answer(
             question=self._topic,
-            answer=render_blocks(self._blocks, self._sentences),
+            answer=render_blocks(self._blocks, self._numbered.sentences),
             refused=False,
             reason=None,
-            sentences=tuple(self._sentences),
-            sources=tuple(self._sources.values()),
+            sentences=tuple(self._numbered.sentences),
+            sources=self._numbered.sources,
             mode="llm" if self._is_written else "quote",
             writing=self._writing() if self._is_written else None,
             blocks=tuple(self._blocks),
@@ -143,27 +142,6 @@ class Joining:
         return Report(
             topic=self._topic, title=self._title, answer=answer, sections=tuple(self._sections)
         )
-
-    def _joined(self, answer: Answer) -> Iterator[Block]:
-        """Take in the sentences of an answer, and yield its blocks, both numbered anew."""
-        moved = len(self._sentences)
-        markers = {source.marker: self._marker(source) for source in answer.sources}
-        self._sentences += [
-            s.model_copy(update={"citations": tuple(_marked(c, markers) for c in s.citations)})
-            for s in answer.sentences
-        ]
-        if answer.writing:
-            self._writings.append(answer.writing)
-            self._is_written |= answer.mode == "llm"
-        for block in answer.blocks:
-            rows = [tuple(_moved(cell, moved, markers) for cell in row) for row in block.rows]
-            said = tuple(at + moved for at in block.sentences)
-            yield block.model_copy(update={"sentences": said, "rows": tuple(rows)})
-
-    def _marker(self, source: Source) -> int:
-        marker = len(self._sources) + 1
-        numbered = source.model_copy(update={"marker": marker})
-        return self._sources.setdefault(source.paper_id, numbered).marker
 
     def _writing(self) -> Writing:
         return Writing(
@@ -193,13 +171,3 @@ def _by_paper(ranked: Sequence[Evidence]) -> list[list[Evidence]]:
 def _quoted(question: str, part: Part) -> Answer:
     request = Request(question=question, kind=Kind.SURVEY)
     return cite(request, Draft(request, (part,), confidence=1.0))
-
-
-def _marked(citation: Citation, markers: dict[int, int]) -> Citation:
-    return citation.model_copy(update={"marker": markers[citation.marker]})
-
-
-def _moved(cell: Cell, moved: int, markers: dict[int, int]) -> Cell:
-    said = tuple(at + moved for at in cell.sentences)
-    marker = markers[cell.marker] if cell.marker else None
-    return cell.model_copy(update={"sentences": said, "marker": marker})

@@ -1,7 +1,7 @@
 """Counts by what records tell, what they tell on average, and what papers are about."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean, median
 
 from footnote.rag.answering.asked_papers import (
@@ -26,6 +26,7 @@ from footnote.rag.answering.paper_rows import (
     shares,
     shown,
     with_counts,
+    with_papers,
 )
 from footnote.rag.answering.phrases import common_phrases, common_words
 from footnote.rag.core.records import Answer, Block, Cell
@@ -45,6 +46,9 @@ _FEW_YEARS = 2
 _FEW_PHRASES = 5
 # More that are level are no peak.
 _FEW_LEVEL = 3
+# Of so many years the share of a topic is told, and what titles speak of.
+_LAST_YEARS = 5
+_JUNE = 6
 
 
 def by_year(asked: AskedPapers) -> Answer:
@@ -61,6 +65,14 @@ def by_year(asked: AskedPapers) -> Answer:
         by_month = ("Month", sorted(months.items(), reverse=True))
         tables = [by_month, *tables] if is_monthly else [*tables, by_month]
     said = [*_busiest(years, months), *([] if asked.has_topic else _years_without(years))]
+    if asked.has_topic:
+        said += _trend(asked, years)
+    elif is_short:
+        said += _half_years(months)
+    if asked.has_topic and asked.papers and not years and not asked.skip:
+        # Which they are is told, where nothing is known of when.
+        text = " ".join([asked.all_counted(), nothing_known(asked, DATE)])
+        return with_papers(asked, asked.nearest_first(asked.papers), text)
     page: ShownPapers | None = None
     if asked.has_topic and sum(years.values()) <= PAGE and not asked.skip:
         # How a topic went on is told by its papers, where these are not many.
@@ -111,6 +123,33 @@ def _busiest(years: Mapping[str, int], months: Mapping[str, int]) -> list[str]:
             each = " each" * (len(names) > 1)
             said.append(f"the {what}{'s' * bool(each)} {enumerated(names)} ({most:,}{each})")
     return [f"Most are of {enumerated(said)}."] if said else []
+
+
+def _trend(asked: AskedPapers, years: Mapping[str, int]) -> list[str]:
+    """Say how a topic went on: of which year most are, and its share of each of the last years."""
+    if len(years) <= 1:
+        return []
+    most = max(years.values())
+    named = sorted(year for year, n in years.items() if n == most)
+    said: list[str] = []
+    if len(named) <= min(_FEW_LEVEL, len(years) - 1) and sum(years.values()) <= PAGE:
+        said.append(f"Most are of {enumerated(named)} ({most:,}{' each' * (len(named) > 1)}).")
+    every = Counter(p.year for p in asked.catalogue.facts(asked.catalogue.matching(Filters())))
+    last = sorted(years)[-_LAST_YEARS:]
+    told = [f"{100 * years[year] / every[year]:.0f}% of those of {year}" for year in last]
+    return [*said, f"Of all papers with a date they are {enumerated(told)}."]
+
+
+def _half_years(months: Mapping[str, int]) -> list[str]:
+    """Say how many papers are of each half of a year, the first first; nothing where few are."""
+    if sum(months.values()) <= PAGE:
+        return []
+    halves = Counter[str]()
+    for month, n in months.items():
+        year, _, of_year = month.partition("-")
+        halves[f"the {'first' if int(of_year) <= _JUNE else 'second'} half of {year}"] += n
+    in_order = sorted(halves.items(), key=lambda pair: (pair[0][-4:], pair[0]))
+    return [f"By half-year: {', '.join(f'{n:,} in {name}' for name, n in in_order)}."]
 
 
 def _years_without(years: Mapping[str, int]) -> list[str]:
@@ -273,6 +312,8 @@ def topics(asked: AskedPapers) -> Answer:
     """Say which phrases stand in most titles."""
     if not asked.papers:
         return refused(asked, asked.all_counted())
+    if asked.request.each in (Group.YEAR, Group.MONTH) and (told := _topics_by_year(asked)):
+        return told
     found = _phrases(asked, asked.skip + 2 * page_of(asked))
     if asked.skip >= len(found):
         shared = all_shown(len(found)) if found else "No two titles of these share a phrase."
@@ -285,6 +326,56 @@ def topics(asked: AskedPapers) -> Answer:
     return with_counts(asked, text, *(table for table in tables if table[1]))
 
 
+def _topics_by_year(asked: AskedPapers) -> Answer | None:
+    """Say how many titles of each of the last years have the phrases that most titles have.
+
+    Returns:
+        None where papers of one year alone, or of none, have a date.
+    """
+    by_year = grouped(asked, asked.papers, Group.YEAR)
+    years = sorted(by_year)[-_LAST_YEARS:]
+    if len(years) <= 1:
+        return None
+    dated = [p for year in years for p in by_year[year]]
+    terms = asked.words.terms
+    found = common_phrases([p.title for p in dated], terms, 2 * PAGE)
+    counts = {
+        phrase: [sum(_has_phrase(p.title, phrase, terms) for p in by_year[y]) for y in years]
+        for phrase, _ in found
+    }
+    shares = {
+        phrase: [n / len(by_year[y]) for n, y in zip(of_it, years, strict=True)]
+        for phrase, of_it in counts.items()
+    }
+    ordered = sorted(counts, key=lambda phrase: shares[phrase][-2] - shares[phrase][-1])
+    n = counted(len(dated), "paper")
+    text = (
+        f"{asked.all_counted(DATE)} Of the {n} of {years[0]} to {years[-1]}, how many titles have"
+        f" each phrase, those first whose share grew most from {years[-2]} to {years[-1]}:"
+    )
+    rows = [("all papers", [len(by_year[y]) for y in years])]
+    rows += [(phrase, counts[phrase]) for phrase in ordered]
+    table = Block(
+        form="table",
+        columns=("In the title", *years),
+        rows=tuple(
+            tuple(Cell(text=each) for each in (name, *(f"{n:,}" for n in of_it)))
+            for name, of_it in rows
+        ),
+    )
+    lines = [text, *(f"- {name}: {_by_years(years, of_it)}" for name, of_it in rows)]
+    return answer(asked, lines, [Block(form="count", text=text, n=len(asked.papers)), table])
+
+
+def _by_years(years: Sequence[str], counts: Sequence[int]) -> str:
+    return ", ".join(f"{year} {n:,}" for year, n in zip(years, counts, strict=True))
+
+
+def _has_phrase(title: str, phrase: str, terms: Callable[[str], list[str]]) -> bool:
+    own, wanted = terms(title), terms(phrase)
+    return any(own[at : at + len(wanted)] == wanted for at in range(len(own) - len(wanted) + 1))
+
+
 def figures(asked: AskedPapers) -> Answer:
     """Say what upvotes and numbers of authors are on average, at least, at most and together."""
     if not asked.papers:
@@ -293,7 +384,7 @@ def figures(asked: AskedPapers) -> Answer:
     told = {what: values for what, values in columns.items() if values}
     if not told:
         return refused(asked, f"No record of {asked.those} tells upvotes or a number of authors.")
-    said = [asked.counted()]
+    said = [*asked.respelled, asked.counted()]
     said += [_summed_up(what, values) for what, values in told.items()]
     text = " ".join([*said, *asked.left_out()])
     names = ("Records", "Average", "Median", "Least", "Most", "Total")

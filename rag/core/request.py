@@ -13,6 +13,8 @@ LONGEST_QUERY = 300
 """Characters of a search beside the question; it is a few words."""
 MOST_QUERIES = 8
 """Searches beside the question, whatever the settings say."""
+MOST_ALSO = 3
+"""Further questions in one line."""
 MOST_COUNTED = 10**9
 """Upvotes, authors or sources that a filter can ask for."""
 Count = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
@@ -68,6 +70,10 @@ class Operation(StrEnum):
     """Those seen in the most sources first."""
     UNRECORDED = "unrecorded"
     """What no record holds: citations, venues, ratings."""
+
+
+OF_A_NAME = frozenset({Operation.AUTHORS, Operation.RECORD})
+"""Operations that ask for a paper by its name."""
 
 
 class RecordField(StrEnum):
@@ -211,6 +217,10 @@ class Request(Record):
     """True where the title has to begin with the topic, of a question of the kind `catalogue`."""
     each: Group | None = Field(default=None, exclude_if=is_none)
     """Of a question of the kind `catalogue`: what is asked of each of these by itself."""
+    fewest_first: bool = Field(default=False, exclude_if=not_)
+    """True where papers with the smallest numbers come first, of an operation that orders them."""
+    by_title: bool = Field(default=False, exclude_if=not_)
+    """True where a list is to be in the order of the alphabet."""
     sides: tuple[Text, ...] = ()
     """What is compared, in the order in which the question names it; of a question of the kinds
     `catalogue` and `survey`, topics of which any will do."""
@@ -228,6 +238,9 @@ class Request(Record):
     """Ids of the papers of earlier answers that it is about."""
     by: Literal["heads", "model", "reader"] = "heads"
     """Who read it: the trained network, the language model, or the reader, who changed it."""
+    also: tuple["Request", ...] = Field(default=(), max_length=MOST_ALSO, exclude_if=not_)
+    """What the same line asks beside it, of the kinds `catalogue` and `survey`; answered after it.
+    """
 
     @property
     def searched_for(self) -> str:

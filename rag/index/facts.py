@@ -274,6 +274,11 @@ def words_left_out(rows: Rows, filters: Filters) -> list[str]:
     return [text for text in filters.without or () if not _called(text, written)]
 
 
+def is_organisation(rows: Rows, name: str) -> bool:
+    """Return True if a paper that is served is of an organisation so called, in any case."""
+    return any(_folded(each) == _folded(name) for each in _organisations(rows))
+
+
 def _called(name: str, written: Sequence[str]) -> list[str]:
     """Return the organisations of a name, or else those with it among their words."""
     meant = _folded(name)

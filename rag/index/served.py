@@ -53,6 +53,10 @@ class ServedPapers(CatalogueFile):
         """Return what of `without` is no organisation: papers that say it have to be left out."""
         return facts.words_left_out(self._rows, filters)
 
+    def is_organisation(self, name: str) -> bool:
+        """Return True if a paper that is served is of an organisation so called, in any case."""
+        return facts.is_organisation(self._rows, name)
+
     def facts(self, paper_ids: Iterable[str]) -> list[Facts]:
         """Return the facts of those of these papers that are served, by title, then by id."""
         return facts.facts_of(self._rows, paper_ids)

@@ -75,6 +75,9 @@ and totals), "topics", "about" (the collection) or "unrecorded" (what no record 
 citations or venues), else null
 "limit": of a catalogue question how many papers it asks for, else null
 "in_title", "begins": true where the title has to say the topic, or to begin with it, else false
+"fewest_first", "by_title": true where the smallest number has to come first, or the order is that \
+of the alphabet, else false
+"also": of a catalogue question what else the line asks for, each as a question of its own, else []
 "each": "year", "month", "organisation" or "source" where something is asked of each, else null
 "min_upvotes", "max_upvotes", "min_authors", "max_authors", "min_sources", "max_sources": what it \
 asks for, else null

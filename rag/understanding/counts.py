@@ -9,8 +9,10 @@ from footnote.rag.understanding.encoder import Token
 
 _WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "twenty",
 )  # fmt: skip
+_LARGER = {"dozen": 12, "thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "thousand": 1_000}
 _NONE, _ONE = "no", ("a", "an", "single", "sole", "solo")
 _BOUNDS = ("over", "least", "under", "most", "exactly")
 _COUNTED = ("of_upvotes", "of_authors", "of_sources")
@@ -26,6 +28,8 @@ def read_count(text: str) -> int | None:
         return n if n <= MOST_COUNTED else None
     if word in _WORDS:
         return _WORDS.index(word)
+    if word in _LARGER:
+        return _LARGER[word]
     return 0 if word == _NONE else 1 if word in _ONE else None
 
 

@@ -100,8 +100,10 @@ def is_year(word: str) -> bool:
     return bool(_YEAR.fullmatch(word))
 
 
-def is_month_of(word: str, year: str) -> bool:
-    """Return True if a word before a year makes a month or a day of it: `July` 2025."""
+def is_part_of(word: str, year: str) -> bool:
+    """Return True if a word before a year makes a part of it: `July` 2025, `H2` 2025."""
+    if _QUARTER.fullmatch(word) or _HALF.fullmatch(word):
+        return True
     # To parse takes milliseconds, and no month is told by figures or by a single letter.
     if not word.isalpha() or not _SHORTEST_MONTH <= len(word) <= _LONGEST_MONTH:
         return False

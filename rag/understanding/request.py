@@ -6,12 +6,23 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise
+from statistics import fmean
 from typing import NamedTuple
 
-from footnote.rag.core.request import Act, Filters, Group, Kind, Operation, RecordField, Request
-from footnote.rag.core.text import QUOTED, Span, fold
+from footnote.rag.core.request import (
+    MOST_ALSO,
+    OF_A_NAME,
+    Act,
+    Filters,
+    Group,
+    Kind,
+    Operation,
+    RecordField,
+    Request,
+)
+from footnote.rag.core.text import QUOTED, Span, fold, words
 from footnote.rag.understanding.counts import bounds_of, read_count
-from footnote.rag.understanding.dates import Days, is_month_of, is_year, read_days, years_in
+from footnote.rag.understanding.dates import Days, is_part_of, is_year, read_days, years_in
 from footnote.rag.understanding.encoder import Token, encode
 from footnote.rag.understanding.reader import COLLECTION, NO_LABEL, Reading, load_reader
 
@@ -37,12 +48,17 @@ _LEAST_FOLLOWING = 0.75
 # of writers held out 0.89 of those about records were so sure by networks fitted to fewer lines,
 # and 11 of 1,978 others.
 _LEAST_OF_RECORDS = 0.9
+# What a further question of these says of the papers of the first stands in its answer, or nowhere.
+_SAYS_NO_MORE = frozenset({Operation.LIST, Operation.ABOUT, Operation.UNRECORDED})
 _TOPICS = frozenset({"topic", "sides"})
+_LEAST_ALSO = 0.7
 # By which words between two that name a topic are of it too, and how far it goes on at most.
 _LEAST_BETWEEN, _FARTHEST_APART = 0.1, 4
 _SLASH = re.compile(r"\s+/\s+")
 _DOTS = " .…"
 _AROUND, _OPENING, _CLOSING = " ,;:?!", " ([{“‘„«", " )]}”’»"
+# Between parts of a line: `AWQ, GPTQ -`.
+_DASH = re.compile(r"^[-–—]+\s+|\s+[-–—]+$")
 _NUMBERED = re.compile(r"([1-9]\d?)(?:st|nd|rd|th)?")
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
@@ -87,6 +103,12 @@ class Spans(NamedTuple):
     each_source: tuple[str, ...] = ()
     begins: tuple[str, ...] = ()
     """The word that says that titles begin with the topic."""
+    also: tuple[str, ...] = ()
+    """The words of a further question in the same line, of the same papers or of others."""
+    fewest_first: tuple[str, ...] = ()
+    """The word that says that the smallest number comes first: `fewest`, `smallest`."""
+    by_title: tuple[str, ...] = ()
+    """The word that asks for the order of the alphabet."""
     with_date: tuple[str, ...] = ()
     """The word for what a record has to tell."""
     with_organisation: tuple[str, ...] = ()
@@ -131,9 +153,10 @@ def read_request(
         return Request(question=text, kind=Kind.CHAT, act=act)
     lists = lists if act is Act.FOLLOW_UP else None
     kind = _kind(reading, unsure=lists)
-    if not before and _of_records(text).kinds[Kind.CATALOGUE] >= _LEAST_OF_RECORDS:
-        kind = Kind.CATALOGUE
-    if kind is Kind.CATALOGUE:
+    if not before:
+        sure = _of_records(text).kinds
+        kind = next((k for k in _FILTERED if sure[k] >= _LEAST_OF_RECORDS), kind)
+    if kind is Kind.CATALOGUE or (kind is Kind.SURVEY and not before):
         # What is asked of records, and by which conditions, is read by who learned that alone.
         found = _of_records(text)
         reading = reading._replace(
@@ -164,7 +187,7 @@ def read_request(
         spans = spans._replace(topic=(), sides=())
     if is_catalogue:
         filters = filters.model_copy(update=bounds_of(text, line.tokens, reading.labels))
-    return Request(
+    request = Request(
         question=text,
         kind=kind,
         act=act,
@@ -179,7 +202,50 @@ def read_request(
         operation=reading.operation if is_catalogue else None,
         limit=_limit(spans) if kind in _FILTERED else None,
         nth=_nth(line.tokens) if act is Act.NTH else None,
+        fewest_first=is_catalogue and bool(spans.fewest_first),
+        by_title=is_catalogue and bool(spans.by_title),
     )
+    return beside(request, spans.also, today=today)
+
+
+def beside(
+    request: Request, asked: Sequence[str], *, today: datetime.date | None = None
+) -> Request:
+    """Return a request with what the same line asks beside it.
+
+    Args:
+        request: What it asks first; what the others do not say is as this says it.
+        asked: The words of the others; of what asks nothing of the collection, or nothing that the
+            first does not, nothing is kept.
+        today: What `last year` counts from.
+
+    Raises:
+        EmbeddingError: The bundled model is missing or damaged.
+    """
+    others = (_also(each, request, today) for each in asked[:MOST_ALSO])
+    return request.model_copy(update={"also": tuple(filter(None, others))})
+
+
+def _also(text: str, first: Request, today: datetime.date | None) -> Request | None:
+    if not any(map(str.isalnum, text)):
+        return None
+    asked = read_request(text, today=today)
+    if asked.kind not in _FILTERED or asked.act is not Act.NEW:
+        return None
+    is_alone = bool(asked.topic or asked.sides)
+    if asked.kind is Kind.SURVEY:
+        if words(asked.topic) == words(text):
+            return None  # `A, B and C` are no three questions
+        if not is_alone:
+            asked = asked.model_copy(update={"kind": Kind.CATALOGUE, "operation": Operation.LIST})
+    if not (is_alone or asked.filters) and asked.operation in {*_SAYS_NO_MORE, first.operation}:
+        return None
+    # `Who wrote it` is asked of a paper that the first question names, or of what answers that.
+    is_of_answer = asked.operation in OF_A_NAME and first.operation not in OF_A_NAME
+    of_first = () if is_alone or is_of_answer else ("topic", "parts", "sides", "in_title", "begins")
+    kept = {name: getattr(first, name) for name in of_first}
+    filters = asked.filters.within(first.filters)
+    return asked.model_copy(update={**kept, "filters": filters, "also": ()})
 
 
 def _kind(reading: Reading, *, but: Kind | None = None, unsure: Kind | None = None) -> Kind:
@@ -259,6 +325,7 @@ def _spans(text: str, tokens: Sequence[Token], reading: Reading, *, of_papers: b
     labels = list(reading.labels)
     for word in _joined_words(tokens):
         _label_as_one(labels, word, reading, (NO_LABEL, *Spans._fields))
+    _leave_unsure(labels, reading)
     _label_dates(tokens, reading, labels, years=of_papers)
     if of_papers and "begins" not in labels:  # a title begins with one of two
         _join_topics(labels, reading)
@@ -351,6 +418,21 @@ def _label_as_one(
         labels[at] = max(likely, key=likely.__getitem__)
 
 
+def _leave_unsure(labels: list[str], reading: Reading) -> None:
+    """Give words that may ask a further question, but not nearly surely, their next label.
+
+    Of 107 labelled lines of writers held out with a further question 83 are then found to have one
+    in place of 91, and of the 2,850 others 22 in place of 40.
+    """
+    for is_also, run in groupby(range(len(labels)), key=lambda at: labels[at] == "also"):
+        places = [*run]
+        if not is_also or fmean(reading.likely[at]["also"] for at in places) >= _LEAST_ALSO:
+            continue
+        for at in places:
+            others = {label: p for label, p in reading.likely[at].items() if label != "also"}
+            labels[at] = max(others, key=others.__getitem__)
+
+
 def _joined_words(tokens: Sequence[Token]) -> Iterator[list[int]]:
     """Yield the words that hyphens, slashes or dots join, each from its first part to its last."""
     word: list[int] = []
@@ -387,7 +469,7 @@ def _label_dates(
     named = [at for at, token in enumerate(tokens) if years and is_year(token.text)]
     for at in named[:_MOST_YEARS]:
         is_date[at] = True
-        if at and is_month_of(tokens[at - 1].text, tokens[at].text):
+        if at and is_part_of(tokens[at - 1].text, tokens[at].text):
             is_date[at - 1] = True
     for dated, run in groupby(range(len(tokens)), key=is_date.__getitem__):
         if not dated:
@@ -412,7 +494,8 @@ def _joined(spans: Sequence[Span]) -> Span:
 
 def _bare(text: str) -> str:
     """Return what is named without marks that only stand around it."""
-    return text.strip(_AROUND).rstrip(_OPENING).lstrip(_CLOSING).strip()
+    bare = text.strip(_AROUND).rstrip(_OPENING).lstrip(_CLOSING).strip()
+    return _DASH.sub("", bare)
 
 
 def _filters(spans: Spans, today: datetime.date) -> Filters:
@@ -432,6 +515,10 @@ def _filters(spans: Spans, today: datetime.date) -> Filters:
     until += [max(each.last for each in during)] if during else []
     since += [each.last + _DAY for each in days(spans.after)]
     until += [each.first - _DAY for each in days(spans.before)]
+    if len(named) > _TWO and not (spans.after or spans.before):
+        # `From 2023, 2024 and 2025`: of all of these.
+        since = [datetime.date(min(named), 1, 1)]
+        until = [datetime.date(max(named), 12, 31)]
     return Filters(
         since=max(since, default=None),
         until=min(until, default=None),

@@ -102,7 +102,9 @@ def test_a_word_that_no_paper_has_is_named_before_a_survey(assistant: Assistant)
         asked = Request(question=question, kind=Kind.SURVEY, topic=topic)
         [table] = assistant.ask(question, request=asked).blocks
         unsaid = f"No paper here says “{said}”. " if said else ""
-        assert (table.text or "").startswith(f"{unsaid}{len(table.rows)} papers here come near")
+        assert (table.text or "").startswith(
+            f"{unsaid}{len(table.rows) + table.n_more} papers here come near"
+        )
 
 
 def test_a_reader_has_as_much_said_as_they_want(assistant: Assistant):
@@ -315,3 +317,77 @@ def test_a_strong_model_reads_what_a_line_asks_for(
     assert answer.sources[0].title.startswith("NanoFlow")
     # What it was sent to answer from it answered with the same JSON, which is no answer.
     assert answer.mode == "quote"
+
+
+def test_what_else_a_line_asks_is_answered_under_its_words(assistant: Assistant):
+    count = Request(
+        question="How many papers on quantization, and which is the newest?",
+        kind=Kind.CATALOGUE,
+        operation=Operation.COUNT,
+        topic="quantization",
+    )
+    newest = count.model_copy(
+        update={"question": "which is the newest", "operation": Operation.NEWEST, "limit": 1}
+    )
+    who = Request(question="who wrote it", kind=Kind.CATALOGUE, operation=Operation.AUTHORS)
+    alone = assistant.ask(count.question, request=count)
+    both = assistant.ask(count.question, request=count.model_copy(update={"also": (newest,)}))
+    assert both.blocks[: len(alone.blocks)] == alone.blocks
+    assert [b.heading for b in both.blocks if b.heading] == ["Which is the newest"]
+    assert both.request
+    assert both.request.also == (newest,)
+    shown = [row[0].marker for block in both.blocks for row in block.rows]
+    assert {marker for marker in shown if marker} == {s.marker for s in both.sources}
+    asked = newest.model_copy(update={"also": (who,)})
+    written = assistant.ask("the newest, and who wrote it", request=asked)
+    assert len(written.sources) == 1
+    assert written.blocks[-1].heading is None
+    assert any(b.heading == "Who wrote it" for b in written.blocks)
+    # More rows are those of what was asked first.
+    more = assistant.ask("more", [both])
+    assert more.request
+    assert more.request.act is Act.MORE
+    rows = alone.blocks[-1].rows
+    assert more.refused == (len(rows) == alone.blocks[0].n)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [("anything on zai-org", "zai-org"), ("papers by Gensyn", "Gensyn"), ("papers on org", None)],
+)
+def test_a_line_on_an_organisation_lists_its_papers(
+    assistant: Assistant, line: str, name: str | None
+):
+    request = assistant.read(line)
+    assert (request.filters.organisation, request.filters.author) == (name, None)
+    if name:
+        asked = (Kind.CATALOGUE, Operation.LIST, "")
+        assert (request.kind, request.operation, request.topic) == asked
+
+
+def test_a_slip_in_the_topic_of_a_survey_is_mended_and_said(assistant: Assistant):
+    question = "papers on specualtive decoding"
+    slip = Request(question=question, kind=Kind.SURVEY, topic="specualtive decoding")
+    right = Request(question="papers on speculative decoding", kind=Kind.SURVEY,
+                    topic="speculative decoding")  # fmt: skip
+    mended, meant = (assistant.ask(each.question, request=each) for each in (slip, right))
+    assert [s.title for s in mended.sources] == [s.title for s in meant.sources]
+    said = "No paper says “specualtive decoding”; “speculative decoding” was looked for."
+    [table] = mended.blocks
+    assert (table.text or "").startswith(f"{said} ")
+    assert mended.answer.startswith(said)
+    assert mended.request
+    assert (mended.question, mended.request.topic) == (question, "specualtive decoding")
+
+
+def test_of_two_organisations_papers_of_either_are_counted(assistant: Assistant):
+    read = Request(
+        question="zai-org or Gensyn, who has more papers",
+        kind=Kind.CATALOGUE,
+        operation=Operation.COUNT,
+        topic="Gensyn",
+        filters=Filters(organisation="zai-org"),
+    )
+    reader = assistant._current()._reader  # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage]
+    filters = reader._of_an_organisation(read).filters
+    assert (filters.organisation, filters.other_organisations) == ("zai-org", ("Gensyn",))

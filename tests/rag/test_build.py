@@ -102,7 +102,7 @@ def test_a_follow_up_is_written_out_by_the_language_model(
 
 
 def test_a_name_that_no_paper_has_is_refused_by_name(folder: Path):
-    answer = open_assistant(config_for(folder)).ask("How large is QuantumFlow?")
+    answer = open_assistant(config_for(folder)).ask("What speedup does QuantumFlow reach?")
     assert answer.reason == "Nothing in the 2 papers here mentions QuantumFlow."
 
 

@@ -308,6 +308,12 @@ def test_what_is_asked_of_records_stands_above_the_answer_and_can_be_taken_away(
         limit=5,
         in_title=True,
         begins=True,
+        fewest_first=True,
+        by_title=True,
+        also=(
+            Request(question="which is the newest", kind=Kind.CATALOGUE),
+            Request(question="any on tides", kind=Kind.SURVEY),
+        ),
         each=Group.YEAR,
         filters=Filters(
             min_upvotes=3,
@@ -335,8 +341,11 @@ def test_what_is_asked_of_records_stands_above_the_answer_and_can_be_taken_away(
         ("not on record: organisation", "drop_filter", "untold"),
         ("in the title", "drop_part", "in_title"),
         ("titles begin with it", "drop_part", "begins"),
+        ("fewest first", "drop_part", "fewest_first"),
+        ("by title, A to Z", "drop_part", "by_title"),
         ("of each year", "drop_part", "each"),
         ("5 papers", "drop_part", "limit"),
+        ("also: which is the newest; any on tides", "drop_part", "also"),
     ]
 
 

@@ -2,6 +2,9 @@
 const changeRequest = (turn, change) =>
   ask(turn.question, { turn, request: { ...turn.answer.request, ...change } });
 
+// What a request has where none of a part is asked for; of others nothing.
+const WITHOUT = { in_title: false, begins: false, fewest_first: false, by_title: false, also: [] };
+
 const actions = {
   new: newConversation,
   stop,
@@ -43,7 +46,7 @@ const actions = {
     const stays = sides.length > 1 || turn.answer.request.kind === "catalogue";
     changeRequest(turn, stays ? { sides } : { sides: [], kind: "explanation", topic: sides[0] ?? "", question: sides[0] ?? turn.question });
   },
-  drop_part: ({ turn, data }) => changeRequest(turn, { [data.name]: ["in_title", "begins"].includes(data.name) ? false : null }),
+  drop_part: ({ turn, data }) => changeRequest(turn, { [data.name]: WITHOUT[data.name] ?? null }),
   drop_filter: ({ turn, data }) =>
     changeRequest(turn, { filters: { ...turn.answer.request.filters, [data.name]: null } }),
   view: ({ turn, data }) => showView(turn, data.view),

@@ -107,7 +107,19 @@ def test_a_survey_of_either_of_two_topics_lists_the_best_of_each_in_turn():
     either = asked(Kind.SURVEY, "x", "y").model_copy(update={"topic": "kv caches", "limit": 3})
     said = draft(either, found(A=0.9, E=0.8, H=0.1), **by_topic)
     assert [p.title for p in cited(said)] == ["A", "E", "B"]
-    assert said.parts[0].text == "3 papers here come near, the nearest first."
+    remark = "None of them says “x” or “y”."
+    assert said.parts[0].text == f"3 papers here come near, the nearest first. {remark}"
+
+
+def test_a_survey_of_what_no_paper_says_begins_with_few_of_its_neighbours():
+    drafter = Drafter(Ranker(), Reader(), Words(), papers=6, max_sentences=5, survey_papers=7)
+    query = Query("q", [1.0])
+    near = found(**dict.fromkeys("ABCDEFGH", 0.9))
+    many = [*near, *(hit.model_copy(update={"score": 0.1}) for hit in near)]
+    for topic, n_more in (("tape", 2), ("disk", 1)):
+        survey = asked(Kind.SURVEY).model_copy(update={"topic": topic})
+        said = drafter.draft(survey, query, many, lambda _: (query, []))
+        assert said.parts[0].n_more == n_more, topic
 
 
 @pytest.mark.parametrize(

@@ -217,3 +217,25 @@ def test_what_is_asked_of_each_and_of_how_many_sources_is_read():
     )
     assert other
     assert (other.each, other.begins, other.filters.min_sources) == (None, False, None)
+
+
+def test_what_a_line_asks_beside_the_first_is_read_by_the_network():
+    asked = {
+        "question": "How many papers on tides, and which is the newest?",
+        "kind": "catalogue",
+        "operation": "count",
+        "topic": "tides",
+        "since": "2020-01-01",
+        "fewest_first": True,
+        "also": ["Which is the newest paper?", "", "How many of them have code?", "Hello!"],
+    }
+    read = read_with_model(Says(json.dumps(asked)), LINE, [])
+    assert read
+    assert read.fewest_first
+    newest, count = read.also
+    assert (newest.operation, newest.topic, newest.filters) == ("newest", "tides", read.filters)
+    assert (count.operation, count.topic) == ("count", "tides")
+    assert (count.filters.since, count.filters.told) == (read.filters.since, ("link",))
+    other = read_with_model(Says(json.dumps(asked | {"kind": "survey"})), LINE, [])
+    assert other
+    assert (other.also, other.fewest_first) == ((), False)

@@ -13,7 +13,7 @@ from footnote.rag.understanding.encoder import tokens_of
     [
         ("0", 0), ("12", 12), ("1,000", 1_000), ("10+", 10), ("٣", 3), ("三", 3), ("zero", 0),
         ("Twelve", 12), ("single", 1), ("no", 0), ("a", 1), ("", None), ("few", None), ("½", None),
-        ("1.5", None), ("-3", None), ("9" * 40, None), ("1000000000", 10**9), ("1000000001", None),
+        ("1.5", None), ("twenty", 20), ("dozen", 12), ("Hundred", 100), ("-3", None), ("9" * 40, None), ("1000000000", 10**9), ("1000000001", None),
     ],
 )  # fmt: skip
 def test_counts_are_read_in_figures_and_words(text: str, expected: int | None):

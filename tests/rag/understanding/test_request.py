@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footnote.rag.core.request import Act, Filters, Group, Kind, Operation, Request
-from footnote.rag.understanding.request import read_request
+from footnote.rag.understanding.request import beside, read_request
 
 TODAY = date(2026, 11, 28)
 BEFORE = Request(question="what is a tidal barrage", kind=Kind.DEFINITION, topic="tidal barrage")
@@ -25,7 +25,7 @@ def test_any_line_is_understood_somehow(text: str):
 def test_every_span_is_a_part_of_the_line(text: str):
     request = read_request(text, today=TODAY)
     assert all(side in text for side in request.sides)
-    assert all(word in text for word in request.topic.split())
+    assert all(word.strip("“”") in text for word in request.topic.split())
 
 
 def test_a_line_without_words_is_small_talk():
@@ -209,3 +209,61 @@ def test_something_is_asked_of_each_year_and_titles_begin_with_one_of_several():
     titles = read_request("all titles that begin with Beyond or Towards", today=TODAY)
     assert (titles.begins, titles.in_title, titles.topic) == (True, True, "")
     assert titles.sides == ("Beyond", "Towards")
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "others"),
+    [
+        (
+            "How many papers on tides do you have, and which is the newest?",
+            (Operation.COUNT, "tides"),
+            [(Operation.NEWEST, "tides")],
+        ),
+        ("What is the newest paper, and what is the oldest?", (Operation.NEWEST, ""),
+         [(Operation.OLDEST, "")]),
+        ("the most upvoted paper on kelp and who wrote it", (Operation.MOST_UPVOTED, "kelp"),
+         [(Operation.AUTHORS, "")]),
+        ("is the GPipe paper here, and who wrote it", (Operation.RECORD, "GPipe"),
+         [(Operation.AUTHORS, "GPipe")]),
+        ("how many papers on tides or kelp", (Operation.COUNT, ""), []),
+    ],
+)  # fmt: skip
+def test_what_else_a_line_asks_is_read_by_itself_with_what_it_does_not_say(
+    text: str, first: tuple[Operation, str], others: list[tuple[Operation, str]]
+):
+    request = read_request(text, today=TODAY)
+    assert (request.operation, request.topic) == first
+    assert [(other.operation, other.topic) for other in request.also] == others
+
+
+def test_what_else_is_asked_keeps_the_conditions_of_the_first_but_for_its_own():
+    first = Request(
+        question="q",
+        kind=Kind.CATALOGUE,
+        operation=Operation.COUNT,
+        topic="tides",
+        filters=Filters(since=date(2020, 1, 1), organisation="ACME"),
+    )
+    asked = ["which of them are from 2024?", "?", "how many papers are there?", "hello"]
+    [of_2024] = beside(first, asked, today=TODAY).also
+    assert (of_2024.operation, of_2024.topic) == (Operation.LIST, "tides")
+    assert of_2024.filters == Filters(
+        since=date(2024, 1, 1), until=date(2024, 12, 31), organisation="ACME"
+    )
+
+
+def test_of_three_years_all_count():
+    filters = read_request("how many papers from 2021, 2022 and 2023", today=TODAY).filters
+    assert (filters.since, filters.until) == (date(2021, 1, 1), date(2023, 12, 31))
+
+
+def test_a_half_of_a_year_is_one_date():
+    filters = read_request("H1 2023 papers", today=TODAY).filters
+    assert (filters.since, filters.until) == (date(2023, 1, 1), date(2023, 6, 30))
+
+
+def test_the_order_of_a_list_is_read():
+    fewest = read_request("papers with the fewest authors first", today=TODAY)
+    assert (fewest.operation, fewest.fewest_first) == (Operation.MOST_AUTHORS, True)
+    by_title = read_request("list all papers on tides in alphabetical order", today=TODAY)
+    assert (by_title.operation, by_title.by_title) == (Operation.LIST, True)
