@@ -65,7 +65,7 @@ class Blocks:
                 _Row(cells, self._orders(source.marker, [c.quote for c in quotes.values()]))
             )
         heads = "".join(f'<th scope="col">{escape(say(key))}</th>' for key in ("paper", "quotes"))
-        return self._ordered(heads, rows)
+        return self._ordered(heads, rows, is_titles=False)
 
     def as_papers(self) -> str:
         """List the papers it cites, or those that come near."""
@@ -125,7 +125,13 @@ class Blocks:
             for row in block.rows
             for texts in [self._texts(row)]
         ]
-        return self._ordered(heads, rows)
+        # Titles that little stands beside need the room that quotes would have.
+        is_titles = 2 * sum(any(map(self._is_quoted, row)) for row in block.rows) < len(rows)
+        return self._ordered(heads, rows, is_titles=is_titles)
+
+    @staticmethod
+    def _is_quoted(cell: Cell) -> bool:
+        return bool(cell.sentences)
 
     def _texts(self, row: Sequence[Cell]) -> list[str]:
         return [self._answer.sentences[at].text for cell in row for at in cell.sentences]
@@ -144,7 +150,7 @@ class Blocks:
         found = {name: f"{value:.6g}" for name, value in largest.items() if value is not None}
         return found | ({"date": paper.date.isoformat()} if paper and paper.date else {})
 
-    def _ordered(self, heads: str, rows: Sequence[_Row]) -> str:
+    def _ordered(self, heads: str, rows: Sequence[_Row], *, is_titles: bool) -> str:
         """Render a table, with a menu of its orders where there is more than the one it has."""
         orders = [
             name
@@ -152,7 +158,9 @@ class Blocks:
             if sum(name in row.orders for row in rows) >= _TO_ORDER
         ]
         body = "".join(f"<tr{_data(row.orders)}>{row.cells}</tr>" for row in rows)
-        return (self._order_menu(orders) if orders else "") + _table(heads, body)
+        return (self._order_menu(orders) if orders else "") + _table(
+            heads, body, is_titles=is_titles
+        )
 
     def _order_menu(self, orders: Sequence[str]) -> str:
         options = "".join(
@@ -229,8 +237,8 @@ def _data(values: Mapping[str, str]) -> str:
     return "".join(f' data-{name}="{escape(value)}"' for name, value in values.items())
 
 
-def _table(heads: str, rows: str) -> str:
+def _table(heads: str, rows: str, *, is_titles: bool) -> str:
     return (
-        f'<div class="fn-wide"><table><thead><tr>{heads}</tr></thead>'
+        f'<div class="fn-wide{" fn-titles" * is_titles}"><table><thead><tr>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )

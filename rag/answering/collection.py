@@ -340,7 +340,9 @@ def _ordered(
         text = " ".join(dict.fromkeys(said))
         if asked.has_topic and not n:  # those on it that lack the number come last
             ordered += [p for p in asked.papers if order.key(p) is None]
-        return with_papers(asked, ordered, text, authors=_told(asked))
+        # Where fewer are here than are asked for, what comes near follows.
+        others = asked.beside[:n] if asked.has_topic and len(ordered) < min(n or PAGE, PAGE) else ()
+        return with_papers(asked, ordered, text, authors=_told(asked), others=others)
 
     return listed
 

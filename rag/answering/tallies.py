@@ -347,11 +347,12 @@ def _topics_by_year(asked: AskedPapers) -> Answer | None:
         phrase: [n / len(by_year[y]) for n, y in zip(of_it, years, strict=True)]
         for phrase, of_it in counts.items()
     }
-    ordered = sorted(counts, key=lambda phrase: shares[phrase][-2] - shares[phrase][-1])
+    ordered = sorted(counts, key=lambda phrase: fmean(shares[phrase][:-1]) - shares[phrase][-1])
     n = counted(len(dated), "paper")
     text = (
         f"{asked.all_counted(DATE)} Of the {n} of {years[0]} to {years[-1]}, how many titles have"
-        f" each phrase, those first whose share grew most from {years[-2]} to {years[-1]}:"
+        f" each phrase, those first whose share of {years[-1]} is most above that of the years"
+        " before:"
     )
     rows = [("all papers", [len(by_year[y]) for y in years])]
     rows += [(phrase, counts[phrase]) for phrase in ordered]

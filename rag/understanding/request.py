@@ -48,6 +48,10 @@ _LEAST_FOLLOWING = 0.75
 # of writers held out 0.89 of those about records were so sure by networks fitted to fewer lines,
 # and 11 of 1,978 others.
 _LEAST_OF_RECORDS = 0.9
+_ORDERING = frozenset(
+    {Operation.NEWEST, Operation.OLDEST, Operation.MOST_UPVOTED, Operation.MOST_AUTHORS}
+)
+_FIRST_FEW = 3
 # What a further question of these says of the papers of the first stands in its answer, or nowhere.
 _SAYS_NO_MORE = frozenset({Operation.LIST, Operation.ABOUT, Operation.UNRECORDED})
 _TOPICS = frozenset({"topic", "sides"})
@@ -244,6 +248,9 @@ def _also(text: str, first: Request, today: datetime.date | None) -> Request | N
     is_of_answer = asked.operation in OF_A_NAME and first.operation not in OF_A_NAME
     of_first = () if is_alone or is_of_answer else ("topic", "parts", "sides", "in_title", "begins")
     kept = {name: getattr(first, name) for name in of_first}
+    if not is_alone and asked.operation in _ORDERING:
+        # `Which is the newest` after a list of them.
+        kept["limit"] = asked.limit or _FIRST_FEW
     filters = asked.filters.within(first.filters)
     return asked.model_copy(update={**kept, "filters": filters, "also": ()})
 

@@ -202,4 +202,4 @@ def test_which_topics_grew_is_told_by_titles_of_each_year(years: Asking):
     rows = table(answer)
     assert rows[:2] == [["In the title", "2022", "2023", "2024"], ["all papers", "2", "4", "8"]]
     assert rows[2:] == [["pruned nets", "1", "1", "4"], ["cached pages", "1", "3", "4"]]
-    assert "those first whose share grew most from 2023 to 2024" in answer.answer
+    assert "whose share of 2024 is most above that of the years before" in answer.answer
