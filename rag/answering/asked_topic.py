@@ -213,6 +213,7 @@ class TopicReader:
             # `disagg` is cut short, and not mistyped.
             whole = max((w for w in said if w.startswith(word)), key=said.__getitem__, default=None)
             found = process.extractOne(word, said.keys(), scorer=fuzz.ratio, score_cutoff=_LIKE)
-            if meant := whole or (found and found[0]):
+            meant = whole or (found and found[0])
+            if meant and not word.endswith(meant):  # `unlearning` is no slip of `learning`
                 text = re.sub(re.escape(word), meant, text, count=1, flags=re.IGNORECASE)
         return text

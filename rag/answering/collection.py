@@ -108,29 +108,30 @@ def answer_from_catalogue(
     if asked.filters.author and not asked.papers and not catalogue.names_authors():
         return _by_nobody_named(asked)
     answer = _ANSWERS[request.operation or Operation.LIST]
-    is_unsaid = not (asked.papers or asked.instead or asked.beside)
-    if request.operation not in _OF_ALL or not (is_unsaid or asked.respelled):
-        return answer(asked)
     found = answer(asked)
-    if found.refused:
-        found = answer(_of_whatever(asked, near)).model_copy(update={"request": request})
+    if found.refused and request.operation in _OF_ALL and (every := _of_whatever(asked, near)):
+        found = answer(every).model_copy(update={"request": request})
     return found
 
 
-def _of_whatever(asked: AskedPapers, near: Near) -> AskedPapers:
-    """Ask of all papers what was asked of a topic that none says or comes near.
+def _of_whatever(asked: AskedPapers, near: Near) -> AskedPapers | None:
+    """Ask of all papers what was asked in vain of a topic; None where there is nothing to tell.
 
     `The momentum leader, with the most upvotes` names no topic.
     """
     request = asked.request
     is_name = bool(names_in(asked.topic.text))
-    if request.in_title or not asked.topic.terms or asked.sides or is_name:
-        return asked
+    if asked.skip or request.in_title or not asked.topic.terms or asked.sides or is_name:
+        return None
     wider = request.model_copy(update={"topic": "", "parts": ()})
     every = AskedPapers(wider, asked.catalogue, asked.words, near, asked.skip)
     if not every.papers:
-        return asked
-    every.respelled.append(f"No paper here says “{asked.topic.text}”; this is of all of them.")
+        return None
+    topic = f"“{asked.topic.text}”"
+    why = f"No paper here says {topic}; this is of all of them."
+    if asked.papers:
+        why = f"Of papers that say {topic} no record tells it; this is of all papers."
+    every.respelled.append(why)
     return every
 
 

@@ -291,6 +291,13 @@ def test_what_tells_something_of_all_papers_is_told_of_all_where_none_is_on_the_
     assert five(operation, "ZebraNet").refused  # a name is no stray word
 
 
+def test_where_no_record_of_a_topic_tells_it_all_papers_are_told_of(five: Asking):
+    answer = five(Operation.MOST_UPVOTED, "halves", asked={"limit": 1})
+    said = "Of papers that say “halves” no record tells it; this is of all papers."
+    assert answer.answer.startswith(f"{said} The most upvoted of the papers here.")
+    assert listed(answer) == ["Bravo"]
+
+
 @pytest.mark.parametrize(
     ("operation", "expected"),
     [
@@ -654,6 +661,7 @@ def test_a_word_of_english_is_no_slip_of_another(tmp_path: Path):
     asking = Asking(tmp_path, paper("Mesa of it"), paper("Erosion"))
     assert asking(Operation.LIST, "medusa").refused
     assert listed(asking(Operation.LIST, "erosin")) == ["Erosion"]
+    assert asking(Operation.LIST, "unerosion").refused
 
 
 def test_where_no_paper_says_all_that_a_topic_joins_any_part_of_it_will_do(tmp_path: Path):

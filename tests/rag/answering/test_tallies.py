@@ -144,9 +144,12 @@ def test_figures_are_of_the_records_that_tell_them(five: Asking):
         ["upvotes", "3", "6.0", "3", "3", "12", "18"],
         ["authors", "2", "4.5", "4.5", "2", "7", "9"],
     ]
-    nothing = five(Operation.FIGURES, "echo").reason
+    nothing = five(Operation.FIGURES, max_upvotes=0).reason
     assert nothing is not None
-    assert nothing.startswith("No record of the paper here that says “echo”")
+    assert nothing.startswith("No paper here has 0 upvotes.")
+    of_all = five(Operation.FIGURES, "echo").answer
+    said = "Of papers that say “echo” no record tells it; this is of all papers."
+    assert of_all.startswith(f"{said} There are 5 papers here. 3 records tell")
 
 
 @pytest.fixture
