@@ -339,7 +339,9 @@ class Drafter:
             if not any(terms <= own for own in said)
         ]
         after = f" None of them says {' or '.join(unsaid)}." if unsaid else ""
-        return _Unsaid(after=after, by_all=bool(unsaid) and len(unsaid) == len(few))
+        # One word is as likely said in another form: `speedup` for `speed-up`.
+        is_told = all(len(terms) > 1 for terms in few.values())
+        return _Unsaid(after=after, by_all=bool(unsaid) and is_told and len(unsaid) == len(few))
 
     def _terms_of(self, paper: Paper) -> list[str]:
         return self._vocabulary.terms(f"{paper.title} {paper.abstract}")

@@ -204,7 +204,7 @@ def read_request(
         point=_point(reading) if kind is Kind.COMPARISON else None,
         filters=filters,
         operation=reading.operation if is_catalogue else None,
-        limit=_limit(spans) if kind in _FILTERED else None,
+        limit=_limit(spans, by_noun=is_catalogue) if kind in _FILTERED else None,
         nth=_nth(line.tokens) if act is Act.NTH else None,
         fewest_first=is_catalogue and bool(spans.fewest_first),
         by_title=is_catalogue and bool(spans.by_title),
@@ -557,12 +557,18 @@ def _each(spans: Spans) -> Group | None:
     return next((group for group in Group if getattr(spans, f"each_{group}")), None)
 
 
-def _limit(spans: Spans) -> int | None:
-    """Return how many papers are asked for, of which a word that is no number names one."""
+def _limit(spans: Spans, *, by_noun: bool) -> int | None:
+    """Return how many papers are asked for.
+
+    Args:
+        spans: What words name.
+        by_noun: True where a word that is no number names one: `which paper`. The paper that a
+            survey asks for so may be any of those found.
+    """
     if not spans.limit:
         return None
     n = read_count(spans.limit[0])
-    return 1 if n is None else n or None
+    return (1 if by_noun else None) if n is None else n or None
 
 
 def _nth(tokens: Sequence[Token]) -> int | None:

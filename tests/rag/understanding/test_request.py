@@ -252,6 +252,12 @@ def test_what_else_is_asked_keeps_the_conditions_of_the_first_but_for_its_own():
     )
 
 
+def test_a_survey_asks_for_one_paper_only_by_a_number():
+    request = read_request("Which paper since 2024 reports the largest catch?", today=TODAY)
+    assert (request.kind, request.limit) == (Kind.SURVEY, None)
+    assert read_request("three papers on tidal power", today=TODAY).limit == 3
+
+
 def test_of_three_years_all_count():
     filters = read_request("how many papers from 2021, 2022 and 2023", today=TODAY).filters
     assert (filters.since, filters.until) == (date(2021, 1, 1), date(2023, 12, 31))
