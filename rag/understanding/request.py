@@ -140,9 +140,17 @@ def read_request(
     Raises:
         EmbeddingError: The bundled model is missing or damaged.
     """
+    request, others = _first(text, before, today)
+    return beside(request, others, today=today)
+
+
+def _first(
+    text: str, before: Request | None, today: datetime.date | None
+) -> tuple[Request, Sequence[str]]:
+    """Read what a line asks first, and return the words of what it asks beside that."""
     line = encode(text)
     if not any(token.text.isalnum() for token in line.tokens):
-        return Request(question=text, kind=Kind.CHAT)
+        return Request(question=text, kind=Kind.CHAT), ()
     reading = _read(text, before.question if before else None)
     act = reading.act
     if act is Act.FOLLOW_UP and reading.acts[act] < _LEAST_FOLLOWING:
@@ -152,9 +160,9 @@ def read_request(
     if (act is Act.MORE or (act is Act.FOLLOW_UP and lists)) and _nth(named):
         act = Act.NTH  # more of one of them
     if before and act in ON_THE_LAST:
-        return before.model_copy(update={"act": act, "by": "heads"})
+        return before.model_copy(update={"act": act, "by": "heads"}), ()
     if act is Act.THANKS:
-        return Request(question=text, kind=Kind.CHAT, act=act)
+        return Request(question=text, kind=Kind.CHAT, act=act), ()
     lists = lists if act is Act.FOLLOW_UP else None
     kind = _kind(reading, unsure=lists)
     if not before:
@@ -209,7 +217,7 @@ def read_request(
         fewest_first=is_catalogue and bool(spans.fewest_first),
         by_title=is_catalogue and bool(spans.by_title),
     )
-    return beside(request, spans.also, today=today)
+    return request, spans.also
 
 
 def beside(
@@ -233,7 +241,7 @@ def beside(
 def _also(text: str, first: Request, today: datetime.date | None) -> Request | None:
     if not any(map(str.isalnum, text)):
         return None
-    asked = read_request(text, today=today)
+    asked, _ = _first(text, None, today)
     if asked.kind not in _FILTERED or asked.act is not Act.NEW:
         return None
     is_alone = bool(asked.topic or asked.sides)
@@ -433,7 +441,11 @@ def _leave_unsure(labels: list[str], reading: Reading) -> None:
     """
     for is_also, run in groupby(range(len(labels)), key=lambda at: labels[at] == "also"):
         places = [*run]
-        if not is_also or fmean(reading.likely[at]["also"] for at in places) >= _LEAST_ALSO:
+        if not is_also:
+            continue
+        # Nothing is asked beside what is all of a line.
+        sure = fmean(reading.likely[at]["also"] for at in places) >= _LEAST_ALSO
+        if sure and len(places) < len(labels):
             continue
         for at in places:
             others = {label: p for label, p in reading.likely[at].items() if label != "also"}
