@@ -144,8 +144,16 @@ def _table_lines(block: Block, sentences: Sequence[Sentence]) -> Iterable[str]:
             )
         return
     for first, *others in block.rows:
-        said = [text for cell in others if (text := _cell_text(cell, sentences))]
+        cells = zip(block.columns[1:], others, strict=True)
+        said = [text for column, cell in cells if (text := _labelled(column, cell, sentences))]
         yield f"- {_cell_text(first, sentences)}{': ' * bool(said)}{' · '.join(said)}"
+
+
+def _labelled(column: str, cell: Cell, sentences: Sequence[Sentence]) -> str:
+    """Return what a cell says, a number with what it counts."""
+    text = _cell_text(cell, sentences)
+    what = column.lower()
+    return f"{text} {what.removesuffix('s') if text == '1' else what}" if text.isdigit() else text
 
 
 def _cell_text(cell: Cell, sentences: Sequence[Sentence]) -> str:

@@ -68,3 +68,12 @@ def test_an_answer_without_sources_moves_nothing():
     numbered = NumberedOnce()
     assert [*numbered.take_in(answer_of())] == [*answer_of().blocks]
     assert numbered.sources == ()
+
+
+def test_numbers_are_told_with_what_they_count():
+    rows = ((Cell(text="2024"), Cell(text="1")), (Cell(text="2023"), Cell(text="12")))
+    counts = answer_of().model_copy(
+        update={"blocks": (Block(form="table", columns=("Year", "Papers"), rows=rows),)}
+    )
+    joined = with_others(answer_of("A"), [("per year", counts)])
+    assert joined.answer.endswith("Per year:\n- 2024: 1 paper\n- 2023: 12 papers")
