@@ -209,7 +209,7 @@ class TopicReader:
         some = sorted(self._every())[:_MOST_TITLES]
         papers = self._catalogue.facts(some)
         said = Counter(word for p in papers for word in words(p.title))
-        for word in unsaid:
+        for word in unsaid[:_MOST_WORDS]:
             # `disagg` is cut short, and not mistyped.
             whole = max((w for w in said if w.startswith(word)), key=said.__getitem__, default=None)
             found = process.extractOne(word, said.keys(), scorer=fuzz.ratio, score_cutoff=_LIKE)

@@ -24,6 +24,8 @@ from footnote.rag.retrieval.finder import Finder, Searched
 _WITHOUT_THE_NAME = 0.25
 # What is told of some papers in full is told of so many.
 _MOST_MEANT = 3
+# Of more papers most words are some paper's, and to look through their titles takes long.
+_MOST_LOOKED_THROUGH = 20_000
 # Acts that ask something of a paper that was said.
 _OF_ONE = frozenset({Act.FOLLOW_UP, Act.NTH})
 
@@ -95,8 +97,10 @@ class Quoter:
     def _meant(self, request: Request) -> tuple[Request, str]:
         """Return a survey with the words of titles for slips of its topics, and what is said of it.
 
-        The survey itself, and nothing, where there are none.
+        The survey itself, and nothing, where there are none, or too many titles to look through.
         """
+        if self.receipts.n_papers > _MOST_LOOKED_THROUGH:
+            return request, ""
         reader = TopicReader(self._finder.catalogue, self._finder.words)
         meant = {each: reader.meant(each) for each in (request.topic, *request.sides) if each}
         slips = {typed: other for typed, other in meant.items() if typed != other}
