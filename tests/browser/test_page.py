@@ -85,6 +85,17 @@ def test_what_is_asked_of_the_records_is_taken_away_chip_by_chip(page: "sync_api
     assert rows.count()
 
 
+def test_a_further_question_has_its_own_heading_and_goes_with_its_chip(page: "sync_api.Page"):
+    turn = ask(page, "How many papers are there on quantization, and which is the newest?")
+    heading = turn.get_by_role("heading", name="Which is the newest", exact=True)
+    expect(heading).to_be_visible()
+    tables = turn.locator("table:visible").count()
+    turn.locator(".fn-chip", has_text="also: which is the newest").get_by_role("button").click()
+    expect(heading).to_have_count(0)
+    answered(page, 0)
+    assert turn.locator("table:visible").count() == tables - 1
+
+
 def test_a_filter_beside_the_thread_asks_the_open_question_again(page: "sync_api.Page"):
     turn = ask(page, SURVEY)
     page.locator("select[data-filter=since]").select_option("2025")
