@@ -5,12 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from wordfreq import get_frequency_dict
-
 from footnote.rag.answering.abbreviations import called_too
 from footnote.rag.core.request import Filters
 from footnote.rag.core.text import QUOTED, fold, words
 from footnote.rag.index.catalogue import Catalogue
+from footnote.rag.understanding.question import is_common
 
 # Of 100, as `rapidfuzz` tells how alike two words are; shorter ones are alike by chance.
 _LIKE, _SHORTEST = 80, 4
@@ -23,11 +22,6 @@ _MOST_ABSTRACTS_READ = 300
 _SHORTEST_OTHER = 3
 # No abbreviation stands for more words.
 _MOST_WORDS = 5
-
-
-def _is_english(word: str) -> bool:
-    """Return True for one of the words that are at least one in a million written English ones."""
-    return word in get_frequency_dict("en", wordlist="small")
 
 
 class Words(Protocol):
@@ -66,22 +60,12 @@ class Topic(NamedTuple):
         if self.phrase:
             return bool(self.phrase.search(fold(text)))
         return self.terms.issubset(said) or (
-            bool(self.other) and _has_in_a_row(said, self.other_terms)
-        )
-
-    def is_in_a_row(self, terms: Sequence[str], said: Sequence[str]) -> bool:
-        """Return True if a text says its words in a row, or its other name.
-
-        Args:
-            terms: Its words as searched, in order.
-            said: Those of the text.
-        """
-        return _has_in_a_row(said, tuple(terms)) or (
-            bool(self.other) and _has_in_a_row(said, self.other_terms)
+            bool(self.other) and has_in_a_row(said, self.other_terms)
         )
 
 
-def _has_in_a_row(said: Sequence[str], terms: tuple[str, ...]) -> bool:
+def has_in_a_row(said: Sequence[str], terms: tuple[str, ...]) -> bool:
+    """Return True if words as searched have some others among them, in a row."""
     return any(
         tuple(said[at : at + len(terms)]) == terms for at in range(len(said) - len(terms) + 1)
     )
@@ -167,7 +151,7 @@ class TopicReader:
             each
             for each, paper in papers.items()
             if {*own} <= {*titles[each]}
-            or _has_in_a_row([*titles[each], *self._words.terms(paper.abstract)], own)
+            or has_in_a_row([*titles[each], *self._words.terms(paper.abstract)], own)
         ]
 
     def _with_other_name(self, topic: Topic) -> Topic:
@@ -191,7 +175,7 @@ class TopicReader:
             read = self._catalogue.served(others)
             texts = {each: f"{p.title}\n{p.abstract}" for each, p in read.items()}
             others = [
-                each for each, t in texts.items() if _has_in_a_row(self._words.terms(t), terms)
+                each for each, t in texts.items() if has_in_a_row(self._words.terms(t), terms)
             ]
         return found._replace(holding=topic.holding.union(others))
 
@@ -201,7 +185,7 @@ class TopicReader:
         named = {word.casefold() for word in re.findall(r"\w+", text) if word.isupper()}
         told = [w for w in words(text) if len(w) >= _SHORTEST and w not in named]
         # `Medusa` and `marching` are words that no paper has, and no slips of `mesa`, `searching`.
-        unsaid = [word for word in told if not (self._words.holding(word) or _is_english(word))]
+        unsaid = [word for word in told if not (self._words.holding(word) or is_common(word))]
         if not unsaid:
             return text
         from rapidfuzz import fuzz, process  # few questions ask for it

@@ -16,7 +16,7 @@ from footnote.rag.answering.asked_papers import (
     Lack,
     Near,
 )
-from footnote.rag.answering.asked_topic import Words
+from footnote.rag.answering.asked_topic import Words, has_in_a_row
 from footnote.rag.answering.named_papers import (
     Named,
     called,
@@ -204,7 +204,8 @@ def _in_a_row(asked: AskedPapers) -> list[str]:
         return []
     read = asked.catalogue.served(p.paper_id for p in papers)
     texts = (asked.words.terms(f"{p.title}\n{p.abstract}") for p in read.values())
-    n = sum(topic.is_in_a_row(asked.words.terms(topic.text), text) for text in texts)
+    names = [tuple(asked.words.terms(topic.text)), *filter(None, [topic.other_terms])]
+    n = sum(any(has_in_a_row(text, name) for name in names) for text in texts)
     if not 0 < n <= _MOST_IN_A_ROW * len(papers):
         return []
     return [f"{n:,} of these {'says' if n == 1 else 'say'} “{topic.text}” as one phrase."]
@@ -342,7 +343,8 @@ def _ordered(
         if asked.has_topic and not n:  # those on it that lack the number come last
             ordered += [p for p in asked.papers if order.key(p) is None]
         # Where fewer are here than are asked for, what comes near follows.
-        others = asked.beside[:n] if asked.has_topic and len(ordered) < min(n or PAGE, PAGE) else ()
+        is_short = not asked.skip and len(ordered) < min(n or PAGE, PAGE)
+        others = asked.beside[:n] if asked.has_topic and is_short else ()
         return with_papers(asked, ordered, text, authors=_told(asked), others=others)
 
     return listed

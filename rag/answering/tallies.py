@@ -1,7 +1,7 @@
 """Counts by what records tell, what they tell on average, and what papers are about."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, median
 
 from footnote.rag.answering.asked_papers import (
@@ -13,6 +13,7 @@ from footnote.rag.answering.asked_papers import (
     AskedPapers,
     Lack,
 )
+from footnote.rag.answering.asked_topic import has_in_a_row
 from footnote.rag.answering.paper_rows import (
     PAGE,
     ShownPapers,
@@ -339,9 +340,11 @@ def _topics_by_year(asked: AskedPapers) -> Answer | None:
     dated = [p for year in years for p in by_year[year]]
     terms = asked.words.terms
     found = common_phrases([p.title for p in dated], terms, 2 * PAGE)
+    titles = {year: [terms(p.title) for p in by_year[year]] for year in years}
     counts = {
-        phrase: [sum(_has_phrase(p.title, phrase, terms) for p in by_year[y]) for y in years]
+        phrase: [sum(has_in_a_row(title, searched) for title in titles[year]) for year in years]
         for phrase, _ in found
+        for searched in [tuple(terms(phrase))]
     }
     shares = {
         phrase: [n / len(by_year[y]) for n, y in zip(of_it, years, strict=True)]
@@ -370,11 +373,6 @@ def _topics_by_year(asked: AskedPapers) -> Answer | None:
 
 def _by_years(years: Sequence[str], counts: Sequence[int]) -> str:
     return ", ".join(f"{year} {n:,}" for year, n in zip(years, counts, strict=True))
-
-
-def _has_phrase(title: str, phrase: str, terms: Callable[[str], list[str]]) -> bool:
-    own, wanted = terms(title), terms(phrase)
-    return any(own[at : at + len(wanted)] == wanted for at in range(len(own) - len(wanted) + 1))
 
 
 def figures(asked: AskedPapers) -> Answer:

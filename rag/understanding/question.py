@@ -93,14 +93,14 @@ def is_english(question: str) -> bool:
     if _ENGLISH.search(question):
         return True
     plain = re.findall(r"\b[a-z]{4,}\b", question)
-    return sum(map(_is_common, plain)) >= _MOSTLY * max(len(plain), 1)
+    return sum(map(is_common, plain)) >= _MOSTLY * max(len(plain), 1)
 
 
 @lru_cache(maxsize=4096)
 def _is_unusual(word: str) -> bool:
-    if len(word) < _SHORTEST_UNUSUAL or _is_common(word):
+    if len(word) < _SHORTEST_UNUSUAL or is_common(word):
         return False
-    if any(map(_is_common, _plain_forms(word))):
+    if any(map(is_common, _plain_forms(word))):
         return False
     if len(word) > _LONGEST_MISSPELT:
         return True
@@ -111,7 +111,7 @@ def _is_unusual(word: str) -> bool:
         *(a + letter + b for a, b in ends for letter in ascii_lowercase),
         *(a + letter + b[1:] for a, b in ends if b for letter in ascii_lowercase),
     )
-    return not any(map(_is_common, slips))
+    return not any(map(is_common, slips))
 
 
 def _plain_forms(word: str) -> list[str]:
@@ -125,7 +125,8 @@ def _plain_forms(word: str) -> list[str]:
     return [plain, f"{plain}e", plain[:-1] if plain[-1:] == plain[-2:-1] else plain]
 
 
-def _is_common(word: str) -> bool:
+def is_common(word: str) -> bool:
+    """Return True for one of the words that are at least one in a million written English ones."""
     # The small list ends at one word in a million. Its table, since `zipf_frequency` takes a word
     # apart first: that of one misspelt word took milliseconds.
     return word in get_frequency_dict("en", wordlist="small")
