@@ -25,7 +25,7 @@ def take_back_unindexed(index: Index, before: frozenset[str]) -> int:
     """
     writer = IndexWriter(index, say=_quietly)
     with suppress(IndexBusyError), writer.writing():
-        waiting = set(index.catalogue.never_indexed())
+        waiting = set(index.catalogue.never_embedded())
         records = index.catalogue.records_of(waiting)
         kept = {paper_id for record, paper_id in records.items() if record in before}
         index.catalogue.remove(waiting - kept)

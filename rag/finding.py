@@ -12,6 +12,7 @@ from footnote.rag.index.dense import DenseIndex
 from footnote.rag.index.embedding import Embedder
 from footnote.rag.index.holders import Lines
 from footnote.rag.index.index import Index
+from footnote.rag.index.on_demand import OnDemand, TokensMeanwhile, VectorsMeanwhile, WordsFirst
 from footnote.rag.index.query import Query
 from footnote.rag.index.shard import TokensOf, VectorsOf, WordsOf
 from footnote.rag.index.snapshot import Snapshot
@@ -43,11 +44,12 @@ class Parts(NamedTuple):
     """What a question asks of an index, of one snapshot."""
 
     snapshot: Snapshot
-    vectors: DenseIndex | TwoStageSearch | VectorsOf
+    vectors: DenseIndex | TwoStageSearch | VectorsOf | VectorsMeanwhile
     tokens: TokenScores
     words: BM25Index
     found_by_words: WordSearch
-    """The same words, or those of papers whose vectors and tokens can be asked too."""
+    """The same words, or those of papers whose vectors and tokens can be asked too; or are then
+    embedded."""
     n_not_asked: int = 0
 
 
@@ -61,8 +63,17 @@ def open_parts(index: Index, lines: Lines | None) -> Parts:
     state, snapshot = index.catalogue.state(), index.snapshot()
     words = snapshot.bm25
     if lines is None:
-        vectors = snapshot.vector_search(index.exact_up_to)
-        return Parts(snapshot, vectors, snapshot.multivector, words, words)
+        vectors, tokens = snapshot.vector_search(index.exact_up_to), snapshot.multivector
+        if not index.catalogue.count_by_words():
+            return Parts(snapshot, vectors, tokens, words, words)
+        meanwhile = OnDemand(index.catalogue, index.embedder, tokens)
+        return Parts(
+            snapshot,
+            VectorsMeanwhile(vectors, meanwhile),
+            TokensMeanwhile(tokens, meanwhile),
+            words,
+            WordsFirst(words, meanwhile),
+        )
     shards = lines.shards(state, snapshot.card.shards)
     if not state.snapshot == snapshot.name == index.catalogue.state().snapshot:
         raise IndexDamagedError(f"index {index.folder} was made anew meanwhile", "ask again")

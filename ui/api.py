@@ -123,6 +123,9 @@ class State(Record):
     """That can be asked."""
     coming: int | None = None
     """That are being taken in."""
+    by_words: int | None = Field(default=None, exclude_if=is_none)
+    """Of these papers that are found by their words alone until they are embedded. Absent for none.
+    """
     not_asked: int | None = Field(default=None, exclude_if=is_none)
     """Of these papers that no question reaches: nobody who holds them answers. Absent for none."""
 
@@ -225,7 +228,8 @@ def ready(request: Request) -> State:
     try:
         catalogue = desk.assistant.catalogue
         n_papers = catalogue.count_served() if catalogue.is_in_place() else 0
-        n_coming = catalogue.count_pending() if n_papers else 0
+        n_coming = catalogue.count_coming() if n_papers else 0
+        n_by_words = catalogue.count_by_words()
         n_not_asked = desk.assistant.n_not_asked if n_papers else 0
     except ShardLostError:
         raise
@@ -233,7 +237,13 @@ def ready(request: Request) -> State:
         raise IndexMissingError("the index cannot be read", "run `footnote doctor`") from error
     if not n_papers:
         raise RefusedError(503, "there are no papers here", "run `footnote ingest`")
-    return State(status="ready", papers=n_papers, coming=n_coming, not_asked=n_not_asked or None)
+    return State(
+        status="ready",
+        papers=n_papers,
+        coming=n_coming,
+        by_words=n_by_words or None,
+        not_asked=n_not_asked or None,
+    )
 
 
 @open_doors.get("/metrics", tags=["server"], response_class=Response)

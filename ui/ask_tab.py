@@ -266,11 +266,12 @@ def _calls(assistant: Assistant, helpers: Helpers) -> list[Callable[[Any], Reply
 
 
 def _progress(assistant: Assistant) -> dict[str, Any]:
-    """Say how many papers answer, and how many are still being taken in."""
+    """Say how many papers answer, some by their words alone, and how many are still coming."""
     catalogue = assistant.catalogue
     return {
         "n_papers": catalogue.count_served(),
-        "n_coming": catalogue.count_pending(),
+        "n_coming": catalogue.count_coming(),
+        "n_by_words": catalogue.count_by_words(),
         "awaited": assistant.awaits_papers,
     }
 

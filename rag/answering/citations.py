@@ -56,18 +56,28 @@ def refuse(request: Request, draft: Draft, reason: str) -> Answer:
 
 
 def reason_for_refusal(
-    draft: Draft, n_papers: int, *, filtered: bool = False, n_coming: int = 0
+    draft: Draft,
+    n_papers: int,
+    *,
+    filtered: bool = False,
+    n_coming: int = 0,
+    n_by_words: int = 0,
 ) -> str:
-    """Say what the papers lack, in one sentence, and how many are not there yet.
+    """Say what the papers lack, in one sentence, and how many are not there yet, or not whole.
 
     Args:
         draft: What could have been said.
         n_papers: That may answer.
         filtered: True where these are not all that are here.
         n_coming: That are being taken in.
+        n_by_words: Of those that are here, that are found by their words alone so far.
     """
     reason = _lack(draft, n_papers, filtered=filtered)
-    return f"{reason} {n_coming:,} more are being taken in." if n_coming else reason
+    if n_coming:
+        reason += f" {n_coming:,} more are being taken in."
+    if n_by_words:
+        reason += f" {n_by_words:,} are found by their words alone so far; ask again in a while."
+    return reason
 
 
 def _lack(draft: Draft, n_papers: int, *, filtered: bool) -> str:

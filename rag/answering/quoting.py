@@ -193,7 +193,8 @@ class Quoter:
             draft,
             len(self._finder.asked(filters)) if filters else self.receipts.n_asked,
             filtered=bool(filters),
-            n_coming=self._finder.catalogue.count_pending(),
+            n_coming=self._finder.catalogue.count_coming(),
+            n_by_words=self._finder.catalogue.count_by_words(),
         )
         return refuse(request, draft, reason).model_copy(update=receipt)
 

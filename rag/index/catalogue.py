@@ -184,6 +184,17 @@ class Catalogue(ServedPapers):
         with self._explained(), self._db:
             self._mark(papers)
 
+    def mark_searchable(self, papers: Sequence[Paper]) -> None:
+        """Note that the words of these, which were not served yet, can be searched; serve them."""
+        with self._explained(), self._db:
+            self._db.executemany(
+                "UPDATE papers SET indexed = ? WHERE paper_id = ? AND indexed IS NULL",
+                [(paper.version, paper.paper_id) for paper in papers],
+            )
+            for fact in text_facts.EACH:
+                fact.note(self._db, papers)
+            self._db.execute("UPDATE state SET epoch = epoch + 1")
+
     def clear_tombstones(self, versions: Iterable[Version]) -> None:
         """Note that the index no longer holds anything of these."""
         with self._explained(), self._db:

@@ -15,6 +15,7 @@ from footnote.rag.index.readonly import connect, stamp
 from footnote.rag.index.stored import (
     AMONG,
     PART,
+    PENDING,
     RECORD,
     SERVED,
     Damage,
@@ -30,6 +31,7 @@ from footnote.rag.index.stored import (
 
 # Papers that are read at once where all of them are.
 _AT_ONCE = 500
+_NEVER_EMBEDDED = f"{PENDING} AND (indexed IS NULL OR n_chunks IS NULL)"
 _PUT_BACK = (
     "put a copy of it back and run `footnote rebuild`, or delete the folder and take the papers in "
     "again"
@@ -243,9 +245,9 @@ class CatalogueFile:
         """Return the fingerprints of all records that were taken in."""
         return frozenset(row for (row,) in self._rows("SELECT fingerprint FROM records"))
 
-    def never_indexed(self) -> list[str]:
-        """Return the ids of the papers of which the index holds no version."""
-        rows = self._rows("SELECT paper_id FROM papers WHERE indexed IS NULL ORDER BY paper_id")
+    def never_embedded(self) -> list[str]:
+        """Return the ids of the papers of which the index holds no version whole."""
+        rows = self._rows(f"SELECT paper_id FROM papers WHERE {_NEVER_EMBEDDED} ORDER BY paper_id")  # noqa: S608
         return [paper_id for (paper_id,) in rows]
 
     def whole_parts(self, paper_id: str) -> list[Part]:
@@ -298,20 +300,29 @@ class CatalogueFile:
         return PaperDamagedError(self.file, paper_ids, restorable=restorable)
 
     def count_pending(self) -> int:
-        """Count the papers that the index does not hold as they are now."""
+        """Count the papers that the index does not hold whole as they are now."""
         # An id is never empty; asked so, the index of those alone is counted.
-        sql = "SELECT count(*) FROM papers WHERE indexed IS NOT version AND paper_id > ''"
+        sql = f"SELECT count(*) FROM papers WHERE {PENDING} AND paper_id > ''"  # noqa: S608
         return self._rows(sql)[0][0]
 
     def pending(self, limit: int, after: str = "") -> list[Paper]:
-        """Return up to `limit` papers that the index does not hold as they are now, by id.
+        """Return up to `limit` papers that the index does not hold whole as they are now, by id.
 
         Args:
             limit: How many at most.
             after: The id of a paper; from the one after it on.
         """
         return self._papers(
-            f"SELECT {RECORD} FROM papers WHERE indexed IS NOT version"  # noqa: S608
+            f"SELECT {RECORD} FROM papers WHERE {PENDING}"  # noqa: S608
+            " AND paper_id > ? ORDER BY paper_id LIMIT ?",
+            (after, limit),
+        )
+
+    def never_served(self, limit: int, after: str) -> list[Paper]:
+        """Return up to `limit` papers of which nothing is indexed, by id, from after `after` on."""
+        # A plus, since by the index of what is indexed all of them would be sorted each time.
+        return self._papers(
+            f"SELECT {RECORD} FROM papers WHERE {PENDING} AND +indexed IS NULL"  # noqa: S608
             " AND paper_id > ? ORDER BY paper_id LIMIT ?",
             (after, limit),
         )

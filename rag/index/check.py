@@ -8,7 +8,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +52,8 @@ def miscount(catalogue: Catalogue, snapshot: Snapshot) -> str | None:
     Raises:
         VectorServerError: The server that holds the vectors does not answer.
     """
-    n_papers, n_chunks = catalogue.count_served(), catalogue.count_chunks()
+    n_served, n_chunks = catalogue.count_served(), catalogue.count_chunks()
+    n_papers = n_served - catalogue.count_by_words()
     try:
         held = snapshot.count_rows()
         # Chroma has the last word.
@@ -60,8 +61,8 @@ def miscount(catalogue: Catalogue, snapshot: Snapshot) -> str | None:
             return f"vector store holds {held} papers, the catalogue has {n_papers}"
         if (held := len(snapshot.dense)) != n_chunks:
             return f"sentence index holds {held} chunks, the catalogue has {n_chunks}"
-        if (held := len(snapshot.bm25)) != n_papers:
-            return f"word index holds {held} papers, the catalogue has {n_papers}"
+        if (held := len(snapshot.bm25)) != n_served:
+            return f"word index holds {held} papers, the catalogue has {n_served}"
         if snapshot.card.token_embeddings and (held := len(snapshot.multivector)) != n_papers:
             return f"token index holds {held} papers, the catalogue has {n_papers}"
     except VectorServerError:
@@ -104,6 +105,8 @@ class _Asked:
     def __init__(self, catalogue: Catalogue, snapshot: Snapshot, most: int | None):
         self.versions = catalogue.served_versions()
         """Of all papers, by their ids."""
+        self.embedded = catalogue.embedded_versions()
+        """Of those that are not found by their words alone."""
         self.n_chunks = catalogue.count_chunks()
         self._catalogue = catalogue
         self._some: list[str] | None = None
@@ -116,7 +119,7 @@ class _Asked:
         return self._some is None
 
     def batches(self) -> Iterator[list[Paper]]:
-        """Read those that it is asked for."""
+        """Read those of its words that it is asked for."""
         if self._some is None:
             last = ""
             while papers := self._catalogue.served_after(last, _BATCH):
@@ -125,6 +128,11 @@ class _Asked:
             return
         for first in range(0, len(self._some), _BATCH):
             yield list(self._catalogue.served(self._some[first : first + _BATCH]).values())
+
+    def embedded_batches(self) -> Iterator[list[Paper]]:
+        """Read those of its vectors that it is asked for."""
+        for papers in self.batches():
+            yield [paper for paper in papers if paper.paper_id in self.embedded]
 
 
 def _some(ids: Sequence[str], snapshot: Snapshot, most: int) -> list[str]:
@@ -141,7 +149,7 @@ def _vector_faults(snapshot: Snapshot, asked: _Asked, exact_up_to: int) -> list[
     vectors, sentences = snapshot.vectors, snapshot.dense
     is_graph_asked = snapshot.vector_search(exact_up_to) is not sentences
     n_asked, n_lost, n_apart, n_stale = 0, 0, 0, 0
-    for papers in asked.batches():
+    for papers in asked.embedded_batches():
         means = sentences.means(papers)
         versions = {paper.paper_id: paper.version for paper in papers}
         rows = vectors.rows(list(versions))
@@ -160,15 +168,15 @@ def _vector_faults(snapshot: Snapshot, asked: _Asked, exact_up_to: int) -> list[
     if n_stale:
         what = f"vector store holds another version of {n_stale} of {n_asked} papers"
         found.append(Fault(what, kind=FaultKind.SURPLUS))
-    found += _compared(PARTS["chroma"], vectors.ids(), asked)
+    found += _compared(PARTS["chroma"], vectors.ids(), asked.embedded.keys())
     return found + _chunk_faults(sentences.counts(), asked)
 
 
 def _chunk_faults(held: dict[str, int], asked: _Asked) -> list[Fault]:
     """Compare how many chunks there are of each version with how many sentences it has."""
-    served = {version_id(*version): 0 for version in asked.versions.items()}
+    served = {version_id(*version): 0 for version in asked.embedded.items()}
     n_missing = 0
-    for paper in (paper for papers in asked.batches() for paper in papers):
+    for paper in (paper for papers in asked.embedded_batches() for paper in papers):
         version = version_id(paper.paper_id, paper.version)
         served[version] = len(paper.sentences)
         n_missing += max(0, served[version] - held.get(version, 0))
@@ -231,7 +239,7 @@ def _word_faults(snapshot: Snapshot, asked: _Asked) -> list[Fault]:
             words = snapshot.bm25
             lost += bool(words.terms(paper.title)) and not words.finds(paper.paper_id, paper.title)
     found = [Fault(f"word index does not find {lost} papers by their titles")] if lost else []
-    return found + _compared("word index", snapshot.bm25.paper_ids(), asked)
+    return found + _compared("word index", snapshot.bm25.paper_ids(), asked.versions.keys())
 
 
 def _token_faults(snapshot: Snapshot, asked: _Asked) -> list[Fault]:
@@ -239,14 +247,13 @@ def _token_faults(snapshot: Snapshot, asked: _Asked) -> list[Fault]:
         return []
     tokens, place = snapshot.multivector, np.zeros(1, int)
     any_piece = np.ones((1, snapshot.card.dimension or 1), np.float32)
-    for papers in asked.batches():
+    for papers in asked.embedded_batches():
         question = TokenEmbeddings(any_piece, place, place)
         tokens.paper_scores(question, np.ones(1), [p.paper_id for p in papers])
-    return _compared("token index", tokens.paper_ids(), asked)
+    return _compared("token index", tokens.paper_ids(), asked.embedded.keys())
 
 
-def _compared(part: str, held: set[str], asked: _Asked) -> list[Fault]:
-    expected = asked.versions.keys()
+def _compared(part: str, held: set[str], expected: Set[str]) -> list[Fault]:
     found: list[Fault] = []
     if missing := expected - held:
         found.append(Fault(f"{part} lacks {len(missing)} of {len(expected)} papers"))

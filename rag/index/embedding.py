@@ -55,7 +55,8 @@ class LocalEmbedder:
             one_pass: Take the vectors of sentences from the pass over the whole paper.
             first: So many papers are read by what reads questions, before `documents` is loaded.
         """
-        self._questions = questions
+        self.questions = questions
+        """What reads questions."""
         self._documents = cache(documents)
         self._one_pass = one_pass
         self._first = first
@@ -74,11 +75,11 @@ class LocalEmbedder:
     def for_papers(self, n_papers: int) -> Encoder:
         """Return what reads so many further papers: at first what reads questions."""
         self._n_read += n_papers
-        return self._questions if self._n_read <= self._first else self.documents
+        return self.questions if self._n_read <= self._first else self.documents
 
     def query(self, text: str) -> Query:
         """Embed a question, with its token embeddings from the same pass."""
-        [found] = self._questions.encode([text], "query")
+        [found] = self.questions.encode([text], "query")
         return Query(text, found.vector.tolist(), found.tokens)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 
 from footnote.rag.core.records import Paper
 from footnote.rag.index.maxsim import maxsim
-from footnote.rag.index.memmap import Rows, ShardedRows
+from footnote.rag.index.memmap import Owned, Rows, ShardedRows
 from footnote.rag.index.pooling import pooled
 from footnote.rag.index.token_embeddings import TokenEmbeddings, sentence_numbers, unit_rows
 from footnote.rag.index.token_scores import NONE, Matches, TokenScores
@@ -76,10 +76,11 @@ class MultiVectorIndex(TokenScores):
     def replace(self, papers: Sequence[Paper], tokens: Sequence[TokenEmbeddings]) -> None:
         """Add papers with their tokens, each in place of any older version."""
         with self._rows.explained("written"):
-            if self._projection is None:
-                self._project(_projection(unit_rows(np.concatenate([p.vectors for p in tokens]))))
+            if (cut := self._projection) is None:
+                cut = projection_of(tokens)
+                self._project(cut)
             self._rows.append(
-                self._compact(paper, found) for paper, found in zip(papers, tokens, strict=True)
+                compacted(cut, paper, found) for paper, found in zip(papers, tokens, strict=True)
             )
 
     def copy(self, other: "MultiVectorIndex", paper_ids: Iterable[str]) -> None:
@@ -115,32 +116,21 @@ class MultiVectorIndex(TokenScores):
             for paper_id, tokens in papers
         )
 
+    @property
+    def projection(self) -> np.ndarray | None:
+        """What tokens are cut by, (dimension of the embedder, width); None before the first."""
+        return self._projection
+
     def _project(self, projection: np.ndarray) -> None:
         self._projection = projection
         for file in self._files:
             np.save(file, projection)
 
-    def _compact(self, paper: Paper, tokens: TokenEmbeddings) -> Rows:
-        projected = unit_rows(tokens.vectors @ self._projection)
-        mean = unit_rows(projected.sum(axis=0, dtype=np.float32)[None])[0]
-        vectors, numbers = pooled(projected, sentence_numbers(paper, tokens))
-        compact = np.clip(np.round(vectors * _SCALE), -127, 127).astype(np.int8)
-        return Rows(paper.paper_id, [compact, numbers.astype(np.int16)], mean.tobytes())
-
     def matches(self, question: TokenEmbeddings, paper_ids: Iterable[str]) -> Matches:
         """Match a question's tokens with papers; see `TokenScores`."""
-        found = [own for own in self._rows.read(paper_ids) if own.n_rows]
-        if not found or self._projection is None or not len(question.starts):
+        if self._projection is None:
             return NONE
-        numbers = np.concatenate([own.arrays[1][:, 0] for own in found])
-        firsts = np.cumsum([0, *(own.n_rows for own in found[:-1])])
-        begins = np.append(True, numbers[1:] != numbers[:-1])
-        begins[firsts] = True
-        starts = np.flatnonzero(begins)
-        asked = unit_rows(question.vectors @ self._projection) / _SCALE
-        best = maxsim(asked, [own.arrays[0] for own in found], starts)
-        owners = [own.owner for own in found]
-        return Matches(owners, np.searchsorted(starts, firsts), numbers[starts], best)
+        return matched(self._projection, question, self._rows.read(paper_ids))
 
     def means(self, paper_ids: Iterable[str]) -> dict[str, bytes]:
         """Return the mean of each paper's tokens; see `TokenScores`."""
@@ -167,11 +157,46 @@ class MultiVectorIndex(TokenScores):
         return [(others[at], float(cosines[at])) for at in best]
 
 
-def _projection(vectors: np.ndarray) -> np.ndarray:
-    """Return the first principal directions as columns; the identity for too few vectors.
+def compacted(
+    projection: np.ndarray, paper: Paper, tokens: TokenEmbeddings, *, pools: bool = True
+) -> Rows:
+    """Cut and pool the tokens of a paper, as they are kept, with their mean.
+
+    Pooling leaves half of them; to load what does it takes longer than to pool a few papers saves.
+    """
+    projected = unit_rows(tokens.vectors @ projection)
+    mean = unit_rows(projected.sum(axis=0, dtype=np.float32)[None])[0]
+    vectors, numbers = projected, sentence_numbers(paper, tokens)
+    if pools:
+        vectors, numbers = pooled(vectors, numbers)
+    compact = np.clip(np.round(vectors * _SCALE), -127, 127).astype(np.int8)
+    return Rows(paper.paper_id, [compact, numbers.astype(np.int16)[:, None]], mean.tobytes())
+
+
+def matched(
+    projection: np.ndarray, question: TokenEmbeddings, papers: Iterable[Owned | Rows]
+) -> Matches:
+    """Match a question's tokens with papers as `compacted`; those without tokens are left out."""
+    found = [own for own in papers if len(own.arrays[0])]
+    if not found or not len(question.starts):
+        return NONE
+    numbers = np.concatenate([own.arrays[1][:, 0] for own in found])
+    firsts = np.cumsum([0, *(len(own.arrays[0]) for own in found[:-1])])
+    begins = np.append(True, numbers[1:] != numbers[:-1])
+    begins[firsts] = True
+    starts = np.flatnonzero(begins)
+    asked = unit_rows(question.vectors @ projection) / _SCALE
+    best = maxsim(asked, [own.arrays[0] for own in found], starts)
+    owners = [own.owner for own in found]
+    return Matches(owners, np.searchsorted(starts, firsts), numbers[starts], best)
+
+
+def projection_of(papers: Iterable[TokenEmbeddings]) -> np.ndarray:
+    """Return the first principal directions of tokens as columns; the identity for too few tokens.
 
     Not centred: the products with the question's tokens are to be kept, not the variance.
     """
+    vectors = unit_rows(np.concatenate([paper.vectors for paper in papers]))
     n, dimension = vectors.shape
     if dimension <= WIDTH or n < _MIN_TOKENS_A_COMPONENT * WIDTH:
         return np.eye(dimension, dtype=np.float32)

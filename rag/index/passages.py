@@ -40,9 +40,26 @@ def embed_papers(
     if not isinstance(embedder, LocalEmbedder):
         return _embed_alone(embedder.embed, papers), None
     encoder = embedder.for_papers(len(papers))
-    embed = partial(vectors_of, encoder)
-    tokens = _tokens(encoder, papers)
-    if not (embedder.wants_one_pass and encoder.averages):
+    return _read(encoder, papers, once=embedder.wants_one_pass)
+
+
+def embed_now(
+    embedder: Embedder, papers: Sequence[Paper]
+) -> tuple[list[np.ndarray], list[TokenEmbeddings] | None]:
+    """Embed papers as `embed_papers` does, for a question that waits: in one pass if possible.
+
+    By what reads questions, which is loaded.
+    """
+    if not isinstance(embedder, LocalEmbedder):
+        return _embed_alone(embedder.embed, papers), None
+    return _read(embedder.questions, papers, once=True)
+
+
+def _read(
+    encoder: Encoder, papers: Sequence[Paper], *, once: bool
+) -> tuple[list[np.ndarray], list[TokenEmbeddings]]:
+    embed, tokens = partial(vectors_of, encoder), _tokens(encoder, papers)
+    if not (once and encoder.averages):
         return _embed_alone(embed, papers), tokens
     means = [_sentence_means(paper, own) for paper, own in zip(papers, tokens, strict=True)]
     if unread := [number for number, own in enumerate(means) if not own.any(axis=1).all()]:

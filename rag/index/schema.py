@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import suppress
 
 from footnote.rag.index import facts, text_facts
-from footnote.rag.index.stored import PART, RECORD, checksum_of, version_of
+from footnote.rag.index.stored import BY_WORDS, PART, PENDING, RECORD, checksum_of, version_of
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS papers (
@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS papers (
     version  TEXT NOT NULL,
     indexed  TEXT,            -- the version that the index holds, null for none
     held     TEXT,            -- the record of that version, where `record` is a later one
-    n_chunks INTEGER,         -- how many chunks of it the index holds
+    n_chunks INTEGER,         -- how many chunks of it the index holds; null for its words alone
     checksum INTEGER,         -- of the id, `version` and `record`
     held_checksum INTEGER     -- of the id, `indexed` and `held`
 );
@@ -67,9 +67,11 @@ CREATE INDEX IF NOT EXISTS papers_by_state ON papers (indexed, version, n_chunks
 """
 # So that no record is read where ids alone are asked for: of the few that are pending while many
 # are indexed, and of those that are served. And so that a batch that is taken in, or a paper that
-# is removed, reads its own keys, and not those of all papers.
-_OF_IDS = """
-CREATE INDEX IF NOT EXISTS papers_pending ON papers (paper_id) WHERE indexed IS NOT version;
+# is removed, reads its own keys, and not those of all papers. An earlier version's `papers_pending`
+# was of fewer papers.
+_OF_IDS = f"""
+CREATE INDEX IF NOT EXISTS papers_to_embed ON papers (paper_id) WHERE {PENDING};
+CREATE INDEX IF NOT EXISTS papers_by_words ON papers (paper_id) WHERE {BY_WORDS};
 CREATE INDEX IF NOT EXISTS papers_served ON papers (indexed, paper_id) WHERE indexed IS NOT NULL;
 CREATE INDEX IF NOT EXISTS keys_of_paper ON keys (paper_id);
 CREATE INDEX IF NOT EXISTS records_of_paper ON records (paper_id);

@@ -9,14 +9,14 @@ from footnote.rag.index import browse, facts, text_facts
 from footnote.rag.index.browse import Sheet, Tallied
 from footnote.rag.index.catalogue_file import CatalogueFile
 from footnote.rag.index.facts import Facts
-from footnote.rag.index.stored import AMONG, SERVED, listed
+from footnote.rag.index.stored import AMONG, BY_WORDS, SERVED, listed
 
 
 class ServedPapers(CatalogueFile):
-    """The papers of which the index holds a version whole, each as it holds it."""
+    """The papers of which the index holds a version, each as it holds it: whole, or its words."""
 
     def served(self, paper_ids: Iterable[str]) -> dict[str, Paper]:
-        """Return the papers among these ids that the index holds whole, each as it holds it."""
+        """Return the papers among these ids that the index holds, each as it holds it."""
         found = self._papers(
             f"SELECT {SERVED} FROM papers {AMONG} AND indexed IS NOT NULL",  # noqa: S608
             [listed(paper_ids)],
@@ -24,7 +24,7 @@ class ServedPapers(CatalogueFile):
         return {paper.paper_id: paper for paper in found}
 
     def served_after(self, paper_id: str, limit: int) -> list[Paper]:
-        """Return up to `limit` papers that the index holds whole, by id, from after `paper_id`."""
+        """Return up to `limit` papers that the index holds, by id, from after `paper_id`."""
         return self._papers(
             f"SELECT {SERVED} FROM papers"  # noqa: S608
             " WHERE indexed IS NOT NULL AND paper_id > ? ORDER BY paper_id LIMIT ?",
@@ -95,16 +95,48 @@ class ServedPapers(CatalogueFile):
         sql = "SELECT paper_id FROM facts WHERE described IS NOT fields ORDER BY paper_id LIMIT ?"
         return list(self.served(paper_id for (paper_id,) in self._rows(sql, [limit])).values())
 
+    def count_by_words(self) -> int:
+        """Count the served papers that are found by their words alone: not embedded yet."""
+        sql = f"SELECT count(*) FROM papers WHERE {BY_WORDS} AND paper_id > ''"  # noqa: S608
+        return self._rows(sql)[0][0]
+
+    def count_coming(self) -> int:
+        """Count the papers that are not served yet, or not as they are now."""
+        return self.count_pending() - self.count_by_words()
+
+    def by_words(self, paper_ids: Iterable[str]) -> list[str]:
+        """Return those of these papers that are found by their words alone, in this order."""
+        ids = list(paper_ids)
+        sql = f"SELECT paper_id FROM papers {AMONG} AND {BY_WORDS}"  # noqa: S608
+        found = {paper_id for (paper_id,) in self._rows(sql, [listed(ids)])}
+        return [each for each in ids if each in found]
+
+    def worded(self, papers: Iterable[Paper]) -> set[str]:
+        """Return the ids of those of these papers that are found by the words they have now."""
+        versions = {paper.paper_id: paper.version for paper in papers}
+        sql = f"SELECT paper_id, indexed FROM papers {AMONG} AND {BY_WORDS}"  # noqa: S608
+        rows = self._rows(sql, [listed(versions)])
+        return {paper_id for paper_id, indexed in rows if indexed == versions[paper_id]}
+
+    def embedded_versions(self) -> dict[str, str]:
+        """Return the version of each paper that the index holds whole, by paper id."""
+        embedded = "indexed IS NOT NULL AND n_chunks IS NOT NULL"
+        return dict(self._rows(f"SELECT paper_id, indexed FROM papers WHERE {embedded}"))  # noqa: S608
+
     def count_served(self) -> int:
-        """Count the papers that the index holds."""
+        """Count the papers that the index holds, whole or by their words."""
         return self._rows("SELECT count(*) FROM papers WHERE indexed IS NOT NULL")[0][0]
 
     def fingerprint(self) -> str:
         """Return what depends on the version of every paper that the index holds, and on no more.
 
-        Reads an index of SQLite's alone: some 0.1 s for 100,000 papers.
+        One that is found by its words alone is told from one that is held whole. Reads an index of
+        SQLite's alone: some 0.1 s for 100,000 papers.
         """
-        sql = "SELECT indexed FROM papers WHERE indexed IS NOT NULL ORDER BY indexed"
+        sql = (
+            "SELECT iif(n_chunks IS NULL, indexed || ' by words', indexed) FROM papers"
+            " WHERE indexed IS NOT NULL ORDER BY indexed, version, n_chunks"
+        )
         with self._explained():
             # Read on the way: of a million papers the list of them all takes 150 MB.
             return fingerprint_of(version for (version,) in self._db.execute(sql))

@@ -19,7 +19,7 @@ would give if there were one.
 import json
 import shutil
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -205,20 +205,31 @@ class Snapshot:
         """Token embeddings of papers; empty when the embedder gives none."""
         return MultiVectorIndex(*self._folders("multivector"), kept=self.card.token_embeddings)
 
+    def open(self) -> None:
+        """Open every part, which makes those that are not there."""
+        _ = self.vectors, self.dense, self.bm25, self.multivector
+
     def add(
         self,
         papers: Sequence[Paper],
         vectors: Sequence[np.ndarray],
         tokens: Sequence[TokenEmbeddings] | None,
+        worded: Collection[str] = (),
     ) -> None:
         """Add papers with the vectors of the sentences of each, and its token embeddings.
 
         Sentences stand beside those of older versions; all else takes the place of theirs.
+
+        Args:
+            papers: As they are now.
+            vectors: Of the sentences of each; float32, (n_sentences, dimension).
+            tokens: Of each; None where the embedder gives none.
+            worded: Ids of those whose words are here.
         """
         versions = [version_id(paper.paper_id, paper.version) for paper in papers]
         self.dense.add(zip(versions, vectors, strict=True))
         self.add_means(papers)
-        self.bm25.replace(papers)
+        self.bm25.replace(paper for paper in papers if paper.paper_id not in worded)
         if tokens:
             self.multivector.replace(papers, tokens)
 

@@ -19,6 +19,10 @@ SERVED = (
 )
 PART = "paper_id, part_id, apart, CAST(record AS BLOB), checksum, cleaning"
 AMONG = "WHERE paper_id IN (SELECT value FROM json_each(?))"
+PENDING = "(indexed IS NOT version OR n_chunks IS NULL)"
+"""Of a paper that the index does not hold whole as it is now; SQLite's index of these has it so."""
+BY_WORDS = "(indexed IS NOT NULL AND n_chunks IS NULL)"
+"""Of one that is served and found by its words alone; the same."""
 
 
 class State(NamedTuple):

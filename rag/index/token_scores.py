@@ -29,7 +29,7 @@ class Matches(NamedTuple):
 
     def each(self) -> list["Matches"]:
         """Return those of each paper by itself."""
-        ends = [*self.firsts[1:], len(self.best)]
+        ends = [*self.firsts[1:], len(self.best)][: len(self.paper_ids)]
         return [
             Matches([own], np.zeros(1, int), self.numbers[first:end], self.best[first:end])
             for own, first, end in zip(self.paper_ids, self.firsts, ends, strict=True)

@@ -51,16 +51,23 @@ def test_the_doors_are_open_before_the_first_paper_is_and_the_page_before_all_ar
             assert ready.status_code == 503
             time.sleep(0.05)
         state = ready.json()
-        assert 0 < state["papers"] < N
-        assert state["papers"] + state["coming"] == N
+        assert (state["papers"], state["coming"]) == (N, 0)
+        assert 0 < state["by_words"] <= N
         body = {"question": "What does System199999 keep?"}
         reason = httpx.post(f"http://{url}/v1/ask", json=body, timeout=60).json()["reason"]
-        assert "more are being taken in" in reason
+        assert "are found by their words alone so far" in reason
+        # The last one that is embedded.
+        body = {"question": "What does System99 keep?"}
+        answer = httpx.post(f"http://{url}/v1/ask", json=body, timeout=60).json()
+        assert [c["quote"] for s in answer["sentences"] for c in s["citations"]] == [
+            "System99 keeps block 99 on disk."
+        ]
+        assert "by_words" in httpx.get(f"http://{url}/ready").json()
         for _ in range(300):
-            if not (state := httpx.get(f"http://{url}/ready").json())["coming"]:
+            if "by_words" not in (state := httpx.get(f"http://{url}/ready").json()):
                 break
             time.sleep(0.2)
-        assert state["papers"] == N
+        assert (state["papers"], state["coming"]) == (N, 0)
         wait_for_page(f"http://{url}/")
         assert "gradio" in httpx.get(f"http://{url}/").text
         process.send_signal(signal.SIGTERM)

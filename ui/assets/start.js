@@ -22,7 +22,15 @@ async function drawAll() {
   at("fn-report").hidden = !page.can.report;
   drawStart(begun);
   drawFilters(begun.filters);
-  if (begun.n_coming || begun.awaited) followComing(begun);
+  if (isUnderWay(begun)) followComing(begun);
+}
+
+const isUnderWay = ({ n_coming, n_by_words, awaited }) => n_coming || n_by_words || awaited;
+
+function comingLine({ n_papers, n_coming, n_by_words, awaited }) {
+  if (awaited) return say("start_awaited");
+  if (n_coming) return say("coming", { served: n_papers, all: n_papers + n_coming });
+  return say("by_words", { read: n_papers - n_by_words, all: n_papers });
 }
 
 let following = false;
@@ -33,9 +41,8 @@ async function followComing(progress) {
   following = true;
   const line = at("fn-coming");
   let awaited = progress.awaited;
-  for (; progress.n_coming || progress.awaited; progress = await call("progress").catch(() => progress)) {
-    const all = progress.n_papers + progress.n_coming;
-    line.textContent = progress.awaited ? say("start_awaited") : say("coming", { served: progress.n_papers, all });
+  for (; isUnderWay(progress); progress = await call("progress").catch(() => progress)) {
+    line.textContent = comingLine(progress);
     line.hidden = false;
     if (awaited && !progress.awaited) document.dispatchEvent(new Event("footnote-papers"));
     awaited = progress.awaited;

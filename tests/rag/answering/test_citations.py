@@ -137,3 +137,6 @@ def test_the_reason_names_what_the_papers_lack(
     assert reason_for_refusal(draft, n_papers) == reason
     more = reason_for_refusal(draft, n_papers, n_coming=1_200)
     assert more == f"{reason} 1,200 more are being taken in."
+    soon = reason_for_refusal(draft, n_papers, n_by_words=1_200)
+    said = "1,200 are found by their words alone so far; ask again in a while."
+    assert soon == f"{reason} {said}"
