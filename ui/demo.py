@@ -4,19 +4,23 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from footnote.rag.assistant import Assistant
 from footnote.rag.build import open_assistant, open_index
 from footnote.rag.core.config import Config
-from footnote.rag.core.errors import FootnoteError, IndexBusyError, IndexMissingError
+from footnote.rag.core.errors import FootnoteError, IndexMissingError
+from footnote.rag.index.readonly import is_writable
+from footnote.rag.index.writer import IndexWriter
 
 TakeIn = Callable[[Config, Sequence[str]], None]
 # What is taken in goes on where it was when the same is asked again.
 _END_S = 10
 _NICE = 5
+# Papers that are embedded in less time than a process takes to begin.
+_FEW = 64
 
 
 @contextmanager
@@ -40,15 +44,38 @@ def taken_in_beside(take_in: TakeIn, config: Config, what: Sequence[str]) -> Gen
 
 
 def open_meanwhile(config: Config) -> Assistant:
-    """Open the assistant, whether or not there is a paper yet.
+    """Open the assistant, whether or not there is a paper yet; the process beside finishes them.
 
     Raises:
         IndexMismatchError: There are papers, and the index was built with other settings.
     """
+    with suppress(IndexMissingError):
+        open_index(config).check_settings()
+    return open_assistant(config, waits=True)
+
+
+def is_unfinished(config: Config) -> bool:
+    """Return True if an interrupted command left papers to be embedded, and others answer.
+
+    So many that who asks should not wait. What else is wrong with an index is said or mended when
+    it is opened.
+    """
     try:
-        return open_assistant(config)
-    except (IndexMissingError, IndexBusyError):
-        return open_assistant(config, waits=True)
+        index = open_index(config)
+        index.check_card()
+        return (
+            index.catalogue.count_pending() > _FEW
+            and index.catalogue.count_served() > 0
+            and is_writable(index.folder)
+            and not index.snapshot().faults()
+        )
+    except FootnoteError:
+        return False
+
+
+def finish(config: Config, _: Sequence[str]) -> None:
+    """Do what an interrupted command left to be done; see `IndexWriter.recover`."""
+    IndexWriter(open_index(config)).recover()
 
 
 def is_in_vain(assistant: Assistant, process: BaseProcess) -> bool:

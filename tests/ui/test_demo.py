@@ -1,7 +1,9 @@
 """Papers are asked while the rest of them is still being taken in."""
 
 import json
+import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -70,6 +72,58 @@ def test_the_doors_are_open_before_the_first_paper_is_and_the_page_before_all_ar
         assert (state["papers"], state["coming"]) == (N, 0)
         wait_for_page(f"http://{url}/")
         assert "gradio" in httpx.get(f"http://{url}/").text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def killed(process: subprocess.Popen[str], url: str) -> None:
+    """End a process and its children, once all papers are found by their words."""
+    for _ in range(600):
+        if httpx.get(f"{url}/ready").is_success:
+            break
+        time.sleep(0.05)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in [process.pid, *map(int, children)]:
+        os.kill(pid, signal.SIGKILL)
+    process.wait(60)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="/proc tells a process's children")
+@pytest.mark.parametrize("command", ["demo", "serve"])
+def test_what_was_interrupted_is_asked_at_once_and_finished_beside(tmp_path: Path, command: str):
+    gate, index = tmp_path / "gate", tmp_path / "index"
+    variables = {
+        **VARIABLES,
+        "FOOTNOTE_EMBEDDER__NAME": "tests.hashing:GatedEmbedding",
+        "TESTS_GATE": str(gate),
+    }
+    gate.touch()
+    begun = footnote_command("demo", papers(tmp_path), "--port", "0", "--index", index)
+    with started(begun, **variables) as process:
+        assert process.stdout
+        killed(process, process.stdout.readline().split(" at ")[1].split()[0].rstrip("/"))
+    gate.unlink()
+    further = tmp_path / "further.jsonl"
+    further.write_text(
+        json.dumps({"title": "Alpha", "abstract": "Alpha keeps zebras in a stable."})
+    )
+    what = [further] if command == "demo" else []
+    with started(
+        footnote_command(command, *what, "--port", "0", "--index", index), **variables
+    ) as process:
+        assert process.stdout
+        url = process.stdout.readline().split(" at ")[1].split()[0].rstrip("/")
+        state = httpx.get(f"{url}/ready").json()
+        assert state["papers"] >= N
+        assert state["by_words"] > 0
+        gate.touch()
+        for _ in range(600):
+            state = httpx.get(f"{url}/ready").json()
+            if state["papers"] == N + len(what) and "by_words" not in state:
+                break
+            time.sleep(0.1)
+        assert state == {"status": "ready", "papers": N + len(what), "coming": 0}
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 

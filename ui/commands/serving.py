@@ -70,9 +70,15 @@ def serve(
         access = access_to(config, host)
         from footnote.rag.build import open_assistant
         from footnote.ui.app import serve as run
+        from footnote.ui.demo import finish, is_unfinished, open_meanwhile, taken_in_beside
 
         with ERR.status("Loading the index"):
-            assistant = open_assistant(config)
+            # Each worker would want to finish it, too.
+            if not n_workers and is_unfinished(config):
+                held.enter_context(taken_in_beside(finish, config, []))
+                assistant = open_meanwhile(config)
+            else:
+                assistant = open_assistant(config)
         if not n_workers:
             run(assistant, config, access, listener, host=host)
             return
