@@ -32,6 +32,8 @@ from footnote.rag.index.writer import Elsewhere, IndexWriter, Progress
 Item = TypeVar("Item")
 # Papers a transaction: an interrupted ingest repeats at most these.
 _BATCH = 200
+# How often what was read is made searchable: that takes a tenth of it.
+_SEARCHABLE_EVERY_S = 2.0
 # Refusals that are listed, and reasons by which further ones are counted.
 _MAX_LISTED = 1_000
 _MAX_REASONS = 100
@@ -108,7 +110,7 @@ def ingest(
     with writer.writing():
         # Before anything is written: the catalogue must not run ahead of an index it cannot fill.
         index.check_settings()
-        tally = _Tally()
+        tally, due = _Tally(), 0.0
         restored, lost = restore(index.catalogue)
         tally.restored.update(restored)
         reader = _PathReader(
@@ -117,6 +119,9 @@ def ingest(
         for batch in _batches(reader.read(paths)):
             _store(batch, index.catalogue, tally, lost)
             on_progress("reading", tally.records, reader.estimate())
+            if not engine and time.monotonic() > due:
+                writer.make_searchable()
+                due = time.monotonic() + _SEARCHABLE_EVERY_S
         writer.update(on_progress, engine)
     report = tally.report(time.perf_counter() - started)
     if not report.papers and report.refused:

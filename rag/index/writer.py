@@ -87,6 +87,8 @@ class IndexWriter:
         self.index = index
         self._catalogue = index.catalogue
         self._say = say
+        self._begun: str | None = None
+        """The snapshot that this one has begun: nobody else has left anything in it."""
 
     @contextmanager
     def holding(self) -> Generator[None]:
@@ -175,6 +177,19 @@ class IndexWriter:
             self._say(f"{reason}; making the index anew from the catalogue")
             self.rebuild(on_progress)
 
+    def make_searchable(self) -> None:
+        """Have the papers that were never served found by their words, if that is worth it yet.
+
+        Of an index that nothing was in before, while papers are still being read; all else is left
+        to `update`, which has to follow.
+
+        Raises:
+            IndexDamagedError: It cannot be written.
+        """
+        in_force = self._catalogue.state().snapshot
+        if in_force in (None, self._begun) and self._catalogue.count_coming() > _BATCH:
+            self._make_searchable()
+
     def rebuild(self, on_progress: Progress) -> None:
         """Derive everything anew from the catalogue, with the settings in force.
 
@@ -256,6 +271,8 @@ class IndexWriter:
             return None
         except IndexFolderError as error:
             return error.what
+        if snapshot.name == self._begun:
+            return None
         if snapshot.is_sealed:
             if faults := snapshot.faults():
                 return faults[0].what
@@ -402,6 +419,7 @@ class IndexWriter:
         made = self._make(self._card(first))
         made.open()
         self._catalogue.begin(made.name)
+        self._begun = made.name
 
     def _card(self, first: _Embedded) -> Card:
         dimension = next((len(sentence) for sentence in _first(first.vectors)), None)

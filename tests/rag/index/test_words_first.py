@@ -1,10 +1,12 @@
 """Papers that are taken in are found by their words at once, and embedded after."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from footnote.ingest import pipeline
 from footnote.ingest.undo import take_back_unindexed
 from footnote.rag.core.records import Paper
 from footnote.rag.index import on_demand
@@ -198,3 +200,40 @@ def test_token_embeddings_match_as_they_will_once_they_are_written(
     assert early[ids[0]].argmax() == late[ids[0]].argmax() == 1
     cosines = (early_means * index.multivector.paper_vectors(ids)).sum(axis=1)
     assert cosines.min() > 0.99
+
+
+def test_what_was_read_is_found_by_its_words_while_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pipeline, "_SEARCHABLE_EVERY_S", 0.0)
+    index, file = empty_index(tmp_path / "index"), tmp_path / "papers.jsonl"
+    rows = [
+        {"title": f"System {n}", "abstract": f"System{n} keeps block {n} on disk."}
+        for n in range(500)
+    ]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    seen: list[tuple[str, int, int]] = []
+
+    def on_progress(phase: str, _: int, __: int | None) -> None:
+        seen.append((phase, *counts(index)[:2]))
+
+    pipeline.ingest([file], index, on_progress)
+    assert [each for each in seen if each[0] == "reading"] == [
+        ("reading", 0, 200),
+        ("reading", 200, 200),
+        ("reading", 400, 100),
+    ]
+    assert seen[3] == ("indexing", 500, 0)
+    assert counts(index) == (500, 0, 0, 0)
+    assert index.bm25._n_counted() == 500  # pyright: ignore
+    assert agrees(index)
+
+
+def test_an_index_that_is_there_is_looked_at_before_anything_is_added(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    IndexWriter(index).update(unwatched)
+    monkeypatch.setattr("footnote.rag.index.writer._BATCH", 1)
+    save(index, ALPHA, LATER, paper("Bravo", "Bravo routes questions to models."))
+    IndexWriter(index).make_searchable()
+    assert counts(index) == (N, 2, 0, 2)
