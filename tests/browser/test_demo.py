@@ -40,7 +40,7 @@ def test_the_page_says_how_many_papers_are_in_and_counts_anew_when_all_are(tmp_p
         coming, box = page.locator("#fn-coming"), page.locator("#fn-question")
         expect(coming).to_have_text("The first papers are being read …")
         gate.touch()
-        said = re.compile(rf"^All {N} papers can be asked; \d+ of them are read whole, the others")
+        said = re.compile(rf"^All {N} papers can be asked: \d+ are read whole so far, the others")
         expect(coming).to_have_text(said, timeout=60_000)
         expect(box).to_have_attribute("placeholder", f"Ask {N} papers", timeout=30_000)
         expect(coming).to_be_hidden(timeout=120_000)

@@ -40,13 +40,14 @@ async function followComing(progress) {
   if (following) return;
   following = true;
   const line = at("fn-coming");
-  let awaited = progress.awaited;
+  let before = progress;
   for (; isUnderWay(progress); progress = await call("progress").catch(() => progress)) {
     line.textContent = comingLine(progress);
     line.hidden = false;
-    if (awaited && !progress.awaited) document.dispatchEvent(new Event("footnote-papers"));
-    awaited = progress.awaited;
-    await new Promise((done) => setTimeout(done, document.hidden ? 10_000 : awaited ? 500 : 2_000));
+    // The first came, or the last.
+    if ((before.awaited && !progress.awaited) || (before.n_coming && !progress.n_coming)) document.dispatchEvent(new Event("footnote-papers"));
+    before = progress;
+    await new Promise((done) => setTimeout(done, document.hidden ? 10_000 : progress.awaited ? 500 : 2_000));
   }
   line.hidden = true;
   following = false;
