@@ -8,9 +8,11 @@ import pytest
 from tests.browser.conftest import CHROMIUM, FLAGS, ask, sync_api
 from tests.conftest import footnote_command, started
 from tests.ui.serving import VARIABLES
-from tests.ui.test_demo import N, papers
+from tests.ui.test_demo import papers
 
 expect = sync_api.expect
+# More than are read at once.
+N = 300
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
@@ -26,7 +28,7 @@ def test_the_page_says_how_many_papers_are_in_and_counts_anew_when_all_are(tmp_p
         "TESTS_GATE": str(gate),
     }
     index = tmp_path / "index"
-    command = footnote_command("demo", papers(tmp_path), "--port", "0", "--index", index)
+    command = footnote_command("demo", papers(tmp_path, N), "--port", "0", "--index", index)
     with started(command, **variables) as process, sync_api.sync_playwright() as playwright:
         assert process.stdout
         address = re.search(r"http://\S+", process.stdout.readline())

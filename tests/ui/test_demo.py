@@ -16,11 +16,11 @@ from tests.ui.serving import EMBEDDER, VARIABLES, wait_for_page
 N = 200
 
 
-def papers(folder: Path) -> Path:
+def papers(folder: Path, n_papers: int = N) -> Path:
     file = folder / "many.jsonl"
     rows = [
         {"title": f"System {n}", "abstract": f"System{n} keeps block {n} on disk. It is fast."}
-        for n in range(N)
+        for n in range(n_papers)
     ]
     file.write_text("\n".join(map(json.dumps, rows)))
     return file

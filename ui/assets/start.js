@@ -41,11 +41,16 @@ async function followComing(progress) {
   following = true;
   const line = at("fn-coming");
   let before = progress;
+  let drawn = progress.n_papers;
   for (; isUnderWay(progress); progress = await call("progress").catch(() => progress)) {
     line.textContent = comingLine(progress);
     line.hidden = false;
-    // The first came, or the last.
-    if ((before.awaited && !progress.awaited) || (before.n_coming && !progress.n_coming)) document.dispatchEvent(new Event("footnote-papers"));
+    // The first came, or no more since it was last asked.
+    const areAllIn = !progress.n_coming && progress.n_papers === before.n_papers;
+    if ((before.awaited && !progress.awaited) || (areAllIn && progress.n_papers !== drawn)) {
+      document.dispatchEvent(new Event("footnote-papers"));
+      drawn = progress.n_papers;
+    }
     before = progress;
     await new Promise((done) => setTimeout(done, document.hidden ? 10_000 : progress.awaited ? 500 : 2_000));
   }
