@@ -237,3 +237,19 @@ def test_an_index_that_is_there_is_looked_at_before_anything_is_added(
     save(index, ALPHA, LATER, paper("Bravo", "Bravo routes questions to models."))
     IndexWriter(index).make_searchable()
     assert counts(index) == (N, 2, 0, 2)
+
+
+def test_a_writer_that_made_the_index_notices_what_is_damaged_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("footnote.rag.index.writer._BATCH", 1)
+    index = empty_index(tmp_path / "index")
+    save(index, *PAPERS)
+    said: list[str] = []
+    writer = IndexWriter(index, say=said.append)
+    writer.update(unwatched)
+    [vectors] = index.folder.rglob("vectors.i8")
+    vectors.write_bytes(b"")
+    writer.update(unwatched)
+    assert "making the index anew" in said[0]
+    assert agrees(index)
