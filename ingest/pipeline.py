@@ -32,7 +32,7 @@ from footnote.rag.index.writer import Elsewhere, IndexWriter, Progress
 Item = TypeVar("Item")
 # Papers a transaction: an interrupted ingest repeats at most these.
 _BATCH = 200
-# How often what was read is made searchable: that takes a tenth of it.
+# How often what was read is made searchable.
 _SEARCHABLE_EVERY_S = 2.0
 # Refusals that are listed, and reasons by which further ones are counted.
 _MAX_LISTED = 1_000

@@ -48,8 +48,8 @@ class Parts(NamedTuple):
     tokens: TokenScores
     words: BM25Index
     found_by_words: WordSearch
-    """The same words, or those of papers whose vectors and tokens can be asked too; or are then
-    embedded."""
+    """The same words; of shards elsewhere, those of papers whose shards answer. While papers are
+    taken in, what embeds the best that it finds."""
     n_not_asked: int = 0
 
 

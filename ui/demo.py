@@ -19,7 +19,7 @@ TakeIn = Callable[[Config, Sequence[str]], None]
 # What is taken in goes on where it was when the same is asked again.
 _END_S = 10
 _NICE = 5
-# Papers that are embedded in less time than a process takes to begin.
+# So few papers are embedded in seconds, and not worth a process of their own.
 _FEW = 64
 
 
